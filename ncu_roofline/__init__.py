@@ -1,0 +1,1 @@
+"""Bytes per token and rooflines of decode, from Nsight Compute captures."""

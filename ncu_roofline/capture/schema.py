@@ -1,0 +1,83 @@
+"""Every frame's columns: type, unit, what null means; the closed sets; conform()."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.errors import UnreadableCapture
+
+MEASURED = "m:"
+"""Prefix of a counter that the profiler measured; the rest of the name is the profiler's own."""
+
+OPCODES = pl.List(pl.Struct({"id": pl.String, "value": pl.Float64}))
+"""An instanced counter: one value per opcode."""
+
+SOURCES = ("counter", "rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss")
+ROLES = (
+    "fc", "attention", "kv-cache", "norm", "rope", "activation", "quantize", "moe-routing", "comm",
+    "sampling", "embedding", "ssm", "copy", "elementwise", "other",
+)  # fmt: skip
+ROLE_SOURCES = ("user", "nvtx", "name", "context")
+FAMILIES = ("fc", "attention", "other")
+PRECISIONS = (
+    "fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp6", "fp4", "int8", "int4", "int1",
+)  # fmt: skip
+BOUNDS = ("memory", "compute")
+LIMITS = ("memory", "compute", "latency")
+BOUND_SOURCES = ("useful", "executed", "partial")
+PHASES = ("decode", "prefill")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a frame: its type, its unit and what a null in it means."""
+
+    name: str
+    dtype: pl.DataType
+    unit: str
+    meaning: str
+    null: str
+
+
+def enum(values: Iterable[str]) -> pl.Enum:
+    """A closed set of words as a column type."""
+    return pl.Enum(list(values))
+
+
+I64, F64, STR, BOOL = pl.Int64(), pl.Float64(), pl.String(), pl.Boolean()
+TRIPLE = pl.Array(pl.Int64, 3)
+
+LAUNCHES = (
+    Column("index", I64, "", "position of the launch in the capture, from 0", "never"),
+    Column("profiler_id", I64, "", "the profiler's own number of the launch", "not in the file"),
+    Column("kernel", STR, "", "function name", "never"),
+    Column("name", STR, "", "demangled name with template arguments and parameters", "never"),
+    Column("device", I64, "", "number of the device in its machine", "not in the file"),
+    Column("stream", I64, "", "CUDA stream", "not in the file"),
+    Column("process", I64, "", "process number (nothing else about the process is kept)",
+           "not in the file"),
+    Column("grid", TRIPLE, "blocks", "grid, x y z", "not in the file"),
+    Column("block", TRIPLE, "threads", "block, x y z", "not in the file"),
+    Column("nvtx", pl.List(pl.String), "", "names of the open NVTX ranges, outermost first",
+           "NVTX was not captured"),
+    Column("seconds", F64, "s", "duration on the device", "not measured"),
+)  # fmt: skip
+"""One row per kernel launch. Measured counters follow as `m:<profiler name>` in base SI units."""
+
+
+def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> pl.DataFrame:
+    """The frame with these columns first, in order and type; then its `m:` columns; no others.
+
+    Not-a-number and infinity become null: neither is a measurement.
+    """
+    missing = sorted(c.name for c in columns if c.name not in frame.columns)
+    if missing:
+        raise UnreadableCapture(f"{source}: the reader left out {', '.join(missing)}")
+    measured = [c for c in frame.columns if c.startswith(MEASURED)]
+    shaped = frame.select(*[pl.col(c.name).cast(c.dtype) for c in columns], *measured)
+    return shaped.with_columns(
+        pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64))
+    )

@@ -1,0 +1,31 @@
+"""Every way to fail, each with its exit code.
+
+0 success · 1 a gate rule failed · 2 wrong usage (typer's own) · 3 an input that cannot be used ·
+4 two captures that cannot be compared.
+"""
+
+
+class RooflineError(Exception):
+    """Base of all errors shown to a user as one sentence."""
+
+    exit_code = 3
+
+
+class UnreadableCapture(RooflineError):
+    """A capture that cannot be read: what it is, and what to do instead."""
+
+
+class UnusableInput(RooflineError):
+    """An option, rules file, model config, run fact or gate rule that cannot be used."""
+
+
+class NotComparable(RooflineError):
+    """Two captures measured so differently that their numbers must not be set side by side."""
+
+    exit_code = 4
+
+
+class GateFailed(RooflineError):
+    """A `--fail-if` rule that the comparison violates."""
+
+    exit_code = 1
