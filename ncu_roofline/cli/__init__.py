@@ -1,0 +1,25 @@
+"""The command line: a command reads, analyses, renders, writes; main() turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+from ncu_roofline.errors import RooflineError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of ours is one sentence and its exit code, never a traceback."""
+    from ncu_roofline.cli import commands
+    from ncu_roofline.cli.app import app
+
+    commands.register()
+    try:
+        app(arguments)
+    except RooflineError as error:
+        from ncu_roofline.present.text import clean
+
+        print(f"ncu-roofline: {clean(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

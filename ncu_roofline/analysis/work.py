@@ -1,0 +1,180 @@
+"""Counters -> work: FLOPs by precision and bytes by memory level, each with the rung it stands on."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.analysis.flops import (
+    PATHS,
+    SCALAR_PATHS,
+    TENSOR_PATHS,
+    Family,
+    from_opcodes,
+    idle,
+    scalar,
+    tensor,
+)
+from ncu_roofline.analysis.ladder import NOTHING, climb, dram_hertz, measured, rungs, sm_cycles
+from ncu_roofline.analysis.opcodes import has_integer_dots
+from ncu_roofline.capture.capture import Device
+from ncu_roofline.capture.schema import PRECISIONS, SOURCES
+from ncu_roofline.knowledge.counters import table
+from ncu_roofline.knowledge.gpus import Gpu, dense_rates
+
+HINTS = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "int8": "int8", "tf32": "tf32", "fp4": "fp4"}
+
+
+def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
+    """Launches with FLOPs and bytes; a number that nothing tells is null, never zero."""
+    counted = from_opcodes(launches)
+    families = [*scalar(launches), *tensor(launches)]
+    columns = [e for path in PATHS for e in climb(f"flops_{path}", ladder_of(path, families))]
+    by_path = counted.with_columns(columns).drop([f"opcodes:{p}" for p in PATHS])
+    estimated = estimate(by_path, gpu, device)
+    summed = estimated.with_columns(sums(estimated, gpu, device)).with_columns(
+        pl.when(~has_integer_dots(launches)).then(pl.col("flops")).alias("flops")
+    )
+    return summed.with_columns(
+        pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
+        pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
+        *bytes_moved(launches, gpu, device),
+    ).with_columns(precision())
+
+
+def ladder_of(path: str, families: list[Family]) -> list[tuple[str, pl.Expr]]:
+    """All rungs for one path: its counters, then its rates, then opcode counts."""
+    rungs_of_path = [(f.source, f.flops) for f in families if f.path == path]
+    return [*rungs_of_path, ("opcodes", pl.col(f"opcodes:{path}"))]
+
+
+def estimate(by_path: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
+    """Tensor FLOPs where nothing counted them: pipe utilisation, else pipe instructions.
+
+    Both need the precision, so both need a readable hint in the kernel's name.
+    """
+    if "activation_dtype" not in by_path.columns:
+        return by_path
+    uncounted = pl.all_horizontal(pl.col(f"flops_{p}").is_null() for p in TENSOR_PATHS)
+    frame = by_path.with_columns(uncounted.alias("uncounted"))
+    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
+    for hint, path in HINTS.items():
+        mine = pl.col("uncounted") & (pl.col("activation_dtype") == hint)
+        ladder = [("pipe", pipe_flops(by_path, gpu, path)), ("instructions", instruction_flops(by_path, capability, path))]
+        value, source = climb(f"flops_{path}", ladder)
+        frame = frame.with_columns(
+            pl.when(mine).then(value).otherwise(pl.col(f"flops_{path}")).alias(f"flops_{path}"),
+            pl.when(mine).then(source).otherwise(pl.col(f"flops_{path}_source")).alias(f"flops_{path}_source"),
+        )
+    return frame.drop("uncounted")
+
+
+def pipe_flops(launches: pl.DataFrame, gpu: Gpu | None, path: str) -> pl.Expr:
+    """Share of the tensor pipe's full rate, times the cycles; null below the noise of register moves."""
+    rate = dense_rates(gpu).get(path) if gpu else None
+    if gpu is None or rate is None or gpu.sms is None:
+        return NOTHING
+    percent = measured(launches, table()["pipe"]["percent"])
+    flops = percent / 100 * rate * gpu.sms * sm_cycles(launches)
+    return pl.when(percent > table()["pipe"]["least_percent"]).then(flops)
+
+
+def instruction_flops(launches: pl.DataFrame, capability: str | None, path: str) -> pl.Expr:
+    """Tensor pipe instructions times the usual shape of 16-bit products: up to 2x off."""
+    each = table()["instructions"]["flops"].get(capability)
+    if each is None or path not in ("bf16", "fp16"):
+        return NOTHING
+    count = measured(launches, table()["instructions"]["sum"])
+    return pl.when(count > 0).then(count * each)
+
+
+def sums(frame: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
+    """Totals over the paths; a sum of what is known, with `flops_complete` saying whether that is all."""
+    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
+    return [
+        known_sum(PATHS).alias("flops"),
+        known_sum(TENSOR_PATHS).alias("tensor_flops"),
+        known_sum(SCALAR_PATHS).alias("scalar_flops"),
+        least_exact().alias("flops_source"),
+        complete(frame, capability).alias("flops_complete"),
+    ]
+
+
+def known_sum(paths: tuple[str, ...]) -> pl.Expr:
+    """Sum over the paths that are known; null where none is."""
+    columns = [f"flops_{p}" for p in paths]
+    return pl.when(pl.any_horizontal(pl.col(c).is_not_null() for c in columns)).then(
+        pl.sum_horizontal(*columns)
+    )
+
+
+def least_exact() -> pl.Expr:
+    """The least exact rung among the paths that did work; of all known ones where none did."""
+    kinds = pl.Enum(SOURCES)
+    working = [pl.when(pl.col(f"flops_{p}") > 0).then(pl.col(f"flops_{p}_source").to_physical()) for p in PATHS]
+    known = [pl.col(f"flops_{p}_source").to_physical() for p in PATHS]
+    return pl.coalesce(pl.max_horizontal(*working), pl.min_horizontal(*known)).cast(pl.UInt8).cast(kinds)
+
+
+def complete(frame: pl.DataFrame, capability: str | None) -> pl.Expr:
+    """Whether every family that could have run was counted, or is proven idle."""
+    scalar_known = [pl.col(f"flops_{p}").is_not_null() | idle(frame, p).fill_null(False) for p in SCALAR_PATHS]
+    types = table()["tensor_types"].get(capability)
+    counted = [pl.col(f"flops_{p}").is_not_null() for p in types] if types else [pl.lit(False)]
+    tensor_known = pl.all_horizontal(counted) | idle(frame, "tensor").fill_null(False)
+    return pl.all_horizontal(*scalar_known, tensor_known)
+
+
+def peak_of(gpu: Gpu | None, path: str) -> float | None:
+    """Dense peak of a path, or its relative speed where the device is unknown."""
+    return gpu.peaks.get(path) if gpu else table()["nominal"].get(path)
+
+
+def slowest_path(gpu: Gpu | None) -> pl.Expr:
+    """The path whose work takes longest at its own roof; null where no path did any."""
+    roofs = {p: peak for p in PATHS if (peak := peak_of(gpu, p))}
+    times = {p: pl.col(f"flops_{p}") / peak for p, peak in roofs.items()}
+    longest = pl.max_horizontal(*times.values())
+    chosen = [pl.when((time == longest) & (longest > 0)).then(pl.lit(p)) for p, time in times.items()]
+    return pl.coalesce(*chosen).cast(pl.Enum(PATHS))
+
+
+def precision() -> pl.Expr:
+    """The path's number format, without the kind of unit or of accumulation."""
+    return (
+        pl.col("path")
+        .cast(pl.String)
+        .str.replace("_.*$", "")
+        .cast(pl.Enum(PRECISIONS))
+        .alias("precision")
+    )
+
+
+def bytes_moved(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
+    """DRAM bytes (total, read, written) and L2 bytes, each with its source."""
+    dram = [*rungs(launches, "dram_bytes"), *activity(launches, gpu, device)]
+    return [
+        *climb("dram_bytes", dram),
+        *climb("dram_read_bytes", rungs(launches, "dram_read_bytes"))[:1],
+        *climb("dram_write_bytes", rungs(launches, "dram_write_bytes"))[:1],
+        *climb("l2_bytes", rungs(launches, "l2_bytes")),
+    ]
+
+
+def activity(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[tuple[str, pl.Expr]]:
+    """Bytes rebuilt from active memory cycles; L2 misses where the part has no DRAM counters."""
+    facts = table()["activity"]
+    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
+    if device.integrated or capability in facts["no_dram_counters"]:
+        return [("l2_miss", measured(launches, facts["l2_miss_sectors"]) * 32)]
+    bus = device.bus_bits or (gpu.bus_bits if gpu else None)
+    if bus is None:
+        return []
+    per_cycle = 2 * bus / 8  # two transfers a cycle
+    hertz = pl.coalesce(dram_hertz(launches), pl.lit(device.memory_hertz, pl.Float64))
+    share = measured(launches, facts["percent"]) / 100
+    return [
+        ("cycles", measured(launches, facts["cycles"]) * per_cycle),
+        ("cycles", share * per_cycle * hertz * pl.col("seconds")),
+    ]
+
+

@@ -1,0 +1,16 @@
+"""The modules that hold commands, in the order in which help lists them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+MODULES = ("summary", "kernels", "tokens", "roles", "plot", "compare", "sweep", "project", "floor",
+           "check", "recipe", "gpus", "save", "demo")  # fmt: skip
+
+
+def register() -> None:
+    """Import every command module; importing one hangs its command on the application."""
+    for name in MODULES:
+        if find_spec(f"{__package__}.{name}"):
+            import_module(f"{__package__}.{name}")

@@ -1,0 +1,65 @@
+"""Arguments and options that commands share, each described once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """The forms in which a command can answer."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+class Ridge(str, Enum):
+    """Which of the two ridges decides the side."""
+
+    PROFILED = "profiled"
+    SPEC = "spec"
+
+
+class Reader(str, Enum):
+    """Which reader takes a report."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    VENDOR = "vendor"
+
+
+DEVICE = "Device"
+RUN = "Run facts"
+OUTPUT = "Output"
+
+Captures = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CAPTURE...",
+        help="Reports (.ncu-rep, .ncu-repz), CSV exports of ncu, saved .parquet, an archive folder, or globs of them.",
+        show_default=False,
+    ),
+]
+GpuName = Annotated[
+    str | None, typer.Option("--gpu", metavar="NAME", help="Device, where the capture does not tell.", rich_help_panel=DEVICE)
+]
+RidgeKind = Annotated[
+    Ridge, typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE)
+]
+ReaderKind = Annotated[
+    Reader, typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)
+]
+RolesFile = Annotated[
+    Path | None, typer.Option("--roles", metavar="FILE", help="Your own role rules, matched first.", rich_help_panel=RUN)
+]
+As = Annotated[Format, typer.Option("--format", help="Form of the answer.", rich_help_panel=OUTPUT)]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT)
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=OUTPUT)]
+Top = Annotated[int, typer.Option("--top", min=1, help="Rows to show.", rich_help_panel=OUTPUT)]

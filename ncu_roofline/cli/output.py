@@ -1,0 +1,66 @@
+"""Writes a document: results to standard output or a file, notes to standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from ncu_roofline.cli.options import Format
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.present.document import Document
+
+
+def write(document: Document, form: Format = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
+    """The document in its form, to the screen or whole into a file."""
+    body = rendered(document, form, to_screen=output is None)
+    if output is None:
+        sys.stdout.write(body)
+    else:
+        write_file(body.encode(), output, force=force)
+
+
+def rendered(document: Document, form: Format, *, to_screen: bool = True) -> str:
+    """The document as text; only the renderer that is needed is imported."""
+    match form:
+        case Format.JSON:
+            from ncu_roofline.present import json
+
+            return json.render(document)
+        case Format.CSV:
+            from ncu_roofline.present import csv
+
+            return csv.render(document)
+        case Format.MARKDOWN:
+            from ncu_roofline.present import markdown
+
+            return markdown.render(document)
+        case Format.TABLE:
+            from ncu_roofline.present import terminal
+
+            return terminal.render(document, screen_columns() if to_screen else 100)
+
+
+def screen_columns() -> int:
+    """Width of the terminal; 100 where the output is no terminal."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+
+
+def write_file(body: bytes, target: Path, *, force: bool) -> None:
+    """Through a temporary file beside the target, so that nothing partial is ever seen."""
+    refuse_overwrite(target, force=force)
+    if not target.parent.is_dir():
+        raise UnusableInput(f"{target.parent}: no such folder; make it first or choose another with -o")
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as draft:
+        draft.write(body)
+    os.chmod(draft.name, 0o644)
+    os.replace(draft.name, target)
+    print(f"Wrote {target}", file=sys.stderr)
+
+
+def refuse_overwrite(target: Path, *, force: bool) -> None:
+    """An existing file is kept unless the user says otherwise."""
+    if target.exists() and not force:
+        raise UnusableInput(f"{target} exists already; add --force to overwrite it, or choose another with -o")

@@ -1,0 +1,101 @@
+"""How each column is shown: heading, formatter and alignment, decided once for every output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.text import clean
+
+MISSING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Heading and way of writing of one column."""
+
+    heading: str
+    write: Callable[[Any], str]
+    right: bool = True
+
+
+def unit(name: str) -> Callable[[Any], str]:
+    """Writes a number with this unit, scaled for people."""
+    return lambda value: quantity(float(value), name)
+
+
+def percent(value: Any) -> str:
+    """0.123 -> 12.3 %; anything that would round to zero but is not says so."""
+    share = 100 * float(value)
+    if 0 < abs(share) < 0.05:
+        return "<0.1 %"
+    return f"{share:.0f} %" if abs(share) >= 99.95 else f"{share:.1f} %"
+
+
+def change(value: Any) -> str:
+    """-0.5 -> -50.0 %, with its sign."""
+    return f"{100 * float(value):+.1f} %"
+
+
+def plain(value: Any) -> str:
+    """A word or whole number as it is."""
+    return clean(str(value))
+
+
+def shape(value: Any) -> str:
+    """A grid or block: 5120x1x1 -> 5120."""
+    sides = [int(v) for v in value]
+    while len(sides) > 1 and sides[-1] == 1:
+        sides.pop()
+    return "×".join(map(str, sides))
+
+
+def factor(value: Any) -> str:
+    """A ratio: 8.0 -> 8.00x."""
+    return f"{float(value):.3g}x"
+
+
+def word(heading: str) -> Shown:
+    """A left-aligned column of words."""
+    return Shown(heading, plain, right=False)
+
+
+COLUMNS: dict[str, Shown] = {
+    "index": Shown("#", plain),
+    "kernel": word("kernel"),
+    "name": word("name"),
+    "role": word("role"),
+    "family": word("family"),
+    "grid": Shown("grid", shape),
+    "block": Shown("block", shape),
+    "launches": Shown("launches", plain),
+    "seconds": Shown("time", unit("s")),
+    "time_share": Shown("of time", percent),
+    "bytes_share": Shown("of bytes", percent),
+    "dram_bytes": Shown("DRAM", unit("byte")),
+    "dram_bytes_source": word("bytes by"),
+    "l2_bytes": Shown("L2", unit("byte")),
+    "flops": Shown("work", unit("FLOP")),
+    "flops_source": word("work by"),
+    "precision": word("type"),
+    "intensity": Shown("FLOP/B", unit("")),
+    "useful_intensity": Shown("useful FLOP/B", unit("")),
+    "padding": Shown("padding", factor),
+    "ridge": Shown("ridge", unit("")),
+    "bound": word("side"),
+    "limited_by": word("limited by"),
+    "bandwidth_share": Shown("of bandwidth", percent),
+    "compute_share": Shown("of compute", percent),
+}
+
+
+def shown(name: str) -> Shown:
+    """How to show a column; one that nobody described is shown as plain text."""
+    return COLUMNS.get(name, word(name.replace("_", " ")))
+
+
+def cell(name: str, value: Any) -> str:
+    """One cell as text; null as a dash."""
+    return MISSING if value is None else shown(name).write(value)

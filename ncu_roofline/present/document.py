@@ -1,0 +1,29 @@
+"""What a command has to say, before it takes a form: sentences, tables, doubts, and data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows to show: finished numbers, and which of their columns a person sees, in this order."""
+
+    title: str
+    rows: pl.DataFrame
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Answer first, then tables, then what cannot be trusted."""
+
+    answer: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+    doubts: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """The JSON form: an object whose `rows` are the first table's."""

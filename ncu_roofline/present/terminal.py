@@ -1,0 +1,58 @@
+"""A document as plain text for a terminal: answer, tables, doubts."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ncu_roofline.present.columns import cell, shown
+from ncu_roofline.present.document import Document, Table
+from ncu_roofline.present.text import shorten, width
+
+GAP = "  "
+LEAST_NAME = 12
+
+
+def render(document: Document, columns: int = 80) -> str:
+    """The document in at most this many columns where its tables allow it."""
+    parts = [paragraph(sentence, columns) for sentence in document.answer]
+    parts += ["", *(p for t in document.tables for p in (table(t, columns), ""))] if document.tables else [""]
+    if document.doubts:
+        parts += ["What cannot be trusted", *(paragraph(d, columns, "- ") for d in document.doubts), ""]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def paragraph(sentence: str, columns: int, mark: str = "") -> str:
+    """One sentence, wrapped; later lines stand under the first letter."""
+    return textwrap.fill(
+        sentence, columns, initial_indent=mark, subsequent_indent=" " * len(mark),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def table(data: Table, columns: int) -> str:
+    """Title, headings and rows; the first column of words gives way when the room is short."""
+    cells = [[cell(n, row[n]) for n in data.columns] for row in data.rows.iter_rows(named=True)]
+    headings = [shown(n).heading for n in data.columns]
+    widths = [max(map(width, column)) for column in zip(headings, *cells, strict=True)]
+    give_way(widths, [shown(n).right for n in data.columns], columns)
+    lines = [line(row, widths, data.columns) for row in [headings, *cells]]
+    return "\n".join([data.title, *lines] if data.title else lines)
+
+
+def give_way(widths: list[int], right: list[bool], columns: int) -> None:
+    """Narrow the widest column of words until the row fits, but not to nothing."""
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - columns
+    words = [i for i, numeric in enumerate(right) if not numeric]
+    if over > 0 and words:
+        widest = max(words, key=lambda i: widths[i])
+        widths[widest] = max(min(LEAST_NAME, widths[widest]), widths[widest] - over)
+
+
+def line(row: list[str], widths: list[int], names: tuple[str, ...]) -> str:
+    """One row, numbers to the right, words to the left."""
+    out = []
+    for text, room, name in zip(row, widths, names, strict=True):
+        short = shorten(text, room)
+        pad = " " * (room - width(short))
+        out.append(pad + short if shown(name).right else short + pad)
+    return GAP.join(out).rstrip()
