@@ -1,0 +1,128 @@
+"""Any unit spelling of Nsight Compute to base SI, and numbers to text for people."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+
+SECONDS = {
+    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
+    "ms": 1e-3, "msec": 1e-3, "msecond": 1e-3, "millisecond": 1e-3,
+    "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "usecond": 1e-6, "microsecond": 1e-6,
+    "ns": 1e-9, "nsec": 1e-9, "nsecond": 1e-9, "nanosecond": 1e-9,
+    "ps": 1e-12, "psecond": 1e-12, "minute": 60.0, "hour": 3600.0,
+}  # fmt: skip
+
+SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+"""Nsight Compute's prefixes are powers of 1000 (reference/metrics.md section 3, pitfall 37)."""
+
+BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+
+SCALED = frozenset({
+    "byte", "bytes", "b", "hz", "inst", "cycle", "cycles", "flop", "flops", "op", "ops",
+    "math_ops", "bit", "bits", "thread", "sector", "request", "warp", "block",
+})  # fmt: skip
+"""What a prefix may stand before."""
+
+COUNTED = SCALED | {
+    "%", "branch", "branches", "cluster", "count", "cta", "elements", "instruction", "instructions",
+    "item", "items", "kernel", "pass", "passes", "percent", "pct", "quad", "quads", "query",
+    "queries", "ratio", "register", "registers", "requests", "sample", "samples", "sectors", "sm",
+    "tag", "tags", "texel", "texels", "thread_inst", "threads", "tpc", "transaction",
+    "transactions", "wave", "waves", "wavefront", "wavefronts", "warps", "blocks", "barrier",
+    "barriers", "group", "groups", "gpc", "degc", "w", "j", "packet", "packets", "slot", "slots",
+}  # fmt: skip
+"""What is counted one by one (percentages too: they stay 0 to 100)."""
+
+
+@cache
+def factor(unit: str) -> float | None:
+    """What a number in this unit is multiplied with to be in base SI; None for an unknown unit.
+
+    >>> factor("usecond"), factor("Gbyte/s"), factor("cycle/nsecond"), factor("%")
+    (1e-06, 1000000000.0, 1000000000.0, 1.0)
+    >>> factor("furlong") is None
+    True
+    """
+    parts = [_part(part.strip()) for part in unit.strip().split("/")]
+    if unit.strip() == "":
+        return 1.0
+    product = 1.0
+    for place, part in enumerate(parts):
+        if part is None:
+            return None
+        product = product * part if place == 0 else product / part
+    # 1 / 1e-9 is 999999999.9999999 in binary floating point; a unit's factor is a power of ten
+    return float(f"{product:.12g}")
+
+
+def _part(word: str) -> float | None:
+    if word in SECONDS:
+        return SECONDS[word]
+    if word.lower() in COUNTED:
+        return 1.0
+    if word in ("B", "Hz", "HZ"):
+        return 1.0
+    found = re.fullmatch(r"(Ki|Mi|Gi|Ti|[kKMGTP])([A-Za-z_]+)", word)
+    if found and found[2].lower() in SCALED:
+        return BINARY.get(found[1]) or SCALES[found[1]]
+    return None
+
+
+PEOPLE = {
+    "byte": ("B", True), "byte/s": ("B/s", True), "hz": ("Hz", True),
+    "flop": ("FLOP", True), "flop/s": ("FLOP/s", True), "op": ("OP", True), "op/s": ("OP/s", True),
+    "flop/byte": ("FLOP/B", False), "op/byte": ("OP/B", False), "%": ("%", False),
+    "token/s": ("token/s", False), "token": ("token", False),
+    "byte/token": ("B/token", True), "flop/token": ("FLOP/token", True), "j": ("J", True),
+}  # fmt: skip
+"""Unit in lower case -> how people write it, and whether it takes a prefix."""
+
+STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+ABSENT = "–"
+
+
+def text(value: float | None, unit: str = "") -> str:
+    """The value for people: scaled, three significant digits, two decimals below 100.
+
+    >>> text(20_970_000, "byte"), text(0.0042, "s"), text(3.35e12, "byte/s"), text(295.2, "FLOP/byte")
+    ('20.97 MB', '4.2 ms', '3.35 TB/s', '295 FLOP/B')
+    >>> text(999_999, "byte"), text(0, "s"), text(0.00123, "FLOP/byte"), text(167_772_160)
+    ('1 MB', '0 s', '0.00123 FLOP/B', '167,772,160')
+    >>> text(None, "s"), text(55.71e-6, "s"), text(None)
+    ('–', '55.71 µs', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    if unit.lower() == "s":
+        return _scaled(value, TIMES, "")
+    people, prefixed = PEOPLE.get(unit.lower(), (unit, False))
+    if prefixed:
+        return _scaled(value, STEPS, people)
+    return f"{number(value)} {people}".rstrip()
+
+
+def number(value: float) -> str:
+    """Digits alone: three significant ones, two decimals below 100, thousands grouped.
+
+    >>> number(0.12345), number(4.2), number(20.97), number(99.999), number(1234.5)
+    ('0.123', '4.2', '20.97', '100', '1,234')
+    """
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if round(size, 2) >= 100:
+        return f"{value:,.0f}"
+    decimals = 2 if size >= 1 else 2 - math.floor(math.log10(size))
+    shown = f"{value:.{decimals}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _scaled(value: float, steps: tuple[tuple[float, str], ...], unit: str) -> str:
+    if value == 0:
+        return f"0 {unit or 's'}"
+    # the first step at which the number, as it will be printed, is at least 1
+    step, prefix = next((s for s in steps if float(f"{abs(value) / s[0]:.3g}") >= 1), steps[-1])
+    return f"{number(value / step)} {prefix}{unit}"
