@@ -1,0 +1,201 @@
+"""Rows of cells -> Capture: the same for the project's own reader of reports and for NVIDIA's."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.capture import schema
+from ncu_roofline.capture.capture import Device
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.knowledge import counters
+from ncu_roofline.readers.launches import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, PROCESS, Cell
+
+TIME_IN_NS = re.compile(r"\w+__time_(?!\w*(?:pct|ratio))\w+(?:\.(?:sum|avg|min|max))?|\w+_interval_time")
+"""Names of times; checked over the corpus: exactly the metrics whose unit NVIDIA's reader gives as ns."""
+
+DURATIONS = tuple(f"gpu__time_duration.{part}" for part in ("sum", "avg", "max"))
+STREAM, DEVICE_NUMBER = "launch__stream_id", "launch__device_id"
+ATTRIBUTE = "device__attribute_"
+ATTRIBUTES = (
+    "display_name", "compute_capability_major", "compute_capability_minor", "multiprocessor_count",
+    "fb_bus_width", "global_memory_bus_width", "chip", "integrated", "ecc_enabled",
+    "max_gpu_frequency_khz", "clock_rate", "max_mem_frequency_khz", "memory_clock_rate",
+    "total_memory", "l2_cache_size", "device_index",
+)  # fmt: skip
+SAME = 4
+"""The first attributes tell devices apart; clocks and free memory may differ between twins."""
+
+ROWS_AT_ONCE = 512
+MOST_CELL_BYTES = 128 << 20
+"""Plus the size of the file: a launch takes more bytes in a report than in the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which metrics are kept, and in which cell of a row."""
+
+    measured: tuple[str, ...]
+    places: dict[str, int]
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Metrics of which the value per opcode is kept."""
+        return tuple(name for name in self.measured if "_per_opcode" in name)
+
+
+def columns(names: Iterable[str], metrics: Iterable[str]) -> Columns:
+    """The columns for a file with these metric names: what the project uses and what is asked for."""
+    known = {n for n in names if not n.startswith((ATTRIBUTE, "breakdown:", "group:", "regex:"))}
+    measured = tuple(sorted(counters.wanted(known, metrics)))
+    needed = [*measured, *DURATIONS, STREAM, DEVICE_NUMBER, *(ATTRIBUTE + a for a in ATTRIBUTES)]
+    return Columns(measured, {name: FIXED + n for n, name in enumerate(dict.fromkeys(needed))})
+
+
+@dataclass(slots=True)
+class Table:
+    """The frame of all launches, and the devices they ran on."""
+
+    frame: pl.DataFrame
+    devices: list[tuple[Any, ...]]
+    cut: bool = False
+    """Whether there were more launches than a file of this size can hold."""
+
+
+def table(rows: Iterable[list[Cell]], kept: Columns, file_bytes: int) -> Table:
+    """The frame of these rows, built piece by piece so that only finished columns stay in memory."""
+    pieces: list[pl.DataFrame] = []
+    devices: dict[tuple[Any, ...], None] = {}
+    count, most = 0, (MOST_CELL_BYTES + file_bytes) // (8 * (FIXED + len(kept.places)))
+    remaining = iter(rows)
+    while count <= most and (piece := list(islice(remaining, ROWS_AT_ONCE))):
+        count += len(piece)
+        pieces.append(_piece(piece, kept))
+        places = [kept.places[ATTRIBUTE + name] for name in ATTRIBUTES]
+        devices.update(dict.fromkeys(tuple(cells[p] for p in places) for cells in piece))
+    frame = pl.concat(pieces) if pieces else _piece([], kept)
+    return Table(frame, list(devices), count > most)
+
+
+def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
+    cells: list[Any] = list(zip(*rows, strict=True)) or [()] * (FIXED + len(kept.places))
+
+    def of(metric: str) -> Any:
+        return cells[kept.places[metric]]
+
+    index = cells[kept.places[ATTRIBUTE + "device_index"]]
+    fixed = {
+        "kernel": pl.Series(cells[KERNEL], dtype=pl.String),
+        "name": pl.Series(cells[NAME], dtype=pl.String),
+        "device": _integers(a if a is not None else b for a, b in zip(of(DEVICE_NUMBER), index, strict=True)),
+        "stream": _integers(of(STREAM)),
+        "process": _integers(cells[PROCESS]),
+        "grid": pl.Series(cells[GRID], dtype=schema.TRIPLE),
+        "block": pl.Series(cells[BLOCK], dtype=schema.TRIPLE),
+        "nvtx": pl.Series(cells[NVTX], dtype=pl.List(pl.String)),
+        "seconds": _seconds([of(name) for name in DURATIONS]),
+    }
+    measured = {
+        schema.MEASURED + name: _opcodes(of(name)) if name in kept.listed else _floats(of(name), name)
+        for name in kept.measured
+    }
+    return pl.DataFrame({**fixed, **measured})
+
+
+def _integers(cells: Iterable[Cell]) -> pl.Series:
+    return pl.Series([_integer(cell) for cell in cells], dtype=pl.Int64)
+
+
+def _integer(cell: Cell) -> int | None:
+    if isinstance(cell, int | float) and math.isfinite(cell) and abs(cell) < 1 << 62:
+        return int(cell)
+    return None
+
+
+def _floats(cells: Iterable[Cell], name: str) -> pl.Series:
+    numbers = [None if isinstance(c, str) or c is None else float(c) for c in cells]
+    series = pl.Series(numbers, dtype=pl.Float64)
+    return series / 1e9 if TIME_IN_NS.fullmatch(name) else series
+
+
+def _seconds(durations: list[Iterable[Cell]]) -> pl.Series:
+    series = [_floats(cells, name) for cells, name in zip(durations, DURATIONS, strict=True)]
+    return pl.select(pl.coalesce(series)).to_series()
+
+
+def _opcodes(cells: Iterable[Cell]) -> pl.Series:
+    return pl.Series([_numeric(cell) for cell in cells], dtype=schema.OPCODES)
+
+
+def _numeric(cell: Cell) -> list[dict[str, Any]] | None:
+    if not isinstance(cell, list):
+        return None
+    return [
+        {"id": str(pair["id"]), "value": float(pair["value"])}
+        for pair in cell
+        if pair["id"] is not None and isinstance(pair["value"], int | float)
+    ]
+
+
+def launches(found: Table, kept: Columns, source: str) -> tuple[pl.DataFrame, list[str]]:
+    """The conforming frame without counters that no launch has, and a note on values that are none."""
+    present = [schema.MEASURED + n for n in kept.measured if not found.frame[schema.MEASURED + n].is_null().all()]
+    fixed = [c for c in found.frame.columns if not c.startswith(schema.MEASURED)]
+    frame = found.frame.select(*fixed, *present).with_row_index("index")
+    strange = frame.select(pl.sum_horizontal((~pl.col(pl.Float64).is_finite()).fill_null(False)).alias("n"))
+    notes = list(_not_numbers(strange["n"]))
+    whole = frame.with_columns(profiler_id=pl.col("index"))
+    return schema.conform(whole, schema.LAUNCHES, source=source), notes
+
+
+def _not_numbers(strange: pl.Series) -> Iterator[str]:
+    if total := int(strange.sum()):
+        count = int((strange > 0).sum())
+        yield (
+            f"{total} counter values of {count} launch{'es' if count > 1 else ''} are not a number "
+            "in the report; they are read as not measured."
+        )
+
+
+def device(devices: list[tuple[Any, ...]], source: str) -> Device:
+    """The one device of a report; raises UnreadableCapture where the launches ran on different ones."""
+    known = [dict(zip(ATTRIBUTES, cells, strict=True)) for cells in devices if cells[0] is not None]
+    kinds = sorted({str(facts["display_name"]) for facts in known})
+    if len({tuple(facts[name] for name in ATTRIBUTES[:SAME]) for facts in known}) > 1:
+        raise UnreadableCapture(
+            f"{source}: mixed devices ({', '.join(kinds)}); capture each kind of device into its own report"
+        )
+    return _device(known[0]) if known else Device()
+
+
+def _device(facts: dict[str, Any]) -> Device:
+    def first(*names: str, scale: float = 1) -> float | None:
+        values = (facts[name] for name in names)
+        return next((float(v) * scale for v in values if isinstance(v, int | float) and v > 0), None)
+
+    name = str(facts["display_name"])
+    major, minor = _integer(facts["compute_capability_major"]), _integer(facts["compute_capability_minor"])
+    return Device(
+        name=name,
+        compute_capability=f"{major}.{minor or 0}" if major is not None else None,
+        chip=str(facts["chip"]) if facts["chip"] is not None else None,
+        sms=_integer(facts["multiprocessor_count"]),
+        sm_hertz=first("max_gpu_frequency_khz", "clock_rate", scale=1e3),
+        memory_hertz=first("max_mem_frequency_khz", "memory_clock_rate", scale=1e3),
+        bus_bits=_integer(first("fb_bus_width", "global_memory_bus_width")),
+        memory_bytes=first("total_memory"),
+        l2_bytes=first("l2_cache_size"),
+        integrated=_flag(facts["integrated"]),
+        mig=" MIG " in name,
+        ecc=_flag(facts["ecc_enabled"]),
+    )
+
+
+def _flag(cell: Cell) -> bool | None:
+    return bool(cell) if isinstance(cell, int | float) else None
