@@ -28,6 +28,8 @@ __all__ = [
 
 TERA, GIGA, MEGA, MIB = 1e12, 1e9, 1e6, 2.0**20
 COMPUTED = "computed from attributes"
+NEAR = 0.05
+"""Bandwidths further apart than this are another variant (of 47 rows, all that were read agree within 1 %)."""
 MISMATCH = 0.15
 """Memory sizes further apart than this are another variant; nameplates differ from attributes by 5 to 7 %."""
 
@@ -154,13 +156,19 @@ def _checked(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
         for what, seen, known in pairs
         if seen is not None and known is not None and seen != known
     ]
-    seen, known = device.memory_bytes, row.memory_bytes
-    if seen and known and abs(seen / known - 1) > MISMATCH:
+    rate = _data_rate(device)
+    if rate is not None and abs(rate / row.bandwidth - 1) > NEAR:
         warnings.append(
-            f"{device.name} reports {seen / GIGA:.0f} GB of memory, the table's {row.name} has "
+            f"the clock and bus of {device.name} give {rate / GIGA:.0f} GB/s, the table's {row.name} "
+            f"has {row.bandwidth / GIGA:.0f}: the table's is used, `--gpu NAME` chooses another row"
+        )
+    size, known = device.memory_bytes, row.memory_bytes
+    if size and known and abs(size / known - 1) > MISMATCH:
+        warnings.append(
+            f"{device.name} reports {size / GIGA:.0f} GB of memory, the table's {row.name} has "
             f"{known / GIGA:.0f}: the reported size is used"
         )
-        row = replace(row, memory_bytes=seen)
+        row = replace(row, memory_bytes=size)
     return row, tuple(warnings)
 
 
@@ -185,15 +193,14 @@ def _slice(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
 def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
     """A GPU from attributes: SMs x rate x clock, data rate x bus (metrics.md 2.2 and 6)."""
     named = device.name or "the device"
-    if not device.memory_hertz or not device.bus_bits:
+    rate = _data_rate(device)
+    if rate is None:
         missing = "is not in the table" if device.name else "has no name in the capture"
         unknown = (
             f"{named} {missing} and the capture lacks its memory clock and bus width: "
             "`--gpu NAME` says which GPU it ran on"
         )
         return None, (unknown,)
-    # double data rate; on integrated parts the attribute already is the data rate (GB10: 273, not 546 GB/s)
-    edges = 1 if device.integrated else 2
     per_clock = (device.sms or 0) * (device.sm_hertz or 0)
     known = named_rates(device.compute_capability, device.name)
     said = f"{named} is not in the table: peaks and bandwidth are {COMPUTED}"
@@ -201,7 +208,16 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
         name=device.name or "unknown GPU", product=device.name or "unknown GPU", chip=device.chip,
         compute_capability=device.compute_capability, sms=device.sms, l2_bytes=device.l2_bytes,
         memory_bytes=device.memory_bytes, bus_bits=device.bus_bits,
-        bandwidth=edges * device.memory_hertz * device.bus_bits / 8, boost_hertz=device.sm_hertz,
+        bandwidth=rate, boost_hertz=device.sm_hertz,
         peaks={p: rate * per_clock for p, rate in known.items()} if per_clock else {},
         source=COMPUTED, doubts=(said,),
     ), (said,)  # fmt: skip
+
+
+def _data_rate(device: Device) -> float | None:
+    """Bytes per second of memory clock times bus; None if the report lacks either."""
+    if not device.memory_hertz or not device.bus_bits:
+        return None
+    # double data rate; on integrated parts the attribute already is the data rate (GB10: 273, not 546 GB/s)
+    edges = 1 if device.integrated else 2
+    return edges * device.memory_hertz * device.bus_bits / 8
