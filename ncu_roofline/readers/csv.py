@@ -1,0 +1,74 @@
+"""Every CSV that Nsight Compute prints -> Capture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from ncu_roofline.capture.capture import Capture
+from ncu_roofline.capture.schema import LAUNCHES, MEASURED, conform
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers import csv_device, csv_launches, csv_long, csv_text, csv_wide
+
+DURATIONS = ("gpu__time_duration.sum", "gpu__time_duration.avg", "gpu__time_duration.max")
+"""One unit measures the time, so its sum, mean and maximum are the same number."""
+
+SUMMARY = {"Invocations", "Minimum", "Maximum", "Average"}
+"""Columns of --print-summary."""
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether the beginning of a file holds the header of an Nsight Compute table."""
+    return csv_text.HEADER.search(csv_text.decoded(head) + b"\n") is not None
+
+
+def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
+    """The capture in a CSV file: its launches with counters in base SI units.
+
+    A raw page keeps the counters that the project uses and those that `metrics` names (glob
+    patterns, "*" for all); a long form keeps every counter. Raises UnreadableCapture.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableCapture(
+            f"{path.name}: cannot be read ({error.strerror}); check the path"
+        ) from error
+    if not content:
+        raise UnreadableCapture(f"{path.name}: an empty file; profile or export again")
+    page = csv_text.page(content, path.name)
+    if SUMMARY & set(page.header):
+        raise UnreadableCapture(
+            f"{path.name}: a summary over kernels (--print-summary), which has no single launch; "
+            "export it again without --print-summary"
+        )
+    long = "Metric Name" in page.header and "Metric Value" in page.header
+    table = csv_long.read(page) if long else csv_wide.read(page, metrics)
+    attributes = csv_device.attributes(table.attributes, path.name, comma=table.comma)
+    device = csv_device.device(attributes, table.launches, path.name)
+    return Capture(
+        launches=_frame(table, path.name), device=device, notes=tuple(_notes(table)), name=path.name
+    )
+
+
+def _frame(table: csv_launches.Table, file: str) -> pl.DataFrame:
+    """Launches and counters side by side, as the schema wants them."""
+    times = [pl.col(name) for name in DURATIONS if name in table.counters.columns]
+    seconds = pl.coalesce(times) if times else pl.lit(None, dtype=pl.Float64)
+    measured = table.counters.select(pl.all().name.prefix(MEASURED))
+    timed = table.counters.select(seconds.alias("seconds")) if times else None
+    launches = table.launches.with_columns(seconds=pl.lit(None, dtype=pl.Float64))
+    if timed is not None:
+        launches = launches.with_columns(timed["seconds"])
+    return conform(pl.concat([launches, measured], how="horizontal"), LAUNCHES, source=file)
+
+
+def _notes(table: csv_launches.Table) -> list[str]:
+    notes = ["numbers use a decimal comma and were read as such"] if table.comma else []
+    numbers = table.launches["device"].drop_nulls().unique().sort()
+    if numbers.len() > 1:
+        notes.append(f"launches ran on devices {', '.join(map(str, numbers))}")
+    return [*notes, *table.notes]
