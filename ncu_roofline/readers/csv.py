@@ -31,15 +31,7 @@ def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
     patterns, "*" for all); a long form keeps every counter. Raises UnreadableCapture.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableCapture(
-            f"{path.name}: cannot be read ({error.strerror}); check the path"
-        ) from error
-    if not content:
-        raise UnreadableCapture(f"{path.name}: an empty file; profile or export again")
-    page = csv_text.page(content, path.name)
+    page = csv_text.page(path)
     if SUMMARY & set(page.header):
         raise UnreadableCapture(
             f"{path.name}: a summary over kernels (--print-summary), which has no single launch; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import polars as pl
@@ -13,6 +14,14 @@ from ncu_roofline.readers.csv_numbers import number
 
 ATTRIBUTE = "device__attribute_"
 SPLIT = "profile or export each device on its own"
+
+ATTRIBUTES = frozenset(ATTRIBUTE + name for name in (
+    "display_name", "compute_capability_major", "compute_capability_minor", "chip",
+    "multiprocessor_count", "max_gpu_frequency_khz", "clock_rate", "max_mem_frequency_khz",
+    "memory_clock_rate", "fb_bus_width", "global_memory_bus_width", "total_memory",
+    "l2_cache_size", "integrated", "ecc_enabled",
+))  # fmt: skip
+"""The attributes that make a Device."""
 
 Attributes = Mapping[str, tuple[str, float]]
 """Attribute without its prefix -> its text, and its number in base units (NaN for none)."""
@@ -64,7 +73,7 @@ def device(found: Attributes, launches: pl.DataFrame, file: str) -> Device:
 
 def _number(found: Attributes, name: str) -> float | None:
     value = found.get(name, ("", float("nan")))[1]
-    return value if value == value else None
+    return None if math.isnan(value) else value
 
 
 def _whole(found: Attributes, name: str) -> int | None:

@@ -82,13 +82,16 @@ def _whole(rows: pl.DataFrame, word: str) -> pl.Expr:
     return _text(rows, word).str.replace_all(",", "").cast(pl.Int64, strict=False)
 
 
-def _triple(rows: pl.DataFrame, word: str) -> pl.Expr:
+def _triple(rows: pl.DataFrame, word: str) -> pl.Series:
     """Three numbers of a text like `(56, 1, 1)`; thousands may be grouped: `(1,024, 1, 1)`."""
-    spaced = _text(rows, word).str.strip_chars("()").str.split(", ")
-    bare = _text(rows, word).str.extract_all(r"\d+")
-    parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(bare)
+    texts = rows.select(text=_text(rows, word))
+    spaced = pl.col("text").str.strip_chars("()").str.split(", ")
+    parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(pl.col("text").str.extract_all(r"\d+"))
     sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False))
-    return pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3))
+    distinct = texts.unique().with_columns(
+        pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3)).alias(word)
+    )
+    return texts.join(distinct, on="text", how="left", maintain_order="left")[word]
 
 
 def nvtx(rows: pl.DataFrame) -> pl.Series:

@@ -41,7 +41,7 @@ def read(page: csv_text.Page) -> csv_launches.Table:
     """The launches of a long page with every counter it has."""
     places = csv_launches.columns(page)
     places |= {word: f"c{at}" for word, name in METRIC.items() if (at := page.index(name)) is not None}
-    page, table = csv_text.frame(page, [int(place[1:]) for place in places.values()])
+    table = csv_text.frame(page, sorted(int(place[1:]) for place in places.values()))
     rows = table.select(
         *(pl.col(place).alias(word) for word, place in places.items()),
         *(pl.lit(None, dtype=pl.String).alias(word) for word in METRIC if word not in places),

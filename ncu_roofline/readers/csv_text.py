@@ -1,11 +1,13 @@
-"""The bytes of a file -> the one table of Nsight Compute's in it, freed of all that stands around it."""
+"""A CSV file -> the one table of Nsight Compute's in it, freed of all that stands around it."""
 
 from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -14,21 +16,28 @@ from ncu_roofline.errors import UnreadableCapture
 
 HEADER = re.compile(rb'("ID"|(?:(?<=\n)|\A)ID)([,;\t])[^\n]*?"?Kernel Name"?[,;\t\r\n]')
 UTF16 = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+BOM = b"\xef\xbb\xbf"
+HEAD = 1 << 20
+"""Bytes in which the header is looked for first; the widest header seen has 0.1 MB."""
 EXPORT = "export it with `ncu --import REPORT --csv --page raw`"
-EXTRA = "c+"
+EXTRA = "extra"
 """Name of a column behind the last: anything in it is one field too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One CSV table: its column names, and its rows as clean CSV text without the header line."""
+    """Where one CSV table stands in a file, and the names of its columns."""
 
-    file: str
+    path: Path
     header: tuple[str, ...]
     separator: str
-    rows: bytes
-    dropped: int = 0
-    """Lines of other text that stood between or behind the rows."""
+    skip: int | None
+    """Lines before the header; None where the file cannot be read as it stands."""
+
+    @property
+    def file(self) -> str:
+        """File name without folders."""
+        return self.path.name
 
     def index(self, name: str) -> int | None:
         """Position of a column, None where the file has no such column."""
@@ -40,58 +49,129 @@ def decoded(content: bytes) -> bytes:
     for mark, encoding in UTF16:
         if content.startswith(mark):
             content = content[2:].decode(encoding, "replace").encode()
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.removeprefix(BOM)
     return content.replace(b"\r\n", b"\n") if b"\r\n" in content else content
 
 
-def page(content: bytes, file: str) -> Page:
-    """The single table of a CSV file; raises UnreadableCapture where there is none, or two."""
-    content = decoded(content)
+def page(path: Path) -> Page:
+    """The table of a CSV file; raises UnreadableCapture where there is none."""
+    head = _bytes(path, HEAD)
+    if not head:
+        raise UnreadableCapture(f"{path.name}: an empty file; profile or export again")
+    content = decoded(head)
     found = HEADER.search(content)
+    if len(head) == HEAD and (found is None or b"\n" not in content[found.end() - 1 :]):
+        content = decoded(_bytes(path))
+        found = HEADER.search(content)
     if found is None:
         raise UnreadableCapture(
-            f"{file}: no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
+            f"{path.name}: no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
         )
-    end = content.find(b"\n", found.end() - 1)
-    end = len(content) if end < 0 else end
-    header = content[found.start() : end].decode("utf-8", "replace")
-    rows = content[end + 1 :]
-    if found[1] + found[2] in rows and HEADER.search(rows):
-        raise UnreadableCapture(
-            f"{file}: two captures in one file (a second header line); give each capture its own file"
-        )
+    header = content[found.start() :].split(b"\n", 1)[0].decode("utf-8", "replace")
+    before = content[: found.start()]
+    whole_lines = before == b"" or before.endswith(b"\n")
+    as_it_stands = whole_lines and not head.startswith(tuple(mark for mark, _ in UTF16))
     separator = found[2].decode()
     names = tuple(next(csv.reader(StringIO(header), delimiter=separator)))
-    return Page(file, names, separator, rows)
+    return Page(path, names, separator, before.count(b"\n") if as_it_stands else None)
 
 
-def tidied(dirty: Page) -> Page:
-    """The page without foreign lines; raises UnreadableCapture where a row is cut short."""
-    separator = re.escape(dirty.separator)
+def _bytes(path: Path, size: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise UnreadableCapture(f"{path.name}: cannot be read ({error.strerror}); check the path") from error
+
+
+def frame(page: Page, columns: Sequence[int]) -> pl.DataFrame:
+    """Those columns (in rising order) as text, named c0, c1, ... by position.
+
+    Every row is a launch's or has an empty ID (the units row). A file in which anything else
+    follows the header is read line by line. Raises UnreadableCapture.
+    """
+    table = _straight(page, columns)
+    return _patient(page, columns) if table is None else table
+
+
+def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
+    """The table as polars reads it; None where a closer look is needed."""
+    if page.skip is None:
+        return None
+    try:
+        table = pl.read_csv(
+            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator,
+            infer_schema=False,
+        )  # fmt: skip
+    except PolarsError:
+        return None
+    table.columns = [f"c{place}" for place in columns]
+    # the first row may be the units row; a line break in a name means that a row swallowed others
+    ids = table["c0"].slice(1) if table.height and table["c0"][0] in ("", None) else table["c0"]
+    swallowed = table[f"c{page.index('Kernel Name')}"].str.contains("\n", literal=True).any()
+    sound = ids.str.contains(r"^\d+$").fill_null(False).all() and not swallowed
+    return table if sound and not _shifted(page, table).any() else None
+
+
+def _shifted(page: Page, table: pl.DataFrame) -> pl.Series:
+    """Where the stream is no number: a comma in an unquoted kernel name moved the fields along."""
+    place = page.index("Stream")
+    if place is None or f"c{place}" not in table.columns:
+        return pl.Series([], dtype=pl.Boolean)
+    return ~table[f"c{place}"].fill_null("").str.contains(r"^[\d,]*$")
+
+
+def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:
+    """The table from the lines that are its rows; raises where rows are cut, too long or of two captures."""
+    content = decoded(_bytes(page.path))
+    found = HEADER.search(content)
+    rows = content[found.start() :].partition(b"\n")[2] if found else b""
+    if HEADER.search(rows):
+        raise UnreadableCapture(
+            f"{page.file}: two captures in one file (a second header line); give each capture its own file"
+        )
+    names = [f"c{place}" for place in range(len(page.header))] + [EXTRA]
+    text = "\n".join([page.separator.join(names), *_rows(page, rows.decode("utf-8", "replace")), ""])
+    try:
+        table = pl.read_csv(
+            text.encode(), columns=[*(f"c{place}" for place in columns), EXTRA],
+            separator=page.separator, infer_schema=False, truncate_ragged_lines=True,
+        )  # fmt: skip
+    except PolarsError as error:
+        raise UnreadableCapture(
+            f"{page.file}: its rows cannot be told apart ({type(error).__name__}); {EXPORT}"
+        ) from error
+    if table[EXTRA].is_not_null().any() or _shifted(page, table).any():
+        raise UnreadableCapture(
+            f"{page.file}: fields do not stand under their names, as when kernel names lost their "
+            f"quotes; {EXPORT}"
+        )
+    return table.drop(EXTRA)
+
+
+def _rows(page: Page, text: str) -> list[str]:
+    """The rows of the table, one string each, without foreign lines between or behind them."""
+    separator = re.escape(page.separator)
     quoted = re.compile(rf'"\d+"{separator}"')
     row = re.compile(rf'"?\d+"?{separator}|(?:""{separator}){{4}}|{separator}{{4}}')
-    kept: list[str] = []
-    open_row, dropped = False, 0
-    for line in dirty.rows.decode("utf-8", "replace").split("\n"):
+    rows: list[str] = []
+    is_open = False
+    for line in text.split("\n"):
         inside = quoted.search(line)
-        if open_row and inside and inside.start() == 0:
-            raise cut_short(dirty.file, kept[-1])
-        if open_row:
-            kept[-1] += "\n" + line
-            open_row = line.count('"') % 2 == 0
+        if is_open and inside and inside.start() == 0:
+            break
+        if is_open:
+            rows[-1] += "\n" + line
+            is_open = line.count('"') % 2 == 0
             continue
-        if not row.match(line) and inside:
-            # application output that did not end its line before the profiler wrote a row
-            line, dropped = line[inside.start() :], dropped + 1
-        if row.match(line):
-            kept.append(line)
-            open_row = line.count('"') % 2 == 1
-        else:
-            dropped += bool(line.strip())
-    if open_row:
-        raise cut_short(dirty.file, kept[-1])
-    rows = "\n".join([*kept, ""]).encode()
-    return Page(dirty.file, dirty.header, dirty.separator, rows, dropped)
+        # application output that did not end its line stands before a row
+        own = line[inside.start() :] if inside and not row.match(line) else line
+        if row.match(own):
+            rows.append(own)
+            is_open = own.count('"') % 2 == 1
+    if is_open:
+        raise cut_short(page.file, rows[-1])
+    return rows
 
 
 def cut_short(file: str, row: str) -> UnreadableCapture:
@@ -99,43 +179,3 @@ def cut_short(file: str, row: str) -> UnreadableCapture:
     number = re.match(r'"?(\d+)"?', row)
     where = f"the row of launch {number[1]}" if number else "a row"
     return UnreadableCapture(f"{file}: {where} is cut short, so the file is incomplete; copy or export it again")
-
-
-def frame(clean: Page, columns: list[int]) -> tuple[Page, pl.DataFrame]:
-    """Those columns as text, named c0, c1, ... by position; a page found dirty comes back tidied.
-
-    Raises UnreadableCapture where a row has more fields than the header.
-    """
-    lines = clean.rows.count(b"\n") + (not clean.rows.endswith(b"\n") and bool(clean.rows))
-    quoted = clean.rows.count(b'\n"') + clean.rows.startswith(b'"')
-    if not clean.dropped and (lines != quoted or clean.rows.count(b'"') % 2):
-        clean = tidied(clean)
-        lines = -1
-    table = _parsed(clean, columns)
-    if lines >= 0 and table.height != lines:
-        clean = tidied(clean)
-        table = _parsed(clean, columns)
-    if table[EXTRA].is_not_null().any():
-        raise UnreadableCapture(
-            f"{clean.file}: a row has more fields than the header names; "
-            f"kernel names lost their quotes when it was saved: {EXPORT}"
-        )
-    return clean, table.drop(EXTRA)
-
-
-def _parsed(clean: Page, columns: list[int]) -> pl.DataFrame:
-    names = [f"c{place}" for place in range(len(clean.header))] + [EXTRA]
-    header = clean.separator.join(names).encode() + b"\n"
-    try:
-        return pl.read_csv(
-            header + clean.rows,
-            columns=[f"c{place}" for place in columns] + [EXTRA],
-            separator=clean.separator,
-            infer_schema=False,
-            truncate_ragged_lines=True,
-            encoding="utf8-lossy",
-        )
-    except PolarsError as error:
-        raise UnreadableCapture(
-            f"{clean.file}: its rows cannot be told apart ({type(error).__name__}); {EXPORT}"
-        ) from error

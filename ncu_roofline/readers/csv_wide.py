@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from ncu_roofline.capture.units import factor
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge import counters
 from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
-from ncu_roofline.readers.csv_device import ATTRIBUTE
+from ncu_roofline.readers.csv_device import ATTRIBUTES
 
 
 
@@ -19,75 +19,100 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     places = csv_launches.columns(page)
     named = {name: f"c{place}" for place, name in enumerate(page.header) if "__" in name}
     wanted = counters.wanted(named, metrics)
-    attributes = {name: place for name, place in named.items() if name.startswith(ATTRIBUTE)}
-    measured = {name: place for name, place in named.items() if name in wanted}
+    attributes = {name: place for name, place in named.items() if name in ATTRIBUTES}
     # the last column is read along because it tells whether a row is whole
-    last = len(page.header) - 1
-    chosen = {int(place[1:]) for part in (places, attributes, measured) for place in part.values()}
-    page, table = csv_text.frame(page, sorted(chosen | {last}))
+    last = f"c{len(page.header) - 1}"
+    chosen = {*places.values(), *attributes.values(), *(named[name] for name in wanted), last}
+    table = csv_text.frame(page, sorted(int(place[1:]) for place in chosen))
     units, rows = _units(page, table, places["id"])
-    cut = rows.filter(pl.col(f"c{last}").is_null())
+    cut = rows.filter(pl.col(last).is_null())
     if cut.height:
         raise csv_text.cut_short(page.file, cut[places["id"]][0])
     identity = rows.select(pl.col(place).alias(word) for word, place in places.items())
     launches = csv_launches.launches(identity, page.file)
-    comma = _decimal_comma(rows, measured, units, page.file)
-    values, notes = _values(rows, measured, units, comma=comma)
+    measured = {name: place for name, place in named.items() if name in wanted}
+    texts = rows.select(pl.col(place).alias(name) for name, place in measured.items())
+    scales = {name: units[place] for name, place in measured.items()}
+    plain = texts.select(pl.all().cast(pl.Float64, strict=False))
+    odd = _odd(texts, plain)
+    comma = _decimal_comma(texts, plain, odd, units=scales, file=page.file)
+    if comma:
+        odd = {name: texts[name] for name in texts.columns}
+    values, notes = _values(plain, odd, scales, comma=comma)
     return csv_launches.Table(launches, values, _attributes(rows, attributes, units), notes, comma)
 
 
 def _units(page: csv_text.Page, table: pl.DataFrame, key: str) -> tuple[dict[str, str], pl.DataFrame]:
     """Unit of every column by position, and the rows of launches."""
-    rows = table.filter(pl.col(key).str.contains(r"^\d+$"))
-    if rows.height and table[key][0] not in ("", None):
+    first = table.row(0, named=True) if table.height else {key: ""}
+    if first[key]:
         raise UnreadableCapture(
             f"{page.file}: a raw page without its row of units, so no number has a scale; "
             f"{csv_text.EXPORT}"
         )
-    first = table.row(0, named=True) if table.height else {}
-    return {place: unit or "" for place, unit in first.items()}, rows
+    return {place: unit or "" for place, unit in first.items()}, table.slice(1)
 
 
 def _attributes(rows: pl.DataFrame, attributes: dict[str, str], units: dict[str, str]) -> pl.DataFrame:
     """Each attribute once with every different text it has: name, text, unit."""
+    different = rows.select(pl.col(place).drop_nulls().unique().implode() for place in attributes.values())
     found = [
         (name, text, units[place])
         for name, place in attributes.items()
-        for text in rows[place].drop_nulls().unique(maintain_order=True)
+        for text in different[place][0]
     ]
     return pl.DataFrame(found, schema=csv_launches.ATTRIBUTES, orient="row")
 
 
+def _odd(texts: pl.DataFrame, plain: pl.DataFrame) -> dict[str, pl.Series]:
+    """The columns in which some text is no plain number."""
+    if texts.width == 0:
+        return {}
+    finite = plain.select(pl.all().is_finite().sum()).row(0)
+    empty = texts.select((pl.all().is_null() | (pl.all() == "")).sum()).row(0)
+    return {
+        name: texts[name]
+        for name, good, none in zip(texts.columns, finite, empty, strict=True)
+        if good + none < texts.height
+    }
+
+
 def _decimal_comma(
-    rows: pl.DataFrame, measured: dict[str, str], units: dict[str, str], file: str
+    texts: pl.DataFrame, plain: pl.DataFrame, odd: Mapping[str, pl.Series], *, units: Mapping[str, str], file: str
 ) -> bool:
-    """Whether the file prints decimal commas."""
-    whole = {p for n, p in measured.items() if n.endswith(".sum") and units[p] in csv_numbers.WHOLE}
-    texts = [rows[place].rename("text") for place in measured.values()]
-    counts = [rows[place].rename("text") for place in whole]
-    empty = pl.Series("text", [], dtype=pl.String)
-    return csv_numbers.decimal_comma(pl.concat([empty, *texts]), pl.concat([empty, *counts]), file)
+    """Whether the file prints decimal commas; most files have nothing that needs a closer look."""
+    whole = [n for n in texts.columns if n.endswith(".sum") and units[n] in csv_numbers.WHOLE]
+    parts = plain.select((pl.col(whole) % 1 > 0).any()).row(0) if whole else ()
+    broken = [name for name, is_broken in zip(whole, parts, strict=True) if is_broken]
+    if not broken and not any(column.str.contains(",", literal=True).any() for column in odd.values()):
+        return False
+    every = pl.concat([texts[name].rename("text") for name in texts.columns]).drop_nulls()
+    counts = pl.concat([every.head(0), *(texts[name].rename("text").drop_nulls() for name in broken)])
+    return csv_numbers.decimal_comma(every, counts, file)
 
 
 def _values(
-    rows: pl.DataFrame, measured: dict[str, str], units: dict[str, str], *, comma: bool
+    plain: pl.DataFrame, odd: Mapping[str, pl.Series], units: Mapping[str, str], *, comma: bool
 ) -> tuple[pl.DataFrame, list[str]]:
     """The counters in base units without those that are text, and what could not be read."""
-    values: list[pl.Series] = []
-    odd: list[pl.DataFrame] = []
-    strange: list[str] = []
-    for name, place in measured.items():
-        texts, scale = rows[place], factor(units[place])
-        numbers = csv_numbers.numbers(texts, comma=comma)
-        bare = texts.filter(~numbers.is_finite().fill_null(False))
-        bare = bare.filter(bare != "")
-        said = bare.to_frame("text").select(csv_numbers.reason(pl.col("text")).is_not_null().any())
-        if bare.len():
-            odd.append(pl.DataFrame({"metric": [name] * bare.len(), "text": bare}))
-        if bare.len() == numbers.len() and not said.item():
-            continue
-        if scale is None:
-            strange.append(units[place])
-        values.append((numbers * scale).cast(pl.Float64).alias(name))
-    notes = csv_numbers.missing(pl.concat(odd)) if odd else []
-    return pl.DataFrame(values), notes + csv_numbers.strange_units(pl.Series(strange, dtype=pl.String))
+    read = plain.with_columns(
+        csv_numbers.numbers(column, comma=comma).alias(name) for name, column in odd.items()
+    )
+    said, words = _unread(read, odd)
+    scales = {name: factor(units[name]) for name in plain.columns if name not in words}
+    unknown = pl.Series([units[n] for n, scale in scales.items() if scale is None], dtype=pl.String)
+    values = read.select(pl.col(name) * pl.lit(scale, pl.Float64) for name, scale in scales.items())
+    return values, csv_numbers.missing(said) + csv_numbers.strange_units(unknown)
+
+
+def _unread(read: pl.DataFrame, odd: Mapping[str, pl.Series]) -> tuple[pl.DataFrame, set[str]]:
+    """What the profiler said instead of numbers (metric, text), and the columns that are plain text."""
+    said = [pl.DataFrame(schema={"metric": pl.String, "text": pl.String})]
+    words: set[str] = set()
+    for name, column in odd.items():
+        unread = column.filter(~read[name].is_finite().fill_null(False) & (column != "").fill_null(False))
+        rows = unread.alias("text").to_frame().select(metric=pl.lit(name), text="text")
+        said.append(rows)
+        if read[name].null_count() == read.height and not csv_numbers.missing(rows):
+            words.add(name)
+    return pl.concat(said), words
