@@ -68,13 +68,19 @@ def scalar_flops(opcode: str) -> tuple[str, float] | None:
     return None
 
 
+def instanced(launches: pl.DataFrame, which: str) -> str | None:
+    """The column of an opcode counter, if this capture has its instances and not only their sum."""
+    column = MEASURED + str(table()["opcodes"][which])
+    return column if isinstance(launches.schema.get(column), pl.List) else None
+
+
 def counted(launches: pl.DataFrame, which: str) -> pl.DataFrame:
     """FLOPs per launch and path from the instanced counter `warp` or `thread`: index, path, flops.
 
     A launch whose instances are all zero, or whose matrix shapes are not in the mnemonics, has no row.
     """
-    column = MEASURED + table()["opcodes"][which]
-    if column not in launches.columns:
+    column = instanced(launches, which)
+    if column is None:
         return pl.DataFrame(schema={"index": pl.Int64, "path": pl.String, "flops": pl.Float64})
     worth = matrix_flops if which == "warp" else scalar_flops
     each = launches.select("index", pl.col(column).alias("ops")).explode("ops").unnest("ops").drop_nulls()
@@ -98,8 +104,8 @@ def has_integer_dots(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch's work is in dp4a, which no FLOP counter sees: by opcode, else by name."""
     facts = table()["integer_dot"]
     by_name = pl.col("kernel").is_in(facts["names"])
-    column = MEASURED + table()["opcodes"]["warp"]
-    if column not in launches.columns:
+    column = instanced(launches, "warp")
+    if column is None:
         return by_name
     first = pl.element().struct.field("id").str.split(".").list.first()
     dots = pl.col(column).list.eval(first.is_in(facts["opcodes"]) & (pl.element().struct.field("value") > 0))

@@ -8,7 +8,8 @@ from ncu_roofline.analysis.flops import PATHS
 from ncu_roofline.analysis.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS
-from ncu_roofline.knowledge.gpus import Gpu, dense_rates
+from ncu_roofline.knowledge.gpu import Gpu
+from ncu_roofline.knowledge.rates import dense_rates
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
 
 

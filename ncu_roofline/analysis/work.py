@@ -19,7 +19,8 @@ from ncu_roofline.analysis.opcodes import has_integer_dots
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import PRECISIONS, SOURCES
 from ncu_roofline.knowledge.counters import table
-from ncu_roofline.knowledge.gpus import Gpu, dense_rates
+from ncu_roofline.knowledge.gpu import Gpu
+from ncu_roofline.knowledge.rates import pipe_rates
 
 HINTS = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "int8": "int8", "tf32": "tf32", "fp4": "fp4"}
 
@@ -70,7 +71,7 @@ def estimate(by_path: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataF
 
 def pipe_flops(launches: pl.DataFrame, gpu: Gpu | None, path: str) -> pl.Expr:
     """Share of the tensor pipe's full rate, times the cycles; null below the noise of register moves."""
-    rate = dense_rates(gpu).get(path) if gpu else None
+    rate = pipe_rates(gpu).get(path) if gpu else None
     if gpu is None or rate is None or gpu.sms is None:
         return NOTHING
     percent = measured(launches, table()["pipe"]["percent"])
@@ -112,7 +113,8 @@ def least_exact() -> pl.Expr:
     kinds = pl.Enum(SOURCES)
     working = [pl.when(pl.col(f"flops_{p}") > 0).then(pl.col(f"flops_{p}_source").to_physical()) for p in PATHS]
     known = [pl.col(f"flops_{p}_source").to_physical() for p in PATHS]
-    return pl.coalesce(pl.max_horizontal(*working), pl.min_horizontal(*known)).cast(pl.UInt8).cast(kinds)
+    rank = pl.coalesce(pl.max_horizontal(*working), pl.min_horizontal(*known))
+    return rank.replace_strict(dict(enumerate(SOURCES)), default=None, return_dtype=kinds)
 
 
 def complete(frame: pl.DataFrame, capability: str | None) -> pl.Expr:

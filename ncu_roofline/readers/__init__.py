@@ -1,0 +1,100 @@
+"""read(): any file that holds a capture, recognised by its content -> Capture."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ncu_roofline.capture.capture import Capture
+from ncu_roofline.errors import UnreadableCapture
+
+REPORT = b"NVR\0"
+COMPRESSED = (b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
+PARQUET = b"PAR1"
+LFS = b"version https://git-lfs"
+HEAD = 4096
+
+
+def read(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, reader: str = "auto", metrics: Sequence[str] = ()
+) -> Capture:
+    """One capture from a file, a glob, or several of them in the given order.
+
+    `metrics` keeps further counters, by name or glob; `reader` chooses between the native reader of
+    reports and NVIDIA's own.
+    """
+    from ncu_roofline.readers.combine import combine
+
+    paths = expand([source] if isinstance(source, str | os.PathLike) else source)
+    return combine([read_one(path, reader=reader, metrics=metrics) for path in paths])
+
+
+def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Every file that is meant: globs in name order, the rest as given."""
+    paths: list[Path] = []
+    for source in map(os.fspath, sources):
+        found = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) and not os.path.exists(source) else [source]
+        if not found:
+            raise UnreadableCapture(f"{source}: no file has such a name; quote the pattern or check the folder")
+        paths += map(Path, found)
+    if not paths:
+        raise UnreadableCapture("no capture was named; give a .ncu-rep, a CSV export of ncu, or a saved .parquet")
+    return paths
+
+
+def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -> Capture:
+    """One file, by what stands in it."""
+    head = first_bytes(path)
+    if head.startswith(REPORT) or head.startswith(COMPRESSED):
+        return read_report(path, reader, metrics)
+    if head.startswith(PARQUET):
+        from ncu_roofline.readers import saved
+
+        return saved.read(path)
+    refuse(path, head)
+    from ncu_roofline.readers import csv
+
+    return csv.read(path, metrics=metrics)
+
+
+def first_bytes(path: Path) -> bytes:
+    """The beginning of a file that exists and can be read."""
+    if path.is_dir():
+        raise UnreadableCapture(f"{path.name}: a folder, not a capture; name the files in it, for example '{path.name}/*.ncu-rep'")
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except FileNotFoundError as error:
+        raise UnreadableCapture(f"{path.name}: no such file; check the name and the folder") from error
+    except OSError as error:
+        raise UnreadableCapture(f"{path.name}: cannot be opened ({error.strerror}); check its permissions") from error
+
+
+def refuse(path: Path, head: bytes) -> None:
+    """Say at once what a file is that is certainly no capture."""
+    if not head:
+        raise UnreadableCapture(f"{path.name}: an empty file; the profiler wrote nothing, capture again")
+    if head.startswith(LFS):
+        raise UnreadableCapture(f"{path.name}: a Git LFS pointer, not the file itself; run `git lfs pull` and try again")
+    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableCapture(
+            f"{path.name}: no report of Nsight Compute (its signature is missing; the profiler may have been stopped while "
+            "writing) and no CSV; capture again"
+        )
+
+
+def read_report(path: Path, reader: str, metrics: Sequence[str]) -> Capture:
+    """A report by the chosen reader; auto is the native one wherever it knows the format."""
+    if reader == "vendor":
+        from ncu_roofline.readers import vendor
+
+        return vendor.read(path, metrics=metrics)
+    from ncu_roofline.readers import report
+
+    if reader == "native" or report.knows(path):
+        return report.read(path, metrics=metrics)
+    from ncu_roofline.readers import vendor
+
+    return vendor.read(path, metrics=metrics)

@@ -1,0 +1,63 @@
+"""A capture taken through every analysis in turn: the value that each command starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis import roles, roofline, sequence, useful
+from ncu_roofline.analysis.work import work
+from ncu_roofline.capture.capture import Capture, Run
+from ncu_roofline.knowledge import gpus
+from ncu_roofline.knowledge.gpus import Gpu
+from ncu_roofline.knowledge.models import Model
+from ncu_roofline.knowledge.roles import Rules, load_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user chose beyond the capture itself."""
+
+    gpu: str | None = None
+    rules: Rules | None = None
+    ridge: str = "profiled"
+    latency_share: float | None = None
+    model: Model | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A capture with all that is known of every launch."""
+
+    capture: Capture
+    launches: pl.DataFrame
+    gpu: Gpu | None
+    run: Run
+    notes: tuple[str, ...]
+
+
+def study(capture: Capture, choices: Choices | None = None) -> Study:
+    """The capture with role, work, step, useful work and place of every launch."""
+    chosen = choices or Choices()
+    gpu, notes = device_of(capture, chosen.gpu)
+    named = roles.assign(capture.launches, chosen.rules or load_rules(None))
+    worked = work(named, gpu, capture.device)
+    segmented = sequence.segment(worked)
+    run, doubts = sequence.facts(segmented, capture.run)
+    placed = roofline.place(
+        useful.useful(segmented.launches, run, chosen.model), gpu, capture.device,
+        ridge=chosen.ridge, latency_share=chosen.latency_share,
+    )  # fmt: skip
+    return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts))
+
+
+def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:
+    """The device the user named, else the one the capture tells of, with what is doubtful about it."""
+    if name is None:
+        return gpus.identify(capture.device)
+    chosen = gpus.find(name)
+    told, _ = gpus.identify(capture.device)
+    if told is not None and told.product != chosen.product:
+        return chosen, (f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu",)
+    return chosen, ()

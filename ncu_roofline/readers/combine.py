@@ -1,0 +1,54 @@
+"""Several captures of one run -> one capture, in the given order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import polars as pl
+
+from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, Run
+from ncu_roofline.errors import UnreadableCapture
+
+IDENTITY = ("name", "compute_capability", "sms")
+
+
+def combine(captures: Sequence[Capture]) -> Capture:
+    """One capture of all launches; refused where the files come from different devices."""
+    if len(captures) == 1:
+        return captures[0]
+    launches = pl.concat([c.launches for c in captures], how="diagonal_relaxed")
+    return Capture(
+        launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)),
+        device=device([c.device for c in captures], [c.name for c in captures]),
+        run=run([c.run for c in captures]),
+        notes=tuple(f"{c.name}: {note}" for c in captures for note in c.notes),
+        name=f"{captures[0].name} and {len(captures) - 1} more",
+    )
+
+
+def device(devices: Sequence[Device], names: Sequence[str]) -> Device:
+    """The one device, each attribute from the first file that tells it."""
+    for attribute in IDENTITY:
+        seen = {value: name for d, name in zip(devices, names, strict=True) if (value := getattr(d, attribute)) is not None}
+        if len(seen) > 1:
+            kinds = ", ".join(f"{value} in {name}" for value, name in sorted(seen.items(), key=str))
+            raise UnreadableCapture(f"mixed devices in one capture ({kinds}); read the files of each device on their own")
+    first = {
+        f.name: next((v for d in devices if (v := getattr(d, f.name)) is not None), None) for f in fields(Device)
+    }
+    return Device(**first)
+
+
+def run(runs: Sequence[Run]) -> Run:
+    """Facts on which all files agree; the others become unknown and say why."""
+    return Run(**{f.name: agreed([getattr(r, f.name) for r in runs]) for f in fields(Run)})
+
+
+def agreed(facts: Sequence[Fact]) -> Fact:
+    """The fact that all share, or an unknown one naming the values."""
+    values = list(dict.fromkeys(str(f.value) for f in facts))
+    if len(values) == 1:
+        return facts[0]
+    told = [v for v in values if v != "None"]
+    return Fact(None, "unknown", f"differs between the files: {', '.join(told)}") if len(told) > 1 else UNKNOWN
