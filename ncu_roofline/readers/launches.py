@@ -86,7 +86,7 @@ def _keep(data: bytes, at: int, stop: int, place: int, wanted: Plan, cells: list
         cells[place] = instances(data[at:stop])
     elif at == stop:
         return
-    elif data[at] == VALUE_KEY and data[at + 2] == DOUBLE_KEY and data[at + 1] == 9:
+    elif data[at] == VALUE_KEY and data[at + 1] == 9 and data[at + 2] == DOUBLE_KEY:
         cells[place] = DOUBLE(data, at + 3)[0]
     elif (found := _value(data[at:stop])) is not None:
         cells[place] = found

@@ -18,19 +18,26 @@ VERSIONS = {
     "Display Driver Version": "driver_version",
     "CUDA Version": "cuda_version",
 }
-FLAGS = frozenset(
-    "f force-overwrite nvtx csv details-all call-stack q quiet v version h help list-sets list-sections"
-    " list-rules list-metrics list-chips query-metrics query-metrics-collection lockstep-kernel-launch"
-    " verbose lockstep-nccl-launch disable-extra-suffixes".split()
-)  # Nsight Compute CLI, "Command Line Options": those without a value
+FLAGS = frozenset({
+    "f", "force-overwrite", "nvtx", "csv", "details-all", "call-stack", "q", "quiet", "v", "version",
+    "h", "help", "verbose", "list-sets", "list-sections", "list-rules", "list-metrics", "list-chips",
+    "query-metrics", "query-metrics-collection", "lockstep-kernel-launch", "lockstep-nccl-launch",
+    "disable-extra-suffixes",
+})  # fmt: skip
+"""Options without a value: Nsight Compute CLI, "Command Line Options"."""
+
 SHORT = {"k": "kernel-name", "c": "launch-count", "s": "launch-skip", "o": "export", "i": "import"}
 OLD = {"kernel-regex": "kernel-name", "kernel-base": "kernel-name-base"}  # up to 2020
 FILTERS = (
     "kernel-name", "kernel-id", "launch-skip", "launch-skip-before-match", "launch-count", "nvtx-include",
     "nvtx-exclude", "range-filter", "profile-from-start", "devices", "filter-mode",
 )  # fmt: skip
+NO_FILTER = {
+    "launch-skip": "0", "launch-skip-before-match": "0", "profile-from-start": "1", "filter-mode": "global",
+}  # fmt: skip
+"""Values that leave nothing out; a run from the user interface spells them all."""
 SHOWN = re.compile(r"\d+(?:\.\d+)*")
-CHOICE = re.compile(r"[\w-]{1,40}")
+CHOICE = re.compile(r"[\w-]{1,80}")
 """What the value of a choice may look like; anything else is not taken."""
 
 
@@ -94,10 +101,17 @@ def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, F
         "graph_profiling": _choice(given, "graph-profiling", "node", version),
         "metric_set": _metric_set(options, version),
     }
-    filters = [f"{name} {value}" for name, value in options if name in FILTERS and not _path(value)]
-    if filters:
-        facts["launch_filter"] = Fact(", ".join(filters), "command line", "filters of the profiler")
+    facts["launch_filter"] = _launch_filter(options)
     return {name: fact for name, fact in facts.items() if fact.value is not None}
+
+
+def _launch_filter(options: list[tuple[str, str]]) -> Fact:
+    filters = [
+        f"{name} {value}"
+        for name, value in options
+        if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
+    ]
+    return Fact(", ".join(filters), "command line", "filters of the profiler") if filters else Fact()
 
 
 def _path(value: str) -> bool:
@@ -134,9 +148,11 @@ def _metric_set(options: list[tuple[str, str]], version: str | None) -> Fact:
     sections = [v for name, v in options if name == "section" and CHOICE.fullmatch(v)]
     metrics = sorted({m for name, v in options if name == "metrics" for m in v.split(",") if m})
     parts = sets + (["sections " + ", ".join(sections)] if sections else [])
-    parts += [f"{len(metrics)} named metrics"] if metrics else []
+    parts += [f"{len(metrics)} named metric{'s' * (len(metrics) > 1)}"] if metrics else []
     if parts:
         return Fact(" + ".join(parts), "command line", "--set, --section, --metrics")
+    if any(name in ("set", "section", "metrics") for name, _ in options):
+        return Fact()  # stated, but not in a form that may be shown
     # the set was called default before 2021.2 (seen in reports of 2020.3 and 2021.2)
     year = _year(version)
     return _default("basic" if year and year >= (2021, 2) else "default", version)

@@ -22,7 +22,7 @@ MOST_UNCOMPRESSED = 8 << 30
 MOST_RATIO = 1_000
 """Uncompressed over compressed size, beyond a first SPARED bytes; reports compress 3 to 20 times."""
 SPARED = 256 << 20
-PIECE = 1 << 20
+PIECE, BEGINNING = 1 << 20, 1 << 16
 
 
 @contextmanager
@@ -50,6 +50,18 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int, list[str]]]:
         yield file, size, notes
 
 
+def beginning(path: Path) -> bytes:
+    """The first bytes of a report, unpacked; empty where they cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(PIECE)
+        if start.startswith(COMPRESSED):
+            return zstandard.ZstdDecompressor().stream_reader(start).read(BEGINNING)
+    except (OSError, zstandard.ZstdError):
+        return b""
+    return start[:BEGINNING]
+
+
 def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
     """Write the uncompressed stream to `target`; a note where the stream breaks off.
 
@@ -60,7 +72,7 @@ def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
     written = 0
     try:
         with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
-            while piece := stream.read(PIECE):
+            while piece := stream.read1(PIECE):
                 written += len(piece)
                 if written > limit:
                     raise UnreadableCapture(
@@ -84,12 +96,15 @@ def foreign(start: bytes, size: int) -> str:
             "an unfinished Nsight Compute report (its beginning was never written: the profiler was "
             "stopped before it ended); capture again and let ncu finish"
         )
+    if start.startswith(MAGIC):
+        return "an Nsight Compute report cut off in its first bytes; copy it again, or capture again"
     kind = "text" if _is_text(start) else "not an Nsight Compute report"
     return f"{kind} where a report (.ncu-rep) belongs; name the report that ncu wrote with --export"
 
 
 def _is_text(start: bytes) -> bool:
-    return b"\0" not in start and start.decode("utf-8", "ignore").isprintable() or start[:1].isalnum()
+    words = start.decode("utf-8", "ignore").split()
+    return bool(words) and all(word.isprintable() for word in words)
 
 
 def _begins_with_block(start: bytes) -> bool:

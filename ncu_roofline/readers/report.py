@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,9 +35,15 @@ def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
         return _capture(file, size, path.name, metrics, notes)
 
 
+def knows(path: str | Path) -> bool:
+    """Whether this reader is the right one: false only for a report of another format version."""
+    start = recognise.beginning(Path(path))
+    return not start.startswith(container.MAGIC) or container.version(BytesIO(start)) == container.VERSION
+
+
 def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes: list[str]) -> Capture:
     head = container.head(file, size)
-    kept = rows.columns(head.names, metrics)
+    kept = rows.columns(head.names, metrics, rows.times(head.names))
     loss = Loss(size)
     decoded = launches(file, plan(head.names, kept.places, kept.listed), loss)
     table = rows.table(decoded, kept, size)

@@ -17,8 +17,8 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge import counters
 from ncu_roofline.readers.launches import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, PROCESS, Cell
 
-TIME_IN_NS = re.compile(r"\w+__time_(?!\w*(?:pct|ratio))\w+(?:\.(?:sum|avg|min|max))?|\w+_interval_time")
-"""Names of times; checked over the corpus: exactly the metrics whose unit NVIDIA's reader gives as ns."""
+TIME_IN_NS = re.compile(r"\w+__time_\w+(?:\.(?:sum|avg|min|max))?|\w+_interval_time")
+"""Names of times: in the corpus exactly the metrics whose unit NVIDIA's reader gives as ns."""
 
 DURATIONS = tuple(f"gpu__time_duration.{part}" for part in ("sum", "avg", "max"))
 STREAM, DEVICE_NUMBER = "launch__stream_id", "launch__device_id"
@@ -43,6 +43,8 @@ class Columns:
 
     measured: tuple[str, ...]
     places: dict[str, int]
+    times: frozenset[str]
+    """Those that the profiler stores in nanoseconds."""
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -50,12 +52,18 @@ class Columns:
         return tuple(name for name in self.measured if "_per_opcode" in name)
 
 
-def columns(names: Iterable[str], metrics: Iterable[str]) -> Columns:
+def times(names: Iterable[str]) -> frozenset[str]:
+    """Those of the names that are times, for a reader that is not told the units."""
+    return frozenset(name for name in names if TIME_IN_NS.fullmatch(name))
+
+
+def columns(names: Iterable[str], metrics: Iterable[str], times: frozenset[str]) -> Columns:
     """The columns for a file with these metric names: what the project uses and what is asked for."""
     known = {n for n in names if not n.startswith((ATTRIBUTE, "breakdown:", "group:", "regex:"))}
     measured = tuple(sorted(counters.wanted(known, metrics)))
     needed = [*measured, *DURATIONS, STREAM, DEVICE_NUMBER, *(ATTRIBUTE + a for a in ATTRIBUTES)]
-    return Columns(measured, {name: FIXED + n for n, name in enumerate(dict.fromkeys(needed))})
+    places = {name: FIXED + n for n, name in enumerate(dict.fromkeys(needed))}
+    return Columns(measured, places, times)
 
 
 @dataclass(slots=True)
@@ -99,10 +107,10 @@ def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
         "grid": pl.Series(cells[GRID], dtype=schema.TRIPLE),
         "block": pl.Series(cells[BLOCK], dtype=schema.TRIPLE),
         "nvtx": pl.Series(cells[NVTX], dtype=pl.List(pl.String)),
-        "seconds": _seconds([of(name) for name in DURATIONS]),
+        "seconds": _seconds([_floats(of(name), name in kept.times) for name in DURATIONS]),
     }
     measured = {
-        schema.MEASURED + name: _opcodes(of(name)) if name in kept.listed else _floats(of(name), name)
+        schema.MEASURED + name: _opcodes(of(name)) if name in kept.listed else _floats(of(name), name in kept.times)
         for name in kept.measured
     }
     return pl.DataFrame({**fixed, **measured})
@@ -118,15 +126,14 @@ def _integer(cell: Cell) -> int | None:
     return None
 
 
-def _floats(cells: Iterable[Cell], name: str) -> pl.Series:
-    numbers = [None if isinstance(c, str) or c is None else float(c) for c in cells]
-    series = pl.Series(numbers, dtype=pl.Float64)
-    return series / 1e9 if TIME_IN_NS.fullmatch(name) else series
+def _floats(cells: Iterable[Cell], in_ns: bool) -> pl.Series:
+    scale = 1e9 if in_ns else 1.0  # divided here: polars multiplies by the inverse, one digit off
+    numbers = [c / scale if isinstance(c, int | float) else None for c in cells]
+    return pl.Series(numbers, dtype=pl.Float64)
 
 
-def _seconds(durations: list[Iterable[Cell]]) -> pl.Series:
-    series = [_floats(cells, name) for cells, name in zip(durations, DURATIONS, strict=True)]
-    return pl.select(pl.coalesce(series)).to_series()
+def _seconds(durations: list[pl.Series]) -> pl.Series:
+    return pl.select(pl.coalesce(durations)).to_series()
 
 
 def _opcodes(cells: Iterable[Cell]) -> pl.Series:
