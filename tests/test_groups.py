@@ -107,3 +107,11 @@ def test_launches_of_unknown_role_stay_one_group_of_their_own() -> None:
     grouped = groups.group(launches({"role": None, "family": None}, {"role": None, "family": None}, {}), "role")
 
     assert grouped.select("role", "family", "launches").rows() == [(None, "other", 2), ("fc", "fc", 1)]
+
+
+def test_a_group_names_the_least_exact_rung_among_its_launches() -> None:
+    frame = launches({}, {}).with_columns(
+        dram_bytes_source=pl.Series(["counter", "cycles"], dtype=pl.Enum(["counter", "rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss"]))
+    )
+
+    assert groups.group(frame)["dram_bytes_source"].to_list() == ["cycles"]

@@ -16,6 +16,7 @@ KEYS = {
     "launch": ("index",),
     "role": ("role",),
     "layer": ("layer", "family"),
+    "family": ("family",),
 }
 """What the launches of a group have in common; FC and attention stay apart in a layer too."""
 
@@ -79,7 +80,8 @@ def common(name: str) -> pl.Expr:
 
 def worst(name: str) -> pl.Expr:
     """The least exact rung among the launches."""
-    return pl.col(name).to_physical().max().cast(pl.UInt8).cast(pl.Enum(SOURCES)).alias(name)
+    rung = pl.col(name).to_physical().max()
+    return rung.replace_strict(dict(enumerate(SOURCES)), default=None, return_dtype=pl.Enum(SOURCES)).alias(name)
 
 
 def identity(keys: list[str]) -> list[pl.Expr]:
