@@ -1,0 +1,128 @@
+"""Launches -> the few that tell where a pass begins and ends: attention, sampling, embedding.
+
+A mixer is a kernel that mixes tokens with their past: attention, or a state-space update. Every layer
+has one cluster of them; a projection lies between the clusters of two layers.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+MIXERS = ("attention", "ssm")
+KINDS = pl.Enum(["mixer", "sampling", "embedding"])
+SAMPLING_GAP = 5
+"""Launches between two sampling kernels of the same step: casts and divisions, not more."""
+FEWEST_SATELLITES = 4
+"""A mixer kernel that runs once a pass, while others run at least this often, prepares for them."""
+
+
+def marked(launches: pl.DataFrame) -> pl.DataFrame:
+    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm."""
+    role = pl.col("role").cast(pl.String)
+    kind = (
+        pl.when(role.is_in(MIXERS)).then(pl.lit("mixer"))
+        .when(role == "sampling").then(pl.lit("sampling"))
+        .when(role == "embedding").then(pl.lit("embedding"))
+        .cast(KINDS)
+    )  # fmt: skip
+    named = launches.select(
+        "index", "kernel", "name", "grid",
+        pl.col("process", "device", "stream").fill_null(-1),
+        kind=kind, fc=(role == "fc").fill_null(False), norm=(role == "norm").fill_null(False),
+    )  # fmt: skip
+    return named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
+        pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane")
+    )  # fmt: skip
+
+
+def lane(named: pl.DataFrame) -> pl.Expr:
+    """One number per independent sequence: a process and device, or a stream with a loop of its own.
+
+    Kernels of one loop that run on a side stream stay where the host launched them.
+    """
+    loops = (
+        named.group_by("process", "device", "stream")
+        .agg(whole=(pl.col("kind") == "mixer").any() & (pl.col("kind") == "sampling").any())
+        .filter("whole")
+    )
+    own = loops.filter(pl.len().over("process", "device") > 1).select(
+        pl.struct("process", "device", "stream").alias("loop")
+    )["loop"]
+    place = pl.struct("process", "device", "stream")
+    stream = pl.when(place.is_in(own.implode())).then(pl.col("stream")).otherwise(-1) if own.len() else pl.lit(-1)
+    return pl.struct("process", "device", stream.alias("stream")).rank("dense").cast(pl.Int64)
+
+
+def clusters(rows: pl.DataFrame) -> pl.DataFrame:
+    """Neighbouring anchors of one kind as one: lane, kind, start, end (rows), kernels."""
+    anchors = rows.filter(pl.col("kind").is_not_null())
+    joined = grouped(anchors)
+    sane = without_misnamed(joined)
+    kept = without_satellites(anchors.filter(pl.col("kind").is_in(sane["kind"].unique().implode())), sane)
+    return grouped(kept)
+
+
+def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
+    """Runs of anchors that belong together."""
+    before = pl.all().shift(1)
+    lone = pl.col("fcs").max().over("lane") == 0
+    same = pl.col("kernel") == pl.col("kernel").first().over("lane", "kind")
+    previous = anchors.select(before.name.prefix("p_"))
+    new = (
+        (pl.col("lane") != pl.col("p_lane"))
+        | (pl.col("kind") != pl.col("p_kind"))
+        | ((pl.col("kind") == "mixer") & (pl.col("fcs") != pl.col("p_fcs")))
+        | ((pl.col("kind") == "mixer") & lone & same)
+        | ((pl.col("kind") != "mixer") & (pl.col("row") - pl.col("p_row") > SAMPLING_GAP))
+    ).fill_null(True)
+    return (
+        pl.concat([anchors, previous], how="horizontal")
+        .with_columns(cluster=new.cast(pl.Int64).cum_sum())
+        .group_by("cluster", maintain_order=True)
+        .agg(pl.col("lane", "kind").first(), start=pl.col("row").first(), end=pl.col("row").last())
+        .drop("cluster")
+    )
+
+
+def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
+    """Clusters without a kind that recurs in every layer: then it is no sign of a pass."""
+    after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
+    counts = joined.with_columns(ends=after_mixer.fill_null(False)).group_by("kind").agg(
+        pl.col("ends").sum(), clusters=pl.len()
+    )  # fmt: skip
+    seen = {kind: (ends, number) for kind, ends, number in counts.iter_rows()}
+    mixers = seen.get("mixer", (0, 0))[1]
+    if seen.get("sampling", (0, 0))[1] == seen.get("embedding", (0, 0))[1]:
+        return joined  # one of each per pass, however few layers a pass has
+    misnamed = [k for k in ("sampling", "embedding") if seen.get(k, (0, 0))[0] > max(mixers / 2, 1)]
+    return joined.filter(~pl.col("kind").is_in(misnamed))
+
+
+def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
+    """Anchors without mixer kernels that only prepare for a whole pass (varlen plans and the like)."""
+    ends = joined.filter(pl.col("kind") == "sampling").height
+    counts = anchors.filter(pl.col("kind") == "mixer").group_by("kernel").agg(n=pl.len())
+    often = counts["n"].max()
+    if not ends or not isinstance(often, int) or often < FEWEST_SATELLITES * ends:
+        return anchors
+    rare = counts.filter(pl.col("n") <= 1.5 * ends)["kernel"]
+    return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
+
+
+def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
+
+    A pass ends after the sampling that follows attention (or, at the start of a window, an LM head);
+    it also begins at an embedding that
+    follows attention, so that a chunk of a prefill, which samples nothing, is a pass too.
+    """
+    after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
+    fcs = rows["fcs"].gather(anchors["start"])
+    leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling") & (fcs > 0)
+    bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading)
+    begins = bounds.select(
+        row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start")
+    )["row"]
+    first = pl.col("lane") != pl.col("lane").shift(1)
+    new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)
+    return rows.with_columns((new.cast(pl.Int64).cum_sum() - 1).alias("pass"))

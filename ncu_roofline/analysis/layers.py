@@ -1,0 +1,139 @@
+"""Where each layer begins and ends, between the attention of one layer and that of the next.
+
+A layer begins at the norm before the projections that feed its attention. Where no norm is
+captured, the sequence's exact period says how long a layer is, counted from the window's start.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.analysis.period import period
+
+KINDS = pl.Enum(["layer", "rest"])
+CUT = {"row": pl.Int64(), "pass": pl.Int64(), "kind": KINDS, "firm": pl.Boolean()}
+
+
+def cuts(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+    """One row per boundary: row, pass, kind (layer, or rest: before and after the layers), whole."""
+    parts = [of_lane(lane, anchors.filter(pl.col("lane") == lane["lane"][0])) for lane in rows.partition_by("lane")]
+    return pl.concat(parts)
+
+
+def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+    """The boundaries of one lane; a layer is whole where both its ends were seen."""
+    inner = boundaries(rows, anchors)
+    starts = rows.group_by("pass", maintain_order=True).agg(pl.col("row").first())
+    found = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind").unique("row", keep="first", maintain_order=True)
+    first = int(rows["pass"][0])
+    begun = anchors.filter((pl.col("kind") == "embedding").cum_sum() > (pl.col("kind") == "mixer").cum_sum()).height > 0
+    opening = rows.filter(pl.col("row") < inner["row"].min()) if inner.height else rows.clear()
+    broken = not begun and bool(opening["fc"].any())
+    leading = (pl.col("pass") == first) & (pl.col("kind") == "rest") & (pl.col("row") == int(rows["row"][0]))
+    same = pl.col("pass") == pl.col("pass").shift(-1)
+    return found.with_columns(
+        kind=pl.when(leading & pl.lit(broken)).then(pl.lit("layer").cast(KINDS)).otherwise("kind"),
+        whole=((pl.col("kind") == "layer") & pl.col("firm") & same).fill_null(False),
+    ).filter(pl.col("row") <= int(rows["row"][-1]))
+
+
+def boundaries(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+    """Beginnings of layers and the ends of the last ones, by norms, else by period, else by attention."""
+    placed = with_cut(rows, anchors)
+    mixers = placed.filter(pl.col("kind") == "mixer")
+    if mixers["cut"].count():
+        begins = layer_begins(mixers)
+    elif (length := period(rows)) is not None:
+        return by_period(rows, length)
+    elif mixers.height > 1:
+        begins = from_starts(rows, mixers)
+    else:
+        begins = layer_begins(mixers).filter(pl.col("row").is_not_null())
+    return pl.concat([begins.select(CUT.keys()), layer_ends(rows, placed, begins)])
+
+
+def cut(frame: pl.DataFrame, kind: str, *, firm: bool) -> pl.DataFrame:
+    """The frame's row and pass as boundaries of one kind."""
+    return frame.select("row", "pass", kind=pl.lit(kind).cast(KINDS), firm=pl.lit(firm))
+
+
+def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+    """Anchors with `cut`: the norm run before the last projection before them; null where there is none."""
+    first = int(rows["row"][0])
+    here, run = pl.col("row"), pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)
+    seen = rows.select(
+        fc=pl.when("fc").then(here).forward_fill(), norm=pl.when(run).then(here).forward_fill(), at="pass"
+    )
+    at = anchors["start"] - first
+    head = seen["fc"].gather(at)
+    found = anchors.with_columns(
+        seen["at"].gather(at).alias("pass"), head=head, norm=seen["norm"].gather(head - first),
+        before=pl.col("end").shift(1).fill_null(first - 1), previous=pl.col("kind").shift(1),
+    )  # fmt: skip
+    after_embedding = (pl.col("previous") == "embedding") & (pl.col("kind") == "mixer")
+    return found.with_columns(
+        cut=pl.when(pl.col("norm") > pl.col("before")).then(pl.col("norm"))
+        .when(after_embedding).then(pl.col("before") + 1)
+    )  # fmt: skip
+
+
+def layer_begins(mixers: pl.DataFrame) -> pl.DataFrame:
+    """Every mixer cluster with the row at which its layer begins; where no norm says it, as in other layers."""
+    lead = (pl.col("start") - pl.col("cut")).median().round().cast(pl.Int64)
+    guess = pl.when(lead.is_not_null()).then(pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1))
+    return mixers.with_columns(
+        row=pl.coalesce("cut", guess), kind=pl.lit("layer").cast(KINDS), firm=pl.col("cut").is_not_null()
+    )
+
+
+def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
+    """Layers as long before their attention as the window is before its first one."""
+    gaps = mixers.select(pl.col("start").diff().median().round().cast(pl.Int64)).item()
+    lead = (int(mixers["start"][0]) - int(rows["row"][0])) % max(int(gaps), 1)
+    return mixers.with_columns(
+        row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1),
+        kind=pl.lit("layer").cast(KINDS), firm=pl.lit(True),
+    )  # fmt: skip
+
+
+def by_period(rows: pl.DataFrame, length: int) -> pl.DataFrame:
+    """Layers of equal length from the lane's start."""
+    begin, stop = int(rows["row"][0]), int(rows["row"][-1])
+    at = pl.DataFrame({"row": pl.int_range(begin, stop + 2, length, eager=True, dtype=pl.Int64)})
+    inside = at.with_columns(rows["pass"].gather((at["row"] - begin).clip(upper_bound=rows.height - 1)).alias("pass"))
+    return cut(inside, "layer", firm=True)
+
+
+def layer_ends(rows: pl.DataFrame, placed: pl.DataFrame, begins: pl.DataFrame) -> pl.DataFrame:
+    """Where the last layer of each pass ends: at the norm before the LM head, else after a layer's length."""
+    last = begins.group_by("pass", maintain_order=True).agg(pl.col("start", "end").last())
+    heads = placed.filter((pl.col("kind") == "sampling") & (pl.col("previous") == "mixer")).select("pass", "cut", "head")
+    closing = last.join(heads, on="pass", how="left", maintain_order="left")
+    length = tail_length(rows, begins)
+    guess = nearest_norm(rows, closing["start"], length) if length else pl.lit(None, pl.Int64)
+    below = pl.when(pl.col("head") > pl.col("end")).then(pl.col("head"))
+    ended = closing.with_columns(guess=guess).with_columns(row=pl.coalesce("cut", "guess", below))
+    sure = ended.filter(pl.col("row") <= int(rows["row"][-1]) + 1)
+    open_pass = int(rows["pass"][-1])
+    kind = pl.when((pl.col("pass") == open_pass) & pl.col("head").is_null()).then(pl.lit("layer")).otherwise(pl.lit("rest"))
+    return sure.select("row", "pass", kind=kind.cast(KINDS), firm=pl.lit(True))
+
+
+def tail_length(rows: pl.DataFrame, begins: pl.DataFrame) -> int | None:
+    """Launches from a layer's attention to its end: as in other layers, else by the sequence's period."""
+    same = pl.col("pass") == pl.col("pass").shift(-1)
+    usual = begins.select(
+        pl.when(same).then(pl.col("row").shift(-1) - pl.col("start")).median().round().cast(pl.Int64)
+    ).item()
+    if usual is not None or begins.is_empty():
+        return usual if usual is None else int(usual)
+    length = period(rows)
+    return None if length is None else length - int(begins["start"][0]) + int(begins["row"][0])
+
+
+def nearest_norm(rows: pl.DataFrame, starts: pl.Series, length: int) -> pl.Series:
+    """The row one layer's length after each start, moved to a norm that begins within a quarter of it."""
+    runs = rows.filter(pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)).select("row", near="row")
+    wished = pl.DataFrame({"wish": (starts + length).cast(pl.Int64)}).with_row_index("order").sort("wish")
+    joined = wished.join_asof(runs, left_on="wish", right_on="row", strategy="nearest", tolerance=max(length // 4, 1))
+    return joined.sort("order").select(pl.coalesce("near", "wish"))["near"]

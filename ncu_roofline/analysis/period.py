@@ -1,0 +1,27 @@
+"""The period of a sequence of launches: how soon it repeats itself exactly."""
+
+from __future__ import annotations
+
+import polars as pl
+
+LEAST_OVERLAP = 3
+"""Launches that must recur before a repetition is called a period."""
+CANDIDATES = 64
+
+
+def symbols(rows: pl.DataFrame) -> pl.Series:
+    """One number per distinct kernel and grid: equal names with different grids are different work."""
+    sides = [pl.col("grid").arr.get(i).fill_null(-1).alias(f"side{i}") for i in range(3)]
+    return rows.select(symbol=pl.struct("name", *sides).rank("dense"))["symbol"]
+
+
+def period(rows: pl.DataFrame) -> int | None:
+    """The smallest shift at which the sequence equals itself wherever both overlap; None where none does."""
+    sequence = symbols(rows)
+    again = (sequence == sequence[0]).arg_true()[1 : CANDIDATES + 1]
+    for shift in again.to_list():
+        overlap = sequence.len() - int(shift)
+        head = sequence.head(overlap)
+        if overlap >= LEAST_OVERLAP and head.n_unique() > 1 and bool((head == sequence.tail(overlap)).all()):
+            return int(shift)
+    return None

@@ -1,0 +1,61 @@
+"""Grids and names -> token rows per launch, as far as the rows table knows the kernel."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.knowledge.rows import PhaseRule, RowRule, phase_rules, row_rules
+
+AXES = {"x": 0, "y": 1, "z": 2}
+VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
+         "sampled": pl.Boolean, "rows": pl.Int64}  # fmt: skip
+
+
+def votes(launches: pl.DataFrame) -> pl.DataFrame:
+    """One row per launch that a rule speaks of: index, rule, what, least, sampled, rows."""
+    told = [vote(launches, number, rule) for number, rule in enumerate(row_rules())]
+    found = [frame for frame in told if frame.height]
+    return pl.concat(found) if found else pl.DataFrame(schema=VOTES)
+
+
+def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
+    """The launches of one rule with their rows."""
+    chosen = launches.lazy()
+    if rule.kernel:
+        chosen = chosen.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
+    if rule.name:
+        chosen = chosen.filter(pl.col("name").is_in(matching(launches["name"], rule.name)))
+    if rule.role:
+        chosen = chosen.filter(pl.col("role").cast(pl.String) == rule.role)
+    counted = chosen.select(
+        "index", rule=pl.lit(number, pl.Int64), what=pl.lit(rule.what), least=pl.lit(rule.least),
+        sampled=pl.lit(rule.sampled), rows=rows_of(rule),
+    )  # fmt: skip
+    return counted.filter(pl.col("rows") > 0).collect()
+
+
+def rows_of(rule: RowRule) -> pl.Expr:
+    """Rows by a side of the grid, a fixed number, or a number in the name; null where absent."""
+    if rule.value is not None:
+        return pl.lit(rule.value, pl.Int64)
+    if rule.axis is not None:
+        return pl.col("grid").arr.get(AXES[rule.axis])
+    return pl.col("name").str.extract(str(rule.name), 1).cast(pl.Int64, strict=False)
+
+
+def matching(texts: pl.Series, pattern: str) -> pl.Series:
+    """The distinct texts in which the pattern is found; each is looked at once."""
+    distinct = texts.drop_nulls().unique()
+    return distinct.filter(distinct.str.contains(pattern)).implode()
+
+
+def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
+    """Launches of kernels that run in one phase only: index, phase, what."""
+    told = [of_rule(launches, rule) for rule in phase_rules()]
+    return pl.concat(told)
+
+
+def of_rule(launches: pl.DataFrame, rule: PhaseRule) -> pl.DataFrame:
+    """The launches of one phase rule."""
+    mine = launches.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
+    return mine.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))

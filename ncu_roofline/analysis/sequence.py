@@ -1,0 +1,186 @@
+"""Launches -> their phase, step, layer and place in the layer, and what that says about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ncu_roofline.analysis import anchors, layers
+from ncu_roofline.analysis.batch import infer_batch
+from ncu_roofline.analysis.phases import phases
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.schema import PHASES
+
+COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmented:
+    """Launches with phase, step, layer and position, and the facts that follow."""
+
+    launches: pl.DataFrame
+    steps: Fact
+    """Complete decode steps."""
+    prefill_passes: Fact
+    layers: Fact
+    """Layers of one complete pass; unknown in a window that holds none."""
+    partial: Fact
+    """Whether the window holds no complete pass, or a part of one more."""
+    whole_layers: int
+    """Layers that the window holds from end to end."""
+
+
+def segment(launches: pl.DataFrame) -> Segmented:
+    """Launches with `phase`, `step` (per phase, from 0), `layer`, `position`, `step_whole`, `layer_whole`.
+
+    All are null where the order of launches does not tell; `step_whole` is false for a step that
+    the window cuts.
+    """
+    if launches.is_empty():
+        return summarised(launches.with_columns(no_place()), empty_passes())
+    rows = anchors.marked(launches)
+    found = anchors.clusters(rows)
+    rows = anchors.passes(rows, found)
+    laid = placed(rows, layers.cuts(rows, found))
+    table = steps(pass_table(rows, found).join(phases(rows, launches), on="pass", how="left", maintain_order="left"))
+    joined = laid.join(table.select("pass", "phase", "step", step_whole="whole"), on="pass", how="left")
+    return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+
+
+def no_place() -> list[pl.Expr]:
+    """The columns of an empty capture."""
+    kinds = (pl.Enum(PHASES), pl.Int64(), pl.Int64(), pl.Int64(), pl.Boolean(), pl.Boolean())
+    return [pl.lit(None, kind).alias(name) for name, kind in zip(COLUMNS, kinds, strict=True)]
+
+
+def empty_passes() -> pl.DataFrame:
+    """The table of a capture without launches."""
+    return pl.DataFrame(schema={"lane": pl.Int64, "phase": pl.Enum(PHASES), "step": pl.Int64, "whole": pl.Boolean,
+                                "mixers": pl.Int64, "launches": pl.Int64})  # fmt: skip
+
+
+def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
+    """Rows with layer, position and layer_whole; null outside of layers."""
+    numbered = cuts.sort("row").with_columns(
+        layer=(pl.col("kind") == "layer").cast(pl.Int64).cum_sum().over("pass") - 1, begin="row"
+    )
+    joined = rows.join_asof(numbered.drop("pass"), on="row")
+    inside = pl.col("kind_right") == "layer"
+    return joined.with_columns(
+        layer=pl.when(inside).then("layer"),
+        position=pl.when(inside).then(pl.col("row") - pl.col("begin")),
+        layer_whole=pl.when(inside).then("whole"),
+    )
+
+
+def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
+    at = found.with_columns(rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer")
+    of_pass = at.group_by("pass").agg(
+        mixers=pl.col("work").sum(), first=pl.col("start").filter("work").min(),
+        embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
+        sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
+    )  # fmt: skip
+    spans = rows.group_by("pass", maintain_order=True).agg(
+        pl.col("lane").first(), pl.len().alias("launches"),
+        begin=pl.col("row").first(), work=pl.col("row").filter(pl.col("fc") | pl.col("norm")).min(),
+    )  # fmt: skip
+    table = spans.join(of_pass, on="pass", how="left", maintain_order="left").with_columns(
+        lead=pl.col("first") - pl.col("work"),
+        opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
+        closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
+    )
+    inner = ~pl.col("opens") & (pl.col("mixers") > 0)
+    usual_lead = pl.col("lead").filter(inner).median().over("lane")
+    usual_mixers = pl.col("mixers").filter(inner).mode().min().over("lane")
+    as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
+    begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
+    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
+    return table.with_columns(
+        pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False)
+    )
+
+
+def steps(table: pl.DataFrame) -> pl.DataFrame:
+    """Passes with their step number: counted from 0 per lane and phase; null without attention or phase."""
+    counted = pl.col("phase").is_not_null() & (pl.col("mixers") > 0)
+    return table.with_columns(
+        step=pl.when(counted).then(counted.cast(pl.Int64).cum_sum().over("lane", "phase") - 1)
+    )
+
+
+def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
+    """The launches with the facts that their passes tell."""
+    whole = table.filter("whole")
+    held = launches.filter("layer_whole").select("phase", "step", "layer", "process", "device").unique().height
+    return Segmented(
+        launches=launches, steps=steps_fact(whole), prefill_passes=prefill_fact(table),
+        layers=layers_fact(table, held), partial=partial_fact(table, held), whole_layers=held,
+    )  # fmt: skip
+
+
+def steps_fact(whole: pl.DataFrame) -> Fact:
+    """Complete decode steps; unknown where there are none."""
+    decode = whole.filter(pl.col("phase") == "decode")
+    if decode.is_empty():
+        return Fact(None, "unknown", "no complete decode step in the window")
+    per_lane = decode.group_by("lane").len()["len"]
+    sizes = decode["launches"]
+    size = f"{sizes.min()}" if sizes.n_unique() == 1 else f"{sizes.min()} to {sizes.max()}"
+    number = int(per_lane.mode().max())  # type: ignore[arg-type]
+    return Fact(number, "inferred", f"each of {size} launches, from embedding to sampling")
+
+
+def prefill_fact(table: pl.DataFrame) -> Fact:
+    """Prefill passes, whole or cut."""
+    known = table.filter(pl.col("mixers") > 0)
+    prefill = known.filter(pl.col("phase") == "prefill")
+    if known.filter(pl.col("phase").is_null()).height or known.is_empty():
+        return Fact(None, "unknown", "nothing tells whether all passes are decode")
+    sizes = ", ".join(str(n) for n in prefill["launches"].unique(maintain_order=True).head(3))
+    evidence = f"{sizes} launches, more rows than are sampled" if sizes else "no pass has more rows than a decode step"
+    return Fact(prefill.height, "inferred", evidence)
+
+
+def layers_fact(table: pl.DataFrame, held: int) -> Fact:
+    """Layers of a complete pass, decode before prefill."""
+    whole = table.filter("whole")
+    decode = whole.filter(pl.col("phase") == "decode")
+    counted = (decode if decode.height else whole)["mixers"]
+    if counted.is_empty():
+        return Fact(None, "unknown", f"the window holds {held} whole layers and no complete pass")
+    number = int(counted.mode().min())  # type: ignore[arg-type]
+    return Fact(number, "inferred", f"{number} attention or state-space kernels between embedding and sampling")
+
+
+def partial_fact(table: pl.DataFrame, held: int) -> Fact:
+    """Whether the window cuts a step, or holds only a part of one."""
+    cut = table.filter(~pl.col("whole") & (pl.col("mixers") > 0))
+    if table.filter("whole").is_empty():
+        return Fact(True, "inferred", f"no complete step; {held} whole layers")
+    if cut.height:
+        return Fact(True, "inferred", f"{cut.height} of {table.filter(pl.col('mixers') > 0).height} passes are cut by the window")
+    return Fact(False, "inferred", "every pass is complete")
+
+
+INFERABLE = ("steps", "prefill_passes", "layers", "batch")
+
+
+def facts(segmented: Segmented, run: Run) -> tuple[Run, tuple[str, ...]]:
+    """The run with what the capture shows where nobody stated it, and a sentence per contradiction."""
+    seen = {
+        "steps": segmented.steps, "prefill_passes": segmented.prefill_passes,
+        "layers": segmented.layers, "batch": infer_batch(segmented.launches),
+    }  # fmt: skip
+    filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
+    return replace(run, **filled), tuple(contradictions(run, seen))
+
+
+def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
+    """A sentence for every fact that was stated one way and is seen another."""
+    for name, fact in seen.items():
+        stated = getattr(run, name)
+        if stated.value is not None and fact.value is not None and stated.value != fact.value:
+            yield f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); {stated.value} is used"

@@ -1,0 +1,44 @@
+"""The rows table: which kernels tell by their launch how many token rows they worked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from ncu_roofline.knowledge.toml import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule:
+    """One kind of kernel whose grid, or name, counts token rows."""
+
+    what: str
+    kernel: str | None = None
+    name: str | None = None
+    role: str | None = None
+    axis: str | None = None
+    value: int | None = None
+    least: bool = False
+    sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRule:
+    """One kind of kernel that runs in one phase only."""
+
+    kernel: str
+    phase: str
+    what: str
+
+
+@cache
+def row_rules() -> tuple[RowRule, ...]:
+    """The rules of rows.toml that count rows, in order."""
+    return tuple(RowRule(**entry) for entry in load(files(__package__) / "rows.toml")["rows"])
+
+
+@cache
+def phase_rules() -> tuple[PhaseRule, ...]:
+    """The rules of rows.toml that tell the phase, in order."""
+    return tuple(PhaseRule(**entry) for entry in load(files(__package__) / "rows.toml")["phase"])
