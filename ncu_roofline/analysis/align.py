@@ -1,0 +1,171 @@
+"""Kernels of base and head set side by side: by role and place, then by name, shape and bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import log
+
+import polars as pl
+
+from ncu_roofline.knowledge.verdicts import fused_words
+
+KINDS = ("same", "reshaped", "renamed", "fused", "split", "added", "removed")
+KEY = ("role", "position", "name", "grid", "block")
+GAP = 1.5
+"""Cost of leaving a kernel alone: two that differ by more than twice this are not each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Equal launches at one place of one side."""
+
+    number: int
+    role: str
+    position: int | None
+    name: str
+    grid: str
+    block: str
+    order: int
+    count: float
+    bytes: float | None
+    """DRAM bytes of one launch."""
+
+
+def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
+    """The launches with the number of their group, and the groups in the order of the capture."""
+    found = (
+        launches.group_by(KEY, maintain_order=True)
+        .agg(
+            pl.col("index").filter(pl.col("capture") == pl.col("capture").min()).min().alias("order"),
+            pl.col("share").sum().alias("count"),
+            pl.col("bytes").mean(),
+            pl.col("share").mean(),
+        )
+        .sort("order", maintain_order=True)
+        .with_row_index("number")
+        .with_columns(pl.col("number").cast(pl.Int64))
+    )
+    numbered = launches.join(found.select(*KEY, "number"), on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    rows = [
+        Group(
+            number=r["number"], role=r["role"], position=r["position"], name=r["name"], grid=r["grid"], block=r["block"],
+            order=r["order"], count=r["count"], bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
+        )
+        for r in found.iter_rows(named=True)
+    ]  # fmt: skip
+    return numbered, rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two groups that are each other, or one that has no other; `kind` says which."""
+
+    base: Group | None
+    head: Group | None
+    kind: str
+
+
+def match(base: list[Group], head: list[Group]) -> list[Pair]:
+    """Every group of both sides exactly once, in the order of the head, removed ones where they stood."""
+    pairs = exact(base, head)
+    pairs += by_place(without(base, [b for b, _ in pairs]), without(head, [h for _, h in pairs]))
+    named = [Pair(base=b, head=h, kind=kind_of(b, h)) for b, h in pairs]
+    alone_base, alone_head = without(base, [b for b, _ in pairs]), without(head, [h for _, h in pairs])
+    named += [Pair(base=g, head=None, kind=merged(g, base, named, "base", ("fused", "removed"))) for g in alone_base]
+    named += [Pair(base=None, head=g, kind=merged(g, head, named, "head", ("split", "added"))) for g in alone_head]
+    return sorted(named, key=lambda p: (p.head or p.base).order if (p.head or p.base) else 0)  # type: ignore[union-attr]
+
+
+def without(all_groups: list[Group], taken: list[Group]) -> list[Group]:
+    """The groups whose number is not taken."""
+    numbers = {g.number for g in taken}
+    return [g for g in all_groups if g.number not in numbers]
+
+
+def exact(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
+    """Groups of the same role, name and shape, in their order, where both sides have as many."""
+    keys = dict.fromkeys((g.role, g.name, g.grid, g.block) for g in base)
+    found: list[tuple[Group, Group]] = []
+    for key in keys:
+        here = [g for g in base if (g.role, g.name, g.grid, g.block) == key]
+        there = [g for g in head if (g.role, g.name, g.grid, g.block) == key]
+        if len(here) == len(there):
+            found += zip(here, there, strict=True)
+    return found
+
+
+def by_place(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
+    """The cheapest pairing of the rest, role by role, that keeps their order."""
+    found: list[tuple[Group, Group]] = []
+    placed = all(any(g.position is not None for g in s) for s in (base, head))
+    keys = dict.fromkeys((g.role, placed and g.position is None) for g in base)
+    for role, outside in keys:
+        def mine(side: list[Group], role: str = role, outside: bool = outside) -> list[Group]:
+            chosen = [g for g in side if g.role == role and (placed and g.position is None) == outside]
+            return sorted(chosen, key=lambda g: (g.position or 0, g.order))
+
+        found += cheapest(mine(base), mine(head))
+    return found
+
+
+def cheapest(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
+    """Sequence alignment (Needleman and Wunsch 1970): gaps cost, unlike kernels cost more."""
+    rows, columns = len(base), len(head)
+    cost = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows, -1, -1):
+        for j in range(columns, -1, -1):
+            if i < rows or j < columns:
+                cost[i][j] = min(options(cost, i, j, base, head))[0]
+    found, i, j = [], 0, 0
+    while i < rows and j < columns:
+        step = min(options(cost, i, j, base, head))[1]
+        if step == "both":
+            found.append((base[i], head[j]))
+        i, j = i + (step != "head"), j + (step != "base")
+    return found
+
+
+def options(cost: list[list[float]], i: int, j: int, base: list[Group], head: list[Group]) -> list[tuple[float, str]]:
+    """The ways on from here, each with what it costs to the end."""
+    ways: list[tuple[float, str]] = []
+    if i < len(base) and j < len(head):
+        ways.append((cost[i + 1][j + 1] + unlike(base[i], head[j]), "both"))
+    if i < len(base):
+        ways.append((cost[i + 1][j] + GAP, "base"))
+    if j < len(head):
+        ways.append((cost[i][j + 1] + GAP, "head"))
+    return ways
+
+
+def unlike(one: Group, other: Group) -> float:
+    """How unlike two groups of one role are; symmetric, 0 for equal ones."""
+    known = one.bytes and other.bytes
+    bytes_apart = min(abs(log(other.bytes / one.bytes)), 2.0) if known else 0.5  # type: ignore[operator]
+    often = min(abs(log(other.count / one.count)), 0.5) if one.count and other.count else 0.0
+    return bytes_apart + often + 0.3 * (one.name != other.name) + 0.1 * (one.grid != other.grid)
+
+
+def kind_of(base: Group, head: Group) -> str:
+    """What became of a kernel that has its like on the other side."""
+    if base.name != head.name:
+        return "renamed"
+    return "same" if (base.grid, base.block) == (head.grid, head.block) else "reshaped"
+
+
+def merged(alone: Group, side: list[Group], pairs: list[Pair], which: str, words: tuple[str, str]) -> str:
+    """Whether a lone kernel's work went into (or came out of) a neighbour that was renamed."""
+    place = side.index(alone)
+    beside = {g.number for g in side[max(place - 1, 0) : place + 2]} - {alone.number}
+    for pair in pairs:
+        own, other = (pair.base, pair.head) if which == "base" else (pair.head, pair.base)
+        if own and other and own.number in beside and pair.kind == "renamed" and took_over(alone, own, other):
+            return words[0]
+    return words[1]
+
+
+def took_over(alone: Group, neighbour: Group, other: Group) -> bool:
+    """Whether the other side's kernel does the lone one's work: its name says so, or its role is the same."""
+    pattern = fused_words().get(alone.role)
+    said = bool(pattern and re.search(pattern, other.name, re.I) and not re.search(pattern, neighbour.name, re.I))
+    return said or (alone.role == neighbour.role and alone.role in ("fc", "attention", "elementwise"))

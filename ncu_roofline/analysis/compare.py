@@ -1,0 +1,178 @@
+"""Base against head: comparable or not, what changed beyond noise, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis import comparability
+from ncu_roofline.analysis.align import KINDS, Pair, groups, match
+from ncu_roofline.analysis.comparability import Difference
+from ncu_roofline.analysis.noise import Noise, noise
+from ncu_roofline.analysis.sides import Side, Studied, basis_of, side, totals
+from ncu_roofline.analysis.verdict import Change, Judged, change, judge
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
+
+ROWS = ("role", "layer", "kernel")
+WHOLE = "total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What changed from base to head, and what it means."""
+
+    judged: Judged
+    differences: tuple[Difference, ...]
+    anyway: bool
+    """Numbers were asked for although the pair is not comparable."""
+    basis: str
+    """What every number is divided by: token, step or capture."""
+    base: Side
+    head: Side
+    rows: dict[str, pl.DataFrame]
+    """By role, layer and kernel: base, head, change and verdict of each."""
+    latency: tuple[float | None, float | None]
+    """Share of time in latency-bound kernels, base and head: caps what any byte saving can give."""
+
+    @property
+    def verdict(self) -> str:
+        """The word of the closed set."""
+        return self.judged.verdict
+
+    @property
+    def blocking(self) -> tuple[Difference, ...]:
+        """The differences that make the pair incomparable."""
+        return tuple(d for d in self.differences if d.blocks)
+
+
+def compare(
+    base: Sequence[Studied], head: Sequence[Studied], *, vary: frozenset[str] = frozenset(), anyway: bool = False
+) -> Comparison:
+    """The comparison of one or more captures a side; sums are means over the captures of a side."""
+    for name, studies in (("base", base), ("head", head)):
+        if not any(s.launches.height for s in studies):
+            raise UnusableInput(f"the {name} has no launches to compare; capture some, or choose another capture")
+    found = comparability.differences(base, head, vary)
+    basis = basis_of([*base, *head])
+    before, after = side(base, basis), side(head, basis)
+    pairs, one, other = aligned(before, after)
+    comparable = anyway or not any(d.blocks for d in found)
+    whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
+    return Comparison(
+        judged=judged, differences=found, anyway=anyway, basis=basis, base=before, head=after,
+        rows=tables(pairs, one, other, comparable),
+        latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
+    )  # fmt: skip
+
+
+def aligned(base: Side, head: Side) -> tuple[list[Pair], pl.DataFrame, pl.DataFrame]:
+    """The pairs of kernels, and both sides' launches with the number of their pair."""
+    one, base_groups = groups(base.launches)
+    other, head_groups = groups(head.launches)
+    pairs = match(base_groups, head_groups)
+    return pairs, numbered(one, pairs, "base"), numbered(other, pairs, "head")
+
+
+def numbered(launches: pl.DataFrame, pairs: list[Pair], which: str) -> pl.DataFrame:
+    """Launches with `pair`, and `total`, the row that all of them belong to."""
+    place = {g.number: n for n, p in enumerate(pairs) if (g := getattr(p, which)) is not None}
+    return launches.with_columns(
+        pl.col("number").replace_strict(place, return_dtype=pl.Int64).alias("pair"), pl.lit("all").alias(WHOLE)
+    )
+
+
+def tables(pairs: list[Pair], base: pl.DataFrame, head: pl.DataFrame, comparable: bool) -> dict[str, pl.DataFrame]:
+    """The rows by role, by layer (where layers are known) and by kernel."""
+    found = {"role": judged_rows(base, head, "role", comparable)[0].sort(changed_most(), descending=True)}
+    if base["layer"].null_count() < base.height and head["layer"].null_count() < head.height:
+        found["layer"] = judged_rows(base, head, "layer", comparable)[0].sort("layer", nulls_last=True)
+    kernels, _ = judged_rows(base, head, "pair", comparable)
+    found["kernel"] = kernels.join(identity(pairs), on="pair", how="left", maintain_order="left").sort("pair")
+    return found
+
+
+def changed_most() -> pl.Expr:
+    """Bytes of the larger side."""
+    return pl.max_horizontal("base_bytes", "head_bytes").fill_null(0.0)
+
+
+def identity(pairs: list[Pair]) -> pl.DataFrame:
+    """What each pair is: role, names and shapes of both sides, and what became of it."""
+    return pl.DataFrame(
+        [
+            {
+                "pair": n, "what": p.kind, "role": (p.head or p.base).role,  # type: ignore[union-attr]
+                "base_kernel": p.base.name if p.base else None, "head_kernel": p.head.name if p.head else None,
+                "base_grid": p.base.grid if p.base else None, "head_grid": p.head.grid if p.head else None,
+            }
+            for n, p in enumerate(pairs)
+        ],
+        schema={
+            "pair": pl.Int64, "what": pl.Enum(KINDS), "role": pl.String, "base_kernel": pl.String,
+            "head_kernel": pl.String, "base_grid": pl.String, "head_grid": pl.String,
+        },
+        orient="row",
+    )  # fmt: skip
+
+
+def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:
+    """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
+    both = totals(base, by).join(totals(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
+    chance = noise(base, head, by)
+    judged = [judged_row(row, by, both.height, chance, comparable) for row in both.iter_rows(named=True)]
+    renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
+    renamed |= {c: f"head_{c.removesuffix('_head')}" for c in both.columns if c.endswith("_head")}
+    rows = both.rename(renamed).with_columns(pl.col(c).fill_null(0.0) for c in ("base_launches", "head_launches"))
+    return rows.hstack(columns(judged)), judged
+
+
+def judged_row(
+    row: dict[str, object], by: str, count: int, chance: dict[tuple[object, str], Noise], comparable: bool
+) -> Judged:
+    """The verdict of one row; a side that has no such launches moves nothing there."""
+    changes: dict[str, Change] = {}
+    for q in QUANTITIES:
+        values = [row[q + s] if row["launches" + s] is not None else 0.0 for s in ("", "_head")]
+        changes[q] = change(q, values[0], values[1], chance.get((row[by], q), Noise()), count)  # type: ignore[arg-type]
+    beyond = [b for b in (row["beyond"], row["beyond_head"]) if isinstance(b, float)]
+    return judge(
+        changes["bytes"], changes["flops"], changes["seconds"], max(beyond, default=None), comparable=comparable
+    )
+
+
+def columns(judged: list[Judged]) -> pl.DataFrame:
+    """Changes, their noise, and the verdict of each row, as columns."""
+    found: dict[str, list[object]] = {"verdict": [j.verdict for j in judged]}
+    for q in QUANTITIES:
+        each: list[Change] = [getattr(j, q) for j in judged]
+        found[f"{q}_log"] = [c.log for c in each]
+        found[f"{q}_change"] = [c.part for c in each]
+        found[f"{q}_noise"] = [c.reach for c in each]
+        found[f"{q}_moved"] = [c.direction for c in each]
+    found["realised"] = [j.realised for j in judged]
+    found["doubt"] = [j.doubt for j in judged]
+    kinds = {"verdict": pl.Enum(VERDICTS), "doubt": pl.String, **{f"{q}_moved": pl.Int64 for q in QUANTITIES}}
+    return pl.DataFrame(found, schema={name: kinds.get(name, pl.Float64) for name in found}, strict=False)
+
+
+def eaters(comparison: Comparison) -> pl.DataFrame:
+    """Kernels that took more time than their bytes account for, the largest excess first.
+
+    `excess` is the head's seconds less the base's seconds scaled by the kernel's own bytes; of a kernel
+    that only the head has, all of its seconds.
+    """
+    kernels = comparison.rows["kernel"]
+    scale = (pl.col("head_bytes").fill_null(0.0) / pl.col("base_bytes")).fill_nan(1.0)
+    expected = pl.when(pl.col("base_bytes") > 0).then(pl.col("base_seconds") * scale).otherwise(pl.col("base_seconds"))
+    excess = pl.col("head_seconds").fill_null(0.0) - expected.fill_null(0.0)
+    return kernels.with_columns(excess=excess).filter(pl.col("excess") > 0).sort("excess", descending=True)
+
+
+def shifted(comparison: Comparison) -> pl.DataFrame:
+    """Kernels whose share of the memory roof changed, the largest change of time first."""
+    moved = (pl.col("head_bandwidth_share") - pl.col("base_bandwidth_share")).abs() >= limit("share_moved")
+    by_time = (pl.col("head_seconds").fill_null(0.0) - pl.col("base_seconds").fill_null(0.0)).abs()
+    return comparison.rows["kernel"].filter(moved.fill_null(False)).sort(by_time, descending=True)

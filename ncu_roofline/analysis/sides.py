@@ -1,0 +1,168 @@
+"""One side of a comparison: captures of one run, their launches scaled to one token (or step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from ncu_roofline.analysis.groups import completed
+from ncu_roofline.capture.capture import Capture, Run
+from ncu_roofline.knowledge.gpus import Gpu
+from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
+
+BASES = ("token", "step", "capture")
+WANTED = {
+    "position": pl.Int64, "step": pl.Int64, "intensity": pl.Float64, "useful_intensity": pl.Float64,
+    "ridge": pl.Float64, "limited_by": pl.String, "useful_flops": pl.Float64,
+}  # fmt: skip
+COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
+UNASSIGNED = "unassigned"
+
+
+class Studied(Protocol):
+    """What a comparison needs of a study."""
+
+    @property
+    def capture(self) -> Capture:
+        """Where it comes from."""
+
+    @property
+    def launches(self) -> pl.DataFrame:
+        """Every launch with role, work and place."""
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The device."""
+
+    @property
+    def run(self) -> Run:
+        """What was run, after inference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Launches of all captures of one side; `bytes`, `flops` and `seconds` are per `basis`."""
+
+    studies: tuple[Studied, ...]
+    launches: pl.DataFrame
+    basis: str
+
+    @property
+    def captures(self) -> int:
+        """How many captures this side has."""
+        return len(self.studies)
+
+    @property
+    def name(self) -> str:
+        """Their names, for people."""
+        return ", ".join(s.capture.name for s in self.studies)
+
+
+def decode_launches(study: Studied) -> pl.DataFrame:
+    """Launches of decode steps; all of them where the capture does not tell phases apart."""
+    launches = study.launches
+    if "phase" not in launches.columns:
+        return launches
+    decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
+    return decode if decode.height else launches
+
+
+def divisor(study: Studied, basis: str) -> float | None:
+    """Tokens or steps that the capture's launches stand for; 1 for the capture itself."""
+    if basis == "capture":
+        return 1.0
+    fact = study.run.tokens if basis == "token" else study.run.steps
+    return float(fact.value) if fact.value else None
+
+
+def basis_of(studies: Sequence[Studied]) -> str:
+    """The finest basis that every capture supports."""
+    return next(b for b in BASES if all(divisor(s, b) for s in studies))
+
+
+def side(studies: Sequence[Studied], basis: str) -> Side:
+    """One side on this basis: every capture counts 1/n, so that sums are means over captures."""
+    frames = [scaled(study, number, basis, len(studies)) for number, study in enumerate(studies)]
+    return Side(studies=tuple(studies), launches=pl.concat(frames, how="vertical"), basis=basis)
+
+
+def scaled(study: Studied, number: int, basis: str, captures: int) -> pl.DataFrame:
+    """The launches of one capture in the columns that comparing needs."""
+    frame = completed(decode_launches(study))
+    absent = [pl.lit(None, kind).alias(name) for name, kind in WANTED.items() if name not in frame.columns]
+    share = 1 / ((divisor(study, basis) or 1.0) * captures)
+    return frame.with_columns(absent).select(
+        pl.lit(number, pl.Int64).alias("capture"), "index", "kernel", "name",
+        shape("grid"), shape("block"),
+        pl.col("role").cast(pl.String).fill_null(UNASSIGNED),
+        pl.col("family").cast(pl.String), "layer", "position", "step",
+        *((pl.col(c) * share).alias(q) for q, c in COLUMNS.items()),
+        pl.lit(share).alias("share"), pl.col("useful_flops") * share,
+        "intensity", "useful_intensity", "ridge", pl.col("limited_by").cast(pl.String),
+        "bandwidth_share", "compute_share",
+        *(pl.col(f"{c}_source").cast(pl.String).alias(f"{q}_source") for q, c in list(COLUMNS.items())[:2]),
+    )  # fmt: skip
+
+
+def shape(name: str) -> pl.Expr:
+    """A grid or block as one word: `132x1x1`."""
+    return pl.col(name).arr.to_list().cast(pl.List(pl.String)).list.join("x").fill_null("?").alias(name)
+
+
+def gaps(launches: pl.DataFrame) -> dict[str, float]:
+    """Which part of the launches lacks each number: by time, by bytes where time itself is lacking."""
+    weight = pl.col("bytes") if launches["seconds"].null_count() == launches.height else pl.col("seconds")
+    known = launches.with_columns(weight.fill_null(0.0).alias("weight"))
+    total = known["weight"].sum()
+    return {
+        q: (known.filter(pl.col(q).is_null())["weight"].sum() / total)
+        if total > 0 and q != "seconds"
+        else launches[q].null_count() / max(launches.height, 1)
+        for q in QUANTITIES
+    }
+
+
+def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Sums of each row; null where more than a small part of the row was not measured."""
+    weight = pl.col("seconds").fill_null(0.0)
+
+    def total(q: str) -> pl.Expr:
+        lacking = pl.col(q).is_null()
+        by_time = weight.filter(lacking).sum() / weight.sum()
+        by_count = lacking.sum() / pl.len()
+        part = pl.when(weight.sum() > 0).then(by_time).otherwise(by_count) if q != "seconds" else by_count
+        return pl.when((part <= limit("unknown_part")) & (pl.col(q).count() > 0)).then(pl.col(q).sum()).alias(q)
+
+    return launches.group_by(by, maintain_order=True).agg(
+        *(total(q) for q in QUANTITIES),
+        pl.col("share").sum().alias("launches"),
+        beyond().alias("beyond"),
+        latency().alias("latency_share"),
+        bandwidth().alias("bandwidth_share"),
+    )
+
+
+def beyond() -> pl.Expr:
+    """Part of the DRAM bytes moved by kernels beyond their ridge; null where no kernel has a side."""
+    placed = pl.coalesce("useful_intensity", "intensity")
+    known = placed.is_not_null() & pl.col("ridge").is_not_null()
+    moved = pl.col("bytes").sum()
+    return pl.when(known.any() & (moved > 0)).then(pl.col("bytes").filter(known & (placed > pl.col("ridge"))).sum() / moved)
+
+
+def latency() -> pl.Expr:
+    """Part of the time in kernels too small for either roof; null where no kernel's limit is known."""
+    known = pl.col("limited_by").is_not_null()
+    time = pl.col("seconds").filter(known).sum()
+    return pl.when(known.any() & (time > 0)).then(pl.col("seconds").filter(pl.col("limited_by") == "latency").sum() / time)
+
+
+def bandwidth() -> pl.Expr:
+    """Share of the memory bandwidth, weighted by time."""
+    known = pl.col("bandwidth_share").is_not_null() & pl.col("seconds").is_not_null()
+    time = pl.col("seconds").filter(known).sum()
+    return pl.when(known.any() & (time > 0)).then((pl.col("bandwidth_share") * pl.col("seconds")).filter(known).sum() / time)
+
