@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = ("summary", "kernels", "tokens", "roles", "plot", "compare", "sweep", "project", "floor",
-           "check", "recipe", "gpus", "save", "demo")  # fmt: skip
+MODULES = ("summary", "kernels", "tokens", "roles", "plot", "report", "compare", "sweep", "project", "floor",
+           "recipe", "gpus", "demo")  # fmt: skip
 
 
 def register() -> None:

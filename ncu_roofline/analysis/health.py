@@ -1,0 +1,257 @@
+"""What in a capture cannot be trusted, what that makes unknowable, and what to capture instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.ladder import sm_hertz
+from ncu_roofline.analysis.overview import share
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.knowledge.counters import table
+from ncu_roofline.knowledge.thresholds import THRESHOLDS
+
+BLOCKS, WEAKENS, NOTES = "blocks", "weakens", "note"
+BYTE_METRICS = "dram__bytes_read.sum,dram__bytes_write.sum"
+BYTE_METRICS_SM120 = "dram__bytes_op_read.sum,dram__bytes_op_write.sum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One doubt: its code (a closed set), how much it costs, what is wrong, what to do."""
+
+    code: str
+    severity: str
+    message: str
+    advice: str = ""
+
+
+def health(study: Study) -> tuple[Finding, ...]:
+    """Every finding, the worst first."""
+    checks: tuple[Callable[[Study], Iterator[Finding]], ...] = (
+        unmeasured, device, missing_bytes, missing_flops, derived, suspect, integer_dots, sparse,
+        clocks, cache, replay, short_kernels, processes, unclassified, synthetic, reader,
+    )  # fmt: skip
+    found = [finding for check in checks for finding in check(study)]
+    order = (BLOCKS, WEAKENS, NOTES)
+    return tuple(sorted(found, key=lambda f: order.index(f.severity)))
+
+
+def counted(study: Study, which: pl.Expr) -> int:
+    """Number of launches that fit."""
+    return study.launches.filter(which).height
+
+
+def of_all(number: int, study: Study) -> str:
+    """`all 30 launches`, `3 of 30 launches`."""
+    total = study.launches.height
+    return f"all {total} launches" if number == total else f"{number} of {total} launches"
+
+
+def unmeasured(study: Study) -> Iterator[Finding]:
+    """Nothing at all to analyse."""
+    nothing = pl.col("seconds").is_null() & pl.col("dram_bytes").is_null() & pl.col("flops").is_null()
+    if (number := counted(study, nothing)) == study.launches.height:
+        yield Finding(
+            code="unmeasured", severity=BLOCKS,
+            message="Nothing is measurable here: no launch has a duration, bytes or FLOPs.",
+            advice="Capture again with the metrics that `ncu-roofline recipe` prints.",
+        )  # fmt: skip
+    elif no_time := counted(study, pl.col("seconds").is_null()):
+        yield Finding(
+            code="missing_time", severity=WEAKENS,
+            message=f"No duration for {of_all(no_time, study)}; their time, rates and shares are unknown.",
+            advice="Add --metrics gpu__time_duration.sum.",
+        )  # fmt: skip
+    elif number:
+        yield Finding(code="unmeasured", severity=NOTES, message=f"Nothing was measured for {of_all(number, study)}.")
+
+
+def device(study: Study) -> Iterator[Finding]:
+    """No device, so no roof."""
+    if study.gpu is None:
+        yield Finding(
+            code="device_unknown", severity=BLOCKS,
+            message="The capture does not say which GPU it was taken on: ridge, side and shares are unknown.",
+            advice="Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
+        )  # fmt: skip
+
+
+def missing_bytes(study: Study) -> Iterator[Finding]:
+    """Launches whose DRAM bytes nothing tells."""
+    if number := counted(study, pl.col("dram_bytes").is_null()):
+        capability = (study.gpu and study.gpu.compute_capability) or study.capture.device.compute_capability
+        if capability in table()["activity"]["no_dram_counters"]:
+            metrics = ",".join(table()["activity"]["l2_miss_sectors"])
+        else:
+            metrics = BYTE_METRICS_SM120 if (capability or "").startswith("12") else BYTE_METRICS
+        yield Finding(
+            code="missing_bytes", severity=BLOCKS,
+            message=f"No DRAM bytes for {of_all(number, study)}: bytes per token, intensity and side are unknown for them.",
+            advice=f"Add --metrics {metrics}.",
+        )  # fmt: skip
+
+
+def missing_flops(study: Study) -> Iterator[Finding]:
+    """Launches whose FLOPs are unknown, or only a part of them."""
+    missing = counted(study, pl.col("flops").is_null())
+    partial = counted(study, pl.col("flops").is_not_null() & ~pl.col("flops_complete"))
+    advice = "Add the work counters that `ncu-roofline recipe` prints for this device."
+    if missing:
+        yield Finding(
+            code="missing_flops", severity=WEAKENS,
+            message=f"No FLOPs for {of_all(missing, study)}: intensity, side and limit are unknown for them.", advice=advice,
+        )  # fmt: skip
+    if partial:
+        yield Finding(
+            code="partial_flops", severity=NOTES,
+            message=f"FLOPs of {of_all(partial, study)} are a lower bound: not every kind of work was counted.", advice=advice,
+        )  # fmt: skip
+
+
+MEANING = {
+    "rate": "from rates times duration (exact but for the spread between replay passes)",
+    "cycles": "rebuilt from active memory cycles (within 0.1 % where both were counted)",
+    "opcodes": "from opcode counts",
+    "instructions": "from instruction counts times a usual shape (up to 2x off)",
+    "pipe": "estimated from pipe utilisation",
+    "l2_miss": "L2 misses, because this part has no DRAM counters",
+}
+
+
+def derived(study: Study) -> Iterator[Finding]:
+    """Numbers that were not counted directly."""
+    for column, what in (("dram_bytes_source", "DRAM bytes"), ("flops_source", "FLOPs")):
+        for source, meaning in MEANING.items():
+            if number := counted(study, pl.col(column) == source):
+                weak = source in ("instructions", "pipe", "l2_miss")
+                yield Finding(
+                    code=f"derived_{source}", severity=WEAKENS if weak else NOTES,
+                    message=f"{what} of {of_all(number, study)} are {meaning}.",
+                )  # fmt: skip
+
+
+def suspect(study: Study) -> Iterator[Finding]:
+    """More than the roof is no healthy number."""
+    if number := counted(study, pl.col("suspect")):
+        worst = study.launches.filter("suspect").select(pl.max_horizontal("bandwidth_share", "compute_share").max()).item()
+        yield Finding(
+            code="above_roof", severity=WEAKENS,
+            message=f"{of_all(number, study).capitalize()} would exceed a roof (up to {100 * worst:.0f} %): "
+            "the device, its clocks or a counter is wrong there.",
+            advice="Check --gpu, and capture these kernels again in a single pass.",
+        )  # fmt: skip
+
+
+def integer_dots(study: Study) -> Iterator[Finding]:
+    """Work that no FLOP counter sees."""
+    names = table()["integer_dot"]["names"]
+    if number := counted(study, pl.col("kernel").is_in(names) & pl.col("flops").is_null()):
+        yield Finding(
+            code="integer_dots", severity=NOTES,
+            message=f"{of_all(number, study).capitalize()} compute with integer dot products (dp4a), which no FLOP counter "
+            "sees: their FLOPs are unknown, their bytes are not.",
+        )  # fmt: skip
+
+
+def sparse(study: Study) -> Iterator[Finding]:
+    """2:4 instructions are credited with the work of the uncompressed product."""
+    columns = [c for c in study.launches.columns if "_sparsity_on.sum" in c and "peak" not in c]
+    if columns and (number := counted(study, pl.any_horizontal(pl.col(c) > 0 for c in columns))):
+        yield Finding(
+            code="sparse", severity=NOTES,
+            message=f"{of_all(number, study).capitalize()} use 2:4 sparse instructions; their FLOPs count the zeros too.",
+        )  # fmt: skip
+
+
+def clocks(study: Study) -> Iterator[Finding]:
+    """Clocks that were held down while profiling stretch everything but the streaming kernels."""
+    highest = study.capture.device.sm_hertz or (study.gpu.boost_hertz if study.gpu else None)
+    seen = study.launches.select(sm_hertz(study.launches).median()).item()
+    if highest and seen and seen / highest < THRESHOLDS.locked_clock_ratio:
+        yield Finding(
+            code="clocks_locked", severity=WEAKENS,
+            message=f"The SM clock was {seen / highest:.0%} of its maximum: small and compute-bound kernels look "
+            "slower than they run; bytes and FLOPs are not affected.",
+            advice="Capture with --clock-control none.",
+        )  # fmt: skip
+    if study.gpu and not seen:
+        yield Finding(
+            code="clocks_unknown", severity=NOTES,
+            message="Clocks were not measured: shares refer to the datasheet's roofs.",
+            advice="Add --metrics sm__cycles_elapsed.avg.per_second,dram__cycles_elapsed.avg.per_second.",
+        )  # fmt: skip
+
+
+def cache(study: Study) -> Iterator[Finding]:
+    """Flushed caches charge every kernel for what it would have found in L2."""
+    setting = study.run.cache_control
+    if setting.value == "none":
+        yield Finding(
+            code="cache_kept", severity=NOTES,
+            message="Caches were not flushed (--cache-control none): kernels that fit in L2 may show too few bytes, "
+            "because every replay pass after the first finds them there.",
+        )  # fmt: skip
+    else:
+        known = f"({setting.origin})" if setting.value else "(the profiler's default; the file does not say)"
+        yield Finding(
+            code="cache_flushed", severity=NOTES,
+            message=f"Caches were flushed before every kernel {known}: small kernels move more bytes here than in a real step.",
+            advice="For the bytes of a real step capture with --cache-control none and few passes.",
+        )  # fmt: skip
+
+
+def replay(study: Study) -> Iterator[Finding]:
+    """Range or graph results cannot be told apart by kernel."""
+    if study.run.graph_profiling.value == "graph":
+        yield Finding(
+            code="whole_graphs", severity=WEAKENS,
+            message="Graphs were profiled whole: a row is a graph, not a kernel.", advice="Capture with --graph-profiling node.",
+        )  # fmt: skip
+
+
+def short_kernels(study: Study) -> Iterator[Finding]:
+    """Counters of different passes disagree on very short kernels."""
+    limit = THRESHOLDS.short_kernel_seconds
+    short = pl.col("seconds") < limit
+    if (number := counted(study, short)) and (part := share(study.launches, short, "seconds")) is not None:
+        yield Finding(
+            code="short_kernels", severity=NOTES,
+            message=f"{of_all(number, study).capitalize()} ({part:.0%} of the time) last under {limit * 1e6:.0f} µs, "
+            "where rates and shares are unreliable; their counts are not.",
+        )  # fmt: skip
+
+
+def processes(study: Study) -> Iterator[Finding]:
+    """Ranks of a parallel run in one capture."""
+    if (number := study.launches["process"].drop_nulls().n_unique()) > 1:
+        yield Finding(
+            code="several_processes", severity=NOTES,
+            message=f"Launches of {number} processes are mixed; steps are followed per process.",
+        )  # fmt: skip
+
+
+def unclassified(study: Study) -> Iterator[Finding]:
+    """Kernels whose role nobody knows."""
+    if number := counted(study, pl.col("role").is_null()):
+        part = share(study.launches, pl.col("role").is_null(), "seconds")
+        time = "" if part is None else f", {part:.1%} of the time"
+        yield Finding(
+            code="unclassified", severity=NOTES if (part or 0) < 0.01 else WEAKENS,
+            message=f"The role of {of_all(number, study)}{time} is not recognised.",
+            advice="`ncu-roofline roles CAPTURE --unknown` prints them, ready for a rules file.",
+        )  # fmt: skip
+
+
+def synthetic(study: Study) -> Iterator[Finding]:
+    """A capture that no GPU made."""
+    if study.run.synthetic.value:
+        yield Finding(code="synthetic", severity=WEAKENS, message="This capture is synthetic: a generator wrote it, no GPU measured it.")
+
+
+def reader(study: Study) -> Iterator[Finding]:
+    """What the reader and the device table had to say."""
+    for note in study.notes:
+        yield Finding(code="noted", severity=NOTES, message=note if note.endswith(".") else note + ".")

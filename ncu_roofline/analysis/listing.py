@@ -1,0 +1,29 @@
+"""Rows chosen and ordered for a list."""
+
+from __future__ import annotations
+
+import difflib
+
+import polars as pl
+
+from ncu_roofline.errors import UnusableInput
+
+SEARCHED = ("kernel", "name", "role")
+
+
+def listing(rows: pl.DataFrame, *, sort: str, only: str | None) -> pl.DataFrame:
+    """Rows that contain the text, largest first by the column; `-column` turns the order round."""
+    column, rising = sort.lstrip("-"), sort.startswith("-")
+    if column not in rows.columns:
+        near = difflib.get_close_matches(column, rows.columns, 3) or ["seconds", "dram_bytes", "intensity"]
+        raise UnusableInput(f"--sort {column}: no such column; nearest: {', '.join(near)}")
+    found = rows if only is None else rows.filter(contains(only))
+    return found.sort(column, descending=not rising, nulls_last=True, maintain_order=True)
+
+
+def contains(text: str) -> pl.Expr:
+    """Whether kernel, name or role holds the text, whatever its case."""
+    wanted = text.lower()
+    return pl.any_horizontal(
+        pl.col(c).cast(pl.String).str.to_lowercase().str.contains(wanted, literal=True).fill_null(False) for c in SEARCHED
+    )

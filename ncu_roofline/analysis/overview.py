@@ -1,0 +1,108 @@
+"""A study in a handful of numbers: where time and bytes go, on which side of the ridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.groups import group
+from ncu_roofline.analysis.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Totals and shares of one capture; None where nothing measured them."""
+
+    launches: int
+    kernels: int
+    seconds: float | None
+    dram_bytes: float | None
+    flops: float | None
+    bytes_known: int
+    """Launches whose bytes are known."""
+    flops_known: int
+    roles: pl.DataFrame
+    """One row per role, longest first."""
+    families: pl.DataFrame
+    """family, seconds, dram_bytes, time_share, bytes_share."""
+    memory_bytes_share: float | None
+    """Of the bytes whose side is known: those moved by kernels left of their ridge."""
+    latency_time_share: float | None
+    """Of the time whose limit is known: that of kernels near neither roof."""
+    side_known_bytes_share: float | None
+    main_path: str | None
+    """The path that did most FLOPs."""
+    ridge_spec: float | None
+    ridge_profiled: float | None
+    bandwidth_share: float | None
+    """Bytes over time against the bandwidth roof, over launches that have both."""
+
+
+def overview(study: Study) -> Overview:
+    """The numbers that the first sentences are made of."""
+    launches = study.launches
+    sided = launches.filter(pl.col("bound").is_not_null(), pl.col("dram_bytes").is_not_null())
+    limited = launches.filter(pl.col("limited_by").is_not_null())
+    path, spec, profiled = main_ridge(launches)
+    both = launches.filter(pl.col("dram_bytes").is_not_null(), pl.col("seconds").is_not_null())
+    return Overview(
+        launches=launches.height,
+        kernels=launches["name"].n_unique(),
+        seconds=known_sum(launches, "seconds"),
+        dram_bytes=known_sum(launches, "dram_bytes"),
+        flops=known_sum(launches, "flops"),
+        bytes_known=launches["dram_bytes"].count(),
+        flops_known=launches["flops"].count(),
+        roles=group(launches, "role"),
+        families=families(launches),
+        memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
+        latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),
+        side_known_bytes_share=share(launches, pl.col("bound").is_not_null(), "dram_bytes"),
+        main_path=path,
+        ridge_spec=spec,
+        ridge_profiled=profiled,
+        bandwidth_share=share_of_time(both, "bandwidth_share"),
+    )
+
+
+def known_sum(frame: pl.DataFrame, column: str) -> float | None:
+    """Sum of what is known; None where nothing is."""
+    return float(frame[column].sum()) if frame[column].count() else None
+
+
+def share(frame: pl.DataFrame, which: pl.Expr, of: str) -> float | None:
+    """Part of the column's total that lies in the rows of `which`; None without a total."""
+    total = known_sum(frame, of)
+    return float(frame.filter(which)[of].sum()) / total if total else None
+
+
+def share_of_time(frame: pl.DataFrame, column: str) -> float | None:
+    """Mean of a share over time; None where it is unknown everywhere."""
+    known = frame.filter(pl.col(column).is_not_null())
+    time = known_sum(known, "seconds")
+    return float((known[column] * known["seconds"]).sum()) / time if time else None
+
+
+def families(launches: pl.DataFrame) -> pl.DataFrame:
+    """FC, attention and the rest: time and bytes, and their shares of what is known."""
+    sums = launches.group_by("family").agg(
+        launches=pl.len(),
+        seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
+        dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),
+    )
+    return sums.with_columns(
+        time_share=pl.col("seconds") / pl.when(pl.col("seconds").sum() > 0).then(pl.col("seconds").sum()),
+        bytes_share=pl.col("dram_bytes") / pl.when(pl.col("dram_bytes").sum() > 0).then(pl.col("dram_bytes").sum()),
+    ).sort("family")
+
+
+def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float | None]:
+    """The path with most FLOPs, its datasheet ridge, and its median ridge at the capture's clocks."""
+    working = launches.filter(pl.col("path").is_not_null())
+    if working.is_empty():
+        return None, None, None
+    path = working.group_by("path").agg(pl.col("flops").sum()).sort("flops", "path")["path"][-1]
+    mine = working.filter(pl.col("path") == path)
+    heavy = mine.filter(pl.col("flops") == pl.col("flops").max())
+    return path, heavy["ridge_spec"][0], heavy["ridge_profiled"][0]

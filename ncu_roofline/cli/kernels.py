@@ -1,0 +1,89 @@
+"""`kernels` lists launches or kernel groups; `check` says what cannot be trusted; `save` keeps a capture."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import OUTPUT, As, Captures, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+
+
+class By(str, Enum):
+    """What a row of the list is."""
+
+    LAUNCH = "launch"
+    KERNEL = "kernel"
+
+
+Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
+
+
+@app.command()
+def kernels(
+    captures: Captures,
+    by: Annotated[By, typer.Option("--by", help="A row per launch, or per name, grid and block.")] = By.LAUNCH,
+    sort: Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Largest first; '-COLUMN' for smallest first.")] = "seconds",
+    only: Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")] = None,
+    top: Rows = 50, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None, form: As = Format.TABLE, output: Output = None, force: Force = False,
+) -> None:  # fmt: skip
+    """List kernels with their work, bytes, side of the ridge and share of the roofs.
+
+    Example: ncu-roofline kernels decode.ncu-rep --by kernel --filter gemm
+    """
+    from ncu_roofline.analysis.groups import group
+    from ncu_roofline.analysis.health import health
+    from ncu_roofline.analysis.listing import listing
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.cli.output import write
+    from ncu_roofline.present import kernels as words
+
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
+    rows = study.launches if by is By.LAUNCH else group(study.launches)
+    chosen = listing(rows, sort=sort, only=only)
+    shown = chosen.head(top) if top else chosen
+    document = words.document(study, shown, chosen.height, health(study), grouped=by is By.KERNEL)
+    write(document, form, output, force)
+
+
+@app.command()
+def check(
+    captures: Captures, gpu: GpuName = None, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
+    form: As = Format.TABLE, output: Output = None, force: Force = False,
+) -> None:  # fmt: skip
+    """Say what in a capture cannot be trusted, and how to capture it better.
+
+    Example: ncu-roofline check decode.ncu-rep
+    """
+    from ncu_roofline.analysis.health import health
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.cli.output import write
+    from ncu_roofline.present import kernels as words
+
+    study = load(captures, gpu=gpu, reader=reader.value, roles=roles)
+    write(words.health(study, health(study)), form, output, force)
+
+
+@app.command()
+def save(
+    captures: Captures,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .parquet file to write.")],
+    reader: ReaderKind = Reader.AUTO, force: Force = False,
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")] = None,
+) -> None:  # fmt: skip
+    """Keep a capture as one Parquet file, which every command reads.
+
+    Example: ncu-roofline save decode.ncu-rep -o decode.parquet
+    """
+    from ncu_roofline.cli.output import refuse_overwrite, write_file
+    from ncu_roofline.cli.progress import progress
+    from ncu_roofline.readers import read, saved
+
+    refuse_overwrite(output, force=force)
+    with progress(f"reading {captures[0]}"):
+        packed = saved.packed(read(captures, reader=reader.value, metrics=metrics or ()))
+    write_file(packed, output, force=force)

@@ -1,0 +1,30 @@
+"""Captures named on the command line -> Study, with every choice of the user applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ncu_roofline.analysis.study import Choices, Study, study
+from ncu_roofline.capture import facts as run_facts
+from ncu_roofline.cli.progress import progress
+from ncu_roofline.readers import read
+
+
+def load(
+    captures: Sequence[str], *, gpu: str | None = None, roles: Path | None = None, ridge: str = "profiled",
+    reader: str = "auto", facts: dict[str, Any] | None = None, latency_share: float | None = None,
+) -> Study:  # fmt: skip
+    """The study of one capture, which may be several files."""
+    from ncu_roofline.knowledge.models import load as load_model
+    from ncu_roofline.knowledge.roles import load_rules
+
+    with progress(f"reading {captures[0]}"):
+        capture = run_facts.applied(read(list(captures), reader=reader), captures, facts or {})
+        model = capture.run.model.value
+        choices = Choices(
+            gpu=gpu, rules=load_rules(roles), ridge=ridge, latency_share=latency_share,
+            model=load_model(model) if model else None,
+        )  # fmt: skip
+        return study(capture, choices)

@@ -1,0 +1,60 @@
+"""Launches or groups -> the kernel list; findings -> the health page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ncu_roofline.analysis.health import BLOCKS, WEAKENS, Finding
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.schema import MEASURED
+from ncu_roofline.present.document import Document, Table
+from ncu_roofline.present.summary import device_data, doubt
+
+PER_LAUNCH = ("index", "kernel", "role", "seconds", "dram_bytes", "useful_intensity", "intensity", "precision", "bound",
+              "bandwidth_share", "limited_by")  # fmt: skip
+PER_GROUP = ("kernel", "grid", "role", "launches", "time_share", "dram_bytes", "useful_intensity", "intensity", "bound",
+             "bandwidth_share", "limited_by")  # fmt: skip
+
+
+def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool) -> Document:
+    """The chosen rows, and how many there are in all."""
+    what = "kernel groups" if grouped else "launches"
+    shown = PER_GROUP if grouped else PER_LAUNCH
+    columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
+    count = f"{rows.height} of {total} {what}" if rows.height < total else f"All {total} {what}"
+    flagged = int(rows["suspect"].sum())
+    above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
+    return Document(
+        answer=(f"{count} of {study.capture.name}.{above}",),
+        tables=(Table("", rows, columns),),
+        doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
+        data={
+            "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),
+            "rows_total": total, "run": study.run, "device": device_data(study), "notes": [doubt(f) for f in findings],
+        },
+    )  # fmt: skip
+
+
+def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
+    """Can this capture be trusted? The worst first, then what would mend it."""
+    counts = {s: sum(f.severity == s for f in findings) for s in (BLOCKS, WEAKENS, "note")}
+    if counts[BLOCKS]:
+        verdict = f"{study.capture.name} cannot answer everything: {counts[BLOCKS]} thing{'s' * (counts[BLOCKS] > 1)} missing"
+    elif counts[WEAKENS]:
+        verdict = f"{study.capture.name} can be used with care: {counts[WEAKENS]} doubt{'s' * (counts[WEAKENS] > 1)}"
+    else:
+        verdict = f"{study.capture.name} can be used: nothing is missing"
+    rows = pl.DataFrame(
+        {"severity": [f.severity for f in findings], "code": [f.code for f in findings],
+         "message": [f.message for f in findings], "advice": [f.advice for f in findings]},
+        schema={"severity": pl.String, "code": pl.String, "message": pl.String, "advice": pl.String},
+    )  # fmt: skip
+    facts = study.run.known()
+    how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
+    return Document(
+        answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else [])),
+        doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings) + ((f"To mend it: {recipe}",) if recipe else ()),
+        data={"verdict": verdict, "rows": rows, "run": study.run, "device": device_data(study), "notes": [doubt(f) for f in findings], "recipe": recipe or None},
+    )

@@ -1,0 +1,147 @@
+"""Overview and health -> the summary: sentences, the table by kernel, the doubts."""
+
+from __future__ import annotations
+
+import json as plain_json
+from collections.abc import Sequence
+
+import polars as pl
+
+from ncu_roofline.analysis.health import BLOCKS, Finding
+from ncu_roofline.analysis.overview import Overview
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.columns import percent
+from ncu_roofline.present.document import Document, Table
+from ncu_roofline.present.json import plain
+from ncu_roofline.present.text import clean
+
+SHOWN = ("kernel", "role", "launches", "time_share", "bytes_share", "dram_bytes", "useful_intensity", "intensity",
+         "bandwidth_share", "limited_by")  # fmt: skip
+BY_ROLE = ("role", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
+IN_JSON = (
+    "kernel", "grid", "block", "launches", "role", "seconds", "time_share", "dram_bytes", "dram_bytes_source",
+    "bytes_share", "flops", "flops_source", "flops_complete", "precision", "intensity", "useful_intensity", "ridge", "bound",
+    "bound_source", "bandwidth_share", "compute_share", "limited_by", "suspect",
+)  # fmt: skip
+JSON_BYTES = 7900
+LONGEST = 160
+
+
+def document(
+    study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding], *, top: int = 10, headline: str = ""
+) -> Document:
+    """What one capture says, answer first."""
+    answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
+    rest = groups.height - top
+    title = f"By kernel, longest first ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else "By kernel, longest first"
+    columns = tuple(c for c in SHOWN if groups[c].count() or c in ("kernel", "role", "launches"))
+    return Document(
+        answer=tuple(answer),
+        tables=(Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE)), Table(title, groups.head(top), columns)),
+        doubts=tuple(doubt(f) for f in findings),
+        data=data(study, numbers, groups, findings),
+    )
+
+
+def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold anything."""
+    return tuple(n for n in names if n in ("role", "launches") or rows[n].count())
+
+
+def doubt(finding: Finding) -> str:
+    """A finding as one line: what is wrong, then what to do."""
+    return f"{finding.message} {finding.advice}".strip()
+
+
+def device(study: Study, numbers: Overview) -> str:
+    """What was captured, on what, how much."""
+    synthetic = "SYNTHETIC capture, not measured. " if study.run.synthetic.value else ""
+    on = f" on {study.gpu.product}" if study.gpu else (f" on {clean(study.capture.device.name)}" if study.capture.device.name else "")
+    amounts = [
+        quantity(numbers.seconds, "s") if numbers.seconds is not None else "time unknown",
+        dram(study, numbers),
+        f"{quantity(numbers.flops, 'FLOP')} executed" if numbers.flops is not None else "FLOPs unknown",
+    ]
+    launches = f"{numbers.launches:,} launch{'es' if numbers.launches != 1 else ''} of {numbers.kernels:,} kernel{'s' if numbers.kernels != 1 else ''}"
+    return f"{synthetic}{clean(study.capture.name)}: {launches}{on}; {', '.join(amounts)}.{ridge(numbers)}"
+
+
+def dram(study: Study, numbers: Overview) -> str:
+    """Bytes, and for how many launches they are known where not for all."""
+    if numbers.dram_bytes is None:
+        return "DRAM bytes unknown"
+    part = "" if numbers.bytes_known == numbers.launches else f" (known for {numbers.bytes_known} launches)"
+    missed = (study.launches["dram_bytes_source"] == "l2_miss").any()
+    return f"{quantity(numbers.dram_bytes, 'byte')} {'missed in L2' if missed else 'to and from DRAM'}{part}"
+
+
+def ridge(numbers: Overview) -> str:
+    """Both ridges of the precision that most work is done in."""
+    if numbers.main_path is None or numbers.ridge_spec is None:
+        return ""
+    clocks = f", {quantity(numbers.ridge_profiled)} at the clocks of the capture" if numbers.ridge_profiled is not None else ""
+    return f" Ridge for {numbers.main_path.split('_')[0]}: {quantity(numbers.ridge_spec)} FLOP/B by datasheet{clocks}."
+
+
+def where(numbers: Overview) -> str:
+    """Where the time and the bytes go."""
+    parts = []
+    for row in numbers.families.sort("seconds", descending=True, nulls_last=True).iter_rows(named=True):
+        shares = [f"{percent(row[c])} of the {w}" for c, w in (("time_share", "time"), ("bytes_share", "bytes")) if row[c] is not None]
+        if shares:
+            parts.append(f"{NAMES[row['family']]} {' and '.join(shares)}")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+NAMES = {"fc": "FC (weight matrices) takes", "attention": "attention", "other": "everything else"}
+
+
+def meaning(numbers: Overview) -> str:
+    """What that says about decode speed."""
+    sentences = []
+    if (memory := numbers.memory_bytes_share) is not None:
+        known = numbers.side_known_bytes_share or 0
+        whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
+        sentences.append(f"{percent(memory)} of {whole} are moved left of the ridge: {verdict(memory)}.")
+    if (latency := numbers.latency_time_share) is not None and latency > 0:
+        sentences.append(f"{percent(latency)} of the time is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches.")
+    if (reached := numbers.bandwidth_share) is not None:
+        sentences.append(f"Over all, {percent(reached)} of the bandwidth is reached.")
+    return " ".join(sentences)
+
+
+def verdict(memory: float) -> str:
+    """The master filter in words; 30 % of the bytes beyond the ridge leave the regime."""
+    if memory >= 0.7:
+        return "fewer bytes, not fewer FLOPs, make it faster"
+    return "a large part is compute-bound, so bytes alone do not decide"
+
+
+def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, object]:
+    """The summary for programs, small whatever the capture: rows give way first."""
+    total = {n: getattr(numbers, n) for n in ("launches", "kernels", "seconds", "dram_bytes", "flops",
+             "memory_bytes_share", "latency_time_share", "bandwidth_share", "ridge_spec", "ridge_profiled")}  # fmt: skip
+    notes = [doubt(f)[:LONGEST] for f in findings if f.severity in (BLOCKS,)] + [doubt(f)[:LONGEST] for f in findings if f.severity != BLOCKS]
+    rows = groups.select(IN_JSON).with_columns(pl.col("kernel").str.slice(0, 80))
+    whole = {
+        "capture": study.capture.name[:LONGEST], "total": total,
+        "families": numbers.families, "rows": rows.head(8), "rows_total": groups.height,
+        "run": {n: f for n, f in study.run.known().items()}, "device": device_data(study), "notes": notes[:12],
+    }  # fmt: skip
+    while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
+        whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
+    return whole
+
+
+def device_data(study: Study) -> dict[str, object]:
+    """The device for programs: what the report says, and which entry of the table it is."""
+    gpu, told = study.gpu, study.capture.device
+    return {
+        "name": told.name, "gpu": gpu.name if gpu else None, "product": gpu.product if gpu else None,
+        "compute_capability": told.compute_capability or (gpu.compute_capability if gpu else None),
+        "sms": told.sms or (gpu.sms if gpu else None), "bandwidth": gpu.bandwidth if gpu else None,
+        "ridge_spec": {p: r for p, r in gpu.ridges().items()} if gpu else None,
+    }  # fmt: skip
+
+
