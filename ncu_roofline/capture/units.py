@@ -6,6 +6,8 @@ import math
 import re
 from functools import cache
 
+import polars as pl
+
 SECONDS = {
     "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
     "ms": 1e-3, "msec": 1e-3, "msecond": 1e-3, "millisecond": 1e-3,
@@ -55,6 +57,19 @@ def factor(unit: str) -> float | None:
         product = product * part if place == 0 else product / part
     # 1 / 1e-9 is 999999999.9999999 in binary floating point; a unit's factor is a power of ten
     return float(f"{product:.12g}")
+
+
+def to_base(numbers: pl.Series, unit: str) -> pl.Series:
+    """Numbers in this unit as base SI; null for an unknown unit.
+
+    Divided by powers of ten rather than multiplied by their inverse, which is one binary digit off.
+    """
+    scale = factor(unit)
+    if scale is None or scale == 1:
+        return numbers if scale else pl.Series(numbers.name, [None] * numbers.len(), pl.Float64)
+    if scale > 1:
+        return numbers * scale
+    return numbers / pl.repeat(round(1 / scale), numbers.len(), dtype=pl.Float64, eager=True)
 
 
 def _part(word: str) -> float | None:

@@ -47,14 +47,13 @@ def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
 
 
 def _frame(table: csv_launches.Table, file: str) -> pl.DataFrame:
-    """Launches and counters side by side, as the schema wants them."""
-    times = [pl.col(name) for name in DURATIONS if name in table.counters.columns]
-    seconds = pl.coalesce(times) if times else pl.lit(None, dtype=pl.Float64)
-    measured = table.counters.select(pl.all().name.prefix(MEASURED))
-    timed = table.counters.select(seconds.alias("seconds")) if times else None
-    launches = table.launches.with_columns(seconds=pl.lit(None, dtype=pl.Float64))
-    if timed is not None:
-        launches = launches.with_columns(timed["seconds"])
+    """Launches and the counters that any of them has, as the schema wants them."""
+    counters = table.counters
+    known = [name for name in counters.columns if counters[name].is_finite().any()]
+    times = [counters[name] for name in DURATIONS if name in known]
+    seconds = pl.coalesce(times) if times else pl.lit(None, pl.Float64)
+    launches = table.launches.with_columns(seconds=seconds)
+    measured = counters.select(pl.col(known).name.prefix(MEASURED))
     return conform(pl.concat([launches, measured], how="horizontal"), LAUNCHES, source=file)
 
 

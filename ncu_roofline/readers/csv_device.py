@@ -23,6 +23,9 @@ ATTRIBUTES = frozenset(ATTRIBUTE + name for name in (
 ))  # fmt: skip
 """The attributes that make a Device."""
 
+TELLING = ("compute_capability_major", "compute_capability_minor", "multiprocessor_count", "fb_bus_width")
+"""Attributes that twins share."""
+
 Attributes = Mapping[str, tuple[str, float]]
 """Attribute without its prefix -> its text, and its number in base units (NaN for none)."""
 
@@ -33,6 +36,9 @@ def attributes(rows: pl.DataFrame, file: str, *, comma: bool = False) -> Attribu
     names = distinct.filter(pl.col("name") == f"{ATTRIBUTE}display_name")["text"].unique().sort()
     if names.len() > 1:
         raise UnreadableCapture(f"{file}: mixed devices in one capture ({', '.join(names)}); {SPLIT}")
+    parts = distinct.filter(pl.col("name").is_in([ATTRIBUTE + part for part in TELLING]))
+    if parts["name"].is_duplicated().any():
+        raise UnreadableCapture(f"{file}: mixed devices in one capture (of different size); {SPLIT}")
     found: dict[str, tuple[str, float]] = {}
     for name, text, unit in distinct.iter_rows():
         value, scale = number(text, comma=comma), factor(unit or "")

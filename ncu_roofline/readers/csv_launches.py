@@ -79,7 +79,7 @@ def _text(rows: pl.DataFrame, word: str) -> pl.Expr:
 
 
 def _whole(rows: pl.DataFrame, word: str) -> pl.Expr:
-    return _text(rows, word).str.replace_all(",", "").cast(pl.Int64, strict=False)
+    return _text(rows, word).str.replace_all(r",|\.0$", "").cast(pl.Int64, strict=False)
 
 
 def _triple(rows: pl.DataFrame, word: str) -> pl.Series:

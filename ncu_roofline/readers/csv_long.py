@@ -8,7 +8,7 @@ from importlib.resources import files
 import polars as pl
 
 from ncu_roofline import knowledge
-from ncu_roofline.capture.units import factor
+from ncu_roofline.capture.units import to_base
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge.toml import load
 from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
@@ -46,17 +46,20 @@ def read(page: csv_text.Page) -> csv_launches.Table:
         *(pl.col(place).alias(word) for word, place in places.items()),
         *(pl.lit(None, dtype=pl.String).alias(word) for word in METRIC if word not in places),
     )
-    rows = _numbered(rows.filter(pl.col("id").str.contains(r"^\d+$")))
+    # a rule's row has an empty metric, so it is whole without a value; a missing metric was cut off
+    ends = pl.when(pl.col("metric") == "").then("section").when(pl.col("metric") != "").then("text")
+    csv_text.whole(page, rows.select("id", last=ends))
+    rows = _numbered(rows)
     firsts = rows.unique("launch", keep="first", maintain_order=True)
     launches = csv_launches.launches(firsts, page.file)
     _one_capture(rows, firsts, page.file)
-    metrics = _metrics(rows, page.file)
+    metrics = _metrics(rows)
     comma = _decimal_comma(metrics, page.file)
     values = _values(metrics, comma=comma)
     attributes = metrics.filter(pl.col("counter").str.starts_with(ATTRIBUTE))
     return csv_launches.Table(
         launches,
-        _wide(values, launches.height),
+        _wide(values.filter(~pl.col("counter").str.starts_with(ATTRIBUTE)), launches.height),
         attributes.select(name="counter", text="text", unit="unit"),
         _notes(values),
         comma,
@@ -81,14 +84,8 @@ def _one_capture(rows: pl.DataFrame, firsts: pl.DataFrame, file: str) -> None:
         )
 
 
-def _metrics(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+def _metrics(rows: pl.DataFrame) -> pl.DataFrame:
     """The metric rows with the counter's name, rule rows left behind."""
-    cut = rows.filter(
-        pl.col("metric").is_null() & pl.col("section").is_null()
-        | (pl.col("metric").fill_null("") != "") & pl.col("text").is_null() & pl.col("unit").is_null()
-    )
-    if cut.height:
-        raise csv_text.cut_short(file, cut["id"][0])
     found = rows.filter(pl.col("metric").fill_null("") != "")
     # a name asked for with --metrics is printed as it was asked for, even where no counter has it
     asked = pl.when(pl.col("section") == ASKED).then(pl.col("metric"))
@@ -106,19 +103,20 @@ def _decimal_comma(metrics: pl.DataFrame, file: str) -> bool:
 
 
 def _values(metrics: pl.DataFrame, *, comma: bool) -> pl.DataFrame:
-    """The metric rows with `number` as printed, the unit's `scale`, and `value` in base units."""
-    units = metrics["unit"].fill_null("")
-    distinct = units.unique()
-    factors = pl.Series([factor(unit) for unit in distinct], dtype=pl.Float64)
-    return metrics.with_columns(
-        number=csv_numbers.numbers(metrics["text"], comma=comma),
-        scale=units.replace_strict(distinct, factors, return_dtype=pl.Float64),
-    ).with_columns(value=pl.col("number") * pl.col("scale"))
+    """The metric rows with `number` as printed, and `value` in base units."""
+    read = metrics.with_columns(
+        pl.col("unit").fill_null(""), number=csv_numbers.numbers(metrics["text"], comma=comma)
+    )
+    parts = [
+        part.with_columns(to_base(part["number"], unit).alias("value"))
+        for (unit,), part in read.with_row_index("row").partition_by("unit", as_dict=True).items()
+    ]
+    return pl.concat(parts).sort("row").drop("row") if parts else read.with_columns(value="number")
 
 
 def _notes(values: pl.DataFrame) -> list[str]:
     notes = csv_numbers.missing(values.filter(pl.col("value").is_null()).select("metric", "text"))
-    strange = values.filter(pl.col("scale").is_null() & pl.col("number").is_not_null())
+    strange = values.filter(pl.col("value").is_null() & pl.col("number").is_not_null())
     notes += csv_numbers.strange_units(strange["unit"])
     unknown = values.filter(pl.col("counter").is_null(), ~pl.col("metric").is_in(list(left_out())))
     if unknown.height:

@@ -58,9 +58,10 @@ def _first(texts: pl.Series, pattern: str) -> str | None:
 
 def numbers(texts: pl.Series, *, comma: bool = False) -> pl.Series:
     """Every text as Float64; null where it is none."""
-    plain = texts.cast(pl.Float64, strict=False)
     if comma:
         return _translated(texts, texts.drop_nulls().unique(), comma=True)
+    plain = texts.cast(pl.Float64, strict=False)
+    plain = plain.set(~plain.is_finite(), None)
     odd = texts.filter(plain.is_null() & texts.is_not_null() & (texts != "")).unique()
     if odd.len() == 0:
         return plain

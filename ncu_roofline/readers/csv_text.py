@@ -20,6 +20,8 @@ BOM = b"\xef\xbb\xbf"
 HEAD = 1 << 20
 """Bytes in which the header is looked for first; the widest header seen has 0.1 MB."""
 EXPORT = "export it with `ncu --import REPORT --csv --page raw`"
+ID = r"^\d+(\.0)?$"
+"""A launch's number; with a fraction where a table program saved the file."""
 EXTRA = "extra"
 """Name of a column behind the last: anything in it is one field too many."""
 
@@ -33,6 +35,8 @@ class Page:
     separator: str
     skip: int | None
     """Lines before the header; None where the file cannot be read as it stands."""
+    quoted: bool = True
+    """Whether fields stand in quotes, empty ones too."""
 
     @property
     def file(self) -> str:
@@ -73,7 +77,7 @@ def page(path: Path) -> Page:
     as_it_stands = whole_lines and not head.startswith(tuple(mark for mark, _ in UTF16))
     separator = found[2].decode()
     names = tuple(next(csv.reader(StringIO(header), delimiter=separator)))
-    return Page(path, names, separator, before.count(b"\n") if as_it_stands else None)
+    return Page(path, names, separator, before.count(b"\n") if as_it_stands else None, header.startswith('"'))
 
 
 def _bytes(path: Path, size: int = -1) -> bytes:
@@ -109,7 +113,7 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
     # the first row may be the units row; a line break in a name means that a row swallowed others
     ids = table["c0"].slice(1) if table.height and table["c0"][0] in ("", None) else table["c0"]
     swallowed = table[f"c{page.index('Kernel Name')}"].str.contains("\n", literal=True).any()
-    sound = ids.str.contains(r"^\d+$").fill_null(False).all() and not swallowed
+    sound = ids.str.contains(ID).fill_null(False).all() and not swallowed
     return table if sound and not _shifted(page, table).any() else None
 
 
@@ -153,7 +157,7 @@ def _rows(page: Page, text: str) -> list[str]:
     """The rows of the table, one string each, without foreign lines between or behind them."""
     separator = re.escape(page.separator)
     quoted = re.compile(rf'"\d+"{separator}"')
-    row = re.compile(rf'"?\d+"?{separator}|(?:""{separator}){{4}}|{separator}{{4}}')
+    row = re.compile(rf'"?\d+(?:\.0)?"?{separator}|(?:""{separator}){{4}}|{separator}{{4}}')
     rows: list[str] = []
     is_open = False
     for line in text.split("\n"):
@@ -174,8 +178,21 @@ def _rows(page: Page, text: str) -> list[str]:
     return rows
 
 
+def whole(page: Page, rows: pl.DataFrame) -> None:
+    """Raises UnreadableCapture where a row (its `id`, its `last` field) ends too early.
+
+    Without quotes an empty field looks like a missing one, so there only a last line counts
+    that does not end.
+    """
+    if not page.quoted:
+        rows = rows.tail(0 if _bytes(page.path).endswith(b"\n") else 1)
+    cut = rows.filter(pl.col("last").is_null())
+    if cut.height:
+        raise cut_short(page.file, cut["id"][0])
+
+
 def cut_short(file: str, row: str) -> UnreadableCapture:
     """The error for a row that ends before its last field."""
-    number = re.match(r'"?(\d+)"?', row)
+    number = re.match(r'"?(\d+)', row)
     where = f"the row of launch {number[1]}" if number else "a row"
     return UnreadableCapture(f"{file}: {where} is cut short, so the file is incomplete; copy or export it again")

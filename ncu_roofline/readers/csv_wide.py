@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from ncu_roofline.capture.units import factor
+from ncu_roofline.capture.units import factor, to_base
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge import counters
 from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
-from ncu_roofline.readers.csv_device import ATTRIBUTES
+from ncu_roofline.readers.csv_device import ATTRIBUTE, ATTRIBUTES
 
 
 
@@ -25,12 +25,10 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     chosen = {*places.values(), *attributes.values(), *(named[name] for name in wanted), last}
     table = csv_text.frame(page, sorted(int(place[1:]) for place in chosen))
     units, rows = _units(page, table, places["id"])
-    cut = rows.filter(pl.col(last).is_null())
-    if cut.height:
-        raise csv_text.cut_short(page.file, cut[places["id"]][0])
+    csv_text.whole(page, rows.select(id=places["id"], last=last))
     identity = rows.select(pl.col(place).alias(word) for word, place in places.items())
     launches = csv_launches.launches(identity, page.file)
-    measured = {name: place for name, place in named.items() if name in wanted}
+    measured = {n: place for n, place in named.items() if n in wanted and not n.startswith(ATTRIBUTE)}
     texts = rows.select(pl.col(place).alias(name) for name, place in measured.items())
     scales = {name: units[place] for name, place in measured.items()}
     plain = texts.select(pl.all().cast(pl.Float64, strict=False))
@@ -99,10 +97,11 @@ def _values(
         csv_numbers.numbers(column, comma=comma).alias(name) for name, column in odd.items()
     )
     said, words = _unread(read, odd)
-    scales = {name: factor(units[name]) for name in plain.columns if name not in words}
-    unknown = pl.Series([units[n] for n, scale in scales.items() if scale is None], dtype=pl.String)
-    values = read.select(pl.col(name) * pl.lit(scale, pl.Float64) for name, scale in scales.items())
-    return values, csv_numbers.missing(said) + csv_numbers.strange_units(unknown)
+    kept = [name for name in plain.columns if name not in words]
+    unknown = [units[name] for name in kept if factor(units[name]) is None]
+    values = pl.DataFrame([to_base(read[name], units[name]) for name in kept])
+    notes = csv_numbers.missing(said) + csv_numbers.strange_units(pl.Series(unknown, dtype=pl.String))
+    return values if kept else read.select([]), notes
 
 
 def _unread(read: pl.DataFrame, odd: Mapping[str, pl.Series]) -> tuple[pl.DataFrame, set[str]]:
