@@ -6,7 +6,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.synthetic.wire import field, varint
+from tests.synthetic.wire import field as field
+from tests.synthetic.wire import varint
 
 Number = float | int | str | None
 

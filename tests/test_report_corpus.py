@@ -50,8 +50,8 @@ def test_every_metric_equals_the_vendors(file: str) -> None:
         assert not [name for name in absent if known[name] != (None, None)]
 
 
-def _pairs(instances: list[dict[str, Any]] | None) -> list[tuple[Any, Any]] | None:
-    return instances and [(bits(pair["id"]), bits(pair["value"])) for pair in instances]
+def _pairs(instances: list[tuple[Any, Any]] | None) -> list[tuple[Any, Any]] | None:
+    return None if instances is None else [(bits(opcode), bits(count)) for opcode, count in instances]
 
 
 @pytest.mark.parametrize("file", READABLE)

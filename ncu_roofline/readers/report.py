@@ -43,7 +43,8 @@ def knows(path: str | Path) -> bool:
 
 def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes: list[str]) -> Capture:
     head = container.head(file, size)
-    kept = rows.columns(head.names, metrics, rows.times(head.names))
+    names = dict.fromkeys(head.names)
+    kept = rows.columns(names, metrics, rows.times(names))
     loss = Loss(size)
     decoded = launches(file, plan(head.names, kept.places, kept.listed), loss)
     table = rows.table(decoded, kept, size)

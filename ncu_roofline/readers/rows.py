@@ -144,9 +144,9 @@ def _numeric(cell: Cell) -> list[dict[str, Any]] | None:
     if not isinstance(cell, list):
         return None
     return [
-        {"id": str(pair["id"]), "value": float(pair["value"])}
-        for pair in cell
-        if pair["id"] is not None and isinstance(pair["value"], int | float)
+        {"id": str(opcode), "value": float(count)}
+        for opcode, count in cell
+        if opcode is not None and isinstance(count, int | float)
     ]
 
 

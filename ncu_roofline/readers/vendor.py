@@ -9,7 +9,7 @@ from typing import Any
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import recognise, rows
-from ncu_roofline.readers.launches import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell
+from ncu_roofline.readers.launches import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
 
 Action = Any
 """ncu_report is not typed."""
@@ -64,13 +64,13 @@ def value(metric: Any) -> Any:
     return metric.value() if metric.has_value() else None
 
 
-def instances(metric: Any) -> list[dict[str, Any]] | None:
+def instances(metric: Any) -> Opcodes | None:
     """Identifier and value of each instance; None where the metric has none."""
     count = metric.num_instances()
     if not count:
         return None
     ids = metric.correlation_ids() if metric.has_correlation_ids() else None
-    return [{"id": ids.value(n) if ids else None, "value": metric.value(n)} for n in range(count)]
+    return [(ids.value(n) if ids else None, metric.value(n)) for n in range(count)]
 
 
 def _extent(action: Action, what: str) -> list[int] | None:
