@@ -112,7 +112,7 @@ class Model:
         """Distinct experts of a layer that a batch is expected to hit: E (1 - (1 - k/E)^B), if routing is even."""
         if not self.experts:
             return 0.0
-        missed = (1 - self.experts_per_token / self.experts) ** batch
+        missed: float = (1 - self.experts_per_token / self.experts) ** batch
         return self.experts * (1 - missed)
 
     def reads(self, batch: float) -> Iterator[tuple[Weight, float]]:
@@ -128,10 +128,13 @@ class Model:
         """Parameters that one step reads: the LM head whole, one embedding row per sequence, distinct experts."""
         return sum(elements for _, elements in self.reads(batch))
 
-    def kv_bytes(self, context: int, width: float, *, held: bool = False) -> float:
-        """Bytes of one sequence's cache that a step reads at this context, or that memory must hold."""
+    def kv_bytes(self, context: int, width: float, *, held: bool = False, tp: int = 1) -> float:
+        """Bytes of one sequence's cache on one of `tp` GPUs: what a step reads, or what memory must hold.
+
+        Key/value heads are divided among GPUs as far as they go; a latent (MLA) or a state is repeated.
+        """
         return sum(
-            c.elements * c.tokens(context) * width + c.state * STATE_WIDTH
+            (c.elements * c.tokens(context) * width + c.state * STATE_WIDTH) / min(tp, c.split)
             for c in self.caches
             if c.owned or not held
         )

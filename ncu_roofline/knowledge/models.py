@@ -175,7 +175,7 @@ def matrices(model: Model) -> pl.DataFrame:
     )
 
 
-MATRICES = {
+MATRICES: dict[str, type[pl.DataType] | pl.DataType] = {
     "name": pl.String, "form": pl.String, "role": pl.String, "layer_kind": pl.String, "N": pl.Int64, "K": pl.Int64,
     "layers": pl.List(pl.Int64), "count": pl.Int64, "experts": pl.Int64, "read": pl.String,
 }  # fmt: skip
