@@ -45,14 +45,10 @@ def measured(launch: Launch, plan: Plan, rng: random.Random) -> Measured:
     l2 = float(plan.gpu.l2_bytes)
     activations = launch.reads if plan.cache == "all" else beyond(launch.reads, l2)
     read = launch.weight_bytes + launch.kv_bytes + activations
-    write = beyond(
-        launch.writes, l2
-    )  # the rest is still dirty in L2 when the kernel ends
+    write = beyond(launch.writes, l2)  # the rest is still dirty in L2 when the kernel ends
     traffic = launch.weight_bytes + launch.kv_bytes + launch.reads + launch.writes
     wobble = math.exp(rng.gauss(0, 1) * plan.noise / 10)
-    seconds = duration(launch, plan, read + write, traffic) * math.exp(
-        rng.gauss(0, 1) * plan.noise
-    )
+    seconds = duration(launch, plan, read + write, traffic) * math.exp(rng.gauss(0, 1) * plan.noise)
     return Measured(
         launch=launch, read=sectors(read * wobble), write=sectors(write * wobble),
         l2=sectors(traffic), seconds=round(seconds * 1e9) / 1e9,
@@ -67,9 +63,7 @@ def sectors(size: float) -> float:
 def duration(launch: Launch, plan: Plan, dram: float, traffic: float) -> float:
     """The slowest of memory, L2 and tensor cores, after what every launch costs."""
     double = 2.0 if launch.precision == "fp8" or launch.sparse else 1.0
-    half = (
-        1.0 if launch.warpgroup else 2 / 3
-    )  # mma.sync reaches two thirds of wgmma on Hopper
+    half = 1.0 if launch.warpgroup else 2 / 3  # mma.sync reaches two thirds of wgmma on Hopper
     peak = plan.gpu.flops_per_second * double * half * TENSOR_EFFICIENCY
     return LEAST_SECONDS + max(
         dram / (plan.gpu.bandwidth * launch.efficiency),
@@ -121,17 +115,10 @@ def dram(one: Measured, plan: Plan) -> dict[str, float]:
 def recipe(one: Measured, plan: Plan) -> dict[str, Any]:
     """What `ncu-roofline recipe --dtypes bf16,fp8` asks for."""
     tensor = {
-        f"{name}.sum": one.launch.tensor if one.launch.precision == kind else 0.0
-        for kind, name in tensor_names(plan).items()
+        f"{name}.sum": one.launch.tensor if one.launch.precision == kind else 0.0 for kind, name in tensor_names(plan).items()
     }
     work = {SCALAR.format(kind): count for kind, count in scalar(one.launch).items()}
-    return (
-        clocks(one, plan)
-        | dram(one, plan)
-        | {"lts__t_bytes.sum": one.l2}
-        | work
-        | tensor
-    )
+    return clocks(one, plan) | dram(one, plan) | {"lts__t_bytes.sum": one.l2} | work | tensor
 
 
 def basic(one: Measured, plan: Plan) -> dict[str, Any]:
@@ -154,28 +141,18 @@ def opcodes(launch: Launch) -> list[dict[str, Any]]:
     depth = 32 if launch.precision == "fp8" else 16
     wide = f"{'Q' if kind == 'E4M3' else 'H'}GMMA.64x8x{depth}.F32.{kind}"
     tensor = (
-        (wide, 4 * launch.tensor / (2 * 64 * 8 * depth))
-        if launch.warpgroup
-        else ("HMMA.16816.F32.BF16", launch.tensor / 4096)
+        (wide, 4 * launch.tensor / (2 * 64 * 8 * depth)) if launch.warpgroup else ("HMMA.16816.F32.BF16", launch.tensor / 4096)
     )
-    warps = [
-        ("FADD", launch.fadd / 32),
-        ("FMUL", launch.fmul / 32),
-        ("FFMA", launch.ffma / 32),
-    ]
-    return [
-        {"id": name, "value": float(round(count))}
-        for name, count in [tensor, *warps]
-        if count
-    ]
+    warps = math.prod(launch.grid) * math.ceil(math.prod(launch.block) / 32)
+    scalars = [(k.upper(), n / 32) for k, n in scalar(launch).items() if k[0] == "f"]
+    found = [("EXIT", float(warps)), tensor, *scalars]
+    return [{"id": name, "value": float(round(n))} for name, n in found if n]
 
 
 def full(one: Measured, plan: Plan) -> dict[str, Any]:
     """Much of `--set full`: every tensor name, overlapping parts and all; scalar work as rates."""
     launch, cycles = one.launch, max(1, round(one.seconds * plan.gpu.clock))
-    bf16, fp8 = (
-        launch.tensor if launch.precision == k else 0.0 for k in ("bf16", "fp8")
-    )
+    bf16, fp8 = (launch.tensor if launch.precision == k else 0.0 for k in ("bf16", "fp8"))
     sparse, dense = (bf16, 0.0) if launch.sparse else (0.0, bf16)
     wide = launch.warpgroup
     parts = {

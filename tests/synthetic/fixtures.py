@@ -32,9 +32,7 @@ REPORTS = {
     "dense-b8-flushed.ncu-repz": replace(DENSE, cache="all", seed=9),
     "dense-b8-basic.ncu-repz": replace(DENSE, counters="basic"),
     "dense-b8-full.ncu-repz": replace(DEMO, counters="full"),
-    "prefill-decode.ncu-repz": replace(
-        DENSE, layers=4, prefill=512, context=512, steps=2
-    ),
+    "prefill-decode.ncu-repz": replace(DENSE, layers=4, prefill=512, context=512, steps=2),
 }
 """File name -> plan."""
 

@@ -60,12 +60,8 @@ def decode_run(plan: Plan | None = None, **options: Any) -> pl.DataFrame:
     ]  # fmt: skip
     types: dict[str, Any] = {column.name: column.dtype for column in LAUNCHES}
     for name in rows[0] if rows else ():
-        types.setdefault(
-            name, OPCODES if name == MEASURED + counters.OPCODES else pl.Float64
-        )
-    return conform(
-        pl.DataFrame(rows, schema=types, orient="row"), LAUNCHES, source="synthetic"
-    )
+        types.setdefault(name, OPCODES if name == MEASURED + counters.OPCODES else pl.Float64)
+    return conform(pl.DataFrame(rows, schema=types, orient="row"), LAUNCHES, source="synthetic")
 
 
 def truth(plan: Plan | None = None, **options: Any) -> pl.DataFrame:
@@ -87,12 +83,7 @@ def truth(plan: Plan | None = None, **options: Any) -> pl.DataFrame:
 
 def scalar_flops(launch: Launch) -> float:
     """1, 1 and 2 per FP32 add, multiply, fused; 4 per packed half-precision fused."""
-    return float(
-        round(launch.fadd)
-        + round(launch.fmul)
-        + 2 * round(launch.ffma)
-        + 4 * round(launch.hfma)
-    )
+    return float(round(launch.fadd) + round(launch.fmul) + 2 * round(launch.ffma) + 4 * round(launch.hfma))
 
 
 def device_of(gpu: SyntheticGpu) -> Device:

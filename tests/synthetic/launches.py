@@ -101,9 +101,7 @@ def product(run: Pass, cols: int, inner: int, **labels: object) -> Launch:
     return replace(plain, **labels)  # type: ignore[arg-type]
 
 
-def rowwise(
-    name: names.Name, role: str, rows: int, width: int, out: int | None = None
-) -> Launch:
+def rowwise(name: names.Name, role: str, rows: int, width: int, out: int | None = None) -> Launch:
     """A kernel with one block per row that reads `width` and writes `out` 16-bit elements of it."""
     out = width if out is None else out
     elements = float(rows * width)
@@ -129,17 +127,8 @@ def attention(run: Pass) -> Iterator[Launch]:
     useful = 4.0 * run.rows * shape.heads * shape.width * seen
     packed = shape.heads // shape.kv_heads
     rows = padded(packed, plan.attention_rows) if run.tokens == 1 else packed
-    splits = (
-        1 if run.tokens > 1 else max(1, plan.gpu.sms // (run.batch * shape.kv_heads))
-    )
-    cache = (
-        2.0
-        * run.batch
-        * shape.kv_heads
-        * shape.width
-        * plan.kv_bytes
-        * (run.context + run.tokens - 1)
-    )
+    splits = 1 if run.tokens > 1 else max(1, plan.gpu.sms // (run.batch * shape.kv_heads))
+    cache = 2.0 * run.batch * shape.kv_heads * shape.width * plan.kv_bytes * (run.context + run.tokens - 1)
     heads = run.batch * shape.kv_heads
     blocks = ceil(run.tokens / 128) if run.tokens > 1 else 1
     yield Launch(
@@ -170,9 +159,7 @@ def attention_block(run: Pass, layer: int) -> Iterator[Launch]:
     yield from linear(run, q + 2 * kv, shape.hidden)
     rope = rowwise(names.ROPE, "rope", run.rows, q + kv)
     yield replace(rope, block=(min(q // 2, 512), 1, 1))
-    written = rowwise(
-        names.cache_write(kv_bytes), "kv-cache", run.rows, 2 * kv, kv * kv_bytes
-    )
+    written = rowwise(names.cache_write(kv_bytes), "kv-cache", run.rows, 2 * kv, kv * kv_bytes)
     yield replace(written, block=(min(kv, 512), 1, 1), fadd=0.0, fmul=0.0, ffma=0.0)
     yield from attention(run)
     yield from linear(run, shape.hidden, q)
@@ -191,9 +178,7 @@ def experts(run: Pass, cols: int, inner: int) -> Launch:
     """One grouped product over the distinct experts that the rows choose, 16-row tiles each."""
     shape = run.plan.model
     chosen = run.rows * shape.per_token
-    distinct = round(
-        shape.experts * (1 - (1 - shape.per_token / shape.experts) ** run.rows)
-    )
+    distinct = round(shape.experts * (1 - (1 - shape.per_token / shape.experts) ** run.rows))
     rows = distinct * padded(ceil(chosen / distinct), 16)
     weights = run.plan.weights if run.plan.weights in ("bf16", "fp8") else "bf16"
     return Launch(
@@ -279,13 +264,9 @@ def forward(run: Pass) -> Iterator[Launch]:
     for layer in range(run.plan.depth):
         yield from layer_of(run, layer)
     yield rowwise(names.ADD_NORM, "norm", run.rows, shape.hidden)
-    yield product(
-        last, shape.vocabulary, shape.hidden, weights="bf16", module="lm_head"
-    )
+    yield product(last, shape.vocabulary, shape.hidden, weights="bf16", module="lm_head")
     chosen = rowwise(names.ARGMAX, "sampling", run.batch, shape.vocabulary, 4)
-    yield replace(
-        chosen, block=(512, 1, 1), fmul=0.0, fadd=0.0, ffma=0.0, module="lm_head"
-    )
+    yield replace(chosen, block=(512, 1, 1), fmul=0.0, fadd=0.0, ffma=0.0, module="lm_head")
 
 
 def passes(plan: Plan) -> Iterator[Pass]:
@@ -322,11 +303,7 @@ def stray(rng: random.Random) -> Launch:
 
 def launches(plan: Plan) -> list[Launch]:
     """Every launch of the run in order, cut to the window."""
-    run = [
-        replace(launch, phase=each.phase, step=each.step)
-        for each in passes(plan)
-        for launch in forward(each)
-    ]
+    run = [replace(launch, phase=each.phase, step=each.step) for each in passes(plan) for launch in forward(each)]
     rng = random.Random(f"stray {plan.seed}")
     for _ in range(plan.stray):
         run.insert(rng.randrange(len(run) + 1), stray(rng))

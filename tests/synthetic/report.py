@@ -36,11 +36,7 @@ def command(plan: Plan) -> str:
     """A command line that says how the launches are supposed to have been measured."""
     nvtx = ["--nvtx"] if plan.nvtx else []
     names = ",".join(name.removeprefix(MEASURED) for name in measured_names(plan))
-    how = (
-        ["--set", plan.counters]
-        if plan.counters in ("basic", "full")
-        else ["--metrics", names]
-    )
+    how = ["--set", plan.counters] if plan.counters in ("basic", "full") else ["--metrics", names]
     return " ".join([
         "ncu", "--profile-from-start", "off", *nvtx, "--replay-mode", "kernel",
         "--graph-profiling", "node", "--cache-control", plan.cache, "--clock-control", "none",
@@ -63,15 +59,11 @@ def write_report(
     frame = decode_run(plan) if frame is None else frame
     typed = command(plan) if command_line is None else command_line
     content = report(frame, plan.gpu, typed, versions)
-    path.write_bytes(
-        zstandard.compress(content, 9) if path.suffix == ".ncu-repz" else content
-    )
+    path.write_bytes(zstandard.compress(content, 9) if path.suffix == ".ncu-repz" else content)
     return path
 
 
-def report(
-    frame: pl.DataFrame, gpu: SyntheticGpu, typed: str, versions: Mapping[str, str]
-) -> bytes:
+def report(frame: pl.DataFrame, gpu: SyntheticGpu, typed: str, versions: Mapping[str, str]) -> bytes:
     """The bytes of a whole report, its session details in as many blocks as the profiler writes."""
     head = field(1, 7)
     said = [released(versions), described_device(gpu), message((11, typed))]
@@ -106,17 +98,12 @@ def block(
 def host() -> bytes:
     """Time and host, nothing private in it."""
     machine = ("Linux", "synthetic", "synthetic", "x86_64", "synthetic")
-    return message(
-        (2, WRITTEN), (3, message(*((i + 1, text) for i, text in enumerate(machine))))
-    )
+    return message((2, WRITTEN), (3, message(*((i + 1, text) for i, text in enumerate(machine)))))
 
 
 def described_device(gpu: SyntheticGpu) -> bytes:
     """The device with its attributes."""
-    values = [
-        message((1, name), (2, value(content)))
-        for name, content in attributes(gpu).items()
-    ]
+    values = [message((1, name), (2, value(content))) for name, content in attributes(gpu).items()]
     return message((6, message((1, 0), (2, gpu.name), *repeated(3, values))))
 
 
@@ -181,10 +168,7 @@ def metric(index: int, content: Any) -> bytes:
 
 def ranges(open_ranges: list[str]) -> bytes:
     """The NVTX state: the default domain and one thread with its stack of ranges."""
-    stack = [
-        message((1, name), (2, described(name)), (3, depth))
-        for depth, name in enumerate(open_ranges)
-    ]
+    stack = [message((1, name), (2, described(name)), (3, depth)) for depth, name in enumerate(open_ranges)]
     thread = message((1, 4242), (2, message((1, 0), *repeated(3, stack))))
     domain = message((1, 0), (2, "<default domain>"))
     return message((1, domain), (2, thread), (3, message((1, 0))), (4, 0))
@@ -193,20 +177,14 @@ def ranges(open_ranges: list[str]) -> bytes:
 def described(name: str) -> bytes:
     """Attributes of a range; NVIDIA's reader insists on a colour and a payload, none in both."""
     colour, payload = message((1, 0), (2, 0)), message((1, 0))
-    return message(
-        (1, 2), (2, 0), (3, colour), (4, payload), (5, message((1, 1), (2, name)))
-    )
+    return message((1, 2), (2, 0), (3, colour), (4, payload), (5, message((1, 1), (2, name))))
 
 
 def result(row: Mapping[str, Any], gpu: SyntheticGpu, strings: dict[str, int]) -> bytes:
     """One launch as a result message; new metric names go to the end of the string table."""
-    triple = {
-        k: message(*((i + 1, int(n)) for i, n in enumerate(row[k])))
-        for k in ("grid", "block")
-    }
+    triple = {k: message(*((i + 1, int(n)) for i, n in enumerate(row[k]))) for k in ("grid", "block")}
     metrics = [
-        metric(strings.setdefault(name, len(strings)), content)
-        for name, content in (profiled(row) | attributes(gpu)).items()
+        metric(strings.setdefault(name, len(strings)), content) for name, content in (profiled(row) | attributes(gpu)).items()
     ]
     parts: list[tuple[int, Any]] = [
         (1, row["process"]), (2, row["profiler_id"]), (3, 0), (4, 0), (5, row["name"]), (6, row["kernel"]),

@@ -82,17 +82,10 @@ def identity(row: dict[str, Any], plan: Plan) -> list[str]:
         1,
         row["stream"],
     ]
-    found = (
-        [str(cell) for cell in cells]
-        + sizes
-        + ["0", f"{plan.gpu.major}.{plan.gpu.minor}"]
-    )
+    found = [str(cell) for cell in cells] + sizes + ["0", f"{plan.gpu.major}.{plan.gpu.minor}"]
     if row["nvtx"] is None:
         return found
-    stack = "".join(
-        f'"<default domain>:{name}:none:none:none:none:none:none"'
-        for name in row["nvtx"]
-    )
+    stack = "".join(f'"<default domain>:{name}:none:none:none:none:none:none"' for name in row["nvtx"])
     return found[:4] + [f"{row['process']}  {stack}" if stack else "", ""] + found[4:]
 
 
@@ -101,9 +94,7 @@ def header(plan: Plan) -> list[str]:
     return [*ID[:4], *(NVTX if plan.nvtx else ()), *ID[4:]]
 
 
-def rows_of(
-    plan: Plan, frame: pl.DataFrame | None
-) -> Iterator[tuple[list[str], dict[str, Any]]]:
+def rows_of(plan: Plan, frame: pl.DataFrame | None) -> Iterator[tuple[list[str], dict[str, Any]]]:
     """Each launch's identity and its metrics, device attributes not among them."""
     for row in (decode_run(plan) if frame is None else frame).iter_rows(named=True):
         yield identity(row, plan), dict(sorted(profiled(row).items()))
@@ -138,11 +129,7 @@ def write_raw_csv(
     units = [scaled.get(name, "") for name in names]
     first = header(plan)
     body = [
-        cells
-        + [
-            constant.get(name) or in_unit(name, metrics.get(name), scaled[name])
-            for name in names
-        ]
+        cells + [constant.get(name) or in_unit(name, metrics.get(name), scaled[name]) for name in names]
         for cells, metrics in launches
     ]
     return written(path, [first + names, [""] * len(first) + units, *body])
@@ -152,9 +139,7 @@ def in_unit(name: str, value: Any, scaled: str) -> str:
     """The number in the unit of its column; `no data` where it was not collected."""
     if value is None:
         return "no data"
-    factor = next(
-        (f for f, label in SCALES.get(unit(name), ()) if label == scaled), None
-    )
+    factor = next((f for f, label in SCALES.get(unit(name), ()) if label == scaled), None)
     return f"{value / factor:,.6f}" if factor else shown(name, value, base=True)[1]
 
 
