@@ -1,0 +1,56 @@
+# make demo and make test need nothing but Python (3.10 or newer) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready-dev
+RUNNABLE := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit coverage fuzz mutation bench docs notebooks fixtures clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(RUNNABLE): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY): $(RUNNABLE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(RUNNABLE) ## install into .venv and summarise the capture that ships in fixtures/
+	$(BIN)/ncu-roofline demo
+
+test: lint types unit ## lint, types, all tests: what CI runs
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(READY) ## pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+coverage: $(READY) ## pytest with the coverage of the analysis modules
+	$(BIN)/python -m pytest --cov=ncu_roofline --cov-report=term-missing:skip-covered
+
+bench: $(READY) ## time this project against the alternatives; writes bench/RESULTS.md
+	$(BIN)/python -m bench
+
+fuzz: $(READY) ## the long form of the fuzz tests
+	FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/test_report_fuzz.py
+
+mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
+	$(BIN)/python -m bench.mutation
+
+docs: $(READY) ## write the generated pages of docs/ again
+	$(BIN)/python -m bench.pages
+
+fixtures: $(READY) ## write the synthetic captures again
+	$(BIN)/python -m tests.synthetic.fixtures
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) dist build out .pytest_cache .ruff_cache .mypy_cache .hypothesis
