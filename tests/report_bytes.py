@@ -93,3 +93,27 @@ def saved(folder: Path, content: bytes, name: str = "r.ncu-rep") -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+def varied(launches: int = 6) -> bytes:
+    """A report with every part the reader knows: opcodes, NVTX, texts, sources, several blocks and sessions."""
+    names = [*TIMED, "dram__bytes_read.sum", "sass__inst_executed_per_opcode_with_modifier_all", "unused.sum"]
+    common = b"".join(metric(n, v) for n, v in enumerate(TIMED.values()))
+    at = len(TIMED)
+    ranges = field(2, field(1, 0) + field(3, field(1, "decode")) + field(3, field(1, "layer")))
+    nvtx = field(21, field(1, field(1, 0) + field(2, "domain")) + field(2, field(1, 77) + ranges))
+    made = [
+        launch(
+            common + metric(at, 64.0 * n) + metric(at + 1, 12, {"HMMA.16816.F32": 8, "FFMA": 4}) + metric(at + 2, n),
+            kernel=f"kernel_{n}",
+            more=nvtx + field(17, b"section" * 20),
+        )
+        for n in range(launches)
+    ]
+    told = session("ncu --set full --nvtx -k regex:kernel ./app")
+    return report(
+        block(session=told),
+        block(sources=[b"cubin" * 50]),
+        *(block(launches=[each], names=names if not n else []) for n, each in enumerate(made)),
+        block(session=session()),
+    )

@@ -52,9 +52,7 @@ def test_zero_is_measured_and_absent_is_null_and_not_a_number_is_null_with_a_not
     capture = report.read(saved(tmp_path, whole(block(launches=made, names=names))))
     assert capture.launches[f"m:{BYTES}"].to_list() == [0.0, None]
     assert capture.launches["m:dram__bytes_write.sum"].to_list() == [None, 3.0]
-    assert capture.notes == (
-        "1 counter values of 1 launch are not a number in the report; they are read as not measured.",
-    )
+    assert capture.notes == ("1 counter values of 1 launch are not a number in the report; they are read as not measured.",)
 
 
 def test_a_metric_that_no_launch_has_gives_no_column(tmp_path: Path) -> None:
@@ -107,16 +105,12 @@ def test_kernels_without_a_mangled_name_are_called_by_their_function(tmp_path: P
 
 def test_mixed_devices_are_refused_and_equal_ones_are_not(tmp_path: Path) -> None:
     other = {**TIMED, "device__attribute_display_name": "NVIDIA Other"}
-    made = [
-        launch(b"".join(metric(n, v) for n, v in enumerate(values.values()))) for values in (TIMED, other)
-    ]
+    made = [launch(b"".join(metric(n, v) for n, v in enumerate(values.values()))) for values in (TIMED, other)]
     path = saved(tmp_path, whole(block(launches=made, names=list(TIMED))))
     with pytest.raises(UnreadableCapture, match=r"mixed devices \(NVIDIA Other, NVIDIA Test\)"):
         report.read(path)
     twins = simple({"launch__device_id": 0.0}) + block(
-        launches=[
-            launch(b"".join(metric(n, v) for n, v in enumerate({**TIMED, "launch__device_id": 1.0}.values())))
-        ]
+        launches=[launch(b"".join(metric(n, v) for n, v in enumerate({**TIMED, "launch__device_id": 1.0}.values())))]
     )
     assert report.read(saved(tmp_path, twins)).launches["device"].to_list() == [0, 1]
 
@@ -124,9 +118,7 @@ def test_mixed_devices_are_refused_and_equal_ones_are_not(tmp_path: Path) -> Non
 def test_sources_and_unknown_fields_are_skipped(tmp_path: Path) -> None:
     metrics = b"".join(metric(n, v) for n, v in enumerate(TIMED.values()))
     fixed = b"\xa5\x03abcd" + b"\xa1\x03abcdefgh"  # field 52, four and eight bytes wide
-    made = block(
-        launches=[field(12, b"source line" * 9) + launch(metrics) + fixed], names=list(TIMED), sources=[b"cubin"] * 3
-    )
+    made = block(launches=[field(12, b"source line" * 9) + launch(metrics) + fixed], names=list(TIMED), sources=[b"cubin"] * 3)
     assert len(report.read(saved(tmp_path, whole(made))).launches) == 1
 
 
@@ -157,7 +149,8 @@ def test_private_facts_of_the_session_appear_nowhere(tmp_path: Path) -> None:
 def test_what_is_no_report_gets_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     with pytest.raises(UnreadableCapture, match=sentence) as raised:
         report.read(saved(tmp_path, content))
-    assert str(raised.value).startswith("r.ncu-rep: ") and "\n" not in str(raised.value)
+    assert str(raised.value).startswith("r.ncu-rep: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_a_directory_and_a_missing_file_get_one_sentence(tmp_path: Path) -> None:
@@ -172,7 +165,8 @@ def test_a_cut_report_is_read_up_to_the_cut_and_says_how_much_is_lost(tmp_path: 
     cut = whole_report[: len(whole_report) - 10]
     capture = report.read(saved(tmp_path, cut))
     assert len(capture.launches) == 3
-    assert "3 launches before it were" in capture.notes[0] and "cut off at byte" in capture.notes[0]
+    assert "3 launches before it were" in capture.notes[0]
+    assert "cut off at byte" in capture.notes[0]
 
 
 def test_a_damaged_launch_is_left_out_and_counted(tmp_path: Path) -> None:

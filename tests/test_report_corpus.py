@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import container, recognise, report, rows, vendor
-from ncu_roofline.readers.wire import Damaged, message, part, text
+from ncu_roofline.readers.wire import DamagedError, message, part, text
 from tests.corpus import CORPUS, actions, files, needs_corpus
 
 ncu_report = pytest.importorskip("ncu_report", reason="NVIDIA's reader is not installed")
@@ -43,9 +43,7 @@ def test_every_metric_equals_the_vendors(file: str) -> None:
             name: (bits(vendor.value(metric)), vendor.instances(metric))
             for name, metric in ((name, action[name]) for name in action)
         }
-        assert {n: (v, _pairs(i)) for n, (v, i) in found.items()} == {
-            n: (v, _pairs(i)) for n, (v, i) in expected.items()
-        }
+        assert {n: (v, _pairs(i)) for n, (v, i) in found.items()} == {n: (v, _pairs(i)) for n, (v, i) in expected.items()}
         absent = set(known) - set(found)
         assert not [name for name in absent if known[name] != (None, None)]
 
@@ -73,14 +71,10 @@ def test_a_damaged_report_is_refused_with_one_sentence(file: str) -> None:
 
 
 def test_times_are_exactly_the_metrics_that_the_vendor_gives_in_nanoseconds() -> None:
-    units = {
-        name: action[name].unit()
-        for file in READABLE
-        for action in launches_of_vendor(CORPUS / file)
-        for name in action
-    }
+    units = {name: action[name].unit() for file in READABLE for action in launches_of_vendor(CORPUS / file) for name in action}
     in_ns = {name for name, unit in units.items() if unit == "ns"}
-    assert rows.times(units) == in_ns and len(in_ns) >= 5
+    assert rows.times(units) == in_ns
+    assert len(in_ns) >= 5
     # no other scaled unit: everything else is in base units already
     assert not {unit for unit in units.values() if re.match(r"[mu]s|[kKMG]?(hz|byte)", unit)} - {
         "hz", "byte", "byte/s", "byte/block", "byte/cycle", "byte/sector",
@@ -90,14 +84,17 @@ def test_times_are_exactly_the_metrics_that_the_vendor_gives_in_nanoseconds() ->
 @pytest.mark.parametrize("file", READABLE)
 def test_the_protocol_is_known_wherever_the_command_line_is(file: str) -> None:
     run = report.read(CORPUS / file).run
-    assert run.profiler_version.value and run.cuda_version.value
+    assert run.profiler_version.value
+    assert run.cuda_version.value
     if any(number == 11 for session in sessions(CORPUS / file) for number, _ in message(session)):
         assert run.cache_control.value == "all"
         assert run.clock_control.value in ("base", "boost")
         assert run.replay_mode.value in ("kernel", "application")
-        assert run.metric_set.value and run.graph_profiling.value == "node"
+        assert run.metric_set.value
+        assert run.graph_profiling.value == "node"
     else:
-        assert run.cache_control.value is None and run.clock_control.value is None
+        assert run.cache_control.value is None
+        assert run.clock_control.value is None
 
 
 def sessions(path: Path) -> list[bytes]:
@@ -130,7 +127,7 @@ def texts(data: bytes) -> Iterator[str]:
         for _, content in message(data):
             if isinstance(content, bytes):
                 yield from texts(content)
-    except (Damaged, IndexError):
+    except (DamagedError, IndexError):
         return
 
 

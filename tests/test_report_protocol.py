@@ -36,7 +36,8 @@ def test_what_is_not_stated_is_the_default_of_that_version(version: str, clock: 
     year = ".".join(version.split(".")[:2])
     assert known.clock_control == Fact(clock, "version default", f"default of {year}")
     assert known.cache_control == Fact("all", "version default", f"default of {year}")
-    assert known.replay_mode.value == "kernel" and known.graph_profiling.value == "node"
+    assert known.replay_mode.value == "kernel"
+    assert known.graph_profiling.value == "node"
     assert known.metric_set.value == "basic"
 
 
@@ -68,7 +69,8 @@ def test_without_a_command_line_no_setting_is_guessed() -> None:
 
 def test_a_path_as_value_is_never_taken() -> None:
     known = run([session("ncu --set /home/secret/own.set --kernel-name /home/secret/list app")])
-    assert known.metric_set.value is None and known.launch_filter.value is None
+    assert known.metric_set.value is None
+    assert known.launch_filter.value is None
 
 
 def test_damaged_session_details_leave_the_facts_unknown() -> None:

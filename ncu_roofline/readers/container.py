@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ncu_roofline.readers.wire import BROKEN, U32, Damaged, message, part, text, whole
+from ncu_roofline.readers.wire import BROKEN, U32, DamagedError, message, part, text, whole
 
 MAGIC = b"NVR\0"
 VERSION = 7
@@ -62,7 +62,7 @@ def version(file: BinaryIO) -> int | None:
 
 
 def blocks(file: BinaryIO, size: int) -> Iterator[Block]:
-    """Every block in file order; raises Damaged at the first that does not fit the file."""
+    """Every block in file order; raises DamagedError at the first that does not fit the file."""
     file.seek(4)
     at = 8 + U32(file.read(4))[0]
     count = 0
@@ -71,21 +71,21 @@ def blocks(file: BinaryIO, size: int) -> Iterator[Block]:
         yield block
         at, count = block.end, count + 1
         if count > SMALLEST_BLOCKS[0] and at < count * SMALLEST_BLOCKS[1]:
-            raise Damaged("blocks without content")
+            raise DamagedError("blocks without content")
 
 
 def _block(file: BinaryIO, at: int, size: int) -> Block:
     file.seek(at)
     prefix = file.read(4)
     if len(prefix) < 4 or (length := U32(prefix)[0]) > size - at - 4:
-        raise Damaged("a block header that ends after the file")
+        raise DamagedError("a block header that ends after the file")
     try:
         header = tuple(message(file.read(length)))
         known = {n: whole(c) for n, c in header if n in (1, 2, 5, 7)}
         start = at + 4 + length
         return Block(start, start + known[5], known.get(1, 0), known.get(2, 0), known.get(7, 0), header)
     except (*BROKEN, KeyError) as error:
-        raise Damaged("a block header that is none") from error
+        raise DamagedError("a block header that is none") from error
 
 
 def head(file: BinaryIO, size: int) -> Head:
@@ -102,7 +102,7 @@ def head(file: BinaryIO, size: int) -> Head:
             found.results += block.results
             found.range_results += block.range_results
             if block.end > size:
-                raise Damaged("entries that end after the file")
+                raise DamagedError("entries that end after the file")
             found.readable = block.end
     except BROKEN:
         return found
@@ -124,14 +124,14 @@ class _Tables:
         if content and content != self.last:
             self.decoded += len(content)
             if self.decoded > MOST_TABLE_BYTES:
-                raise Damaged("more metric names than any report has")
+                raise DamagedError("more metric names than any report has")
             self.last, self.last_names = content, [text(c) for n, c in message(content) if n == 1]
         if content:
             self.names += self.last_names
 
 
 def results(file: BinaryIO, block: Block) -> Iterator[bytes]:
-    """The launches of a block, undecoded; raises Damaged where an entry does not fit its block."""
+    """The launches of a block, undecoded; raises DamagedError where an entry does not fit its block."""
     at = block.start
     for _ in range(block.sources):
         at = _entry(file, at, block)[1]
@@ -139,7 +139,7 @@ def results(file: BinaryIO, block: Block) -> Iterator[bytes]:
         start, at = _entry(file, at, block)
         launch = file.read(at - start)
         if len(launch) < at - start:
-            raise Damaged("the file ends inside a launch")
+            raise DamagedError("the file ends inside a launch")
         yield launch
 
 
@@ -147,8 +147,8 @@ def _entry(file: BinaryIO, at: int, block: Block) -> tuple[int, int]:
     file.seek(at)
     prefix = file.read(4)
     if len(prefix) < 4:
-        raise Damaged("the file ends inside a block")
+        raise DamagedError("the file ends inside a block")
     end = at + 4 + int(U32(prefix)[0])
     if end > block.end or end == at + 4:
-        raise Damaged("an entry that does not fit its block")
+        raise DamagedError("an entry that does not fit its block")
     return at + 4, end

@@ -14,7 +14,7 @@ from ncu_roofline.readers.wire import (
     DOUBLE,
     SIZED,
     VARINT,
-    Damaged,
+    DamagedError,
     Value,
     field,
     message,
@@ -67,7 +67,7 @@ def row(data: bytes, wanted: Plan) -> list[Cell]:
         else:
             at = _other(data, at, cells)
     if at != end:
-        raise Damaged("a launch that ends inside a field")
+        raise DamagedError("a launch that ends inside a field")
     return _named(cells)
 
 
@@ -84,7 +84,7 @@ def _metrics(data: bytes, at: int, wanted: Plan, cells: list[Cell]) -> int:
                 size, at = varint(data, at - 1)
         stop = at + size
         if data[at] != NAME_KEY:
-            raise Damaged("a metric that does not begin with its name")
+            raise DamagedError("a metric that does not begin with its name")
         index, at = data[at + 1], at + 2
         if index > 127:
             if (high := data[at]) < 128:
@@ -125,7 +125,7 @@ def instances(metric: bytes) -> Opcodes | None:
         if number == 3:
             found.append(_instance(metric[start:at]))
             if len(found) > MOST_INSTANCES:
-                raise Damaged("more instances than any metric has")
+                raise DamagedError("more instances than any metric has")
     return found or None
 
 
@@ -138,7 +138,7 @@ def _instance(data: bytes) -> tuple[Value, Value]:
 def _other(data: bytes, at: int, cells: list[Cell]) -> int:
     number, kind, start, stop = field(data, at)
     if stop > len(data):
-        raise Damaged("a field that ends after its launch")
+        raise DamagedError("a field that ends after its launch")
     if kind == VARINT and number == 1:
         cells[PROCESS] = _small(varint(data, start)[0])
     elif kind == SIZED and number in PARTS:
@@ -194,5 +194,5 @@ def _named(cells: list[Cell]) -> list[Cell]:
     cells[KERNEL] = cells[KERNEL] or cells[MANGLED]
     cells[NAME] = cells[NAME] or cells[MANGLED] or cells[KERNEL]
     if not cells[KERNEL]:
-        raise Damaged("a launch without a name")
+        raise DamagedError("a launch without a name")
     return cells

@@ -107,9 +107,7 @@ def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, F
 
 def _launch_filter(options: list[tuple[str, str]]) -> Fact:
     filters = [
-        f"{name} {value}"
-        for name, value in options
-        if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
+        f"{name} {value}" for name, value in options if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
     ]
     return Fact(", ".join(filters), "command line", "filters of the profiler") if filters else Fact()
 

@@ -13,7 +13,7 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import container, protocol, recognise, rows
 from ncu_roofline.readers.container import Block, Head
 from ncu_roofline.readers.launches import Cell, Plan, plan, row
-from ncu_roofline.readers.wire import BROKEN, Damaged
+from ncu_roofline.readers.wire import BROKEN, DamagedError
 
 MOST_DAMAGED = 1_000
 """Launches that cannot be decoded, after which the rest of the file is given up."""
@@ -29,8 +29,7 @@ def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
     with recognise.opened(path) as (file, size, notes):
         if container.version(file) != container.VERSION:
             raise UnreadableCapture(
-                f"{path.name}: an Nsight Compute report of an unknown format version; "
-                "read it with --reader vendor"
+                f"{path.name}: an Nsight Compute report of an unknown format version; read it with --reader vendor"
             )
         return _capture(file, size, path.name, metrics, notes)
 
@@ -89,7 +88,7 @@ def launches(file: BinaryIO, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
             yield from _decoded(file, block, wanted, loss)
             at = block.end
             if at > loss.size:
-                raise Damaged("entries that end after the file")
+                raise DamagedError("entries that end after the file")
     except BROKEN:
         loss.stopped = min(at, loss.size)
 
@@ -108,10 +107,7 @@ def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator
 
 def _ranges(head: Head) -> Iterator[str]:
     if head.range_results:
-        yield (
-            f"{head.range_results} results of whole ranges are not read; "
-            "they carry no kernel (--reader vendor shows them)."
-        )
+        yield (f"{head.range_results} results of whole ranges are not read; they carry no kernel (--reader vendor shows them).")
 
 
 def _empty(head: Head, loss: Loss, name: str) -> str:

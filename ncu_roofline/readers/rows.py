@@ -33,7 +33,7 @@ SAME = 4
 """The first attributes tell devices apart; clocks and free memory may differ between twins."""
 
 ROWS_AT_ONCE = 512
-MOST_CELL_BYTES = 128 << 20
+MOST_CELL_BYTES = 64 << 20
 """Plus the size of the file: a launch takes more bytes in a report than in the frame."""
 
 

@@ -1,4 +1,4 @@
-"""Protobuf bytes -> numbers, texts and sub-messages; whatever breaks the encoding is Damaged."""
+"""Protobuf bytes -> numbers, texts and sub-messages; whatever breaks the encoding is DamagedError."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """Bytes that cannot be what the format says they are."""
 
 
-BROKEN = (Damaged, IndexError, ValueError, OverflowError, struct.error)
+BROKEN = (DamagedError, IndexError, ValueError, OverflowError, struct.error)
 """What decoding raises on bytes that are not a message: a read past the end is an IndexError."""
 
 
@@ -36,7 +36,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
         number |= (byte & 127) << 7 * step
         if byte < 128:
             return number & 0xFFFF_FFFF_FFFF_FFFF, at + step + 1
-    raise Damaged("a number of more than ten bytes")
+    raise DamagedError("a number of more than ten bytes")
 
 
 def field(data: bytes, at: int) -> tuple[int, int, int, int]:
@@ -50,7 +50,7 @@ def field(data: bytes, at: int) -> tuple[int, int, int, int]:
         return key >> 3, kind, at, varint(data, at)[1]
     if kind in (FIXED64, FIXED32):
         return key >> 3, kind, at, at + (8 if kind == FIXED64 else 4)
-    raise Damaged(f"wire type {kind}")
+    raise DamagedError(f"wire type {kind}")
 
 
 def message(data: bytes) -> Iterator[tuple[int, Content]]:
@@ -59,7 +59,7 @@ def message(data: bytes) -> Iterator[tuple[int, Content]]:
     while at < end:
         number, kind, start, at = field(data, at)
         if at > end:
-            raise Damaged("a field that ends after its message")
+            raise DamagedError("a field that ends after its message")
         yield number, varint(data, start)[0] if kind == VARINT else data[start:at]
 
 
@@ -67,14 +67,14 @@ def whole(content: Content) -> int:
     """The content of a varint field."""
     if isinstance(content, int):
         return content
-    raise Damaged("bytes where a number belongs")
+    raise DamagedError("bytes where a number belongs")
 
 
 def part(content: Content) -> bytes:
     """The content of a length-delimited field."""
     if isinstance(content, bytes):
         return content
-    raise Damaged("a number where bytes belong")
+    raise DamagedError("a number where bytes belong")
 
 
 def text(content: Content) -> str:
