@@ -131,9 +131,14 @@ FLOORS: dict[str, type[pl.DataType]] = {
 
 def _row(f: Floor) -> tuple[float | str | bool | None, ...]:
     return (
-        f.setting.batch, f.weight_bytes, f.kv_bytes, f.bytes_per_token, f.memory_seconds, f.compute_seconds,
+        f.setting.batch, f.weight_bytes, _cached(f), f.bytes_per_token, f.memory_seconds, f.compute_seconds,
         f.step_seconds, f.tokens_per_second, f.flops / f.bytes, f.bound, f.experts_read or None, f.fits,
     )  # fmt: skip
+
+
+def _cached(f: Floor) -> float | None:
+    """Bytes of the cache; null where no context was stated, which is not zero."""
+    return None if f.setting.context is None else f.kv_bytes
 
 
 def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:

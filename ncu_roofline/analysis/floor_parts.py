@@ -39,7 +39,7 @@ def role_floors(model: Model, setting: Setting) -> pl.DataFrame:
     """Per role the least bytes and the useful FLOPs of one step, over all GPUs."""
     bytes_of: dict[str, float] = {}
     flops_of: dict[str, float] = {}
-    alone = {w: elements for w, elements in model.reads(1)}
+    alone = dict(model.reads(1))
     for weight, elements in model.reads(setting.batch):
         role = ROLE_OF[weight.role]
         size = elements * dtype_of(weight, model, setting).bytes

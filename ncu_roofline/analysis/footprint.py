@@ -54,18 +54,16 @@ def check(model: Model, setting: Setting) -> None:
 
 def dtype_of(weight: Weight, model: Model, setting: Setting) -> Dtype:
     """The type in which this tensor is stored: as stated, else as published; 16 bits where neither says."""
-    native = model.native or "bf16"
-    if setting.weights is not None and weight.matrix:
-        if weight.role == "router" or weight.name == "lm_head":
-            return dtypes.find(setting.head or setting.weights, "--head")
-        return dtypes.find(setting.weights)
-    if setting.head is not None and (weight.role == "router" or weight.name == "lm_head"):
+    head = weight.role == "router" or weight.name == "lm_head"
+    if setting.head is not None and head:
         return dtypes.find(setting.head, "--head")
+    if setting.weights is not None and weight.matrix:
+        return dtypes.find(setting.weights)
     for scope, dtype in model.stored:
         inside = weight.role == "fc" and weight.layers
         if inside and (scope == "layers" or weight.read == "experts"):
             return dtypes.find(dtype)
-    return dtypes.find(native)
+    return dtypes.find(model.native or "bf16")
 
 
 def kv_dtype(model: Model, setting: Setting) -> Dtype:

@@ -120,9 +120,18 @@ def _unknown(name: str, candidates: list[Gpu]) -> str:
 def other_variants(name: str) -> tuple[str, ...]:
     """Names of other GPUs that a short name could mean (`h100`: PCIe, NVL); empty if it is clear."""
     chosen, words = find(name), set(_plain(name).split())
-    if _plain(name) in (_plain(chosen.name), _plain(chosen.product)) and len(words) > 1:
+    if _plain(name) in (_plain(chosen.name), _plain(chosen.product)):
         return ()
     return tuple(g.name for g in table() if words <= set(_plain(g.name).split()) and g != chosen)
+
+
+def found(name: str) -> Gpu:
+    """As `find`; where the short name could mean other variants, the GPU's doubts say which was taken."""
+    gpu, others = find(name), other_variants(name)
+    if not others:
+        return gpu
+    said = f"{name} was taken as {gpu.name}; there are also {', '.join(others)}"
+    return replace(gpu, doubts=(said, *gpu.doubts))
 
 
 def _reported(name: str) -> Gpu | None:

@@ -57,6 +57,11 @@ def factor(value: Any) -> str:
     return f"{float(value):.3g}x"
 
 
+def yes_or_no(value: Any) -> str:
+    """True -> yes."""
+    return "yes" if value else "no"
+
+
 def word(heading: str) -> Shown:
     """A left-aligned column of words."""
     return Shown(heading, plain, right=False)
@@ -88,6 +93,43 @@ COLUMNS: dict[str, Shown] = {
     "limited_by": word("limited by"),
     "bandwidth_share": Shown("of bandwidth", percent),
     "compute_share": Shown("of compute", percent),
+    "number": word("per"),
+    "base": Shown("base", plain),
+    "head": Shown("head", plain),
+    "change": Shown("change", plain),
+    "noise": Shown("noise", plain),
+    "base_bytes": Shown("base", unit("byte")),
+    "head_bytes": Shown("head", unit("byte")),
+    "bytes_change": Shown("change", change),
+    "seconds_change": Shown("time", change),
+    "head_kernel": word("kernel"),
+    "verdict": word("verdict"),
+    "what": word("is"),
+    "rule": word("rule"),
+    "measured": Shown("measured", plain),
+    "outcome": word("outcome"),
+    "N": Shown("N", plain),
+    "K": Shown("K", plain),
+    "count": Shown("layers", plain),
+    "layer_kind": word("layer kind"),
+    "weight_dtype": word("type"),
+    "batch": Shown("batch", plain),
+    "weight_bytes": Shown("weights", unit("byte")),
+    "kv_bytes": Shown("KV cache", unit("byte")),
+    "bytes_per_token": Shown("per token", unit("byte")),
+    "step_seconds": Shown("step", unit("s")),
+    "tokens_per_second": Shown("token/s", unit("")),
+    "experts_read": Shown("experts", unit("")),
+    "fits": Shown("fits", yes_or_no, right=False),
+    "sms": Shown("SMs", plain),
+    "memory_bytes": Shown("memory", unit("byte")),
+    "bandwidth": Shown("bandwidth", unit("byte/s")),
+    "peak_16bit": Shown("16-bit peak", unit("FLOP/s")),
+    "ridge_16bit": Shown("ridge 16-bit", unit("")),
+    "ridge_fp8": Shown("FP8", unit("")),
+    "ridge_fp4": Shown("FP4", unit("")),
+    "ridge_int8": Shown("INT8", unit("")),
+    "doubtful": word(""),
 }
 
 

@@ -1,0 +1,90 @@
+"""`floor`: what a model must move at least per step and token on a device, over batches."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import As, Force, Format, Output
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="CONFIG",
+        help="A config.json, its folder, or a known name.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--gpu", metavar="NAME", help="Device, as `gpus` lists it.", show_default=False),
+]
+Batch = Annotated[
+    str | None,
+    typer.Option(
+        "--batch", metavar="N[,N...]", help="Sequences per step; the sentences speak of the first."
+    ),
+]
+Context = Annotated[
+    int | None, typer.Option("--context", metavar="TOKENS", help="Cached tokens per sequence.")
+]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="DTYPE", help="Weight type; as published without it."),
+]
+Head = Annotated[
+    str | None,
+    typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another."),
+]
+Kv = Annotated[
+    str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")
+]
+Tp = Annotated[int, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.")]
+
+
+@app.command()
+def floor(
+    model: ModelName, gpu: Device, batch: Batch = None, context: Context = None, weights: Weights = None,
+    head: Head = None, kv: Kv = None, tp: Tp = 1, form: As = Format.TABLE, output: Output = None,
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Say what a decode step of a model must cost at least on a GPU.
+
+    Example: ncu-roofline floor --model llama-3.1-8b --gpu h100 --context 4096
+    """
+    from dataclasses import replace
+
+    from ncu_roofline.analysis import floor as floors
+    from ncu_roofline.analysis.floor_parts import matrix_floors
+    from ncu_roofline.analysis.footprint import Setting
+    from ncu_roofline.cli.output import write
+    from ncu_roofline.knowledge import gpus, models
+    from ncu_roofline.present import floor as words
+
+    known, device = models.load(model), gpus.found(gpu)
+    setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
+    sizes = whole_numbers(batch) if batch else floors.batches(known, device, setting)
+    first = replace(setting, batch=sizes[0])
+    table = floors.over_batches(known, device, setting, sizes)
+    least = floors.floor(known, device, first)
+    write(
+        words.document(known, device, least, table, matrix_floors(known, first)),
+        form,
+        output,
+        force,
+    )
+
+
+def whole_numbers(listed: str) -> list[int]:
+    """`1,8,32` -> its numbers, each once, in the order given."""
+    from ncu_roofline.errors import UnusableInput
+
+    parts = [part.strip() for part in listed.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise UnusableInput(
+            f"--batch {listed!r} is impossible; give whole numbers from 1 on, as in 1,8,32"
+        )
+    return list(dict.fromkeys(int(part) for part in parts))
