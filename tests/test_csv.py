@@ -40,13 +40,13 @@ def write(tmp_path: Path) -> Write:
 
 def line(*fields: object, quoted: bool = True) -> str:
     buffer = io.StringIO()
-    rule = table.QUOTE_ALL if quoted else table.QUOTE_MINIMAL
-    table.writer(buffer, quoting=rule, lineterminator="\n").writerow(fields)
+    style = "unix" if quoted else "excel"  # every field in quotes, or only those that need them
+    table.writer(buffer, style, lineterminator="\n").writerow(fields)
     return buffer.getvalue()
 
 
-def who(id: int = 0, process: int = 77, kernel: str = KERNEL, device: int = 0, cc: str = "9.0") -> list[object]:
-    return [id, process, "python", "secret-host", kernel, 1, 7, "(128, 2, 1)", "(56, 1, 1)", device, cc]
+def who(launch: int = 0, process: int = 77, kernel: str = KERNEL, device: int = 0, cc: str = "9.0") -> list[object]:
+    return [launch, process, "python", "secret-host", kernel, 1, 7, "(128, 2, 1)", "(56, 1, 1)", device, cc]
 
 
 def long(*rows: tuple[object, ...], header: list[str] | None = None, quoted: bool = True) -> str:
@@ -62,11 +62,12 @@ BYTES = asked("dram__bytes_read.sum", "Mbyte", "178.75")
 CLEAN = long(TIME, BYTES)
 
 
-def wide(columns: dict[str, tuple[str, list[str]]], *, quoted: bool = True, **of: object) -> str:
+def wide(columns: dict[str, tuple[str, list[str]]], *, quoted: bool = True) -> str:
     count = len(next(iter(columns.values()))[1])
-    rows = [[*who(id=n), *(values[n] for _, values in columns.values())] for n in range(count)]
-    units = [""] * len(IDENTITY) + [unit for unit, _ in columns.values()]
-    return "".join(line(*row, quoted=quoted) for row in ([*IDENTITY, *columns], units, *rows))
+    units: list[object] = [""] * len(IDENTITY) + [unit for unit, _ in columns.values()]
+    rows: list[list[object]] = [list[object]((*IDENTITY, *columns)), units]
+    rows += [[*who(launch=n), *(values[n] for _, values in columns.values())] for n in range(count)]
+    return "".join(line(*row, quoted=quoted) for row in rows)
 
 
 # ---- the plain long form and what may stand around it
@@ -89,7 +90,7 @@ def test_no_private_fact_is_kept(write: Write) -> None:
 
 
 PREAMBLE = "==PROF== Connected to process 77 (/home/someone/app)\nloading it's \"weights\"\n==WARNING== odd \"\n"
-SAME = {
+SAME: dict[str, str | bytes] = {
     "==PROF== lines and application output in front": PREAMBLE + CLEAN,
     "a byte-order mark": "\ufeff" + CLEAN,
     "a byte-order mark before other text": "\ufeff" + PREAMBLE + CLEAN,
@@ -123,7 +124,7 @@ def test_the_same_capture_reads_the_same_with(form: str, write: Write) -> None:
 
 
 def test_ids_restart_in_every_process_and_file_order_is_kept(write: Write) -> None:
-    rows = [asked("gpu__time_duration.sum", "ns", str(100 + n), id=i, process=p)
+    rows = [asked("gpu__time_duration.sum", "ns", str(100 + n), launch=i, process=p)
             for n, (p, i) in enumerate([(9, 0), (9, 1), (5, 0), (9, 2), (5, 1)])]  # fmt: skip
     launches = csv.read(write(long(*rows))).launches
     assert launches["process"].to_list() == [9, 9, 5, 9, 5]
@@ -132,7 +133,7 @@ def test_ids_restart_in_every_process_and_file_order_is_kept(write: Write) -> No
 
 
 def test_units_may_differ_row_by_row(write: Write) -> None:
-    rows = [asked("dram__bytes_write.sum", unit, value, id=n)
+    rows = [asked("dram__bytes_write.sum", unit, value, launch=n)
             for n, (value, unit) in enumerate([("2.33", "Mbyte"), ("0", "byte"), ("1.5", "Kbyte")])]  # fmt: skip
     values = csv.read(write(long(*rows))).launches["m:dram__bytes_write.sum"]
     assert values.to_list() == [2_330_000, 0, 1500]
@@ -241,14 +242,14 @@ def test_a_printed_number_is_understood(printed: str, value: float, write: Write
     ("-nan(ind)", "not a number"), ("(!) 123.4", "marked (!) by the profiler"), ("(!) nan", "marked (!) by the profiler"),
 ])  # fmt: skip
 def test_what_is_no_number_is_null_and_noted(printed: str, word: str, write: Write) -> None:
-    rows = [asked("dram__sectors.sum", "sector", text, id=n) for n, text in enumerate(["4", printed])]
+    rows = [asked("dram__sectors.sum", "sector", text, launch=n) for n, text in enumerate(["4", printed])]
     capture = csv.read(write(long(*rows)))
     assert capture.launches["m:dram__sectors.sum"].to_list() == [4, None]
     assert capture.notes == (f"1 value was {word}: dram__sectors.sum",)
 
 
 def test_an_empty_value_is_null_without_a_note(write: Write) -> None:
-    rows = [asked("dram__sectors.sum", "sector", text, id=n) for n, text in enumerate(["4", ""])]
+    rows = [asked("dram__sectors.sum", "sector", text, launch=n) for n, text in enumerate(["4", ""])]
     capture = csv.read(write(long(*rows)))
     assert (capture.launches["m:dram__sectors.sum"].to_list(), capture.notes) == ([4, None], ())
 
@@ -399,9 +400,9 @@ REFUSED = {
     "a raw row cut inside a field": (wide(RAW)[:-3], CUT),
     "kernel names that lost their quotes": (long(TIME, quoted=False).replace('"', ""), "do not stand under their names"),
     "a summary over kernels": ("ID," + SUMMARY.replace('"', ""), "--print-summary"),
-    "two compute capabilities": (long(TIME, asked("gpu__time_duration.sum", "us", "3", id=1, cc="8.0")), "mixed devices"),
+    "two compute capabilities": (long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, cc="8.0")), "mixed devices"),
     "two device numbers without names": (
-        long(TIME, asked("gpu__time_duration.sum", "us", "3", id=1, device=1)), "mixed devices"),
+        long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, device=1)), "mixed devices"),
     "two device names": (
         wide({**RAW, "device__attribute_display_name": ("", ["NVIDIA H200", "NVIDIA A100"])}), "mixed devices"),
     "two devices of different size": (

@@ -55,4 +55,5 @@ def function_names(names: pl.Series) -> pl.Series:
     """The function name of every kernel name; each distinct one is looked at once."""
     distinct = names.drop_nulls().unique()
     functions = pl.Series([function_name(name) for name in distinct], dtype=pl.String)
-    return names.replace_strict(distinct, functions, default=None, return_dtype=pl.String)
+    column: pl.Series = names.replace_strict(distinct, functions, default=None, return_dtype=pl.String)
+    return column

@@ -49,7 +49,8 @@ def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
 def _frame(table: csv_launches.Table, file: str) -> pl.DataFrame:
     """Launches and the counters that any of them has, as the schema wants them."""
     counters = table.counters
-    known = [name for name in counters.columns if counters[name].is_finite().any()]
+    any_number = counters.select(pl.all().is_finite().any()).row(0) if counters.width else ()
+    known = [name for name, some in zip(counters.columns, any_number, strict=True) if some]
     times = [counters[name] for name in DURATIONS if name in known]
     seconds = pl.coalesce(times) if times else pl.lit(None, pl.Float64)
     launches = table.launches.with_columns(seconds=seconds)

@@ -13,7 +13,6 @@ from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
 from ncu_roofline.readers.csv_device import ATTRIBUTE, ATTRIBUTES
 
 
-
 def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     """The launches of a raw page with the counters in use and those that `metrics` asks for."""
     places = csv_launches.columns(page)
@@ -67,12 +66,10 @@ def _odd(texts: pl.DataFrame, plain: pl.DataFrame) -> dict[str, pl.Series]:
     if texts.width == 0:
         return {}
     finite = plain.select(pl.all().is_finite().sum()).row(0)
-    empty = texts.select((pl.all().is_null() | (pl.all() == "")).sum()).row(0)
-    return {
-        name: texts[name]
-        for name, good, none in zip(texts.columns, finite, empty, strict=True)
-        if good + none < texts.height
-    }
+    spoilt = [name for name, good in zip(texts.columns, finite, strict=True) if good < texts.height]
+    # an empty field is no number either, but nothing needs to be said about it
+    empty = texts.select((pl.col(spoilt).is_null() | (pl.col(spoilt) == "")).all()).row(0) if spoilt else ()
+    return {name: texts[name] for name, is_empty in zip(spoilt, empty, strict=True) if not is_empty}
 
 
 def _decimal_comma(
