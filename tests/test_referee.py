@@ -49,15 +49,16 @@ def test_bytes_rebuilt_from_activity_equal_the_counted_bytes() -> None:
     for file in REPORTS:
         taken = capture(file)
         gpu, _ = gpus.identify(taken.device)
-        rebuilt = [value for _, value in activity(taken.launches, gpu, taken.device)]
-        counted = placed(file).filter(LONG, pl.col("dram_bytes_source") == "counter", pl.col("dram_bytes") > 1e6)
-        for value in rebuilt:
+        counted = placed(file).filter(LONG, pl.col("dram_bytes_source") == "counter")
+        clock_measured = "m:dram__cycles_elapsed.avg.per_second" in counted.columns
+        for _, value in activity(taken.launches, gpu, taken.device):
             both = counted.with_columns(rebuilt=value).filter(pl.col("rebuilt").is_not_null())
             off = (both["rebuilt"] / both["dram_bytes"] - 1).abs()
-            assert not (off > 1e-3).any(), (file, off.max())
-            checked += both.height
+            # without it the memory clock of the attributes stands in: 0.1 to 0.4 % high on an L4
+            assert not (off > (1e-3 if clock_measured else 4e-3)).any(), (file, off.max())
+            checked += both.height * clock_measured
 
-    assert checked >= 20
+    assert checked >= 15
 
 
 def test_tensor_flops_by_opcode_equal_the_counters_to_the_unit() -> None:
