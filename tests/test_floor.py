@@ -46,9 +46,7 @@ def test_weights_are_shared_by_the_batch_and_caches_are_not() -> None:
     assert eight.kv_bytes == 8 * one.kv_bytes
 
 
-@pytest.mark.parametrize(
-    ("weights", "crossover"), [(None, 295.34), ("fp8", 295.34), ("int4", 73.84)]
-)
+@pytest.mark.parametrize(("weights", "crossover"), [(None, 295.34), ("fp8", 295.34), ("int4", 73.84)])
 def test_the_crossover_is_ridge_times_width_over_two(weights: str | None, crossover: float) -> None:
     # bf16: 295.34 x 2 / 2; fp8 at the fp8 peak: 590.7 x 1 / 2; int4 unpacked to bf16: 295.34 x 0.5 / 2
     least = floor(LLAMA, H100, Setting(weights=weights))

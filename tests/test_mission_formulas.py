@@ -60,9 +60,7 @@ def test_the_step_floor_of_a_70b_is_42_milliseconds_against_0_14_of_arithmetic()
 
     assert seconds == pytest.approx(42e-3, rel=0.01)
     assert 1 / seconds == pytest.approx(24, rel=0.01)
-    assert f.compute_seconds(70e9, 1, 989e12) == pytest.approx(
-        0.14e-3, rel=0.02
-    )  # 2 x 70e9 / 989e12
+    assert f.compute_seconds(70e9, 1, 989e12) == pytest.approx(0.14e-3, rel=0.02)  # 2 x 70e9 / 989e12
 
 
 def test_the_classic_transformer_reads_12_9_gigabytes_per_token() -> None:
@@ -73,9 +71,7 @@ def test_the_classic_transformer_reads_12_9_gigabytes_per_token() -> None:
     assert f.step_seconds(moved, 2.0e12) == pytest.approx(6.44e-3, **NEAR)
 
 
-@pytest.mark.parametrize(
-    ("batch", "width", "intensity"), [(1, 2, 1), (16, 2, 16), (64, 2, 64), (8, 1, 16)]
-)
+@pytest.mark.parametrize(("batch", "width", "intensity"), [(1, 2, 1), (16, 2, 16), (64, 2, 64), (8, 1, 16)])
 def test_fc_intensity_climbs_with_the_batch(batch: int, width: float, intensity: float) -> None:
     assert f.fc_intensity(batch, width) == intensity
 
@@ -118,9 +114,7 @@ def test_without_room_for_the_weights_no_sequence_fits() -> None:
     assert f.kv_batch_limit(80e9, 140e9, 1e9) == 0
 
 
-@pytest.mark.parametrize(
-    ("bandwidth", "gain"), [(3.35e12, 1), (4.8e12, 1.43), (8.0e12, 2.39), (7.7e12, 2.30)]
-)
+@pytest.mark.parametrize(("bandwidth", "gain"), [(3.35e12, 1), (4.8e12, 1.43), (8.0e12, 2.39), (7.7e12, 2.30)])
 def test_a_memory_bound_step_scales_with_bandwidth(bandwidth: float, gain: float) -> None:
     before, after = f.step_seconds(14e9, 3.35e12), f.step_seconds(14e9, bandwidth)
 
@@ -133,9 +127,7 @@ def test_the_floor_of_a_model_scales_with_the_table_s_bandwidths(name: str) -> N
 
     before, after = floor(model, here, Setting()), floor(model, there, Setting())
 
-    assert before.step_seconds / after.step_seconds == pytest.approx(
-        there.bandwidth / here.bandwidth
-    )
+    assert before.step_seconds / after.step_seconds == pytest.approx(there.bandwidth / here.bandwidth)
 
 
 def test_distinct_experts_grow_with_the_batch_towards_all() -> None:

@@ -51,14 +51,10 @@ def test_parameters_come_out_exactly(name: str, counts: tuple[int, int]) -> None
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="../shared/reference is not on this machine")
 def test_the_counts_above_are_those_of_the_reference() -> None:
-    lines = [
-        n for n in (REFERENCE / "models.tsv").read_text().splitlines() if not n.startswith("#")
-    ]
+    lines = [n for n in (REFERENCE / "models.tsv").read_text().splitlines() if not n.startswith("#")]
     rows = csv.DictReader(lines, delimiter="\t")
 
-    assert {
-        r["name"]: (int(r["parameters"]), int(r["active_parameters"])) for r in rows
-    } == PUBLISHED
+    assert {r["name"]: (int(r["parameters"]), int(r["active_parameters"])) for r in rows} == PUBLISHED
 
 
 @pytest.mark.parametrize(
@@ -66,9 +62,7 @@ def test_the_counts_above_are_those_of_the_reference() -> None:
     [("phi-2", 2779683840), ("gemma-3-1b", 999885952), ("lfm2-1.2b", 1170340608),
      ("deepseek-v2-lite", 15706484224), ("qwen1.5-moe-a2.7b", 14315784192)],
 )  # fmt: skip
-def test_models_outside_the_reference_match_their_published_counts_too(
-    name: str, published: int
-) -> None:
+def test_models_outside_the_reference_match_their_published_counts_too(name: str, published: int) -> None:
     assert load(name).parameters == published
 
 
@@ -155,26 +149,19 @@ def test_mixture_layers_read_the_expected_distinct_experts() -> None:
 
     assert model.expected_experts(1) == pytest.approx(8)
     assert model.expected_experts(8) == pytest.approx(128 * (1 - (15 / 16) ** 8))
-    assert model.read_parameters(100_000) - 100_000 * 2048 == pytest.approx(
-        30532122624 - 151936 * 2048
-    )
+    assert model.read_parameters(100_000) - 100_000 * 2048 == pytest.approx(30532122624 - 151936 * 2048)
 
 
 def test_a_shared_expert_is_read_whole() -> None:
     shared = matrices(load("deepseek-v3")).filter(pl.col("name") == "shared_expert.down_proj")
 
-    assert shared.select("N", "K", "count", "experts", "read").rows() == [
-        (7168, 2048, 58, 1, "whole")
-    ]
+    assert shared.select("N", "K", "count", "experts", "read").rows() == [(7168, 2048, 58, 1, "whole")]
 
 
 def test_fused_and_separate_forms_hold_the_same_parameters() -> None:
     for name in models.shipped():
         table = matrices(load(name))
-        total = {
-            form: table.filter(pl.col("form").is_in([form, "both"]))["parameters"].sum()
-            for form in ("separate", "fused")
-        }
+        total = {form: table.filter(pl.col("form").is_in([form, "both"]))["parameters"].sum() for form in ("separate", "fused")}
         assert total["separate"] == total["fused"] > 0, name
 
 
@@ -185,9 +172,7 @@ def test_the_fused_projection_of_qwen3_is_5120_by_2048() -> None:
 
 
 def test_full_layers_of_gemma_4_have_wider_heads_and_no_value_projection() -> None:
-    table = matrices(load("gemma-4-26b-a4b")).filter(
-        pl.col("name").is_in(["q_proj", "k_proj", "v_proj"])
-    )
+    table = matrices(load("gemma-4-26b-a4b")).filter(pl.col("name").is_in(["q_proj", "k_proj", "v_proj"]))
     shapes = {(r["layer_kind"], r["name"], r["N"]) for r in table.iter_rows(named=True)}
 
     assert shapes == {
@@ -224,9 +209,7 @@ def test_the_text_half_of_a_multimodal_config_is_used() -> None:
       (("layers", "fp8"),)),
      ({"quant_method": "tomorrow"}, (("layers", "unknown"),))],
 )  # fmt: skip
-def test_quantised_weights_are_known_from_the_config(
-    said: dict[str, Any], stored: tuple[Any, ...]
-) -> None:
+def test_quantised_weights_are_known_from_the_config(said: dict[str, Any], stored: tuple[Any, ...]) -> None:
     assert from_config({**SMALL, "quantization_config": said}, "m").stored == stored
 
 
@@ -264,9 +247,7 @@ def test_a_missing_key_is_named(key: str) -> None:
      ({"architectures": ["DeepseekV3ForCausalLM"]}, "'kv_lora_rank' is missing|'first_k_dense_replace' is missing"),
      ({"architectures": ["Lfm2ForCausalLM"]}, "'layer_types' is missing")],
 )  # fmt: skip
-def test_an_architecture_that_is_unknown_or_incomplete_is_refused(
-    changes: dict[str, Any], said: str
-) -> None:
+def test_an_architecture_that_is_unknown_or_incomplete_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UnusableInput, match=said):
         from_config({**SMALL, **changes}, "m")
 
@@ -287,17 +268,13 @@ def test_an_unknown_model_name_offers_the_nearest() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
 
 
 @given(
-    key=st.sampled_from(
-        sorted({*SMALL, "head_dim", "layer_types", "quantization_config", "text_config"})
-    ),
+    key=st.sampled_from(sorted({*SMALL, "head_dim", "layer_types", "quantization_config", "text_config"})),
     value=JSON,
 )
 def test_any_value_of_any_key_is_used_or_refused_in_one_sentence(key: str, value: Any) -> None:

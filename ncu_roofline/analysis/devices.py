@@ -26,11 +26,7 @@ def devices(gpus: Iterable[Gpu]) -> pl.DataFrame:
     """One row per GPU; a null ridge means that the part has no such unit, or that nobody knows."""
     rows = [
         {
-            **{
-                name: getattr(gpu, name)
-                for name in DEVICES
-                if name not in ("peaks", "ridge_spec", "doubts")
-            },
+            **{name: getattr(gpu, name) for name in DEVICES if name not in ("peaks", "ridge_spec", "doubts")},
             "peaks": {p: gpu.peak(p) for p in PRECISIONS},
             "ridge_spec": {p: gpu.ridge(p) for p in PRECISIONS},
             "doubts": "; ".join(gpu.doubts) or None,
@@ -49,7 +45,5 @@ def shown(frame: pl.DataFrame) -> pl.DataFrame:
         ridge_fp8=ridge("fp8"),
         ridge_fp4=ridge("fp4"),
         ridge_int8=ridge("int8"),
-        doubtful=pl.when(pl.col("doubts").is_not_null())
-        .then(pl.lit("*"))
-        .otherwise(pl.lit("")),
+        doubtful=pl.when(pl.col("doubts").is_not_null()).then(pl.lit("*")).otherwise(pl.lit("")),
     )

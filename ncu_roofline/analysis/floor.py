@@ -147,9 +147,7 @@ def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
         peak = gpu.peak(precision)
         if peak:
             return precision, peak
-    raise UnusableInput(
-        f"{gpu.name} has no known peak for {dtype.name}; choose another --weights or --gpu"
-    )
+    raise UnusableInput(f"{gpu.name} has no known peak for {dtype.name}; choose another --weights or --gpu")
 
 
 def _compute_seconds(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float]:

@@ -38,13 +38,9 @@ def check(model: Model, setting: Setting) -> None:
     )
     for option, value, most in ranges:
         if value is not None and not 1 <= value <= most:
-            raise UnusableInput(
-                f"{option} {value} is impossible; give a whole number from 1 to {most}"
-            )
+            raise UnusableInput(f"{option} {value} is impossible; give a whole number from 1 to {most}")
     if model.heads % setting.tp:
-        raise UnusableInput(
-            f"--tp {setting.tp} does not divide the {model.heads} attention heads of {model.name}"
-        )
+        raise UnusableInput(f"--tp {setting.tp} does not divide the {model.heads} attention heads of {model.name}")
     if setting.weights is None and any(dtype == "unknown" for _, dtype in model.stored):
         raise UnusableInput(
             f"{model.name}: key 'quantization_config' names a method that is not known; "
@@ -99,11 +95,7 @@ def kv_per_gpu(model: Model, setting: Setting, *, held: bool = False) -> float:
 
 def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, float]:
     """The batch that memory allows, and the bytes of all weights; raises where not one sequence fits."""
-    held = [
-        (w.elements * dtype_of(w, model, setting).bytes * share(w, setting.tp))
-        for w in model.weights
-        if w.counted
-    ]
+    held = [(w.elements * dtype_of(w, model, setting).bytes * share(w, setting.tp)) for w in model.weights if w.counted]
     resident = sum(held)
     if gpu.memory_bytes is None or setting.context is None:
         return None, resident * setting.tp
@@ -116,6 +108,4 @@ def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, 
         )
     if not per_sequence:
         return None, resident * setting.tp
-    return math.floor(
-        kv_batch_limit(gpu.memory_bytes, resident, per_sequence)
-    ), resident * setting.tp
+    return math.floor(kv_batch_limit(gpu.memory_bytes, resident, per_sequence)), resident * setting.tp

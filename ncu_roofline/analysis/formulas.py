@@ -36,9 +36,7 @@ def fc_intensity(batch: float, width: float) -> float:
     return 2 * batch / width
 
 
-def exact_fc_intensity(
-    batch: float, shape: tuple[int, int], width: float, activation: float = 2.0
-) -> float:
+def exact_fc_intensity(batch: float, shape: tuple[int, int], width: float, activation: float = 2.0) -> float:
     """FLOP/byte of one matrix [N, K] with its activations: 2 B N K / (s N K + s_a B (N + K))."""
     n, k = shape
     return 2 * batch * n * k / (width * n * k + activation * batch * (n + k))
@@ -49,9 +47,7 @@ def attention_flops(layers: int, context: float, hidden: int) -> float:
     return 4 * layers * context * hidden
 
 
-def attention_bytes(
-    layers: int, context: float, hidden: int, width: float, group: float = 1.0
-) -> float:
+def attention_bytes(layers: int, context: float, hidden: int, width: float, group: float = 1.0) -> float:
     """Bytes of keys and values per sequence and step: 2 L S d s x (H_kv / H); group is H / H_kv."""
     return 2 * layers * context * hidden * width / group
 

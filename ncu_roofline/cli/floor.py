@@ -24,13 +24,9 @@ Device = Annotated[
 ]
 Batch = Annotated[
     str | None,
-    typer.Option(
-        "--batch", metavar="N[,N...]", help="Sequences per step; the sentences speak of the first."
-    ),
+    typer.Option("--batch", metavar="N[,N...]", help="Sequences per step; the sentences speak of the first."),
 ]
-Context = Annotated[
-    int | None, typer.Option("--context", metavar="TOKENS", help="Cached tokens per sequence.")
-]
+Context = Annotated[int | None, typer.Option("--context", metavar="TOKENS", help="Cached tokens per sequence.")]
 Weights = Annotated[
     str | None,
     typer.Option("--weights", metavar="DTYPE", help="Weight type; as published without it."),
@@ -39,9 +35,7 @@ Head = Annotated[
     str | None,
     typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another."),
 ]
-Kv = Annotated[
-    str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")
-]
+Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")]
 Tp = Annotated[int, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.")]
 
 
@@ -84,7 +78,5 @@ def whole_numbers(listed: str) -> list[int]:
 
     parts = [part.strip() for part in listed.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise UnusableInput(
-            f"--batch {listed!r} is impossible; give whole numbers from 1 on, as in 1,8,32"
-        )
+        raise UnusableInput(f"--batch {listed!r} is impossible; give whole numbers from 1 on, as in 1,8,32")
     return list(dict.fromkeys(int(part) for part in parts))

@@ -13,9 +13,7 @@ Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One device; 
 
 
 @app.command()
-def gpus(
-    name: Name = None, form: As = Format.TABLE, output: Output = None, force: Force = False
-) -> None:
+def gpus(name: Name = None, form: As = Format.TABLE, output: Output = None, force: Force = False) -> None:
     """List the known GPUs with bandwidth, peak and ridge.
 
     Example: ncu-roofline gpus h100

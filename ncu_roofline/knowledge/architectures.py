@@ -67,14 +67,11 @@ def _architecture(config: Config) -> str:
         if name in known():
             return str(name)
     if not named and "model_type" not in config.keys:
-        raise config.wrong(
-            "architectures", "is missing; give the config.json as the model's page has it"
-        )
+        raise config.wrong("architectures", "is missing; give the config.json as the model's page has it")
     shown = named[0][:60] if named else str(config.keys.get("model_type"))[:60]
     near = difflib.get_close_matches(shown, known(), n=1, cutoff=0.0)
     raise UnusableInput(
-        f"{config.name}: key 'architectures' is {shown!r}, which is not known (nearest: {near[0]}); "
-        f"known: {', '.join(known())}"
+        f"{config.name}: key 'architectures' is {shown!r}, which is not known (nearest: {near[0]}); known: {', '.join(known())}"
     )
 
 
@@ -103,9 +100,7 @@ def _by_rule(traits: Traits) -> list[str]:
     if traits.word("mixer") == "mla":
         return ["mla" for _ in numbers]
     if traits.architecture.startswith("Lfm2"):
-        raise config.wrong(
-            "layer_types", "is missing; give the config.json as the model's page has it"
-        )
+        raise config.wrong("layer_types", "is missing; give the config.json as the model's page has it")
     if config.keys.get("sliding_window") is None and rule != "pattern":
         return ["full" for _ in numbers]
     match rule:

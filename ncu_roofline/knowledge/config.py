@@ -27,9 +27,7 @@ class Config:
         """The error for this key."""
         return UnusableInput(f"{self.name}: key {key!r} {what}")
 
-    def whole(
-        self, key: str, default: int | None = None, *, least: int = 1, most: int = MOST
-    ) -> int:
+    def whole(self, key: str, default: int | None = None, *, least: int = 1, most: int = MOST) -> int:
         """A whole number; raises UnusableInput where it is absent without default, or impossible."""
         value = self.keys.get(key)
         if value is None:
@@ -68,9 +66,9 @@ class Config:
             return None
         if not isinstance(value, list) or len(value) != count:
             raise self.wrong(key, f"must be a list of {count} entries, one per layer")
-        strange = next((v for v in value if not isinstance(v, str) or v not in known), None)
-        if strange is not None:
-            raise self.wrong(key, f"holds {repr(strange)[:40]}; known: {', '.join(known)}")
+        strange = [v for v in value if not isinstance(v, str) or v not in known]
+        if strange:
+            raise self.wrong(key, f"holds {repr(strange[0])[:40]}; known: {', '.join(known)}")
         return [known[v] for v in value]
 
     def positions(self, key: str, count: int) -> frozenset[int]:
@@ -78,9 +76,7 @@ class Config:
         value = self.keys.get(key)
         if value is None:
             return frozenset()
-        if not isinstance(value, list) or not all(
-            isinstance(v, int) and 0 <= v < count for v in value
-        ):
+        if not isinstance(value, list) or not all(isinstance(v, int) and 0 <= v < count for v in value):
             raise self.wrong(key, f"must be a list of layer numbers from 0 to {count - 1}")
         return frozenset(value)
 
@@ -98,9 +94,7 @@ def parse(file: Readable | Path) -> dict[str, Any]:
         found = json.loads(text(file), parse_constant=lambda word: word)
     except (json.JSONDecodeError, RecursionError) as error:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UnusableInput(
-            f"{file.name}{where}: not valid JSON; give a model's config.json"
-        ) from error
+        raise UnusableInput(f"{file.name}{where}: not valid JSON; give a model's config.json") from error
     if not isinstance(found, dict):
         raise UnusableInput(f"{file.name}: not a model's config.json (no JSON object)")
     return found

@@ -39,8 +39,6 @@ def find(name: str, option: str = "--weights") -> Dtype:
     if word not in names():
         near = difflib.get_close_matches(word, names(), n=1)
         hint = f"nearest: {near[0]}; " if near else ""
-        raise UnusableInput(
-            f"{option} {name!r} is not a known data type; {hint}known: {', '.join(names())}"
-        )
+        raise UnusableInput(f"{option} {name!r} is not a known data type; {hint}known: {', '.join(names())}")
     facts = table()[word]
     return Dtype(word, float(facts["bytes"]), tuple(facts["compute"]))

@@ -30,9 +30,7 @@ def moe(traits: Traits) -> list[Weight]:
         weights.append(vector("router.bias", experts))
     weights += [replace(w, copies=experts, read="experts") for w in _expert(traits, hidden, inner)]
     weights += _shared(traits, hidden, inner)
-    if traits.flag(
-        "moe_beside_mlp"
-    ):  # Gemma 4: three more norms, a scale per channel and per expert
+    if traits.flag("moe_beside_mlp"):  # Gemma 4: three more norms, a scale per channel and per expert
         weights += [vector(f"moe_norm_{n}", hidden) for n in range(3)]
         weights += [vector("router.scale", hidden), vector("router.per_expert_scale", experts)]
     return weights

@@ -206,8 +206,7 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
     if rate is None:
         missing = "is not in the table" if device.name else "has no name in the capture"
         unknown = (
-            f"{named} {missing} and the capture lacks its memory clock and bus width: "
-            "`--gpu NAME` says which GPU it ran on"
+            f"{named} {missing} and the capture lacks its memory clock and bus width: `--gpu NAME` says which GPU it ran on"
         )
         return None, (unknown,)
     per_clock = (device.sms or 0) * (device.sm_hertz or 0)

@@ -33,17 +33,13 @@ def head_shape(config: Config, *, full: bool) -> tuple[int, int, int]:
     if full and config.flag("attention_k_eq_v"):
         kv_heads = config.whole("num_global_key_value_heads", kv_heads)
     if heads % kv_heads:
-        raise config.wrong(
-            "num_key_value_heads", f"is {kv_heads}, which does not divide {heads} heads"
-        )
+        raise config.wrong("num_key_value_heads", f"is {kv_heads}, which does not divide {heads} heads")
     width = config.maybe("global_head_dim") if full else None
     width = width or config.maybe("head_dim")
     if width is None:
         hidden = config.whole("hidden_size")
         if hidden % heads:
-            raise config.wrong(
-                "head_dim", f"is missing, and {hidden} is no multiple of {heads} heads"
-            )
+            raise config.wrong("head_dim", f"is missing, and {hidden} is no multiple of {heads} heads")
         width = hidden // heads
     return heads, kv_heads, width
 

@@ -32,9 +32,7 @@ CONFIGS = files(__package__) / "configs"
 
 def shipped() -> list[str]:
     """Short names of the configs inside the package."""
-    return sorted(
-        f.name.removesuffix(".json") for f in CONFIGS.iterdir() if f.name.endswith(".json")
-    )
+    return sorted(f.name.removesuffix(".json") for f in CONFIGS.iterdir() if f.name.endswith(".json"))
 
 
 def load(source: str | Path) -> Model:
@@ -44,9 +42,7 @@ def load(source: str | Path) -> Model:
     if path.is_dir():
         path = path / "config.json"
     if path.is_file():
-        return from_config(
-            parse(path), path.parent.name if path.stem == "config" else path.stem, path.name
-        )
+        return from_config(parse(path), path.parent.name if path.stem == "config" else path.stem, path.name)
     if short in shipped():
         return from_config(parse(CONFIGS / f"{short}.json"), short, f"{short}.json")
     near = difflib.get_close_matches(short, shipped(), n=3, cutoff=0.3)

@@ -34,9 +34,7 @@ def named_rates(compute_capability: str | None, name: str | None) -> dict[str, f
     known, halved, tensorless = rates(compute_capability), table()["halved"], table()["tensorless"]
     if compute_capability == "7.5" and re.search(tensorless["pattern"], name or ""):
         return {p: rate for p, rate in known.items() if p not in tensorless["precisions"]}
-    if compute_capability in halved["compute_capabilities"] and re.search(
-        halved["pattern"], name or ""
-    ):
+    if compute_capability in halved["compute_capabilities"] and re.search(halved["pattern"], name or ""):
         return {p: rate / 2 if p in halved["precisions"] else rate for p, rate in known.items()}
     return known
 

@@ -26,9 +26,7 @@ MATRICES = (
 )
 
 
-def document(
-    model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame
-) -> Document:
+def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> Document:
     """The floor of one batch in sentences, then over batches, then matrix by matrix."""
     known = [c for c in COLUMNS if sizes[c].null_count() < sizes.height]
     title = f"Weight matrices of one step at batch {least.setting.batch}"
@@ -54,9 +52,7 @@ def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
         f"{text(least.compute_seconds, 's')} at the {least.fc_precision} peak: the step is {least.bound}-bound.",
     ]
     if model.experts:
-        said.append(
-            f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts."
-        )
+        said.append(f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts.")
     return [*said, *_limits(least)]
 
 
@@ -75,9 +71,7 @@ def _limits(least: Floor) -> list[str]:
     return [f"{turn}; {room}: the crossover comes first."]
 
 
-def _data(
-    model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame
-) -> dict[str, Any]:
+def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> dict[str, Any]:
     return {
         "rows": sizes,
         "matrices": matrices,

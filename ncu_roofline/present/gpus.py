@@ -18,10 +18,7 @@ def document(rows: pl.DataFrame, shown: pl.DataFrame) -> Document:
     return Document(
         answer=_answer(shown),
         tables=(Table("", shown, COLUMNS),),
-        doubts=tuple(
-            f"{name}: {doubt}"
-            for name, doubt in rows.select("name", "doubts").drop_nulls().iter_rows()
-        ),
+        doubts=tuple(f"{name}: {doubt}" for name, doubt in rows.select("name", "doubts").drop_nulls().iter_rows()),
         data={"rows": rows, "notes": []},
     )
 
