@@ -45,7 +45,7 @@ class Rule:
         wanted = {c: getattr(self, c) for c in (*PARTS, "name")}
         found = [_holds(column, text) for column, text in wanted.items() if text is not None]
         if self.unless is not None:
-            found.append(~_holds("path", self.unless))
+            found.append(~_holds("function", self.unless))
         return pl.all_horizontal(found) if len(found) > 1 else found[0]
 
 
@@ -106,14 +106,12 @@ def _holds(column: str, pattern: str) -> pl.Expr:
 
 
 def described(names: pl.Series, rules: Rules) -> pl.DataFrame:
-    """Each name with the words of its scope, function, arguments, and `path` (the first two)."""
+    """Each name with the words of its scope, function and arguments."""
     split = spelled.split(names)
     parts = [spelled.words(pl.col(part).str.slice(0, 1_000)) for part in PARTS]
     for word, said in rules.spellings.items():
         parts = [part.str.replace_all(rf"\b(?:{said})\b", word) for part in parts]
-    return split.with_columns(parts).select(
-        *PARTS, given="name", name="readable", path=pl.concat_str("scope", "function", separator=" ")
-    )
+    return split.with_columns(parts).select(*PARTS, given="name", name="readable")
 
 
 def first(rules: Iterable[Rule]) -> pl.Expr:
