@@ -65,7 +65,8 @@ CLEAN = long(TIME, BYTES)
 def wide(columns: dict[str, tuple[str, list[str]]], *, quoted: bool = True) -> str:
     count = len(next(iter(columns.values()))[1])
     units: list[object] = [""] * len(IDENTITY) + [unit for unit, _ in columns.values()]
-    rows: list[list[object]] = [list[object]((*IDENTITY, *columns)), units]
+    names: list[object] = [*IDENTITY, *columns]
+    rows = [names, units]
     rows += [[*who(launch=n), *(values[n] for _, values in columns.values())] for n in range(count)]
     return "".join(line(*row, quoted=quoted) for row in rows)
 

@@ -39,6 +39,7 @@ NAMES = [
     ("mul_mat_vec_q<(ggml_type)12, 1, false, false>(const void *, const void *)", "mul_mat_vec_q"),
     # brackets that never close: the name as far as it goes, never an empty one
     ("void broken<int, (float)", "broken"),
+    ("Memcpy DtoH (Device -> Pinned)", "Memcpy DtoH (Device -> Pinned)"),
     ("", ""), ("(", "("), ("<>", "<>"),
 ]  # fmt: skip
 

@@ -30,7 +30,7 @@ def function_name(name: str) -> str:
         kept.append(found[0])
         return f"{MARK}{len(kept) - 1}{MARK}"
 
-    outer = _outside_brackets(OPERATOR.sub(keep, UNNAMED.sub(keep, name)))
+    outer = _outside_brackets(OPERATOR.sub(keep, UNNAMED.sub(keep, name)).replace("->", "  "))
     last = outer.rsplit("::", 1)[-1]
     bare = re.sub(rf"{MARK}(\d+){MARK}", lambda found: kept[int(found[1])], last).strip()
     return bare or name

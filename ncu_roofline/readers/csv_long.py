@@ -49,7 +49,7 @@ def read(page: csv_text.Page) -> csv_launches.Table:
     # a rule's row has an empty metric, so it is whole without a value; a missing metric was cut off
     ends = pl.when(pl.col("metric") == "").then("section").when(pl.col("metric") != "").then("text")
     csv_text.whole(page, rows.select("id", last=ends))
-    rows = _numbered(rows)
+    rows = _numbered(rows.filter(pl.col("id") != ""))
     firsts = rows.unique("launch", keep="first", maintain_order=True)
     launches = csv_launches.launches(firsts, page.file)
     _one_capture(rows, firsts, page.file)
