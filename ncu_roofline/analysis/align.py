@@ -24,6 +24,8 @@ class Group:
     role: str
     position: int | None
     name: str
+    kernel: str
+    """Function name."""
     grid: str
     block: str
     order: int
@@ -38,6 +40,7 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
         launches.group_by(KEY, maintain_order=True)
         .agg(
             pl.col("index").filter(pl.col("capture") == pl.col("capture").min()).min().alias("order"),
+            pl.col("kernel").first(),
             pl.col("share").sum().alias("count"),
             pl.col("bytes").mean(),
             pl.col("share").mean(),
@@ -49,8 +52,9 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
     numbered = launches.join(found.select(*KEY, "number"), on=KEY, how="left", nulls_equal=True, maintain_order="left")
     rows = [
         Group(
-            number=r["number"], role=r["role"], position=r["position"], name=r["name"], grid=r["grid"], block=r["block"],
-            order=r["order"], count=r["count"], bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
+            number=r["number"], role=r["role"], position=r["position"], name=r["name"], kernel=r["kernel"],
+            grid=r["grid"], block=r["block"], order=r["order"], count=r["count"],
+            bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
         )
         for r in found.iter_rows(named=True)
     ]  # fmt: skip

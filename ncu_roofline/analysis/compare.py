@@ -105,14 +105,15 @@ def identity(pairs: list[Pair]) -> pl.DataFrame:
         [
             {
                 "pair": n, "what": p.kind, "role": (p.head or p.base).role,  # type: ignore[union-attr]
-                "base_kernel": p.base.name if p.base else None, "head_kernel": p.head.name if p.head else None,
+                "base_kernel": p.base.kernel if p.base else None, "head_kernel": p.head.kernel if p.head else None,
+                "base_name": p.base.name if p.base else None, "head_name": p.head.name if p.head else None,
                 "base_grid": p.base.grid if p.base else None, "head_grid": p.head.grid if p.head else None,
             }
             for n, p in enumerate(pairs)
         ],
         schema={
             "pair": pl.Int64, "what": pl.Enum(KINDS), "role": pl.String, "base_kernel": pl.String,
-            "head_kernel": pl.String, "base_grid": pl.String, "head_grid": pl.String,
+            "head_kernel": pl.String, "base_name": pl.String, "head_name": pl.String, "base_grid": pl.String, "head_grid": pl.String,
         },
         orient="row",
     )  # fmt: skip
@@ -168,11 +169,22 @@ def eaters(comparison: Comparison) -> pl.DataFrame:
     scale = (pl.col("head_bytes").fill_null(0.0) / pl.col("base_bytes")).fill_nan(1.0)
     expected = pl.when(pl.col("base_bytes") > 0).then(pl.col("base_seconds") * scale).otherwise(pl.col("base_seconds"))
     excess = pl.col("head_seconds").fill_null(0.0) - expected.fill_null(0.0)
-    return kernels.with_columns(excess=excess).filter(pl.col("excess") > 0).sort("excess", descending=True)
+    return named(kernels.with_columns(excess=excess)).filter(pl.col("excess") > 0).sort("excess", descending=True)
 
 
 def shifted(comparison: Comparison) -> pl.DataFrame:
     """Kernels whose share of the memory roof changed, the largest change of time first."""
     moved = (pl.col("head_bandwidth_share") - pl.col("base_bandwidth_share")).abs() >= limit("share_moved")
-    by_time = (pl.col("head_seconds").fill_null(0.0) - pl.col("base_seconds").fill_null(0.0)).abs()
-    return comparison.rows["kernel"].filter(moved.fill_null(False)).sort(by_time, descending=True)
+    excess = (pl.col("head_seconds").fill_null(0.0) - pl.col("base_seconds").fill_null(0.0)).abs()
+    kernels = comparison.rows["kernel"].with_columns(excess=excess)
+    return named(kernels).filter(moved.fill_null(False)).sort("excess", descending=True)
+
+
+def named(kernels: pl.DataFrame) -> pl.DataFrame:
+    """One row per kernel of the same name and fate: `excess` summed, shares weighted by time."""
+    def mean(side: str, share: str) -> pl.Expr:
+        name, time = f"{side}_{share}", pl.col(f"{side}_seconds").filter(pl.col(f"{side}_{share}").is_not_null())
+        return pl.when(time.sum() > 0).then((pl.col(name) * pl.col(f"{side}_seconds")).sum() / time.sum()).alias(name)
+
+    shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
+    return kernels.group_by("head_kernel", "base_kernel", "role", "what", maintain_order=True).agg(pl.col("excess").sum(), *shares)

@@ -14,10 +14,8 @@ from math import inf, log, sqrt
 import polars as pl
 
 from ncu_roofline.analysis.student import EFFICIENCY, effective, f_exceeds, quantile, robust_deviation
-from ncu_roofline.knowledge.verdicts import QUANTITIES
+from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-DRIFT = 0.05
-"""Below this chance of equal variances, captures are said to drift more than their launches explain."""
 
 PRIOR = 4.0
 """Degrees of freedom that the spread of all kinds is worth for the spread of one."""
@@ -56,7 +54,7 @@ def noise(base: pl.DataFrame, head: pl.DataFrame, by: str) -> dict[tuple[object,
         within = propagated(sides, quantity, spreads, pooled)
         between = repeated(base, head, by, quantity)
         for row in {*within, *between}:
-            found[(row, quantity)] = together(within.get(row), between.get(row))
+            found[(row, quantity)] = together(within.get(row), between.get(row), limit(f"drift_{quantity}"))
     return found
 
 
@@ -195,12 +193,12 @@ def from_repeats(parts: list[tuple[float, int]]) -> Noise | None:
     return Noise(variance=each * sum(1 / n for _, n in parts), dof=dof)
 
 
-def together(launches: Noise | None, captures: Noise | None) -> Noise:
-    """Both estimates pooled, unless captures differ by more than their launches explain."""
+def together(launches: Noise | None, captures: Noise | None, doubt: float) -> Noise:
+    """Both estimates pooled, unless captures differ by more than their launches explain with this chance."""
     if launches is None or captures is None:
         return launches or captures or Noise()
     ratio = captures.variance / launches.variance if launches.variance > 0 else inf if captures.variance > 0 else 0.0
-    if f_exceeds(ratio, captures.dof, launches.dof) < DRIFT:
+    if f_exceeds(ratio, captures.dof, launches.dof) < doubt:
         return Noise(variance=captures.variance, dof=captures.dof, drift=True)
     dof = launches.dof + captures.dof
     pooled = (launches.variance * launches.dof + captures.variance * captures.dof) / dof

@@ -35,8 +35,9 @@ def percent(value: Any) -> str:
 
 
 def change(value: Any) -> str:
-    """-0.5 -> -50.0 %, with its sign."""
-    return f"{100 * float(value):+.1f} %"
+    """-0.5 -> -50.0 %, with its sign; what rounds to nothing has none."""
+    shown = f"{100 * float(value):+,.1f} %"
+    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
 
 
 def plain(value: Any) -> str:
@@ -102,6 +103,7 @@ COLUMNS: dict[str, Shown] = {
     "head_bytes": Shown("head", unit("byte")),
     "bytes_change": Shown("change", change),
     "seconds_change": Shown("time", change),
+    "time_change": Shown("time", plain),
     "head_kernel": word("kernel"),
     "verdict": word("verdict"),
     "what": word("is"),

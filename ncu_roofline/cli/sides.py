@@ -1,0 +1,107 @@
+"""Which captures stand on which side: by place, by option, or as a stored baseline."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncu_roofline.errors import GateFailed, NotComparable, UnusableInput
+
+if TYPE_CHECKING:
+    from ncu_roofline.analysis.compare import Comparison
+    from ncu_roofline.analysis.gate import Outcome
+
+USAGE = "give BASE HEAD, or --base A1 A2 --head B1 B2, or --baseline NAME HEAD"
+
+
+def chosen(
+    captures: list[str], base: list[str], head: list[str], baseline: str | None, folder: Path
+) -> tuple[list[str], list[str]]:
+    """The captures of base and head; each side is named in exactly one way."""
+    if baseline is not None:
+        if base:
+            raise UnusableInput(f"--baseline and --base both name the base; {USAGE}")
+        base = [str(p) for p in files_of(baseline, folder)]
+    left = list(captures)
+    before = base or ([left.pop(0)] if left else [])
+    after = head or ([left.pop(0)] if left else [])
+    if not before or not after or left:
+        count = f"{len(captures)} capture{'' if len(captures) == 1 else 's'}"
+        raise UnusableInput(f"{count} by place do not make a base and a head; {USAGE}")
+    return before, after
+
+
+def facts_of(stated: list[str] | None) -> dict[str, Any]:
+    """KEY=VALUE words as run facts; numbers become numbers."""
+    facts: dict[str, Any] = {}
+    for word in stated or []:
+        key, mark, value = word.partition("=")
+        if not mark or not key or not value:
+            raise UnusableInput(f"{word!r} is not KEY=VALUE; write for example batch=8")
+        if key in facts and facts[key] != number_of(value):
+            raise UnusableInput(f"{key} is stated twice: {facts[key]} and {value}; leave one")
+        facts[key] = number_of(value)
+    return facts
+
+
+def number_of(value: str) -> int | float | str:
+    """A whole number, a number, or the word itself."""
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
+    """Exit 4 for a pair that cannot be compared, 1 for a broken gate; after the document was written."""
+    if comparison.verdict == "not_comparable":
+        what = ", ".join(d.what for d in comparison.blocking)
+        raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares all the same")
+    failed = [o for o in outcomes if o.fails]
+    if failed:
+        raise GateFailed("; ".join(o.sentence for o in failed))
+
+
+def named(name: str) -> str:
+    """A baseline's name, which becomes a folder's."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UnusableInput(f"baseline {name!r}: a name has letters, digits, dots, dashes and underscores only")
+    return name
+
+
+def stored(folder: Path) -> list[tuple[str, int]]:
+    """Names of the stored baselines, and how many captures each has."""
+    found = [(p.name, len(list(p.glob("*.parquet")))) for p in sorted(folder.glob("*")) if p.is_dir()]
+    return [(name, count) for name, count in found if count]
+
+
+def files_of(name: str, folder: Path) -> list[Path]:
+    """The captures of a baseline; raises UnusableInput with the names that exist."""
+    found = sorted((folder / named(name)).glob("*.parquet"))
+    if not found:
+        known = ", ".join(n for n, _ in stored(folder)) or "none"
+        raise UnusableInput(f"baseline {name!r} does not exist in {folder.name}; stored: {known}; make it with `ncu-roofline baseline save {name} CAPTURE`")
+    return found
+
+
+def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: dict[str, Any], force: bool) -> None:
+    """Each capture as one Parquet file in the baseline's folder; an existing baseline is kept unless forced."""
+    from ncu_roofline.capture import facts as run_facts
+    from ncu_roofline.cli.output import write_file
+    from ncu_roofline.readers import read, saved
+
+    place = folder / named(name)
+    old = sorted(place.glob("*.parquet"))
+    if old and not force:
+        raise UnusableInput(f"baseline {name!r} exists already; add --force to replace it")
+    packed = [saved.packed(run_facts.applied(read([c], reader=reader), [c], facts)) for c in captures]
+    place.mkdir(parents=True, exist_ok=True)
+    for number, body in enumerate(packed, 1):
+        write_file(body, place / f"{number}.parquet", force=True)
+    new = {f"{number}.parquet" for number in range(1, len(packed) + 1)}
+    for file in old:
+        if file.name not in new:
+            file.unlink()

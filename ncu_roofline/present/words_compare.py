@@ -1,0 +1,255 @@
+"""The sentences of a comparison: the verdict with its reason, what caps a gain, what cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare import Comparison, eaters, shifted
+from ncu_roofline.analysis.comparability import Difference, unknown_conditions
+from ncu_roofline.analysis.sides import gaps
+from ncu_roofline.analysis.verdict import Change, Judged
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.columns import percent
+from ncu_roofline.present.text import clean, shorten
+
+TITLES = {
+    "not_comparable": "Not comparable", "cannot_tell": "Cannot tell", "outside_regime": "Outside the regime",
+    "no_change": "No change", "moves_more": "Moves more bytes", "flop_mirage": "FLOP mirage",
+    "efficiency": "Same bytes, other efficiency", "bytes_cut_time_kept": "Bytes cut, time kept", "cuts_bytes": "Cuts bytes",
+}  # fmt: skip
+UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
+NAMES = {"bytes": "DRAM bytes", "flops": "FLOPs", "seconds": "time"}
+MOST = 3
+LEAST_CAP = 0.10
+"""Latency-bound time below this share caps a gain at 10x or more: not worth a sentence."""
+
+
+def signed(value: float | None) -> str:
+    """-0.123 -> `-12.3 %`; a change too small to print is `0 %`."""
+    if value is None:
+        return "none on one side"
+    shown = f"{100 * value:+.1f} %" if abs(value) < 9.995 else f"{100 * value:+,.0f} %"
+    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
+
+
+def moved(each: Change, quantity: str, basis: str) -> str:
+    """`18.7 GB to 10.0 GB of DRAM bytes per token (-46.6 %)`."""
+    sides = f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
+    return f"{sides} per {basis} ({signed(each.part)})"
+
+
+def inside(each: Change) -> str:
+    """`-0.1 %, noise ±0.5 %`."""
+    return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.part is not None else "0 on both sides"
+
+
+def reason(comparison: Comparison) -> str:
+    """Why the verdict is what it is, in one sentence."""
+    judged = comparison.judged
+    match judged.verdict:
+        case "not_comparable":
+            return incomparable(comparison)
+        case "cannot_tell":
+            return undecided(judged)
+        case "outside_regime":
+            return (
+                f"{percent(judged.beyond)} of the DRAM bytes are moved by kernels beyond their ridge (the filter holds up to "
+                f"{percent(limit('beyond_ridge'))}): here FLOPs count as well; bytes {signed(judged.bytes.part)}, "
+                f"FLOPs {signed(judged.flops.part)}, time {signed(judged.seconds.part)}."
+            )
+        case "no_change":
+            return (
+                f"DRAM bytes ({inside(judged.bytes)}), FLOPs ({flops_words(judged.flops)}) and time "
+                f"({inside(judged.seconds)}) per {comparison.basis} are inside the noise."
+            )
+        case _:
+            return by_change(comparison)
+
+
+def by_change(comparison: Comparison) -> str:
+    """The reason of a verdict that rests on a change."""
+    judged, basis = comparison.judged, comparison.basis
+    bytes_, time = moved(judged.bytes, "bytes", basis), moved(judged.seconds, "seconds", basis)
+    match judged.verdict:
+        case "moves_more":
+            return f"{bytes_} from DRAM; time {time}."
+        case "flop_mirage":
+            fewer = "fewer" if (judged.flops.part or 0) < 0 else "more"
+            return (
+                f"{percent(abs(judged.flops.part or 0))} {fewer} FLOPs per {basis} at the same DRAM bytes "
+                f"({inside(judged.bytes)}): worth about nothing in this regime; time {inside(judged.seconds)}."
+            )
+        case "efficiency":
+            return f"the same bytes ({inside(judged.bytes)}) and work in another time, {time}{shifts(comparison)}."
+        case "bytes_cut_time_kept":
+            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, {seen(judged)}{eaten(comparison)}."
+        case _:
+            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}; time {time}, {seen(judged)}."
+
+
+def ratio(value: float | None) -> str:
+    """`1.87x`."""
+    return "any speed-up" if value is None else f"{number(value)}x"
+
+
+def seen(judged: Judged) -> str:
+    """The speed-up and the part realised."""
+    if judged.realised is None:
+        return "gone altogether"
+    return f"{ratio(judged.speedup)}: {judged.realised:.2f} of what the bytes allow was realised"
+
+
+def flops_words(flops: Change) -> str:
+    """FLOPs that were not measured are said to be so."""
+    return "not measured" if flops.direction is None else inside(flops)
+
+
+def incomparable(comparison: Comparison) -> str:
+    """What differs, what it does, and which words allow it."""
+    said = "; ".join(f"{d.what} {d.base} against {d.head} ({d.effect})" for d in comparison.blocking)
+    return f"{said}. --vary names what is changed on purpose; --anyway shows the numbers all the same."
+
+
+def undecided(judged: Judged) -> str:
+    """What is lacking, and what to do."""
+    kind, _, quantity = judged.doubt.partition(":")
+    name = NAMES[quantity]
+    if kind == "missing":
+        counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
+        return f"{name} were not measured on both sides; capture again with {counters}."
+    each: Change = getattr(judged, quantity)
+    if not each.measured:
+        return (
+            f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
+            "was captured twice; give repeated captures with --base A1 A2 A3 --head B1 B2 B3."
+        )
+    return f"{name} are known to ±{100 * each.reach:.0f} % only ({signed(each.part)} seen); more layers, steps or repeated captures narrow it."
+
+
+def kernel_words(row: dict[str, Any]) -> str:
+    """A kernel with the reason why it took longer than its bytes explain."""
+    name = f"{shorten(clean(row['head_kernel'] or row['base_kernel']), 40)} ({row['role']}"
+    before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
+    if row["what"] in ("added", "split"):
+        return f"{name}, {row['what']})"
+    if (row["head_latency_share"] or 0) > 0.5:
+        return f"{name}, latency-bound)"
+    if before is not None and after is not None and before - after >= limit("share_moved"):
+        return f"{name}, share of bandwidth {percent(before)} to {percent(after)})"
+    return f"{name})"
+
+
+def eaten(comparison: Comparison) -> str:
+    """Which kernels kept the time."""
+    rows = eaters(comparison).head(MOST).to_dicts()
+    if not rows:
+        return ""
+    return "; it was eaten by " + ", ".join(f"{kernel_words(r)} +{text(r['excess'], 's')}" for r in rows)
+
+
+def shifts(comparison: Comparison) -> str:
+    """Which kernels use the bandwidth otherwise."""
+    rows = shifted(comparison).head(MOST).to_dicts()
+    if not rows:
+        return "; no kernel's share of bandwidth moved by much, so it is in kernels too small for either roof"
+    each = (
+        f"{shorten(clean(r['head_kernel'] or r['base_kernel']), 40)} {percent(r['base_bandwidth_share'])} to {percent(r['head_bandwidth_share'])}"
+        for r in rows
+    )  # fmt: skip
+    return "; share of bandwidth: " + ", ".join(each)
+
+
+def answer(comparison: Comparison) -> tuple[str, ...]:
+    """Verdict and reason, then what was changed on purpose, then what caps any gain."""
+    title = TITLES[comparison.verdict]
+    caveat = " (not comparable, numbers shown all the same)" if comparison.anyway and comparison.blocking else ""
+    first = f"{title}{caveat}: {reason(comparison)}"
+    if comparison.verdict == "not_comparable":
+        return (first,)
+    return (first, *purpose(comparison), *cap(comparison))
+
+
+def purpose(comparison: Comparison) -> Iterator[str]:
+    """What the experiment changes on purpose, as the captures tell it."""
+    changed = [d for d in comparison.differences if not d.blocks and "unknown" not in (d.base, d.head) and d.what != "source of FLOPs"]
+    if changed:
+        yield "Changed on purpose: " + ", ".join(f"{d.what} {d.base} to {d.head}" for d in changed) + "."
+
+
+def cap(comparison: Comparison) -> Iterator[str]:
+    """What latency-bound kernels leave of any saving."""
+    share = comparison.latency[0]
+    if share is not None and share >= LEAST_CAP:
+        least = f"no saving of bytes makes it more than {number(1 / share)}x faster" if share < 0.995 else "no saving of bytes touches it"
+        yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
+
+
+def doubts(comparison: Comparison) -> tuple[str, ...]:
+    """What cannot be trusted, most serious first."""
+    notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
+    return (*caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *notes)
+
+
+def caveats(comparison: Comparison) -> Iterator[str]:
+    """Differences that were waved through, and those of which only one side tells."""
+    for d in comparison.differences:
+        if d.blocks and comparison.anyway:
+            yield f"Not comparable in {', '.join(d.numbers)}: {difference(d)}."
+        elif "unknown" in (d.base, d.head) or d.what == "source of FLOPs":
+            yield f"{difference(d)}."
+
+
+def difference(d: Difference) -> str:
+    """One difference in words."""
+    what = d.what[0].upper() + d.what[1:]
+    return f"{what} is {d.base} in the base and {d.head} in the head: {d.effect}"
+
+
+def noise_doubts(comparison: Comparison) -> Iterator[str]:
+    """How well noise is known."""
+    judged = comparison.judged
+    assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured]
+    if assumed:
+        yield f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): the limits are assumed."
+    elif min(comparison.base.captures, comparison.head.captures) == 1:
+        yield "One capture a side: noise is the spread between equal launches; drift from capture to capture is not in it."
+    if judged.seconds.drift:
+        yield "Repeated captures differ in time by more than their launches explain: clocks or load drifted."
+    reach = judged.realised_reach
+    if judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
+        yield (
+            f"The part realised, {judged.realised:.2f}, is known to ±{number(reach)} only: cuts bytes and bytes cut, time kept "
+            "cannot be told apart."
+        )
+
+
+def unknowns(comparison: Comparison) -> Iterator[str]:
+    """Conditions nobody told, numbers not measured, and a basis that is not the token."""
+    untold = unknown_conditions(comparison.base.studies, comparison.head.studies)
+    if untold:
+        yield f"Neither side tells its {', '.join(untold)}: taken to be the same on both."
+    if comparison.basis != "token":
+        yield f"Tokens are unknown: every number is per {comparison.basis}; --tokens or --batch makes it per token."
+    if comparison.judged.flops.direction is None:
+        yield "FLOPs were not measured on both sides: a FLOP mirage cannot be told from no change."
+    for name, side in (("base", comparison.base), ("head", comparison.head)):
+        for quantity, part in gaps(side.launches).items():
+            if part > 0:
+                yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{' (by time)' if quantity != 'seconds' else ''} were not measured."
+
+
+def judged_table(comparison: Comparison) -> pl.DataFrame:
+    """Bytes, FLOPs and time: base, head, change and noise as text."""
+    rows = []
+    for q in ("bytes", "flops", "seconds"):
+        each: Change = getattr(comparison.judged, q)
+        rows.append({
+            "number": f"{NAMES[q]} per {comparison.basis}", "base": text(each.base, UNITS[q]), "head": text(each.head, UNITS[q]),
+            "change": signed(each.part) if each.log is not None else None,
+            "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
+        })  # fmt: skip
+    return pl.DataFrame(rows, schema={n: pl.String for n in ("number", "base", "head", "change", "noise")})
