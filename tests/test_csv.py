@@ -64,10 +64,10 @@ CLEAN = long(TIME, BYTES)
 
 def wide(columns: dict[str, tuple[str, list[str]]], *, quoted: bool = True) -> str:
     count = len(next(iter(columns.values()))[1])
-    units: list[object] = [""] * len(IDENTITY) + [unit for unit, _ in columns.values()]
+    units: list[object] = [*[""] * len(IDENTITY), *(unit for unit, _ in columns.values())]
     names: list[object] = [*IDENTITY, *columns]
     rows = [names, units]
-    rows += [[*who(launch=n), *(values[n] for _, values in columns.values())] for n in range(count)]
+    rows += [who(launch=n) + [values[n] for _, values in columns.values()] for n in range(count)]
     return "".join(line(*row, quoted=quoted) for row in rows)
 
 
