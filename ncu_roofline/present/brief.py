@@ -1,0 +1,33 @@
+"""A kernel's name short enough for a chart, and still the name a reader knows it by."""
+
+from __future__ import annotations
+
+import re
+
+from ncu_roofline.present.text import clean, shorten
+
+# Names that say nothing: what the kernel does stands in its template arguments.
+HOLLOW = re.compile(r"_?[Kk]ernel[0-9]*|device_kernel|run_global|run|main|cutlass_kernel")
+IDENTIFIER = re.compile(r"[A-Za-z_]\w{5,}")
+SCAFFOLD = re.compile(
+    r"enable_\w+|cutlass\w*|kernel\w*|device\w*|collective|namespace|anonymous|unnamed|detail\w*|const|unsigned|"
+    r"threadblock|epilogue|default\w*|conditional\w*|layout|native|_GLOBAL\w*",
+    re.IGNORECASE,
+)
+ROOM = 26
+
+
+def brief(kernel: str, name: str, room: int = ROOM) -> str:
+    """The function's name, or what its template is made for where the name says nothing.
+
+    >>> brief("rms_norm", "void vllm::rms_norm<float>(float*)")
+    'rms_norm'
+    >>> brief("device_kernel", "void cutlass::device_kernel<flash::enable_sm90<flash::FlashAttnFwdSm90<x>>>(P)")
+    'FlashAttnFwdSm90'
+    """
+    shown = clean(kernel)
+    if HOLLOW.fullmatch(shown) and "<" in name:
+        inside = clean(name).split("<", 1)[1]
+        words = (w for w in IDENTIFIER.findall(inside) if not SCAFFOLD.fullmatch(w))
+        shown = next(words, shown)
+    return shorten(shown.strip("_") or clean(name), room)

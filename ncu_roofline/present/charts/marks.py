@@ -1,0 +1,149 @@
+"""Kernel groups as marks: where each stands, how it looks, what its tooltip says."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import polars as pl
+
+from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.present.brief import brief
+from ncu_roofline.present.charts.labels import Box, Named, line_boxes
+from ncu_roofline.present.charts.plane import Plane
+from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.columns import percent, shape
+from ncu_roofline.present.text import clean, shorten
+
+MOST = 500
+"""Marks in one chart; the smallest beyond it stay in the tables."""
+AREA = (34.0, 800.0)
+FULL_NAME = 240
+DIGITS = 5
+BASIS = {
+    "useful": "useful work",
+    "counted": "all work counted",
+    "upper": "executed tensor work, an upper bound",
+    "partial": "some FLOPs not counted, a lower bound",
+    "bytes": "no FLOPs: placed by its bandwidth alone",
+    "flops": "bytes not counted: placed by its FLOP/s alone",
+}
+ENCODED = (
+    "group", "label", "full", "role", "family", "launches", "shape", "seconds", "time_share", "dram_bytes", "bytes_share",
+    "share", "size", "x", "y", "executed_x", "executed_y", "tip_x", "tip_y", "look", "basis", "intensity",
+    "useful_intensity", "limited_by", "bandwidth_share", "compute_share", "suspect",
+)  # fmt: skip
+
+
+def drawn(picture: Picture, plane: Plane) -> pl.DataFrame:
+    """The marks of the chart: exactly the columns that are encoded, largest share first."""
+    marks = picture.marks.filter(pl.col("place").cast(pl.String) != "nowhere")
+    largest = marks.sort(pl.col("share").fill_null(0), "seconds", descending=True, nulls_last=True, maintain_order=True).head(MOST)
+    in_band = (largest["place"].cast(pl.String) == "bytes") | (largest["x"] < plane.left).fill_null(False)
+    placed = largest.with_columns(in_band.alias("in_band")).with_columns(positions(plane))
+    return placed.with_columns(words(placed)).with_columns(size(placed)).with_columns(tips(plane)).select(ENCODED).with_columns(
+        pl.col(pl.Float64).round_sig_figs(DIGITS)
+    )  # fmt: skip
+
+
+def positions(plane: Plane) -> list[pl.Expr]:
+    """Coordinates as drawn: bands take those without one; nothing leaves the frame."""
+    middle_right = plane.x_at((plane.px(plane.right) + plane.width) / 2)
+    step = pl.lit((plane.left / plane.x[0]) ** 0.125)
+    low, high = plane.y[0] * 1.15, plane.y[1] / 1.15
+    by_bandwidth = (pl.col("bytes_per_second") * plane.left).clip(low, high)
+    kept = pl.when(~pl.col("in_band"))
+    return [
+        # side by side by turns, so that kernels of the same speed do not hide each other
+        pl.when("in_band").then(plane.x[0] * step ** (2 + 2 * (pl.int_range(pl.len()).over("in_band") % 3))).when(pl.col("x").is_null()).then(middle_right).otherwise("x").alias("x"),
+        pl.when("in_band").then(by_bandwidth).otherwise(pl.col("y").clip(low, high)).alias("y"),
+        kept.then("executed_x").alias("executed_x"),
+        kept.then("executed_y").alias("executed_y"),
+        pl.when("in_band").then(pl.lit("solid"))
+        .when(pl.col("place").cast(pl.String).is_in(["upper", "partial"])).then(pl.col("place").cast(pl.String))
+        .otherwise(pl.lit("solid")).alias("look"),
+    ]  # fmt: skip
+
+
+def size(placed: pl.DataFrame) -> pl.Expr:
+    """Area of a mark in square pixels, in proportion to its share above a least area."""
+    most = placed["share"].max() or 1.0
+    return (AREA[0] + (AREA[1] - AREA[0]) * pl.col("share").fill_null(0) / most).alias("size")
+
+
+def tips(plane: Plane) -> list[pl.Expr]:
+    """Ends of the arrows of bounds: along the line on which work alone moves a mark."""
+    reach = pl.col("size").sqrt() * 0.6 + 15
+    angle = math.radians(-plane.slope)
+    per_x = math.log10(plane.x[1] / plane.x[0]) / plane.width * math.cos(angle)
+    per_y = math.log10(plane.y[1] / plane.y[0]) / plane.height * math.sin(angle)
+    way = pl.when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
+    return [
+        (pl.col("x") * pl.lit(10.0).pow(way * reach * per_x)).alias("tip_x"),
+        (pl.col("y") * pl.lit(10.0).pow(way * reach * per_y)).alias("tip_y"),
+    ]
+
+
+def words(placed: pl.DataFrame) -> list[pl.Series]:
+    """Names made short and harmless, and the basis of each place."""
+    rows = placed.select("kernel", "name", "role", "family", "layer", "launches", "grid", "block", "place").rows(named=True)
+    return [
+        pl.Series("label", [title(r) for r in rows], dtype=pl.String),
+        pl.Series("full", [shorten(clean(r["name"] or r["role"] or title(r)), FULL_NAME) for r in rows], dtype=pl.String),
+        pl.Series("family", [FAMILY_NAMES[r["family"]] for r in rows], dtype=pl.String),
+        pl.Series("shape", [f"{shape(r['grid'])} × {shape(r['block'])}" if r["grid"] and r["block"] else None for r in rows], dtype=pl.String),
+        pl.Series("basis", [BASIS[r["place"]] for r in rows], dtype=pl.String),
+    ]
+
+
+def title(row: dict[str, object]) -> str:
+    """The name in the chart: of the kernel, else of what the launches have in common."""
+    if row["kernel"]:
+        return brief(str(row["kernel"]), str(row["name"] or ""))
+    if row["layer"] is not None:
+        return f"layer {row['layer']} {FAMILY_NAMES[str(row['family'])]}"
+    return str(row["role"] or "unknown role")
+
+
+def tooltip(picture: Picture) -> list[alt.Tooltip]:
+    """Everything about a group, numbers with their units."""
+    plain = [("full:N", "kernel"), ("role:N", "role"), ("shape:N", "grid × block"), ("launches:Q", "launches")]
+    scaled = [("seconds:Q", "time (s)", ".3~s"), ("time_share:Q", "of time", ".1%"), ("dram_bytes:Q", "DRAM (B)", ".3~s"),
+              ("bytes_share:Q", "of bytes", ".1%"), ("useful_intensity:Q", "useful FLOP/B", ".3~r"), ("intensity:Q", "executed FLOP/B", ".3~r"),
+              ("bandwidth_share:Q", "of bandwidth", ".1%"), ("compute_share:Q", "of compute", ".1%")]  # fmt: skip
+    known = picture.marks.columns
+    return [
+        *(alt.Tooltip(field, title=name) for field, name in plain),
+        *(alt.Tooltip(field, title=name, format=form) for field, name, form in scaled if field[:-2] in known),
+        alt.Tooltip("limited_by:N", title="limited by"), alt.Tooltip("basis:N", title="basis"),
+    ]  # fmt: skip
+
+
+def named(marks: pl.DataFrame, plane: Plane, most: int = 6, least: float = 0.02) -> list[Named]:
+    """The few that matter, as pixels: the largest shares, and the largest above a roof."""
+    matter = pl.concat([marks.filter(pl.col("share") >= least).head(most), marks.filter("suspect").head(2)]).unique("group", maintain_order=True)
+    seen = matter["label"].value_counts().filter(pl.col("count") > 1)["label"].to_list()
+    return [
+        Named(plane.px(r["x"]), plane.py(r["y"]), math.sqrt(r["size"] / math.pi), text(r, seen))
+        for r in matter.iter_rows(named=True)
+    ]  # fmt: skip
+
+
+def text(row: dict[str, object], seen: list[str]) -> str:
+    """Name and share; the grid where the name alone is not one mark's."""
+    grid = f" [{str(row['shape']).split(' × ')[0]}]" if row["label"] in seen and row["shape"] else ""
+    return f"{row['label']}{grid} {percent(row['share'])}"
+
+
+def covered(marks: pl.DataFrame, plane: Plane) -> list[Box]:
+    """Pixels under marks and the lines to their executed work."""
+    boxes: list[Box] = []
+    for row in marks.iter_rows(named=True):
+        half = math.sqrt(row["size"]) / 2
+        here = (plane.px(row["x"]), plane.py(row["y"]))
+        boxes.append(Box(here[0] - half, here[1] - half, here[0] + half, here[1] + half))
+        if row["executed_x"] is not None:
+            there = (plane.px(row["executed_x"]), plane.py(row["executed_y"]))
+            boxes += line_boxes(here, there)
+            boxes.append(Box(there[0] - half, there[1] - half, there[0] + half, there[1] + half))
+    return boxes

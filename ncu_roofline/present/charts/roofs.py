@@ -1,0 +1,208 @@
+"""The lines that marks are measured against: bandwidth slopes, compute ceilings, ridges, theory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.charts.labels import LETTER, Box, line_boxes, text_box
+from ncu_roofline.present.charts.plane import Plane, ticks
+from ncu_roofline.present.words_roofline import on_plane, precision
+
+INTEGER = ("int8", "int4", "int1")
+LEVELS = {"dram": "DRAM", "l2": "L2"}
+SPAN = {"x": pl.Float64, "y": pl.Float64, "x2": pl.Float64, "y2": pl.Float64}
+
+
+def axes(plane: Plane) -> tuple[alt.X, alt.Y]:
+    """Both log axes with their domains fixed, so that pixels are known."""
+    x = alt.X("x:Q").scale(type="log", domain=list(plane.x), nice=False).title("arithmetic intensity (FLOP per byte of DRAM traffic)")
+    y = alt.Y("y:Q").scale(type="log", domain=list(plane.y), nice=False).title("work per second (FLOP/s)")
+    inside = [t for t in ticks(plane.x) if plane.left <= t <= plane.right]
+    return (
+        x.axis(values=inside, format="~g", domain=True, tickSize=4),
+        y.axis(values=ticks(plane.y), format="~s", domain=False, tickSize=4),
+    )
+
+
+def segments(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
+    """Every roof as a straight line: slopes end at the highest ceiling, ceilings begin at their slope."""
+    lines: list[dict[str, Any]] = []
+    for kind in ("datasheet", "capture"):
+        of_kind = dict(picture.roofs.filter(kind=kind).select("what", "value").iter_rows())
+        ceilings = {w: v for w, v in of_kind.items() if w not in LEVELS}
+        slope = of_kind.get("dram") or dict(picture.roofs.filter(kind="datasheet").select("what", "value").iter_rows()).get("dram")
+        top = max(ceilings.values(), default=plane.y[1])
+        for level in LEVELS:
+            if (speed := of_kind.get(level)) and speed * plane.left < top:
+                if level == "dram" and plane.left > plane.x[0]:  # in the band: what the bandwidth allows at its edge
+                    lines.append({"what": level, "kind": kind, **span(plane.x[0], speed * plane.left, plane.left, speed * plane.left)})
+                lines.append({"what": level, "kind": kind, **span(plane.left, speed * plane.left, min(top / speed, plane.right), min(top, speed * plane.right))})
+        for path, peak in ceilings.items():
+            begin = max(peak / slope, plane.left) if slope else plane.left
+            lines.append({"what": path, "kind": kind, **span(begin, peak, plane.x[1], peak)})
+    return lines
+
+
+def span(x: float, y: float, x2: float, y2: float) -> dict[str, float]:
+    """A straight line between two points."""
+    return {"x": x, "y": y, "x2": x2, "y2": y2}
+
+
+def lines(picture: Picture, plane: Plane) -> list[alt.Chart]:
+    """One layer per kind of roof: the datasheet's dashed, the capture's solid."""
+    found, main = segments(picture, plane), (main_path(picture), *LEVELS)
+    return [
+        rules([s for s in found if s["kind"] == kind and (s["what"] in main) == major], kind if major else f"minor-{kind}", plane)
+        for major in (False, True) for kind in ("datasheet", "capture")
+    ]  # fmt: skip
+
+
+def rules(spans: list[dict[str, Any]], style: str, plane: Plane) -> alt.Chart:
+    """Straight lines of one style."""
+    x, y = axes(plane)
+    frame = pl.DataFrame([{k: s[k] for k in SPAN} for s in spans], schema=SPAN)
+    return alt.Chart(frame).mark_rule(style=style, clip=True).encode(x, y, x2="x2:Q", y2="y2:Q")
+
+
+def corners(picture: Picture, plane: Plane) -> list[alt.Chart]:
+    """The ridge of every precision as a dot where its roofs meet; the main one with a line down."""
+    of_kind = picture.ridges.filter(kind=picture.ridge)
+    if of_kind.is_empty():
+        of_kind = picture.ridges
+    x, y = axes(plane)
+    points = of_kind.select(x="value", y="rate")
+    main = of_kind.filter(path=main_path(picture) or "").select("value", "rate").rows()
+    drops = [span(value, rate, value, plane.y[0]) for value, rate in main if on_plane(picture)]
+    return [rules(drops, "drop", plane), alt.Chart(points).mark_point(style="corner", filled=True, size=34, opacity=1, stroke=None).encode(x, y)]
+
+
+def main_path(picture: Picture) -> str | None:
+    """The path in which the largest part by share is done, of those with a ridge; None without any."""
+    weights = picture.marks.drop_nulls("path").group_by("path").agg(pl.col("share").sum(), pl.col("flops").sum())
+    order = weights.sort("share", "flops", descending=True, nulls_last=True)["path"].cast(pl.String).to_list()
+    known = picture.ridges.filter(kind=picture.ridge)["path"].to_list()
+    return next((p for p in [*order, *known] if p in known), None)
+
+
+def figure(value: float) -> str:
+    """Three digits: in a chart more of them only crowd."""
+    return number(float(f"{value:.3g}"))
+
+
+def both(picture: Picture, what: str, unit: str) -> str:
+    """A roof's value: the capture's first, the datasheet's beside it."""
+    known = dict(picture.roofs.filter(what=what).select("kind", "value").iter_rows())
+    spec, here = known.get("datasheet"), known.get("capture")
+    if here is None or spec is None:
+        only = here if here is not None else spec
+        return quantity(only, unit) + (" (datasheet)" if here is None else "")
+    shown, beside = quantity(here, unit), quantity(spec, unit)
+    same_unit = shown.split(" ")[1] == beside.split(" ")[1]
+    return f"{shown} (datasheet {beside.split(' ')[0] if same_unit else beside})"
+
+
+def ridge_text(picture: Picture, path: str) -> str:
+    """A ridge by name and value, both values where they differ."""
+    known = dict(picture.ridges.filter(path=path).select("kind", "value").iter_rows())
+    first = known.get(picture.ridge, next(iter(known.values())))
+    spec = known.get("datasheet")
+    return f"ridge {figure(first)} FLOP/byte" + (f" (datasheet {figure(spec)})" if spec and figure(spec) != figure(first) else "")
+
+
+def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
+    """Names of roofs and ridges: x and y in pixels, alignment, angle."""
+    found = ceiling_texts(picture, plane)
+    for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture)).iter_rows(named=True):
+        text = ridge_text(picture, row["path"])
+        found.append({"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0})
+    return spread(found) + slope_texts(picture, plane)
+
+
+def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
+    """One text per ceiling, at the right end, above the higher of its lines."""
+    found, main = [], main_path(picture)
+    ceilings = picture.roofs.filter(~pl.col("what").is_in(list(LEVELS)))
+    for path in ceilings["what"].unique(maintain_order=True):
+        value = ceilings.filter(what=path)["value"].max()
+        unit = "op/s" if path in INTEGER else "flop/s"
+        text = f"{precision(path)} {both(picture, path, unit)}" if path == main else minor(picture, path, float(value), unit)  # type: ignore[arg-type]
+        found.append({"text": text, "px": plane.width - 4.0, "py": plane.py(float(value)) - 7, "align": "right", "angle": 0.0})  # type: ignore[arg-type]
+    return found
+
+
+def minor(picture: Picture, path: str, value: float, unit: str) -> str:
+    """A ceiling that is not the main one, in fewer words."""
+    ridge = picture.ridges.filter(kind=picture.ridge, path=path)["value"].to_list()
+    return f"{precision(path)} {quantity(value, unit)}" + (f", ridge {figure(ridge[0])}" if ridge else "")
+
+
+def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Texts moved upwards until none lies on another."""
+    settled: list[dict[str, Any]] = []
+    for item in sorted(found, key=lambda t: -t["py"]):
+        while any(box(item).overlap(box(other)) > 0 for other in settled):
+            item["py"] -= 3
+        settled.append(item)
+    return settled
+
+
+def box(item: dict[str, Any]) -> Box:
+    """Where a level text stands."""
+    length = LETTER * len(item["text"])
+    return text_box(item["px"] - (length if item["align"] == "right" else 0), item["py"], item["text"])
+
+
+def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
+    """Names of the bandwidth roofs, along their slopes."""
+    found = []
+    for level, name in LEVELS.items():
+        values = picture.roofs.filter(what=level)["value"]
+        if values.is_empty():
+            continue
+        speed = float(values.max())  # type: ignore[arg-type]
+        angle = math.radians(-plane.slope)
+        px = plane.px(plane.left) + 10
+        py = plane.py(speed * plane.x_at(px))
+        found.append({
+            "text": f"{name} {both(picture, level, 'byte/s')}", "px": px - 8 * math.sin(angle), "py": py - 8 * math.cos(angle),
+            "align": "left", "angle": plane.slope,
+        })  # fmt: skip
+    return found
+
+
+def names(picture: Picture, plane: Plane) -> list[alt.Chart]:
+    """The texts as layers, one per alignment and angle."""
+    return [
+        written([t for t in texts(picture, plane) if (t["align"], t["angle"] == 0) == (align, level)], plane, "roof-text",
+                align=align, angle=0 if level else plane.slope % 360)
+        for align, level in (("right", True), ("left", False))
+    ]  # fmt: skip
+
+
+def written(items: list[dict[str, Any]], plane: Plane, style: str, *, align: str = "left", angle: float = 0) -> alt.Chart:
+    """Texts at pixels, as data, so that they move with the plane."""
+    x, y = axes(plane)
+    rows = [{"x": plane.x_at(t["px"]), "y": plane.y_at(t["py"]), "text": t["text"]} for t in items]
+    frame = pl.DataFrame(rows, schema={"x": pl.Float64, "y": pl.Float64, "text": pl.String})
+    look = alt.Chart(frame).mark_text(style=style, align=align, baseline="middle", angle=angle)  # type: ignore[arg-type]
+    return look.encode(x, y, text="text:N")
+
+
+def obstacles(picture: Picture, plane: Plane) -> list[Box]:
+    """Pixels that names of marks should keep away from."""
+    boxes = [box(t) for t in texts(picture, plane) if t["angle"] == 0]
+    for line in segments(picture, plane):
+        boxes += line_boxes((plane.px(line["x"]), plane.py(line["y"])), (plane.px(line["x2"]), plane.py(line["y2"])))
+    for item in texts(picture, plane):
+        if item["angle"] != 0:
+            angle, length = math.radians(-item["angle"]), LETTER * len(item["text"])
+            end = (item["px"] + length * math.cos(angle), item["py"] - length * math.sin(angle))
+            boxes += [Box(b.left - 4, b.top - 4, b.right + 4, b.bottom + 4) for b in line_boxes((item["px"], item["py"]), end)]
+    return boxes
