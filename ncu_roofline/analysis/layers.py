@@ -24,7 +24,8 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The boundaries of one lane; a layer is whole where both its ends were seen."""
     inner = boundaries(rows, anchors)
     starts = rows.group_by("pass", maintain_order=True).agg(pl.col("row").first())
-    found = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind").unique("row", keep="first", maintain_order=True)
+    both = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind")
+    found = both.unique("row", keep="first", maintain_order=True)
     first = int(rows["pass"][0])
     begun = anchors.filter((pl.col("kind") == "embedding").cum_sum() > (pl.col("kind") == "mixer").cum_sum()).height > 0
     opening = rows.filter(pl.col("row") < inner["row"].min()) if inner.height else rows.clear()

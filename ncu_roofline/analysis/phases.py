@@ -23,10 +23,9 @@ def rows_of_passes(told: pl.DataFrame) -> pl.DataFrame:
     ).sort("group", "rules", "rows", descending=[False, True, False])  # fmt: skip
     chosen = counted.filter(~pl.col("sampled")).unique("group", keep="first", maintain_order=True)
     sampled = counted.filter("sampled").unique("group", keep="first", maintain_order=True)
-    joined = chosen.select("group", "rows", "what").join(
+    return chosen.select("group", "rows", "what").join(
         sampled.select("group", sampled="rows"), on="group", how="full", coalesce=True
     )
-    return joined
 
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.knowledge.rows import PhaseRule, RowRule, phase_rules, row_rules
+from ncu_roofline.knowledge.rows import (
+    NamedRule,
+    PhaseRule,
+    RowRule,
+    expert_kernels,
+    phase_rules,
+    row_rules,
+    satellites,
+)
 
 AXES = {"x": 0, "y": 1, "z": 2}
 VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
@@ -59,3 +67,25 @@ def of_rule(launches: pl.DataFrame, rule: PhaseRule) -> pl.DataFrame:
     """The launches of one phase rule."""
     mine = launches.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
     return mine.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))
+
+
+def satellite(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch only finishes or prepares a neighbour's work (split-K reduction, attention combine)."""
+    return pl.any_horizontal(
+        (pl.col("role").cast(pl.String) == rule.role).fill_null(False) & named(launches, rule) for rule in satellites()
+    )
+
+
+def of_experts(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch streams the matrices of several experts at once, by its name."""
+    return named(launches, expert_kernels())
+
+
+def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:
+    """Whether the kernel's function name, or a part of its demangled name, is one of the rule's."""
+    found = pl.lit(False)
+    if rule.kernel:
+        found = found | pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$"))
+    if rule.name:
+        found = found | pl.col("name").is_in(matching(launches["name"], rule.name))
+    return found

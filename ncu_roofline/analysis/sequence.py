@@ -161,7 +161,8 @@ def partial_fact(table: pl.DataFrame, held: int) -> Fact:
     if table.filter("whole").is_empty():
         return Fact(True, "inferred", f"no complete step; {held} whole layers")
     if cut.height:
-        return Fact(True, "inferred", f"{cut.height} of {table.filter(pl.col('mixers') > 0).height} passes are cut by the window")
+        every = table.filter(pl.col("mixers") > 0).height
+        return Fact(True, "inferred", f"{cut.height} of {every} passes are cut by the window")
     return Fact(False, "inferred", "every pass is complete")
 
 
@@ -183,4 +184,7 @@ def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
     for name, fact in seen.items():
         stated = getattr(run, name)
         if stated.value is not None and fact.value is not None and stated.value != fact.value:
-            yield f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); {stated.value} is used"
+            yield (
+                f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "
+                f"{stated.value} is used"
+            )

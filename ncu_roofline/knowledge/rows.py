@@ -42,3 +42,24 @@ def row_rules() -> tuple[RowRule, ...]:
 def phase_rules() -> tuple[PhaseRule, ...]:
     """The rules of rows.toml that tell the phase, in order."""
     return tuple(PhaseRule(**entry) for entry in load(files(__package__) / "rows.toml")["phase"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRule:
+    """Kernels by function name or by a part of the demangled one, of one role."""
+
+    kernel: str | None = None
+    name: str | None = None
+    role: str | None = None
+
+
+@cache
+def satellites() -> tuple[NamedRule, ...]:
+    """Launches that belong to the work of a neighbour."""
+    return tuple(NamedRule(**entry) for entry in load(files(__package__) / "rows.toml")["satellite"])
+
+
+@cache
+def expert_kernels() -> NamedRule:
+    """Launches that stream the matrices of several experts."""
+    return NamedRule(**load(files(__package__) / "rows.toml")["experts"])
