@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import polars as pl
@@ -13,6 +14,7 @@ from ncu_roofline.analysis.footprint import Setting
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import dtypes, models
 from ncu_roofline.knowledge.gpus import find
+from tests.command import run
 
 LLAMA = models.load("llama-2-7b")
 H100 = find("h100")
@@ -189,3 +191,38 @@ def test_a_context_beyond_the_model_is_said() -> None:
 )  # fmt: skip
 def test_a_type_takes_its_bits_with_its_scales(name: str, width: float) -> None:
     assert dtypes.find(name).bytes == pytest.approx(width)
+
+
+def test_the_command_answers_first_and_then_shows_batches_and_matrices(capsys: pytest.CaptureFixture[str]) -> None:
+    out = " ".join(run(capsys, "floor", "--model", "llama-2-7b", "--gpu", "h100 sxm", "--context", "4096").out.split())
+
+    assert out.startswith("llama-2-7b on H100 SXM, batch 1: a decode step reads at least 13.21 GB of weights")
+    assert "reach the ridge at batch 295, but memory allows 30 sequences" in out
+    assert "gate_proj full+mlp 11008 4096 32 fp16" in out
+
+
+def test_the_json_form_holds_rows_matrices_and_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = json.loads(
+        run(capsys, "floor", "--model", "llama-2-7b", "--gpu", "h100", "--batch", "1,8", "--context", "100",
+             "--format", "json").out
+    )  # fmt: skip
+
+    assert [row["batch"] for row in answer["rows"]] == [1, 8]
+    assert answer["crossover_batch"] == pytest.approx(295, rel=0.005)
+    assert {m["name"] for m in answer["matrices"]} >= {"q_proj", "down_proj", "lm_head"}
+    assert any("H100 PCIe" in note for note in answer["notes"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--batch", "0"), ("--batch", "1,x"), ("--batch", ""), ("--context", "0"), ("--weights", "fp7"), ("--tp", "5"),
+     ("--model", "tomorrow"), ("--gpu", "tomorrow")],
+)  # fmt: skip
+def test_an_impossible_option_is_one_line_and_exit_code_3(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, str]
+) -> None:
+    options = {"--model": "llama-2-7b", "--gpu": "h100", arguments[0]: arguments[1]}
+
+    answer = run(capsys, "floor", *(word for pair in options.items() for word in pair))
+
+    assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)

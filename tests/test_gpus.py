@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import gpus
 from ncu_roofline.knowledge.gpus import find, identify
 from ncu_roofline.knowledge.rates import rates
+from tests.command import run
 from tests.corpus import REFERENCE
 
 REPORTED = {  # as reports name their device (reference/metrics.md section 6)
@@ -238,3 +240,18 @@ def test_fp8_ridge_is_twice_the_bf16_ridge_on_every_part_that_has_fp8() -> None:
         bf16, fp8 = gpu.ridge("bf16"), gpu.ridge("fp8")
         if bf16 is not None and fp8 is not None:
             assert fp8 / bf16 == pytest.approx(2, rel=0.03), gpu.name
+
+
+def test_the_command_lists_all_rows_with_ridges_by_precision(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {row["name"]: row for row in json.loads(run(capsys, "gpus", "--format", "json").out)["rows"]}
+
+    assert len(rows) == 47
+    assert rows["H100 SXM"]["bandwidth"] == 3350e9
+    assert rows["H100 SXM"]["ridge_spec"]["bf16"] == pytest.approx(989.4 / 3.35)
+    assert rows["T4"]["ridge_spec"]["bf16"] is None
+
+
+def test_the_command_names_every_doubt(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "gpus").out
+
+    assert all(f"- {gpu.name}: " in out for gpu in gpus.table() if gpu.doubts)

@@ -60,10 +60,24 @@ def test_the_counts_above_are_those_of_the_reference() -> None:
 @pytest.mark.parametrize(
     ("name", "published"),
     [("phi-2", 2779683840), ("gemma-3-1b", 999885952), ("lfm2-1.2b", 1170340608),
-     ("deepseek-v2-lite", 15706484224), ("qwen1.5-moe-a2.7b", 14315784192)],
+     ("deepseek-v2-lite", 15706484224), ("gpt-oss-120b", 116829156672), ("qwen1.5-moe-a2.7b", 14315784192)],
 )  # fmt: skip
 def test_models_outside_the_reference_match_their_published_counts_too(name: str, published: int) -> None:
     assert load(name).parameters == published
+
+
+@pytest.mark.parametrize(("name", "published"), [("bamba-9b", 9.78e9), ("qwen3-next-80b-a3b", 79.7e9)])
+def test_hybrids_with_state_spaces_match_their_rounded_published_counts(name: str, published: float) -> None:
+    assert load(name).parameters == pytest.approx(published, rel=1e-3)
+
+
+def test_a_state_space_layer_keeps_a_state_that_no_context_grows() -> None:
+    model = load("bamba-9b")
+
+    # 3 attention layers x 2 x 8 x 128 x 2 bytes a token; 29 states: conv (8192 + 256) x 4 + ssm 8192 x 128
+    state = 29 * ((8192 + 256) * 4 + 8192 * 128) * 2
+    assert model.kv_bytes(100, 2) == 3 * 2 * 8 * 128 * 2 * 100 + state
+    assert model.kv_bytes(200, 2) - model.kv_bytes(100, 2) == 3 * 2 * 8 * 128 * 2 * 100
 
 
 def test_lfm_has_the_shapes_that_its_captures_show() -> None:

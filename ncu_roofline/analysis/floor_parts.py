@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.footprint import Setting, dtype_of, kv_bytes
-from ncu_roofline.knowledge.model import Model
+from ncu_roofline.knowledge.model import STATE_WIDTH, Model
 
 ROLE_OF = {
     "fc": "fc",
@@ -47,8 +47,10 @@ def role_floors(model: Model, setting: Setting) -> pl.DataFrame:
         work = 2.0 * setting.batch * alone[weight] if weight.matrix else 0.0
         flops_of[role] = flops_of.get(role, 0.0) + work
     if setting.context is not None:
-        bytes_of["attention"] = setting.batch * kv_bytes(model, setting)
+        states = setting.batch * setting.tp * STATE_WIDTH * sum(c.state for c in model.caches)
+        bytes_of["ssm"] = bytes_of.get("ssm", 0.0) + states
+        bytes_of["attention"] = setting.batch * kv_bytes(model, setting) - states
         flops_of["attention"] = float(setting.batch * model.attention_flops(setting.context))
-    rows = [(role, bytes_of[role], flops_of[role]) for role in bytes_of]
+    rows = [(role, bytes_of[role], flops_of.get(role, 0.0)) for role in bytes_of]
     columns = ("role", "floor_bytes", "useful_flops")
     return pl.DataFrame(rows, schema=list(columns), orient="row")

@@ -60,7 +60,7 @@ def floor(
 
     known, device = models.load(model), gpus.found(gpu)
     setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
-    sizes = whole_numbers(batch) if batch else floors.batches(known, device, setting)
+    sizes = whole_numbers(batch) if batch is not None else floors.batches(known, device, setting)
     first = replace(setting, batch=sizes[0])
     table = floors.over_batches(known, device, setting, sizes)
     least = floors.floor(known, device, first)

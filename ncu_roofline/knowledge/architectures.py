@@ -15,6 +15,7 @@ from ncu_roofline.knowledge.toml import load
 
 LAYER_TYPES = {
     "full_attention": "full", "attention": "full", "sliding_attention": "sliding", "conv": "conv",
+    "mamba": "mamba", "linear_attention": "linear",
 }  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def _architecture(config: Config) -> str:
 
 
 def mixers(traits: Traits) -> list[tuple[str, int | None]]:
-    """Per layer the kind of its mixer (full, sliding, mla, conv) and its attention window."""
+    """Per layer the kind of its mixer (full, sliding, mla, conv, mamba, linear) and its attention window."""
     config = traits.config
     kinds = _listed(config) or _by_rule(traits)
     if "Gemma4" in traits.architecture:  # its class forces the last layer to full attention
@@ -88,10 +89,13 @@ def mixers(traits: Traits) -> list[tuple[str, int | None]]:
 def _listed(config: Config) -> list[str] | None:
     """Kinds as the config lists them, per layer or as numbers of the attention layers."""
     listed = config.words("layer_types", LAYER_TYPES, config.layers)
-    if listed is not None or config.keys.get("full_attn_idxs") is None:
+    if listed is not None:
         return listed
-    attention = config.positions("full_attn_idxs", config.layers)
-    return ["full" if layer in attention else "conv" for layer in range(config.layers)]
+    for key, others in (("full_attn_idxs", "conv"), ("attn_layer_indices", "mamba")):
+        if config.keys.get(key) is not None:
+            attention = config.positions(key, config.layers)
+            return ["full" if n in attention else others for n in range(config.layers)]
+    return None
 
 
 def _by_rule(traits: Traits) -> list[str]:
@@ -99,8 +103,11 @@ def _by_rule(traits: Traits) -> list[str]:
     numbers = range(config.layers)
     if traits.word("mixer") == "mla":
         return ["mla" for _ in numbers]
-    if traits.architecture.startswith("Lfm2"):
-        raise config.wrong("layer_types", "is missing; give the config.json as the model's page has it")
+    if traits.word("hybrid"):
+        raise config.wrong(traits.word("hybrid"), "is missing; give the config.json as the model's page has it")
+    if rule == "interval":
+        every = config.whole("full_attention_interval", 4)
+        return ["linear" if (n + 1) % every else "full" for n in numbers]
     if config.keys.get("sliding_window") is None and rule != "pattern":
         return ["full" for _ in numbers]
     match rule:

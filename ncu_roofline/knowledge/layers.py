@@ -1,4 +1,4 @@
-"""The tensors of one decoder layer: its mixer (attention, MLA, convolution) and its feed-forward part."""
+"""The tensors of one decoder layer: its attention (grouped-query or latent) and its feed-forward part."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def attention(traits: Traits, layer: int, window: int | None) -> tuple[list[Weig
     heads, kv_heads, width = head_shape(config, full=window is None)
     own = not shares_cache(config, layer)
     bias, fused = traits.flag("qkv_bias"), "qkv_proj" if own else ""
-    weights = list(biased(fc("q_proj", heads * width, hidden, fused), bias))
+    # Qwen3-Next: the query projection yields a gate as wide as the queries
+    queries = heads * width * (2 if traits.flag("gated_query") else 1)
+    weights = list(biased(fc("q_proj", queries, hidden, fused), bias))
     if own:
         weights += biased(fc("k_proj", kv_heads * width, hidden, fused), bias)
         if not (config.flag("attention_k_eq_v") and window is None):
@@ -93,23 +95,6 @@ def latent_attention(traits: Traits) -> tuple[list[Weight], Cache]:
     # decode multiplies in the latent space: scores over latent + rope, values over latent
     flops = heads * (2 * (latent + rope) + 2 * latent)
     return weights, Cache(kind="mla", elements=latent + rope, flops=flops)
-
-
-def convolution(traits: Traits) -> tuple[list[Weight], Cache]:
-    """The gated short convolution of LFM2: three streams in, one out, a state of a few tokens."""
-    config = traits.config
-    hidden, taps, bias = (
-        config.whole("hidden_size"),
-        config.whole("conv_L_cache"),
-        config.flag("conv_bias"),
-    )
-    kernel = Weight(name="conv.conv", n=hidden, k=taps, role="conv")
-    weights = [
-        *biased(fc("conv.in_proj", 3 * hidden, hidden), bias),
-        *biased(kernel, bias),
-        *biased(fc("conv.out_proj", hidden, hidden), bias),
-    ]
-    return weights, Cache(kind="conv", state=hidden * taps)
 
 
 def mlp(traits: Traits, layer: int) -> list[Weight]:

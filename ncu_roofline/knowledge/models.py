@@ -17,7 +17,6 @@ from ncu_roofline.knowledge.config import Config, parse
 from ncu_roofline.knowledge.experts import expert_counts, moe
 from ncu_roofline.knowledge.layers import (
     attention,
-    convolution,
     fc,
     head_shape,
     latent_attention,
@@ -26,6 +25,7 @@ from ncu_roofline.knowledge.layers import (
 )
 from ncu_roofline.knowledge.model import Cache, Model, Weight
 from ncu_roofline.knowledge.quantised import native, stored
+from ncu_roofline.knowledge.recurrent import convolution, gated_delta, mamba
 
 CONFIGS = files(__package__) / "configs"
 
@@ -87,6 +87,10 @@ def _layers(known: Traits) -> Iterator[tuple[str, list[Weight], Cache]]:
         match kind:
             case "conv":
                 weights, cache = convolution(known)
+            case "mamba":
+                weights, cache = mamba(known)
+            case "linear":
+                weights, cache = gated_delta(known)
             case "mla":
                 weights, cache = latent_attention(known)
             case _:
