@@ -14,10 +14,11 @@ from ncu_roofline.knowledge.thresholds import THRESHOLDS
 
 
 def ratio(top: str | pl.Expr, bottom: str | pl.Expr) -> pl.Expr:
-    """top / bottom; null where bottom is zero or either side was not measured."""
+    """top / bottom; null where bottom is zero, a side was not measured, or the quotient overflows."""
     upper = pl.col(top) if isinstance(top, str) else top
     lower = pl.col(bottom) if isinstance(bottom, str) else bottom
-    return pl.when(lower > 0).then(upper / lower)
+    quotient = upper / lower
+    return pl.when((lower > 0) & quotient.is_finite()).then(quotient)
 
 
 def by_path(values: dict[str, float] | None) -> pl.Expr:
