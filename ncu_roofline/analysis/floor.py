@@ -206,4 +206,5 @@ def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterat
         )
     if model.experts:
         yield "distinct experts are those expected if routing is even; real routing is not"
-    yield from gpu.doubts
+    for doubt in gpu.doubts:
+        yield doubt if gpu.name in doubt else f"{gpu.name}: {doubt}"
