@@ -14,7 +14,10 @@ SKIP_OUTSIDE = 0.03
 """The same on the side of a layer that the window cuts."""
 SKIP_LAUNCH = 0.6
 """Cost of a launch that streams none of the matrices."""
+EARLIER_FIRST = 1e-6
+"""Of equally good assignments, the one that leaves the later product without a matrix."""
 UNMEASURED = 0.1
+"""Cost of a product without bytes: only the order speaks for it."""
 EXPERT_DOUBT = 0.05
 """Any number of experts may be read, so bytes say less there."""
 LONE_EXPERT_DOUBT = 0.25
@@ -110,7 +113,7 @@ def moves(
     """What may come next: a product without matrix, a matrix without product, or both together."""
     at, part = here
     if next_product:
-        yield at + 1, part, SKIP_LAUNCH, (None,)
+        yield at + 1, part, SKIP_LAUNCH - EARLIER_FIRST * at, (None,)
     for matrix in matrices:
         if matrix.first == part:
             yield at, part + matrix.parts, skip, ()

@@ -24,7 +24,7 @@ def infer_batch(launches: pl.DataFrame) -> Fact:
     )  # fmt: skip
     rows, agreeing, what = counts.row(0)
     if agreeing < AGREEING * steps.height:
-        least, most = steps["rows"].min(), steps["rows"].max()
-        return Fact(None, "unknown", f"rows change between steps, from {least} to {most}")
+        sizes = sorted(steps["rows"].to_list())
+        return Fact(None, "unknown", f"rows change between steps, from {sizes[0]} to {sizes[-1]}")
     where = "every decode step" if agreeing == steps.height else f"{agreeing} of {steps.height} decode steps"
     return Fact(int(rows), "inferred", f"{what}: {rows} {'row' if rows == 1 else 'rows'} in {where}")

@@ -147,7 +147,8 @@ def with_patterns(inside: pl.DataFrame) -> pl.DataFrame:
 def best(layer: pl.DataFrame, streams: Streams, kinds: dict[str, set[int]]) -> list[Matrix | None]:
     """The assignment of one layer's products to the kind of layer that fits best."""
     lone = not layer["of_experts"].any()
-    products = [Product(*row, lone) for row in layer.select("read", "of_experts", "after").iter_rows()]
+    columns = layer.select("read", "of_experts", "after")
+    products = [Product(read, experts, after, lone) for read, experts, after in columns.iter_rows()]
     numbers, cut = set(layer["layers"].explode().to_list()), layer["cut"][0]
     tries = []
     for kind, of_kind in kinds.items():

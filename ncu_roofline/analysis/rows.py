@@ -51,10 +51,10 @@ def rows_of(rule: RowRule) -> pl.Expr:
     return pl.col("name").str.extract(str(rule.name), 1).cast(pl.Int64, strict=False)
 
 
-def matching(texts: pl.Series, pattern: str) -> pl.Series:
+def matching(texts: pl.Series, pattern: str) -> list[str]:
     """The distinct texts in which the pattern is found; each is looked at once."""
     distinct = texts.drop_nulls().unique()
-    return distinct.filter(distinct.str.contains(pattern)).implode()
+    return distinct.filter(distinct.str.contains(pattern)).to_list()
 
 
 def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:

@@ -127,8 +127,8 @@ def steps_fact(whole: pl.DataFrame) -> Fact:
     if decode.is_empty():
         return Fact(None, "unknown", "no complete decode step in the window")
     per_lane = decode.group_by("lane").len()["len"]
-    sizes = decode["launches"]
-    size = f"{sizes.min()}" if sizes.n_unique() == 1 else f"{sizes.min()} to {sizes.max()}"
+    sizes = sorted(decode["launches"].to_list())
+    size = f"{sizes[0]}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
     number = int(per_lane.mode().max())  # type: ignore[arg-type]
     return Fact(number, "inferred", f"each of {size} launches, from embedding to sampling")
 
