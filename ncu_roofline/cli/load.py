@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.analysis.study import Choices, Study, study
-from ncu_roofline.capture import facts as run_facts
 from ncu_roofline.cli.progress import progress
 from ncu_roofline.readers import read
 
@@ -21,7 +20,7 @@ def load(
     from ncu_roofline.knowledge.roles import load_rules
 
     with progress(f"reading {captures[0]}"):
-        capture = run_facts.applied(read(list(captures), reader=reader), captures, facts or {})
+        capture = read(list(captures), reader=reader)
         model = capture.run.model.value
         choices = Choices(
             gpu=gpu, rules=load_rules(roles), ridge=ridge, latency_share=latency_share,
