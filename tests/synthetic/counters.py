@@ -112,13 +112,21 @@ def dram(one: Measured, plan: Plan) -> dict[str, float]:
     }
 
 
+def roofs(plan: Plan) -> dict[str, float]:
+    """Dense FLOPs per clock of all SMs, where the recipe asks for them (Hopper's wgmma path)."""
+    dense = float(plan.gpu.sms * plan.gpu.tensor_rate)
+    peaks = {"op_hgmma_src_bf16_dst_fp32_sparsity_off": dense, "src_fp8_sparsity_off": 2 * dense}
+    return {f"{TENSOR}{name}.sum.peak_sustained": peak for name, peak in peaks.items() if plan.gpu.major == 9}
+
+
 def recipe(one: Measured, plan: Plan) -> dict[str, Any]:
     """What `ncu-roofline recipe --dtypes bf16,fp8` asks for."""
     tensor = {
         f"{name}.sum": one.launch.tensor if one.launch.precision == kind else 0.0 for kind, name in tensor_names(plan).items()
     }
     work = {SCALAR.format(kind): count for kind, count in scalar(one.launch).items()}
-    return clocks(one, plan) | dram(one, plan) | {"lts__t_bytes.sum": one.l2} | work | tensor
+    memory = dram(one, plan) | {"lts__t_bytes.sum": one.l2}
+    return clocks(one, plan) | memory | work | tensor | roofs(plan)
 
 
 def basic(one: Measured, plan: Plan) -> dict[str, Any]:

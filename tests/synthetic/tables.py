@@ -86,7 +86,7 @@ def identity(row: dict[str, Any], plan: Plan) -> list[str]:
     if row["nvtx"] is None:
         return found
     stack = "".join(f'"<default domain>:{name}:none:none:none:none:none:none"' for name in row["nvtx"])
-    return found[:4] + [f"{row['process']}  {stack}" if stack else "", ""] + found[4:]
+    return [*found[:4], f"{row['process']}  {stack}" if stack else "", "", *found[4:]]
 
 
 def header(plan: Plan) -> list[str]:
