@@ -45,8 +45,10 @@ def counted(study: Study, which: pl.Expr) -> int:
 
 
 def of_all(number: int, study: Study) -> str:
-    """`all 30 launches`, `3 of 30 launches`."""
+    """`all 30 launches`, `3 of 30 launches`, `the only launch`."""
     total = study.launches.height
+    if total == 1:
+        return "the only launch"
     return f"all {total} launches" if number == total else f"{number} of {total} launches"
 
 

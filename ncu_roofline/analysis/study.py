@@ -54,10 +54,10 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
 
 def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:
     """The device the user named, else the one the capture tells of, with what is doubtful about it."""
+    told, doubts = gpus.identify(capture.device)
     if name is None:
-        return gpus.identify(capture.device)
-    chosen = gpus.find(name)
-    told, _ = gpus.identify(capture.device)
+        return told, doubts
+    chosen, choice = gpus.found(name)
     if told is not None and told.product != chosen.product:
-        return chosen, (f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu",)
-    return chosen, ()
+        return chosen, (*choice, f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu.")
+    return chosen, choice

@@ -16,6 +16,8 @@ class Table:
     title: str
     rows: pl.DataFrame
     columns: tuple[str, ...]
+    spare: tuple[str, ...] = ()
+    """Columns that a narrow screen leaves out, the first one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,15 +20,15 @@ PER_GROUP = ("kernel", "grid", "role", "launches", "time_share", "dram_bytes", "
 
 def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool) -> Document:
     """The chosen rows, and how many there are in all."""
-    what = "kernel groups" if grouped else "launches"
+    what = ("kernel group" if grouped else "launch") if total == 1 else ("kernel groups" if grouped else "launches")
     shown = PER_GROUP if grouped else PER_LAUNCH
     columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
-    count = f"{rows.height} of {total} {what}" if rows.height < total else f"All {total} {what}"
+    count = f"{rows.height} of {total} {what}" if rows.height < total else f"{'All ' if total > 1 else ''}{total} {what}"
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
     return Document(
         answer=(f"{count} of {study.capture.name}.{above}",),
-        tables=(Table("", rows, columns),),
+        tables=(Table("", rows, columns, spare=("precision", "role", "grid", "intensity", "bound")),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as plain_json
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -38,7 +39,10 @@ def document(
     columns = tuple(c for c in SHOWN if groups[c].count() or c in ("kernel", "role", "launches"))
     return Document(
         answer=tuple(answer),
-        tables=(Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE)), Table(title, groups.head(top), columns)),
+        tables=(
+            Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE)),
+            Table(title, groups.head(top), columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
+        ),
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),
     )
@@ -91,10 +95,10 @@ def where(numbers: Overview) -> str:
         shares = [f"{percent(row[c])} of the {w}" for c, w in (("time_share", "time"), ("bytes_share", "bytes")) if row[c] is not None]
         if shares:
             parts.append(f"{NAMES[row['family']]} {' and '.join(shares)}")
-    return f"{'; '.join(parts)}." if parts else ""
+    return f"Where it goes: {'; '.join(parts)}." if parts else ""
 
 
-NAMES = {"fc": "FC (weight matrices) takes", "attention": "attention", "other": "everything else"}
+NAMES = {"fc": "FC (weight matrices)", "attention": "attention", "other": "everything else"}
 
 
 def meaning(numbers: Overview) -> str:
@@ -124,7 +128,7 @@ def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequen
              "memory_bytes_share", "latency_time_share", "bandwidth_share", "ridge_spec", "ridge_profiled")}  # fmt: skip
     notes = [doubt(f)[:LONGEST] for f in findings if f.severity in (BLOCKS,)] + [doubt(f)[:LONGEST] for f in findings if f.severity != BLOCKS]
     rows = groups.select(IN_JSON).with_columns(pl.col("kernel").str.slice(0, 80))
-    whole = {
+    whole: dict[str, Any] = {
         "capture": study.capture.name[:LONGEST], "total": total,
         "families": numbers.families, "rows": rows.head(8), "rows_total": groups.height,
         "run": {n: f for n, f in study.run.known().items()}, "device": device_data(study), "notes": notes[:12],

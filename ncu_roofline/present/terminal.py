@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from ncu_roofline.present.columns import cell, shown
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.text import shorten, width
 
 GAP = "  "
-LEAST_NAME = 12
+LEAST_NAME = 22
 
 
 def render(document: Document, columns: int = 80) -> str:
@@ -30,25 +31,33 @@ def paragraph(sentence: str, columns: int, mark: str = "") -> str:
 
 
 def table(data: Table, columns: int) -> str:
-    """Title, headings and rows; the first column of words gives way when the room is short."""
-    cells = [[cell(n, row[n]) for n in data.columns] for row in data.rows.iter_rows(named=True)]
-    headings = [shown(n).heading for n in data.columns]
-    widths = [max(map(width, column)) for column in zip(headings, *cells, strict=True)]
-    give_way(widths, [shown(n).right for n in data.columns], columns)
-    lines = [line(row, widths, data.columns) for row in [headings, *cells]]
+    """Title, headings and rows; spare columns go and words are cut where the room is short."""
+    names = list(data.columns)
+    spare = [n for n in data.spare if n in names]
+    cells = {n: [cell(n, v) for v in data.rows[n]] for n in names}
+    while True:
+        widths = [max(map(width, [shown(n).heading, *cells[n]])) for n in names]
+        if give_way(widths, [shown(n).right for n in names], columns) or not spare:
+            break
+        names.remove(spare.pop(0))
+    rows = zip(*(cells[n] for n in names), strict=True)
+    lines = [line(row, widths, names) for row in [[shown(n).heading for n in names], *rows]]
     return "\n".join([data.title, *lines] if data.title else lines)
 
 
-def give_way(widths: list[int], right: list[bool], columns: int) -> None:
-    """Narrow the widest column of words until the row fits, but not to nothing."""
+def give_way(widths: list[int], right: list[bool], columns: int) -> bool:
+    """Narrow the widest column of words until the row fits, but not to nothing; says whether it fits."""
     over = sum(widths) + len(GAP) * (len(widths) - 1) - columns
     words = [i for i, numeric in enumerate(right) if not numeric]
     if over > 0 and words:
         widest = max(words, key=lambda i: widths[i])
-        widths[widest] = max(min(LEAST_NAME, widths[widest]), widths[widest] - over)
+        narrowed = max(min(LEAST_NAME, widths[widest]), widths[widest] - over)
+        over -= widths[widest] - narrowed
+        widths[widest] = narrowed
+    return over <= 0
 
 
-def line(row: list[str], widths: list[int], names: tuple[str, ...]) -> str:
+def line(row: Sequence[str], widths: list[int], names: list[str]) -> str:
     """One row, numbers to the right, words to the left."""
     out = []
     for text, room, name in zip(row, widths, names, strict=True):
