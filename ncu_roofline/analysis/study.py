@@ -57,7 +57,7 @@ def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str
     told, doubts = gpus.identify(capture.device)
     if name is None:
         return told, doubts
-    chosen, choice = gpus.found(name)
+    chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
-        return chosen, (*choice, f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu.")
-    return chosen, choice
+        return chosen, (*chosen.doubts, f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu")
+    return chosen, chosen.doubts

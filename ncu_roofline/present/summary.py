@@ -36,12 +36,13 @@ def document(
     answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
     title = f"By kernel, longest first ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else "By kernel, longest first"
-    columns = tuple(c for c in SHOWN if groups[c].count() or c in ("kernel", "role", "launches"))
+    first = groups.head(top)
+    columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
     return Document(
         answer=tuple(answer),
         tables=(
             Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE)),
-            Table(title, groups.head(top), columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
+            Table(title, first, columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
         ),
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),
