@@ -47,7 +47,7 @@ def boundaries(content: bytes, folder: Path) -> list[int]:
     path.write_bytes(content)
     with path.open("rb", buffering=0) as file:
         found = list(container.blocks(file, len(content)))
-    return [8 + struct.unpack_from("<I", content, 4)[0], *(block.end for block in found)]
+    return [8 + struct.unpack_from("<I", content, 4)[0], *(block.end for block, _ in found)]
 
 
 def cuts(content: bytes, places: list[int], number: int, dice: random.Random) -> Iterator[bytes]:

@@ -5,11 +5,14 @@ Layout: Nsight Compute Customization Guide, "Report File Format"; `NVR\\0`, a fi
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from ncu_roofline.readers.wire import BROKEN, U32, DamagedError, message, part, text, whole
+from ncu_roofline.readers.wire import BROKEN, U32, Content, DamagedError, message, part, text, whole
+
+Header = list[tuple[int, Content]]
 
 MAGIC = b"NVR\0"
 VERSION = 7
@@ -17,36 +20,39 @@ VERSION = 7
 MOST_TABLE_BYTES = 8 << 20
 """Distinct metric names of one file; real tables hold some 100 kB (measured up to 2,200 names)."""
 MOST_SESSIONS = 256
+HEADER_READ = 512
+"""Most headers are smaller; only those with names or a session are longer."""
 SMALLEST_BLOCKS = (100_000, 64)
 """So many blocks of fewer bytes each are no report: every real header names its process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Where the entries of a block lie in the file, and what its header says."""
+class Block(NamedTuple):
+    """Where the entries of a block lie in the file, and how many there are of each kind."""
 
     start: int
     end: int
     sources: int
     results: int
     range_results: int
-    header: tuple[tuple[int, int | bytes], ...]
-
-    def parts(self, number: int) -> Iterator[bytes]:
-        """Contents of one header field."""
-        return (part(content) for field_, content in self.header if field_ == number)
 
 
 @dataclass(slots=True)
 class Head:
-    """What all blocks say together: metric names, sessions, counts, and where reading had to stop."""
+    """What all blocks say together: metric names, sessions, where launches are, where reading stopped."""
 
     names: list[str] = field(default_factory=list)
     sessions: list[bytes] = field(default_factory=list)
-    results: int = 0
+    filled: array[int] = field(default_factory=lambda: array("Q"))
+    """Four numbers for each block with launches: its start, end, sources and results."""
     range_results: int = 0
-    readable: int = 0
-    """Bytes up to the first damage; the size of the file where there is none."""
+    stopped: int | None = None
+    """Where in the file the first damage is; None where there is none."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks that hold launches."""
+        for at in range(0, len(self.filled), 4):
+            start, end, sources, results = self.filled[at : at + 4]
+            yield Block(start, end, sources, results, 0)
 
 
 def version(file: BinaryIO) -> int | None:
@@ -61,52 +67,57 @@ def version(file: BinaryIO) -> int | None:
         return None
 
 
-def blocks(file: BinaryIO, size: int) -> Iterator[Block]:
-    """Every block in file order; raises DamagedError at the first that does not fit the file."""
+def blocks(file: BinaryIO, size: int) -> Iterator[tuple[Block, Header]]:
+    """Every block in file order, with its header; raises DamagedError at the first that is none."""
     file.seek(4)
     at = 8 + U32(file.read(4))[0]
     count = 0
     while at < size:
-        block = _block(file, at, size)
-        yield block
-        at, count = block.end, count + 1
+        found = _block(file, at, size)
+        yield found
+        at, count = found[0].end, count + 1
         if count > SMALLEST_BLOCKS[0] and at < count * SMALLEST_BLOCKS[1]:
             raise DamagedError("blocks without content")
 
 
-def _block(file: BinaryIO, at: int, size: int) -> Block:
+def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
     file.seek(at)
-    prefix = file.read(4)
-    if len(prefix) < 4 or (length := U32(prefix)[0]) > size - at - 4:
+    begin = file.read(HEADER_READ)
+    if len(begin) < 4 or (length := U32(begin)[0]) > size - at - 4:
         raise DamagedError("a block header that ends after the file")
+    content = begin[4 : 4 + length]
+    if length > len(content):
+        content += file.read(length - len(content))
     try:
-        header = tuple(message(file.read(length)))
+        header = list(message(content))
         known = {n: whole(c) for n, c in header if n in (1, 2, 5, 7)}
         start = at + 4 + length
-        return Block(start, start + known[5], known.get(1, 0), known.get(2, 0), known.get(7, 0), header)
+        return Block(start, start + known[5], known.get(1, 0), known.get(2, 0), known.get(7, 0)), header
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
 
 
 def head(file: BinaryIO, size: int) -> Head:
-    """Names and sessions of the whole file: a launch may use names that a later block brings."""
+    """Names, sessions and places of the whole file: a launch may use names that a later block brings."""
     found = Head()
     tables = _Tables(found.names)
+    at = 0
     try:
-        for block in blocks(file, size):
-            for content in block.parts(4):
-                tables.add(content)
-            for content in block.parts(3):
-                if content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
-                    found.sessions.append(content)
-            found.results += block.results
+        for block, header in blocks(file, size):
+            for number, content in header:
+                if number == 4:
+                    tables.add(part(content))
+                elif number == 3 and content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
+                    found.sessions.append(part(content))
+            if block.results:
+                found.filled.extend((block.start, min(block.end, size), block.sources, min(block.results, size)))
             found.range_results += block.range_results
+            at = block.start
             if block.end > size:
                 raise DamagedError("entries that end after the file")
-            found.readable = block.end
+            at = block.end
     except BROKEN:
-        return found
-    found.readable = size
+        found.stopped = at
     return found
 
 
@@ -134,21 +145,23 @@ def results(file: BinaryIO, block: Block) -> Iterator[bytes]:
     """The launches of a block, undecoded; raises DamagedError where an entry does not fit its block."""
     at = block.start
     for _ in range(block.sources):
-        at = _entry(file, at, block)[1]
+        file.seek(at)
+        at += 4 + _entry(file, block.end - at)
+    file.seek(at)
     for _ in range(block.results):
-        start, at = _entry(file, at, block)
-        launch = file.read(at - start)
-        if len(launch) < at - start:
+        length = _entry(file, block.end - at)
+        launch = file.read(length)
+        if len(launch) < length:
             raise DamagedError("the file ends inside a launch")
+        at += 4 + length
         yield launch
 
 
-def _entry(file: BinaryIO, at: int, block: Block) -> tuple[int, int]:
-    file.seek(at)
+def _entry(file: BinaryIO, room: int) -> int:
     prefix = file.read(4)
     if len(prefix) < 4:
         raise DamagedError("the file ends inside a block")
-    end = at + 4 + int(U32(prefix)[0])
-    if end > block.end or end == at + 4:
+    length = int(U32(prefix)[0])
+    if not 0 < length <= room - 4:
         raise DamagedError("an entry that does not fit its block")
-    return at + 4, end
+    return length

@@ -13,7 +13,7 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import container, protocol, recognise, rows
 from ncu_roofline.readers.container import Block, Head
 from ncu_roofline.readers.launches import Cell, Plan, plan, row
-from ncu_roofline.readers.wire import BROKEN, DamagedError
+from ncu_roofline.readers.wire import BROKEN
 
 MOST_DAMAGED = 1_000
 """Launches that cannot be decoded, after which the rest of the file is given up."""
@@ -45,7 +45,7 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     names = dict.fromkeys(head.names)
     kept = rows.columns(names, metrics, rows.times(names))
     loss = Loss(size)
-    decoded = launches(file, plan(head.names, kept.places, kept.listed), loss)
+    decoded = launches(file, head, plan(head.names, kept.places, kept.listed), loss)
     table = rows.table(decoded, kept, size)
     if table.frame.is_empty():
         raise UnreadableCapture(_empty(head, loss, name))
@@ -79,18 +79,16 @@ class Loss:
             yield f"More launches than a file of this size can hold: only {launches} were read."
 
 
-def launches(file: BinaryIO, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
+def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
     """The rows of all launches that can be decoded, in file order; the rest is counted in `loss`."""
     at = 0
     try:
-        for block in container.blocks(file, loss.size):
+        for block in head.blocks():
             at = block.start
             yield from _decoded(file, block, wanted, loss)
-            at = block.end
-            if at > loss.size:
-                raise DamagedError("entries that end after the file")
+        loss.stopped = head.stopped
     except BROKEN:
-        loss.stopped = min(at, loss.size)
+        loss.stopped = at
 
 
 def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
@@ -127,9 +125,10 @@ def _empty(head: Head, loss: Loss, name: str) -> str:
 def metrics_table(path: str | Path) -> Iterator[dict[str, Any]]:
     """Every metric of every launch as it stands in the file: its value and its instances."""
     with recognise.opened(Path(path)) as (file, size, _):
-        names = container.head(file, size).names
+        head = container.head(file, size)
+        names = head.names
         kept = {name: n + 7 for n, name in enumerate(dict.fromkeys(names))}
-        values = launches(file, plan(names, kept, ()), Loss(size))
-        listed = list(launches(file, plan(names, kept, kept), Loss(size)))
+        values = launches(file, head, plan(names, kept, ()), Loss(size))
+        listed = list(launches(file, head, plan(names, kept, kept), Loss(size)))
         for cells, lists in zip(list(values), listed, strict=True):
             yield {name: (cells[place], lists[place]) for name, place in kept.items()}
