@@ -36,10 +36,21 @@ def study(**options: Any) -> PlantedStudy:
     roles = known["role"].cast(pl.String)
     placed = pl.Series([{"fc": "fc", "attention": "attention"}.get(r, "other") for r in roles], dtype=enum(FAMILIES))
     frame = work(capture.launches, gpu, capture.device).with_columns(
-        known["role"], placed.alias("family"), known["phase"].cast(enum(PHASES)), known["step"], known["layer"], known["useful_flops"],
+        known["role"],
+        placed.alias("family"),
+        known["phase"].cast(enum(PHASES)),
+        known["step"],
+        known["layer"],
+        known["useful_flops"],
         position=positions(known),
     )
-    facts = {"batch": plan.batch, "steps": plan.steps, "tokens": plan.batch * plan.steps, "context": plan.context, "layers": plan.depth}
+    facts = {
+        "batch": plan.batch,
+        "steps": plan.steps,
+        "tokens": plan.batch * plan.steps,
+        "context": plan.context,
+        "layers": plan.depth,
+    }
     run = replace(capture.run, **{k: Fact(v, "given", "planted") for k, v in facts.items()})
     return PlantedStudy(capture=capture, launches=place(frame, gpu, capture.device), gpu=gpu, run=run)
 
@@ -52,5 +63,47 @@ def positions(known: pl.DataFrame) -> pl.Series:
 
 def with_times(study: PlantedStudy, factor: float) -> PlantedStudy:
     """The same launches, each taking `factor` times as long."""
-    scaled = study.launches.with_columns(pl.col("seconds") * factor, pl.col("bandwidth_share") / factor, pl.col("compute_share") / factor)
+    scaled = study.launches.with_columns(
+        pl.col("seconds") * factor, pl.col("bandwidth_share") / factor, pl.col("compute_share") / factor
+    )
     return replace(study, launches=scaled)
+
+
+def plain(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> PlantedStudy:
+    """A study of a few kernels stated by hand: `count` equal launches of each; bytes, FLOPs and seconds of one launch.
+
+    tokens is 1 unless stated; facts left out are unknown.
+    """
+    rows = [row for kernel in kernels for row in launches_of(**kernel)]
+    frame = pl.DataFrame(rows, schema=PLAIN, orient="row").with_columns(
+        pl.int_range(pl.len()).alias("index"),
+        intensity=pl.col("flops") / pl.col("dram_bytes"),
+        position=pl.lit(None, pl.Int64), step=pl.lit(0, pl.Int64),
+    )  # fmt: skip
+    run = Run(**{key: Fact(value, "given", "planted") for key, value in {"tokens": 1, **facts}.items()})
+    return PlantedStudy(capture=Capture(launches=frame, name=name), launches=frame, gpu=None, run=run)
+
+
+PLAIN = {
+    "kernel": pl.String, "name": pl.String, "role": pl.String, "family": enum(FAMILIES), "phase": enum(PHASES), "layer": pl.Int64,
+    "grid": pl.Array(pl.Int64, 3), "block": pl.Array(pl.Int64, 3), "dram_bytes": pl.Float64, "seconds": pl.Float64,
+    "flops": pl.Float64, "ridge": pl.Float64, "bandwidth_share": pl.Float64, "limited_by": pl.String,
+}  # fmt: skip
+
+
+def launches_of(
+    kernel: str = "gemm", role: str = "fc", *, count: int = 4, dram_bytes: Any = 1e8, seconds: Any = 1e-4, flops: Any = 2e8,
+    ridge: float = 300.0, share: float | None = 0.8, limited_by: str | None = "memory", grid: int = 132,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Equal launches of one kernel, one a layer; a list gives each launch its own number."""
+    def each(value: Any, n: int) -> Any:
+        return value[n] if isinstance(value, list) else value
+
+    return [
+        {
+            "kernel": kernel, "name": kernel, "role": role, "family": role if role in ("fc", "attention") else "other", "phase": "decode",
+            "layer": n, "grid": [grid, 1, 1], "block": [256, 1, 1], "dram_bytes": each(dram_bytes, n), "seconds": each(seconds, n),
+            "flops": each(flops, n), "ridge": ridge, "bandwidth_share": share, "limited_by": limited_by,
+        }
+        for n in range(count)
+    ]  # fmt: skip

@@ -105,6 +105,7 @@ def by_place(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
     placed = all(any(g.position is not None for g in s) for s in (base, head))
     keys = dict.fromkeys((g.role, placed and g.position is None) for g in base)
     for role, outside in keys:
+
         def mine(side: list[Group], role: str = role, outside: bool = outside) -> list[Group]:
             chosen = [g for g in side if g.role == role and (placed and g.position is None) == outside]
             return sorted(chosen, key=lambda g: (g.position or 0, g.order))

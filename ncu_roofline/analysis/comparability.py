@@ -75,9 +75,7 @@ def joined(found: Iterable[Any]) -> str:
     return " and ".join(map(str, found)) or "unknown"
 
 
-def differs(
-    condition: Condition, base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]
-) -> Difference | None:
+def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> Difference | None:
     """The difference in one fact; a fact unknown on one side does not block, and is said."""
     one, other = values(base, condition.fact), values(head, condition.fact)
     if one == other and len(one) <= 1:
@@ -103,7 +101,12 @@ def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diff
         return []
     coarse = basis_of([*base, *head])
     effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
-    return [Difference(what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=("bytes", "FLOPs", "time"), effect=effect, blocks=True)]
+    numbers = ("bytes", "FLOPs", "time")
+    return [
+        Difference(
+            what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True
+        )
+    ]  # fmt: skip
 
 
 def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> list[Difference]:
@@ -129,8 +132,8 @@ def mean_clock(studies: Sequence[Studied], hertz: Any) -> float | None:
         s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies
     ]  # fmt: skip
     known = pl.concat(parts)
-    time = known["seconds"].sum()
-    return float((known["hertz"] * known["seconds"]).sum() / time) if time > 0 else None
+    time = float(known["seconds"].sum())
+    return float((known["hertz"] * known["seconds"]).sum()) / time if time > 0 else None
 
 
 def rungs_differ(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:

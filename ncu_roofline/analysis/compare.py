@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -113,7 +114,8 @@ def identity(pairs: list[Pair]) -> pl.DataFrame:
         ],
         schema={
             "pair": pl.Int64, "what": pl.Enum(KINDS), "role": pl.String, "base_kernel": pl.String,
-            "head_kernel": pl.String, "base_name": pl.String, "head_name": pl.String, "base_grid": pl.String, "head_grid": pl.String,
+            "head_kernel": pl.String, "base_name": pl.String, "head_name": pl.String,
+            "base_grid": pl.String, "head_grid": pl.String,
         },
         orient="row",
     )  # fmt: skip
@@ -139,9 +141,7 @@ def judged_row(
         values = [row[q + s] if row["launches" + s] is not None else 0.0 for s in ("", "_head")]
         changes[q] = change(q, values[0], values[1], chance.get((row[by], q), Noise()), count)  # type: ignore[arg-type]
     beyond = [b for b in (row["beyond"], row["beyond_head"]) if isinstance(b, float)]
-    return judge(
-        changes["bytes"], changes["flops"], changes["seconds"], max(beyond, default=None), comparable=comparable
-    )
+    return judge(changes["bytes"], changes["flops"], changes["seconds"], max(beyond, default=None), comparable=comparable)
 
 
 def columns(judged: list[Judged]) -> pl.DataFrame:
@@ -155,7 +155,7 @@ def columns(judged: list[Judged]) -> pl.DataFrame:
         found[f"{q}_moved"] = [c.direction for c in each]
     found["realised"] = [j.realised for j in judged]
     found["doubt"] = [j.doubt for j in judged]
-    kinds = {"verdict": pl.Enum(VERDICTS), "doubt": pl.String, **{f"{q}_moved": pl.Int64 for q in QUANTITIES}}
+    kinds: dict[str, Any] = {"verdict": pl.Enum(VERDICTS), "doubt": pl.String, **{f"{q}_moved": pl.Int64 for q in QUANTITIES}}
     return pl.DataFrame(found, schema={name: kinds.get(name, pl.Float64) for name in found}, strict=False)
 
 
@@ -182,9 +182,11 @@ def shifted(comparison: Comparison) -> pl.DataFrame:
 
 def named(kernels: pl.DataFrame) -> pl.DataFrame:
     """One row per kernel of the same name and fate: `excess` summed, shares weighted by time."""
+
     def mean(side: str, share: str) -> pl.Expr:
         name, time = f"{side}_{share}", pl.col(f"{side}_seconds").filter(pl.col(f"{side}_{share}").is_not_null())
         return pl.when(time.sum() > 0).then((pl.col(name) * pl.col(f"{side}_seconds")).sum() / time.sum()).alias(name)
 
     shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
-    return kernels.group_by("head_kernel", "base_kernel", "role", "what", maintain_order=True).agg(pl.col("excess").sum(), *shares)
+    same = ("head_kernel", "base_kernel", "role", "what")
+    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), *shares)

@@ -27,6 +27,11 @@ GRAMMAR = re.compile(
     r"\s*(?P<name>[A-Za-z_]+)\s*(?:\[\s*(?P<role>[^\]]*?)\s*\])?\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?P<limit>[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(?P<unit>%|[A-Za-zµμ]+)\s*"
 )
+UNITS = {
+    "byte": r"([kKMGTP]|[KMGT]i)?(B|byte|bytes)",
+    "s": r"(s|ms|us|µs|μs|ns)",
+    "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)",
+}
 EXAMPLE = "write for example 'bytes_per_token > +2%' or 'bytes_per_token[fc] > 12 GB'"
 PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot tell"
 
@@ -45,7 +50,9 @@ class Rule:
 
     def broken(self, value: float) -> bool:
         """Whether a value breaks the rule."""
-        return {">": value > self.limit, ">=": value >= self.limit, "<": value < self.limit, "<=": value <= self.limit}[self.sign]
+        if value == self.limit:
+            return "=" in self.sign
+        return (value > self.limit) == (self.sign[0] == ">")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +105,10 @@ def rule(written: str) -> Rule:
     if not found:
         raise UnusableInput(f"--fail-if {written!r} is not a rule; {EXAMPLE}")
     if found["name"] not in NAMES:
-        raise UnusableInput(f"--fail-if {written!r}: unknown name {found['name']!r}{nearest(found['name'], list(NAMES))}; known: {', '.join(NAMES)}")
+        raise UnusableInput(f"--fail-if {written!r}: {unknown('name', found['name'], list(NAMES))}")
     role = found["role"]
     if role is not None and role not in ROLES:
-        raise UnusableInput(f"--fail-if {written!r}: unknown role {role!r}{nearest(role, list(ROLES))}; known: {', '.join(ROLES)}")
+        raise UnusableInput(f"--fail-if {written!r}: {unknown('role', role, list(ROLES))}")
     quantity, unit = NAMES[found["name"]]
     relative = found["unit"] == "%"
     return Rule(
@@ -110,19 +117,21 @@ def rule(written: str) -> Rule:
     )  # fmt: skip
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """`, did you mean ...`, where something is near."""
+def unknown(what: str, name: str, known: list[str]) -> str:
+    """That there is no such name, the nearest one, and all of them."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {near[0]!r}" if near else ""
+    meant = f", did you mean {near[0]!r}" if near else ""
+    return f"unknown {what} {name!r}{meant}; known: {', '.join(known)}"
 
 
 def absolute(written: str, number: str, unit: str, base_unit: str) -> float:
     """A limit in base SI units; refuses a unit of another kind, and a sign, which only a change has."""
-    kinds = {"byte": r"([kKMGTP]|[KMGT]i)?(B|byte|bytes)", "s": r"(s|ms|us|µs|μs|ns)", "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)"}
-    if not re.fullmatch(kinds[base_unit], unit):
+    if not re.fullmatch(UNITS[base_unit], unit):
         raise UnusableInput(f"--fail-if {written!r}: {unit!r} is not a unit of this number; {EXAMPLE}")
     if number[0] in "+-":
-        raise UnusableInput(f"--fail-if {written!r}: a limit with a unit is the head's own value and has no sign; a change is in %")
+        raise UnusableInput(
+            f"--fail-if {written!r}: a limit with a unit is the head's own value, without a sign; a change is in %"
+        )
     spelled = unit.replace("FLOPs", "FLOP").replace("bytes", "byte")
     value = float(number) * (factor(spelled) or 1.0)
     if not isfinite(value):
@@ -148,6 +157,8 @@ def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell:
 
 def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     """One rule judged."""
+    if comparison.verdict == "not_comparable":
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=False, why="base and head are not comparable")
     if comparison.basis != "token":
         why = f"tokens are unknown, numbers are per {comparison.basis}"
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
@@ -156,7 +167,7 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     if rule.relative and each.log is None and each.base == 0 and each.head is not None:
         value = 0.0 if each.head == 0 else None
     if value is None:
-        new = "the base has none of it, so there is no per cent" if each.base == 0 and each.head else "not measured on both sides"
+        new = "the base has none of it: no per cent" if each.base == 0 and each.head else "not measured on both sides"
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=new)
     if not rule.broken(value):
         return Outcome(rule=rule, value=value, word=PASS, allowed=allowed)
@@ -177,4 +188,5 @@ def change_of(comparison: Comparison, rule: Rule) -> Change:
         return Change(base=0.0, head=0.0, log=None, reach=0.0, measured=True)
     row = rows[0]
     sides = [row[f"{s}_{rule.quantity}"] if row[f"{s}_launches"] else 0.0 for s in ("base", "head")]
-    return Change(base=sides[0], head=sides[1], log=row[f"{rule.quantity}_log"], reach=row[f"{rule.quantity}_noise"], measured=True)
+    ratio, reach = row[f"{rule.quantity}_log"], row[f"{rule.quantity}_noise"]
+    return Change(base=sides[0], head=sides[1], log=ratio, reach=reach, measured=True)

@@ -16,7 +16,6 @@ import polars as pl
 from ncu_roofline.analysis.student import EFFICIENCY, effective, f_exceeds, quantile, robust_deviation
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-
 PRIOR = 4.0
 """Degrees of freedom that the spread of all kinds is worth for the spread of one."""
 
@@ -168,7 +167,8 @@ def shares(
         .select("row", "pair", "weight", "count")
         for side in sides
     ]  # fmt: skip
-    both = frames[0].join(frames[1], on=["row", "pair"], how="full", coalesce=True, suffix="_head", nulls_equal=True).fill_null(0)
+    keys = ["row", "pair"]
+    both = frames[0].join(frames[1], on=keys, how="full", coalesce=True, suffix="_head", nulls_equal=True).fill_null(0)
     return [(r, p, (w, wh), (c, ch)) for r, p, w, c, wh, ch in both.iter_rows()]
 
 
@@ -203,4 +203,3 @@ def together(launches: Noise | None, captures: Noise | None, doubt: float) -> No
     dof = launches.dof + captures.dof
     pooled = (launches.variance * launches.dof + captures.variance * captures.dof) / dof
     return Noise(variance=pooled, dof=dof)
-

@@ -116,13 +116,14 @@ def gaps(launches: pl.DataFrame) -> dict[str, float]:
     """Which part of the launches lacks each number: by time, by bytes where time itself is lacking."""
     weight = pl.col("bytes") if launches["seconds"].null_count() == launches.height else pl.col("seconds")
     known = launches.with_columns(weight.fill_null(0.0).alias("weight"))
-    total = known["weight"].sum()
-    return {
-        q: (known.filter(pl.col(q).is_null())["weight"].sum() / total)
-        if total > 0 and q != "seconds"
-        else launches[q].null_count() / max(launches.height, 1)
-        for q in QUANTITIES
-    }
+    total = float(known["weight"].sum())
+
+    def part(q: str) -> float:
+        if total > 0 and q != "seconds":
+            return float(known.filter(pl.col(q).is_null())["weight"].sum()) / total
+        return launches[q].null_count() / max(launches.height, 1)
+
+    return {q: part(q) for q in QUANTITIES}
 
 
 def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
@@ -165,4 +166,3 @@ def bandwidth() -> pl.Expr:
     known = pl.col("bandwidth_share").is_not_null() & pl.col("seconds").is_not_null()
     time = pl.col("seconds").filter(known).sum()
     return pl.when(known.any() & (time > 0)).then((pl.col("bandwidth_share") * pl.col("seconds")).filter(known).sum() / time)
-

@@ -47,19 +47,16 @@ def facts_of(stated: list[str] | None) -> dict[str, Any]:
 
 def number_of(value: str) -> int | float | str:
     """A whole number, a number, or the word itself."""
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
+    if re.fullmatch(r"[+-]?\d+", value):
+        return int(value)
+    return float(value) if re.fullmatch(r"[+-]?\d*\.?\d+([eE][+-]?\d+)?", value) else value
 
 
 def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
     """Exit 4 for a pair that cannot be compared, 1 for a broken gate; after the document was written."""
     if comparison.verdict == "not_comparable":
         what = ", ".join(d.what for d in comparison.blocking)
-        raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares all the same")
+        raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares them")
     failed = [o for o in outcomes if o.fails]
     if failed:
         raise GateFailed("; ".join(o.sentence for o in failed))
@@ -83,7 +80,8 @@ def files_of(name: str, folder: Path) -> list[Path]:
     found = sorted((folder / named(name)).glob("*.parquet"))
     if not found:
         known = ", ".join(n for n, _ in stored(folder)) or "none"
-        raise UnusableInput(f"baseline {name!r} does not exist in {folder.name}; stored: {known}; make it with `ncu-roofline baseline save {name} CAPTURE`")
+        advice = f"make it with `ncu-roofline baseline save {name} CAPTURE`"
+        raise UnusableInput(f"baseline {name!r} does not exist; stored: {known}; {advice}")
     return found
 
 

@@ -14,6 +14,7 @@ from ncu_roofline.present.columns import change
 from ncu_roofline.present.document import Document, Table
 
 MOST_KERNELS = 8
+KERNEL_COLUMNS = ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")
 WORTH = 0.002
 """Kernels that changed less than this part of all bytes and of all time are not listed."""
 
@@ -34,7 +35,7 @@ def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     first = Table("", words.judged_table(comparison), ("number", "base", "head", "change", "noise"))
     rows = spoken(comparison.rows[by])
     if by == "kernel":
-        return (first, Table(f"DRAM bytes per {comparison.basis} by kernel", rows, ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")))
+        return (first, Table(f"DRAM bytes per {comparison.basis} by kernel", rows, KERNEL_COLUMNS))
     table = Table(
         f"DRAM bytes per {comparison.basis} by {by}", rows,
         (by, "base_bytes", "head_bytes", "bytes_change", "time_change", "verdict"),
@@ -42,22 +43,23 @@ def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     changed = kernels_changed(comparison)
     if not changed.height:
         return (first, table)
-    return (first, table, Table("What changed in kernels", changed, ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")))
+    return (first, table, Table("What changed in kernels", changed, KERNEL_COLUMNS))
 
 
 def spoken(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with verdicts as words, names for kernels that one side lacks, and time in words."""
-    alone = pl.when(pl.col("base_launches") == 0).then(pl.lit("added")).when(pl.col("head_launches") == 0).then(pl.lit("removed"))
+    added, removed = pl.col("base_launches") == 0, pl.col("head_launches") == 0
+    alone = pl.when(added).then(pl.lit("added")).when(removed).then(pl.lit("removed"))
     words_of = pl.col("verdict").cast(pl.String).str.replace_all("_", " ")
     shown = rows.with_columns(alone.otherwise(words_of).alias("verdict"), time_change=time_words(rows))
     if "head_kernel" in rows.columns:
-        shown = shown.with_columns(pl.coalesce("head_kernel", "base_kernel").alias("head_kernel"), pl.col("what").cast(pl.String))
+        shown = shown.with_columns(pl.coalesce("head_kernel", "base_kernel").alias("head_kernel"))
     return shown
 
 
 def time_words(rows: pl.DataFrame) -> pl.Series:
     """The change of time; of rows that one side lacks the time itself, with its sign."""
-    said = []
+    said: list[str | None] = []
     for row in rows.select("base_seconds", "head_seconds", "seconds_change", "base_launches", "head_launches").to_dicts():
         if row["seconds_change"] is not None:
             said.append(change(row["seconds_change"]))

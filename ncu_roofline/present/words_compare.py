@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare import Comparison, eaters, shifted
 from ncu_roofline.analysis.comparability import Difference, unknown_conditions
+from ncu_roofline.analysis.compare import Comparison, eaters, shifted
 from ncu_roofline.analysis.sides import gaps
 from ncu_roofline.analysis.verdict import Change, Judged
 from ncu_roofline.capture.units import number, text
@@ -127,12 +127,18 @@ def undecided(judged: Judged) -> str:
             f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
             "was captured twice; give repeated captures with --base A1 A2 A3 --head B1 B2 B3."
         )
-    return f"{name} are known to ±{100 * each.reach:.0f} % only ({signed(each.part)} seen); more layers, steps or repeated captures narrow it."
+    seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
+    return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """A kernel's name in at most 40 columns."""
+    return shorten(clean(row["head_kernel"] or row["base_kernel"]), 40)
 
 
 def kernel_words(row: dict[str, Any]) -> str:
     """A kernel with the reason why it took longer than its bytes explain."""
-    name = f"{shorten(clean(row['head_kernel'] or row['base_kernel']), 40)} ({row['role']}"
+    name = f"{name_of(row)} ({row['role']}"
     before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
     if row["what"] in ("added", "split"):
         return f"{name}, {row['what']})"
@@ -156,11 +162,8 @@ def shifts(comparison: Comparison) -> str:
     rows = shifted(comparison).head(MOST).to_dicts()
     if not rows:
         return "; no kernel's share of bandwidth moved by much, so it is in kernels too small for either roof"
-    each = (
-        f"{shorten(clean(r['head_kernel'] or r['base_kernel']), 40)} {percent(r['base_bandwidth_share'])} to {percent(r['head_bandwidth_share'])}"
-        for r in rows
-    )  # fmt: skip
-    return "; share of bandwidth: " + ", ".join(each)
+    sides = ((name_of(r), percent(r["base_bandwidth_share"]), percent(r["head_bandwidth_share"])) for r in rows)
+    return "; share of bandwidth: " + ", ".join(f"{name} {before} to {after}" for name, before, after in sides)
 
 
 def answer(comparison: Comparison) -> tuple[str, ...]:
@@ -175,7 +178,7 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
 
 def purpose(comparison: Comparison) -> Iterator[str]:
     """What the experiment changes on purpose, as the captures tell it."""
-    changed = [d for d in comparison.differences if not d.blocks and "unknown" not in (d.base, d.head) and d.what != "source of FLOPs"]
+    changed = [d for d in comparison.differences if not d.blocks and not one_sided(d)]
     if changed:
         yield "Changed on purpose: " + ", ".join(f"{d.what} {d.base} to {d.head}" for d in changed) + "."
 
@@ -184,7 +187,8 @@ def cap(comparison: Comparison) -> Iterator[str]:
     """What latency-bound kernels leave of any saving."""
     share = comparison.latency[0]
     if share is not None and share >= LEAST_CAP:
-        least = f"no saving of bytes makes it more than {number(1 / share)}x faster" if share < 0.995 else "no saving of bytes touches it"
+        capped = f"no saving of bytes makes it more than {number(1 / share)}x faster"
+        least = capped if share < 0.995 else "no saving of bytes touches it"
         yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
 
 
@@ -199,8 +203,13 @@ def caveats(comparison: Comparison) -> Iterator[str]:
     for d in comparison.differences:
         if d.blocks and comparison.anyway:
             yield f"Not comparable in {', '.join(d.numbers)}: {difference(d)}."
-        elif "unknown" in (d.base, d.head) or d.what == "source of FLOPs":
+        elif one_sided(d):
             yield f"{difference(d)}."
+
+
+def one_sided(d: Difference) -> bool:
+    """Whether only one side tells the fact, or the ladder chose it: nobody changed it on purpose."""
+    return "unknown" in (d.base, d.head) or d.what == "source of FLOPs"
 
 
 def difference(d: Difference) -> str:
@@ -214,7 +223,10 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
     judged = comparison.judged
     assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured]
     if assumed:
-        yield f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): the limits are assumed."
+        yield (
+            f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): "
+            "its limits are assumed."
+        )
     elif min(comparison.base.captures, comparison.head.captures) == 1:
         yield "One capture a side: noise is the spread between equal launches; drift from capture to capture is not in it."
     if judged.seconds.drift:
@@ -239,7 +251,8 @@ def unknowns(comparison: Comparison) -> Iterator[str]:
     for name, side in (("base", comparison.base), ("head", comparison.head)):
         for quantity, part in gaps(side.launches).items():
             if part > 0:
-                yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{' (by time)' if quantity != 'seconds' else ''} were not measured."
+                counted = "" if quantity == "seconds" else " (by time)"
+                yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{counted} were not measured."
 
 
 def judged_table(comparison: Comparison) -> pl.DataFrame:
@@ -248,8 +261,9 @@ def judged_table(comparison: Comparison) -> pl.DataFrame:
     for q in ("bytes", "flops", "seconds"):
         each: Change = getattr(comparison.judged, q)
         rows.append({
-            "number": f"{NAMES[q]} per {comparison.basis}", "base": text(each.base, UNITS[q]), "head": text(each.head, UNITS[q]),
+            "number": f"{NAMES[q]} per {comparison.basis}",
+            "base": text(each.base, UNITS[q]), "head": text(each.head, UNITS[q]),
             "change": signed(each.part) if each.log is not None else None,
             "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
         })  # fmt: skip
-    return pl.DataFrame(rows, schema={n: pl.String for n in ("number", "base", "head", "change", "noise")})
+    return pl.DataFrame(rows, schema=dict.fromkeys(("number", "base", "head", "change", "noise"), pl.String))
