@@ -85,8 +85,10 @@ def share_of_time(frame: pl.DataFrame, column: str) -> float | None:
 
 
 def families(launches: pl.DataFrame) -> pl.DataFrame:
-    """FC, attention and the rest: time and bytes, and their shares of what is known."""
-    sums = launches.group_by("family").agg(
+    """FC, attention, the cache beside it, the rest, and what nobody recognised: time, bytes, shares."""
+    role = pl.col("role").cast(pl.String)
+    apart = pl.when(role.is_null()).then(pl.lit("unclassified")).when(role == "kv-cache").then(role)
+    sums = launches.group_by(family=apart.otherwise(pl.col("family").cast(pl.String))).agg(
         launches=pl.len(),
         seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
         dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),

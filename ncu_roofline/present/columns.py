@@ -141,5 +141,7 @@ def shown(name: str) -> Shown:
 
 
 def cell(name: str, value: Any) -> str:
-    """One cell as text; null as a dash."""
+    """One cell as text; null as a dash, and a kernel without a role as what it is."""
+    if value is None and name == "role":
+        return "unclassified"
     return MISSING if value is None else shown(name).write(value)

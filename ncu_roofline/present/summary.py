@@ -99,7 +99,8 @@ def where(numbers: Overview) -> str:
     return f"Where it goes: {'; '.join(parts)}." if parts else ""
 
 
-NAMES = {"fc": "FC (weight matrices)", "attention": "attention", "other": "everything else"}
+NAMES = {"fc": "FC (weight matrices)", "attention": "attention", "kv-cache": "writing the KV cache",
+         "other": "everything else", "unclassified": "unclassified kernels"}  # fmt: skip
 
 
 def meaning(numbers: Overview) -> str:
