@@ -99,9 +99,15 @@ def out_of_order(
             taken = {part for m in chosen if m for part in range(m.first, m.first + m.parts)}
             left = [m for m in matrices if taken.isdisjoint(range(m.first, m.first + m.parts))]
             fitting = sorted((m.misfit(product), -m.parts, m.first, m) for m in left if m.misfit(product) < LONE_EXPERT_DOUBT)
-            one = product.read is not None or len({m.first + m.parts for *_, m in fitting}) == 1
-            chosen[at] = fitting[0][-1] if fitting and one else None
+            first = fitting[0][-1] if fitting else None
+            if first and (product.read is not None or all(within(m, first) for *_, m in fitting)):
+                chosen[at] = first
     return chosen
+
+
+def within(part: Matrix, whole: Matrix) -> bool:
+    """Whether the one is a part of the other, or the same."""
+    return whole.first <= part.first and part.first + part.parts <= whole.first + whole.parts
 
 
 Step = tuple[int, int, float, tuple[Matrix | None, ...]]

@@ -18,6 +18,7 @@ from ncu_roofline.knowledge.model import Model, Weight
 COLUMNS = {
     "projection": pl.String(), "matrix_n": pl.Int64(), "matrix_k": pl.Int64(), "matrix_bytes": pl.Float64(),
     "matrix_rows": pl.Float64(), "experts_read": pl.Float64(), "read_amplification": pl.Float64(),
+    "activation_bytes": pl.Float64(), "output_bytes": pl.Float64(),
 }  # fmt: skip
 MIXER_OUTPUTS = ("o_proj", "out_proj", "dense")
 """The projection that follows attention or convolution, in every published naming."""
@@ -69,7 +70,8 @@ class Streams:
 def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame:
     """Launches with the matrix that each streams: name, shape, bytes, distinct experts, read amplification.
 
-    Null where nothing fits. `read_amplification` is read bytes over the matrix's own, for whole matrices.
+    Null where nothing fits. `activation_bytes` and `output_bytes` are what the product moves beside its
+    matrix. `read_amplification` is read bytes over the matrix's own, for whole matrices.
     """
     if model is None or launches.is_empty():
         return launches.with_columns(pl.lit(None, kind).alias(name) for name, kind in COLUMNS.items())
@@ -85,8 +87,27 @@ def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame
     whole = pl.col("experts").is_null() | (pl.col("experts") == 1)
     over = read / pl.col("matrix_bytes")
     return joined.with_columns(
-        experts_read=pl.when(~whole).then(over), read_amplification=pl.when(whole).then(over)
-    ).drop("experts")
+        experts_read=pl.when(~whole).then(over), read_amplification=pl.when(whole).then(over),
+        activation_bytes=WIDTH * pl.col("matrix_rows") * pl.col("matrix_k"), output_bytes=output_bytes(),
+    ).drop("experts")  # fmt: skip
+
+
+WIDTH = 2.0
+"""Bytes per activation: servers keep them in 16 bits beside weights of any type (FP8 inputs take half)."""
+SUM_WIDTH = 4.0
+"""Bytes per partial sum of a split product."""
+TILE = r"_(\d+)x(\d+)_"
+
+
+def output_bytes() -> pl.Expr:
+    """Bytes written: the rows of the result, or one set of 32-bit partial sums per split of K."""
+    across, along = (pl.col("name").str.extract(TILE, side).cast(pl.Float64) for side in (1, 2))
+    blocks = pl.col("grid").arr.get(0) * pl.col("grid").arr.get(1) * pl.col("grid").arr.get(2)
+    tiles = (pl.col("matrix_n") / across).ceil() * (pl.col("matrix_rows") / along).ceil()
+    splits = pl.when(pl.col("name").str.contains("(?i)split_?k")).then((blocks / tiles).round().clip(lower_bound=1))
+    outputs = pl.col("matrix_rows") * pl.col("matrix_n")
+    return pl.when(splits.is_not_null()).then(outputs * splits * SUM_WIDTH).otherwise(outputs * WIDTH)
+
 
 
 def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:

@@ -54,7 +54,8 @@ def rows_of(rule: RowRule) -> pl.Expr:
 def matching(texts: pl.Series, pattern: str) -> list[str]:
     """The distinct texts in which the pattern is found; each is looked at once."""
     distinct = texts.drop_nulls().unique()
-    return distinct.filter(distinct.str.contains(pattern)).to_list()
+    found: list[str] = distinct.filter(distinct.str.contains(pattern)).to_list()
+    return found
 
 
 def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:

@@ -32,10 +32,16 @@ def useful(launches: pl.DataFrame, run: Run, model: Model | None = None) -> pl.D
         ("weight_bytes", by_weights(matched, run)),
     ]
     source = pl.coalesce(*[pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in ladder])
-    return matched.with_columns(
+    told = matched.with_columns(
         useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source,
         **attention_bounds(matched, run),
-    ).drop("read", "decode", "satellite")  # fmt: skip
+    )  # fmt: skip
+    # zeros of helpers alone would read as an attention without work
+    mains = pl.col("useful_flops").filter(~pl.col("satellite")).count().over("role") > 0
+    alone = pl.col("satellite") & ~mains
+    return told.with_columns(
+        pl.when(~alone).then(pl.col(name)).alias(name) for name in ("useful_flops", "useful_flops_source")
+    ).drop("read", "decode", "satellite")
 
 
 def in_decode(run: Run) -> pl.Expr:

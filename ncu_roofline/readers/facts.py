@@ -1,0 +1,89 @@
+"""What a user states about a run, on the command line or in a TOML file beside the capture -> Run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge import dtypes
+from ncu_roofline.knowledge.toml import load
+
+MOST = 10**12
+SIDECAR = ".run.toml"
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number from 1 on."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise UnusableInput(f"{name} {value!r} is impossible; give a whole number from 1 on")
+    return value
+
+
+def ratio(name: str, value: Any) -> float:
+    """Tokens accepted per sequence and step: at least 1, since every step yields one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 1000:
+        raise UnusableInput(f"{name} {value!r} is impossible; give the mean tokens per step and sequence, 1 or more")
+    return float(value)
+
+
+def dtype(name: str, value: Any) -> str:
+    """The name of a known data type."""
+    return dtypes.find(str(value), name).name
+
+
+def word(name: str, value: Any) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise UnusableInput(f"{name} {value!r} is not usable; give a name or a path")
+    return str(value)
+
+
+def part(name: str, value: Any) -> tuple[int, int]:
+    """`2/48`: layers in the window, of all."""
+    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:/|of)\s*(\d{1,6})\s*", str(value))
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UnusableInput(f"{name} {value!r} is impossible; give the layers captured and all of them, as in 2/48")
+    return int(found[1]), int(found[2])
+
+
+CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "tokens": whole, "batch": whole, "steps": whole, "context": whole, "accepted": ratio, "model": word,
+    "weights": dtype, "kv": dtype, "tp": whole, "layers_captured": part,
+}  # fmt: skip
+
+
+def options(values: Mapping[str, Any]) -> dict[str, Fact]:
+    """Facts stated on the command line; None is not stated."""
+    return {
+        key: Fact(CHECKS[key](f"--{key.replace('_', '-')}", value), "given", "stated on the command line")
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def sidecar(capture: Path) -> dict[str, Fact]:
+    """Facts of `NAME.run.toml` beside the capture, where there is one; raises UnusableInput for others' keys."""
+    file = capture.with_name(capture.name.split(".ncu-rep")[0].removesuffix(capture.suffix) + SIDECAR)
+    if not file.is_file():
+        return {}
+    keys = load(file)
+    strange = sorted(set(keys) - set(CHECKS))
+    if strange:
+        raise UnusableInput(f"{file.name}: key {strange[0]!r} is not known; known: {', '.join(CHECKS)}")
+    return {
+        key: Fact(CHECKS[key](f"{file.name}: {key}", value), "given", f"stated in {file.name}")
+        for key, value in keys.items()
+    }
+
+
+def stated(run: Run, captures: list[Path], values: Mapping[str, Any]) -> Run:
+    """The run with what its sidecar files and then the command line state; the latter wins."""
+    known: dict[str, Fact] = {}
+    for capture in captures:
+        known |= sidecar(capture)
+    return replace(run, **(known | options(values)))
