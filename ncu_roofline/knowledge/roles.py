@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ from ncu_roofline.knowledge import names as spelled
 from ncu_roofline.knowledge import role_files
 from ncu_roofline.knowledge.names import PARTS
 
-NAME_ROLES = {"name": pl.String, "role": pl.Enum(list(ROLES)), "rule": pl.String}
+ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
 
 
@@ -42,10 +42,10 @@ class Rule:
 
     def named(self) -> pl.Expr:
         """Whether a row of `described` names is matched."""
-        wanted = {c: getattr(self, c) for c in (*PARTS, "name")}
+        wanted = {c: getattr(self, c) for c in (*PARTS, "name", "nvtx")}
         found = [_holds(column, text) for column, text in wanted.items() if text is not None]
         if self.unless is not None:
-            found.append(~_holds("function", self.unless))
+            found.append(~_holds("nvtx" if self.nvtx else "function", self.unless))
         return pl.all_horizontal(found) if len(found) > 1 else found[0]
 
 
@@ -67,10 +67,12 @@ class Rules:
     rules: tuple[Rule, ...]
     spellings: Mapping[str, str] = field(default_factory=dict)
     dtypes: tuple[DtypeRule, ...] = ()
+    nameless: Mapping[str, str] = field(default_factory=dict)
+    """Function names that say nothing, by what may settle them: `generic` or `reduce`."""
 
-    def of(self, *, nvtx: bool, user: bool) -> tuple[Rule, ...]:
-        """Rules on NVTX ranges or on names, the user's or the built-in ones."""
-        return tuple(r for r in self.rules if (r.nvtx is not None) == nvtx and r.user == user)
+    def of(self, *, nvtx: bool) -> tuple[Rule, ...]:
+        """Rules on NVTX ranges, or those on names."""
+        return tuple(r for r in self.rules if (r.nvtx is not None) == nvtx)
 
     def by_id(self) -> dict[str, Rule]:
         """Rules by id; of equal ids the user's."""
@@ -79,17 +81,19 @@ class Rules:
 
 def load_rules(user: Path | None = None) -> Rules:
     """The built-in rules behind the user's; raises UnusableInput naming the line of a bad rule."""
-    rules, spellings, dtypes = _built_in()
+    built_in = _built_in()
+    rules = built_in.rules
     stated = _rules(role_files.read(user, frozenset(r.id for r in rules)), user=True) if user else ()
-    return Rules(rules=(*stated, *rules), spellings=spellings, dtypes=dtypes)
+    return replace(built_in, rules=(*stated, *rules))
 
 
 @lru_cache(maxsize=1)
-def _built_in() -> tuple[tuple[Rule, ...], dict[str, str], tuple[DtypeRule, ...]]:
+def _built_in() -> Rules:
     tables = role_files.tables(files(__package__) / "roles.toml")
     dtypes = tuple(_made(DtypeRule, table) for table in tables["dtype"])
     spellings = {word: role_files.joined(said) for word, said in tables["spelling"].items()}
-    return _rules(tables["rule"], user=False), spellings, dtypes
+    nameless = {kind: role_files.joined(said) for kind, said in tables["nameless"].items()}
+    return Rules(rules=_rules(tables["rule"], user=False), spellings=spellings, dtypes=dtypes, nameless=nameless)
 
 
 def _rules(tables: Iterable[dict[str, Any]], *, user: bool) -> tuple[Rule, ...]:
@@ -127,9 +131,34 @@ def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     matched = seen.select(
         "given",
         readable="name",
-        rule=pl.coalesce(first(rules.of(nvtx=False, user=True)), first(rules.of(nvtx=False, user=False))),
-    ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=NAME_ROLES["role"]))
-    return matched.select(pl.col("given").alias("name"), "role", "rule", *dtypes(rules))
+        rule=first(rules.of(nvtx=False)),
+        nameless=_nameless(rules),
+    ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
+    return matched.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
+
+
+def _nameless(rules: Rules) -> pl.Expr:
+    """What may settle a function whose name says nothing; null for others."""
+    kinds = [pl.when(_holds("function", said)).then(pl.lit(kind)) for kind, said in rules.nameless.items()]
+    return pl.coalesce(kinds) if kinds else pl.lit(None, pl.String)
+
+
+def first_of_ranges(ranges: pl.Series, rules: Rules) -> pl.DataFrame:
+    """One row per distinct list of NVTX ranges: what the innermost range known to a rule says."""
+    lists = pl.DataFrame({"nvtx": ranges.unique()}).with_row_index("list")
+    apart = lists.explode("nvtx", empty_as_null=True).drop_nulls("nvtx")
+    by_id = rules.by_id()
+    ids = apart.select("nvtx").unique().with_columns(range_rule=first(rules.of(nvtx=True)))
+    innermost = apart.join(ids.drop_nulls(), on="nvtx", maintain_order="left").group_by("list").agg(pl.col("range_rule").last())
+    told = innermost.with_columns(
+        range_role=pl.col("range_rule").replace_strict({k: r.role for k, r in by_id.items()}, return_dtype=ROLE),
+        range_user=pl.col("range_rule").is_in([k for k, r in by_id.items() if r.user]),
+    )
+    overs = pl.DataFrame(
+        {"range_rule": list(by_id), "range_over": [list(r.over) for r in by_id.values()]},
+        schema={"range_rule": pl.String, "range_over": pl.List(pl.String)},
+    )
+    return lists.join(told, on="list", how="left").join(overs, on="range_rule", how="left").drop("list")
 
 
 def dtypes(rules: Rules) -> list[pl.Expr]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib import import_module
 from typing import Any, Protocol
 
 from ncu_roofline.errors import UnusableInput
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+# the standard library's parser was tomli until it moved in with Python 3.11
+PARSER = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 
 class Readable(Protocol):
@@ -40,13 +39,14 @@ def text(file: Readable) -> str:
 def parse(content: str, name: str) -> dict[str, Any]:
     """The tables of this TOML text; raises UnusableInput with the line of a syntax error."""
     try:
-        return tomllib.loads(content.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        tables: dict[str, Any] = PARSER.loads(content.replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:
         # tomllib ends its sentence with "(at line 3, column 7)" or "(at end of document)"
         place = re.search(r"\s*\(at line (\d+).*\)$", str(error))
         where = int(place[1]) if place else content.count("\n") + 1
         what = str(error)[: place.start()] if place else str(error)
         raise UnusableInput(f"{name}, line {where}: not valid TOML: {what}") from error
+    return tables
 
 
 def load(file: Readable) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""What kernels beside a launch say of its role, where its name leaves that open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+LANE = ("process", "device", "stream")
+"""Launches are neighbours within one stream; other streams run in between (pitfalls: dual streams)."""
+
+FAR = 6
+"""Launches between two neighbours at most; casts, scales and masks stand between QK^T and softmax."""
+
+MANY = 4
+"""A kernel that runs a quarter as often as the layers' own kernels runs in layers, not once a step."""
+
+BETWEEN = ("pointwise", "copy", "reduce")
+LAYERED = ("attention", "kv-cache", "norm", "ssm")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Shifts and fills that stay within one stream."""
+
+    keys: tuple[str, ...] = ()
+
+    def within(self, expression: pl.Expr) -> pl.Expr:
+        """The expression, evaluated for each stream on its own."""
+        return expression.over(self.keys) if self.keys else expression
+
+    def beside(self, column: str, steps: int) -> pl.Expr:
+        """The column `steps` launches on (before, where negative)."""
+        return self.within(pl.col(column).shift(-steps))
+
+    def near(self, column: str, wanted: tuple[str, ...], steps: tuple[int, ...]) -> pl.Expr:
+        """Whether one of these places beside a launch holds a wanted value."""
+        return pl.any_horizontal(self.beside(column, n).is_in(wanted).fill_null(False) for n in steps)
+
+
+def lane(launches: pl.DataFrame) -> Lane:
+    """The columns that part the launches into streams; none where there is only one stream."""
+    return Lane(tuple(c for c in LANE if launches[c].n_unique() > 1))
+
+
+def settled(launches: pl.DataFrame) -> pl.Series:
+    """The role that the neighbours give; null where they say nothing beyond the name.
+
+    Needs `role`, `role_rule`, `open` (what the name leaves undecided) and the lane columns.
+    """
+    streams = lane(launches)
+    seen = _with_neighbours(launches, streams).with_columns(_in_layers(launches))
+    unfused = seen.with_columns(_unfused_softmax())
+    products = unfused.with_columns(_unfused_product(streams))
+    return products.select(
+        pl.coalesce(
+            _given("attention", "unfused_softmax", "unfused_product"),
+            _gate(bool((launches["role"] == "moe-routing").any())),
+            _follows_parent(streams),
+            _generic(),
+            _norm_chain(streams),
+            _rope_chain(streams),
+            _cache_append(),
+        )
+    ).to_series()
+
+
+def _with_neighbours(launches: pl.DataFrame, streams: Lane) -> pl.DataFrame:
+    """Kind and role of the nearest launches that are more than arithmetic, copies or reductions."""
+    kinds = pl.coalesce(pl.col("open").cast(pl.String), pl.col("role").cast(pl.String), pl.lit("unknown"))
+    base = launches.select(
+        *(c for c in LANE), "role", "role_rule", "open", "name", kind=kinds, row=pl.int_range(pl.len())
+    ).with_columns(solid=~pl.col("kind").is_in(BETWEEN) & ~pl.col("role").is_in(["copy", "elementwise"]).fill_null(False))
+    marks = [pl.when("solid").then(pl.col(c)).alias(f"mark_{c}") for c in ("kind", "role", "row")]
+    return base.with_columns(marks).with_columns(
+        *(streams.within(pl.col(f"mark_{c}").forward_fill().shift(1)).alias(f"before_{c}") for c in ("kind", "role", "row")),
+        *(streams.within(pl.col(f"mark_{c}").backward_fill().shift(-1)).alias(f"after_{c}") for c in ("kind", "role", "row")),
+    )
+
+
+def _in_layers(launches: pl.DataFrame) -> pl.Expr:
+    """Whether a kernel runs about as often as the kernels of which every layer has one."""
+    layered = launches.filter(pl.col("role").is_in(LAYERED)).group_by("name").len()
+    often = layered["len"].max() if layered.height else 0
+    floor = int(str(often)) / MANY
+    return ((pl.len().over("name") >= floor) & pl.lit(floor >= 1)).alias("in_layers")
+
+
+def _close() -> pl.Expr:
+    """Whether both solid neighbours are near enough to belong together."""
+    return ((pl.col("row") - pl.col("before_row")) <= FAR) & ((pl.col("after_row") - pl.col("row")) <= FAR)
+
+
+def _unfused_softmax() -> pl.Expr:
+    """A softmax with a plain GEMM on either side: the middle of unfused attention."""
+    gemms = (pl.col("before_kind") == "gemm") & (pl.col("after_kind") == "gemm")
+    return ((pl.col("open") == "softmax") & gemms & _close()).fill_null(False).alias("unfused_softmax")
+
+
+def _unfused_product(streams: Lane) -> pl.Expr:
+    """QK^T before such a softmax, PV after it."""
+    rows = pl.when("unfused_softmax").then(pl.col("row"))
+    after = streams.within(rows.backward_fill().shift(-1))
+    before = streams.within(rows.forward_fill().shift(1))
+    product = (after == pl.col("after_row")) | (before == pl.col("before_row"))
+    return ((pl.col("open") == "gemm") & product).fill_null(False).alias("unfused_product")
+
+
+def _given(role: str, *when: str) -> pl.Expr:
+    return pl.when(pl.any_horizontal(*when)).then(pl.lit(role))
+
+
+def _gate(experts: bool) -> pl.Expr:
+    """Softmax, top-k, sort and gathers that run in every layer choose experts, else they are attention's."""
+    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & (pl.col("role") != "attention")
+    chooses = pl.lit(experts) | (pl.col("open") == "topk") | (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
+    rows = (pl.col("open") == "gather") & pl.col("in_layers")
+    return (
+        pl.when(selects & chooses).then(pl.lit("moe-routing"))
+        .when(selects).then(pl.lit("attention"))
+        .when(rows & pl.lit(experts)).then(pl.lit("moe-routing"))
+        .when(rows).then(pl.lit("copy"))
+    )  # fmt: skip
+
+
+def _follows_parent(streams: Lane) -> pl.Expr:
+    """The sum over split-K parts belongs to the product before it (pitfalls, 29)."""
+    product = pl.coalesce(
+        _given("attention", "unfused_product"),
+        pl.when(pl.col("role").is_in(["fc", "attention"]) & (pl.col("open") != "reduce").fill_null(True)).then(
+            pl.col("role").cast(pl.String)
+        ),
+    )
+    parent = streams.within(product.forward_fill(limit=2).shift(1))
+    return pl.when((pl.col("open") == "reduce") & (parent != pl.col("role").cast(pl.String)).fill_null(pl.col("role").is_null())).then(parent)
+
+
+def _generic() -> pl.Expr:
+    """A kernel called `kernel`: after rope or the cache write it is attention, between others FC."""
+    before, after = pl.col("before_role").cast(pl.String), pl.col("after_role").cast(pl.String)
+    attention = before.is_in(["rope", "kv-cache"]) & after.is_in(["fc", "quantize", "comm"])
+    weights = before.is_in(["norm", "activation", "attention", "quantize"]) & after.is_in(
+        ["rope", "kv-cache", "activation", "norm", "comm", "quantize", "attention"]
+    )
+    open_name = (pl.col("open") == "generic") & _close()
+    return pl.when(open_name & attention).then(pl.lit("attention")).when(open_name & weights).then(pl.lit("fc"))
+
+
+def _norm_chain(streams: Lane) -> pl.Expr:
+    """The cast, add and products around pow, mean and rsqrt of an eager RMSNorm."""
+    loose = pl.col("open").is_in(["pointwise", "copy"])
+    inside = streams.near("open", ("norm",), (-1, -2)) & streams.near("open", ("norm", "norm end"), (1, 2))
+    tail = pl.any_horizontal(
+        streams.beside("open", -1) == "norm end",
+        (streams.beside("open", -2) == "norm end") & streams.near("open", ("pointwise", "copy"), (-1,)),
+        (streams.beside("open", -3) == "norm end")
+        & streams.near("open", ("pointwise", "copy"), (-1,))
+        & streams.near("open", ("pointwise", "copy"), (-2,)),
+    ).fill_null(False)
+    head = (pl.col("open") == "copy") & (streams.beside("open", 1) == "norm").fill_null(False)
+    return pl.when(loose & (inside | tail | head)).then(pl.lit("norm"))
+
+
+def _rope_chain(streams: Lane) -> pl.Expr:
+    """mul, neg, cat, mul, add: rotate_half of an eager model, around its negation."""
+    loose = pl.col("open").is_in(["pointwise", "copy"])
+    return pl.when(loose & streams.near("open", ("rope",), (1, -1, -2, -3))).then(pl.lit("rope"))
+
+
+def _cache_append() -> pl.Expr:
+    """Concatenations and scatters between the rotation of K and attention grow the cache."""
+    writes = pl.col("role_rule").is_in(["aten-concatenate", "aten-index", "aten-index-put"])
+    before = pl.col("before_role").cast(pl.String).is_in(["rope", "kv-cache", "norm", "fc"])
+    return (
+        pl.when(writes & before & (pl.col("after_role") == "attention") & _close()).then(pl.lit("kv-cache"))
+        .when((pl.col("role_rule") == "aten-index-put") & (pl.col("after_role") == "moe-routing")).then(pl.lit("moe-routing"))
+    )  # fmt: skip
