@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ncu_roofline.capture.capture import Capture
+from ncu_roofline.capture.capture import Capture, Fact
 from ncu_roofline.errors import UnreadableCapture
 
 REPORT = b"NVR\0"
@@ -15,6 +16,7 @@ COMPRESSED = (b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
 PARQUET = b"PAR1"
 LFS = b"version https://git-lfs"
 HEAD = 4096
+SYNTHETIC = "m:ncu_roofline__synthetic"
 
 
 def read(
@@ -28,7 +30,15 @@ def read(
     from ncu_roofline.readers.combine import combine
 
     paths = expand([source] if isinstance(source, str | os.PathLike) else source)
-    return combine([read_one(path, reader=reader, metrics=metrics) for path in paths])
+    return combine([marked(read_one(path, reader=reader, metrics=metrics)) for path in paths])
+
+
+def marked(capture: Capture) -> Capture:
+    """The capture, saying so itself where a generator wrote it and no profiler."""
+    if SYNTHETIC not in capture.launches.columns:
+        return capture
+    told = Fact(True, "report", "the file carries the mark of its generator")
+    return replace(capture, run=replace(capture.run, synthetic=told))
 
 
 def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
