@@ -22,9 +22,18 @@ def combine(captures: Sequence[Capture]) -> Capture:
         launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)),
         device=device([c.device for c in captures], [c.name for c in captures]),
         run=run([c.run for c in captures]),
-        notes=tuple(f"{c.name}: {note}" for c in captures for note in c.notes),
+        notes=notes(captures),
         name=f"{captures[0].name} and {len(captures) - 1} more",
     )
+
+
+def notes(captures: Sequence[Capture]) -> tuple[str, ...]:
+    """What the readers noted, each once, with the file or the number of files that it holds for."""
+    files: dict[str, list[str]] = {}
+    for capture in captures:
+        for note in capture.notes:
+            files.setdefault(note, []).append(capture.name)
+    return tuple(f"{names[0] if len(names) == 1 else f'{len(names)} files'}: {note}" for note, names in files.items())
 
 
 def device(devices: Sequence[Device], names: Sequence[str]) -> Device:
