@@ -11,7 +11,8 @@ OPENING, CLOSING = "<([{", ">)]}"
 OPERATOR = re.compile(
     r"\boperator\s*(?:\(\)|\[\]|<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|[-+*/%^&|!=<>~,]=?|&&|\|\||\"\"\s*\w+)"
 )
-UNNAMED = re.compile(r"<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>")
+# the last form is left behind by tools that cut the names of others at brackets
+UNNAMED = re.compile(r"<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>|\bunnamed>")
 MARK = "\x00"
 
 
@@ -44,8 +45,8 @@ def _outside_brackets(name: str) -> str:
             if sign == "(" and depth == 0 and piece.strip():
                 break
             depth += 1
-        elif sign in CLOSING and depth:
-            depth -= 1
+        elif sign in CLOSING:
+            depth = max(depth - 1, 0)
         elif depth == 0:
             piece = piece + sign if sign not in " \t*&" else ""
     return piece
