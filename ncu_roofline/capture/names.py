@@ -12,7 +12,7 @@ OPERATOR = re.compile(
     r"\boperator\s*(?:\(\)|\[\]|<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|[-+*/%^&|!=<>~,]=?|&&|\|\||\"\"\s*\w+)"
 )
 # the last form is left behind by tools that cut the names of others at brackets
-UNNAMED = re.compile(r"<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>|\bunnamed>")
+UNNAMED = re.compile(r"(?<!\w)<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>|\bunnamed>")
 MARK = "\x00"
 
 
