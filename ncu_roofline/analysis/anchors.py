@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.rows import satellite
+
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
 SAMPLING_GAP = 5
@@ -29,6 +31,7 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
         "index", "kernel", "name", "grid",
         pl.col("process", "device", "stream").fill_null(-1),
         kind=kind, fc=(role == "fc").fill_null(False), norm=(role == "norm").fill_null(False),
+        helper=satellite(launches),
     )  # fmt: skip
     return named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
         pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane")
@@ -56,10 +59,10 @@ def lane(named: pl.DataFrame) -> pl.Expr:
 def clusters(rows: pl.DataFrame) -> pl.DataFrame:
     """Neighbouring anchors of one kind as one: lane, kind, start, end (rows), kernels."""
     anchors = rows.filter(pl.col("kind").is_not_null())
-    joined = grouped(anchors)
+    joined = without_lone_helpers(grouped(anchors))
     sane = without_misnamed(joined)
     kept = without_satellites(anchors.filter(pl.col("kind").is_in(sane["kind"].unique().implode())), sane)
-    return grouped(kept)
+    return without_lone_helpers(grouped(kept)).drop("helpers")
 
 
 def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
@@ -79,9 +82,18 @@ def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
         pl.concat([anchors, previous], how="horizontal")
         .with_columns(cluster=new.cast(pl.Int64).cum_sum())
         .group_by("cluster", maintain_order=True)
-        .agg(pl.col("lane", "kind").first(), start=pl.col("row").first(), end=pl.col("row").last())
+        .agg(
+            pl.col("lane", "kind").first(), start=pl.col("row").first(), end=pl.col("row").last(),
+            helpers=pl.col("helper").all(),
+        )
         .drop("cluster")
     )
+
+
+def without_lone_helpers(joined: pl.DataFrame) -> pl.DataFrame:
+    """Clusters without those that only plan or combine: a softmax alone is a router's, if attention is elsewhere."""
+    mains = joined.filter((pl.col("kind") == "mixer") & ~pl.col("helpers")).height
+    return joined.filter((pl.col("kind") != "mixer") | ~pl.col("helpers")) if mains else joined
 
 
 def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,7 @@ def cuts(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
 
 def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The boundaries of one lane; a layer is whole where both its ends were seen."""
+    rows = rows.with_columns(norm=hidden_norm(rows, anchors))
     inner = boundaries(rows, anchors)
     starts = rows.group_by("pass", maintain_order=True).agg(pl.col("row").first())
     both = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind")
@@ -36,6 +37,25 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
         kind=pl.when(leading & pl.lit(broken)).then(pl.lit("layer").cast(KINDS)).otherwise("kind"),
         whole=((pl.col("kind") == "layer") & pl.col("firm") & same).fill_null(False),
     ).filter(pl.col("row") <= int(rows["row"][-1]))
+
+
+def hidden_norm(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.Series:
+    """Norms over hidden rows: those with the grid of the norm that follows attention and its projection.
+
+    Norms of queries and keys stand between the projections of a layer and have another grid.
+    """
+    mixing = pl.col("row").is_in(anchors.filter(pl.col("kind") == "mixer")["end"].to_list())
+    sides = [pl.col("grid").arr.get(i) for i in range(3)]
+    seen = rows.select(
+        "pass", "norm", *[s.alias(f"side{i}") for i, s in enumerate(sides)],
+        fc=pl.when("fc").then("row").forward_fill(), mixer=pl.when(mixing).then("row").forward_fill(),
+    )  # fmt: skip
+    grids = ["side0", "side1", "side2"]
+    after = seen.filter(pl.col("norm") & (pl.col("fc") > pl.col("mixer"))).unique("mixer", keep="first", maintain_order=True)
+    counts = after.group_by("pass", *grids).len().sort("len", descending=True).unique("pass", keep="first")
+    usual = seen.join(counts.select("pass", hidden=pl.struct(grids)), on="pass", how="left", maintain_order="left")
+    same = (pl.struct(grids) == pl.col("hidden")).fill_null(True) | pl.col("hidden").is_null()
+    return usual.select(pl.col("norm") & same)["norm"]
 
 
 def boundaries(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:

@@ -7,17 +7,19 @@ import polars as pl
 from ncu_roofline.analysis.rows import phase_kinds, votes
 from ncu_roofline.capture.schema import PHASES
 
-LARGEST_DECODE = 512
-"""Rows that a decode step may have: vLLM and SGLang capture their largest decode graph there."""
+LARGEST_DECODE = 256
+"""Rows that are taken for a decode step without other signs; 512 is already llama.cpp's prefill chunk."""
 SMALLEST_PREFILL = 2048
 """Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
 
 
 def rows_of_passes(told: pl.DataFrame) -> pl.DataFrame:
     """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, and what told them."""
-    by_rule = told.group_by("group", "rule", "what", "sampled").agg(
-        rows=pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
-    )  # fmt: skip
+    # the last norm of a prefill may see one row per sequence: layers decide, where there are any
+    layered = told.filter(pl.col("layer").is_not_null() | pl.col("layer").is_null().all().over("group", "rule"))
+    least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
+    in_layers = layered.group_by("group", "rule", "what", "sampled", "layer").agg(rows=least)
+    by_rule = in_layers.group_by("group", "rule", "what", "sampled").agg(pl.col("rows").mode().min())
     counted = by_rule.group_by("group", "rows", "sampled").agg(
         rules=pl.len(), what=pl.col("what").unique().sort().str.join(", ")
     ).sort("group", "rules", "rows", descending=[False, True, False])  # fmt: skip
@@ -30,7 +32,7 @@ def rows_of_passes(told: pl.DataFrame) -> pl.DataFrame:
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: pass, rows, sampled, phase (null unknown)."""
-    at = laid.select("index", group="pass")
+    at = laid.select("index", "layer", group="pass")
     told = rows_of_passes(votes(launches).join(at, on="index"))
     kinds = phase_kinds(launches).join(at, on="index").group_by("group").agg(
         only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all()

@@ -35,6 +35,8 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
         chosen = chosen.filter(pl.col("name").is_in(matching(launches["name"], rule.name)))
     if rule.role:
         chosen = chosen.filter(pl.col("role").cast(pl.String) == rule.role)
+    if rule.flat:
+        chosen = chosen.filter(pl.col("grid").arr.get(1) == 1)
     counted = chosen.select(
         "index", rule=pl.lit(number, pl.Int64), what=pl.lit(rule.what), least=pl.lit(rule.least),
         sampled=pl.lit(rule.sampled), rows=rows_of(rule),

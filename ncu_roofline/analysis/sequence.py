@@ -44,7 +44,7 @@ def segment(launches: pl.DataFrame) -> Segmented:
     found = anchors.clusters(rows)
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
-    table = steps(pass_table(rows, found).join(phases(rows, launches), on="pass", how="left", maintain_order="left"))
+    table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
     joined = laid.join(table.select("pass", "phase", "step", step_whole="whole"), on="pass", how="left")
     return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
 
@@ -148,7 +148,9 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact:
     """Layers of a complete pass, decode before prefill."""
     whole = table.filter("whole")
     decode = whole.filter(pl.col("phase") == "decode")
-    counted = (decode if decode.height else whole)["mixers"]
+    # a prefill in chunks looks like one pass of many layers, unless each chunk begins with an embedding
+    begun = whole.filter("embedded") if "embedded" in whole.columns else whole
+    counted = (decode if decode.height else begun)["mixers"]
     if counted.is_empty():
         return Fact(None, "unknown", f"the window holds {held} whole layers and no complete pass")
     number = int(counted.mode().min())  # type: ignore[arg-type]

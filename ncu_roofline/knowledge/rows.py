@@ -20,6 +20,7 @@ class RowRule:
     axis: str | None = None
     value: int | None = None
     least: bool = False
+    flat: bool = False
     sampled: bool = False
 
 
