@@ -1,8 +1,14 @@
-"""Every way to fail, each with its exit code.
+"""Every way to fail, each with its exit code."""
 
-0 success · 1 a gate rule failed · 2 wrong usage (typer's own) · 3 an input that cannot be used ·
-4 two captures that cannot be compared.
-"""
+EXIT_CODES = {
+    0: "done",
+    1: "a gate rule failed",
+    2: "wrong usage: no such command or option, or a value that it does not take",
+    3: "an input that cannot be used: a file, a name, a fact of the run, a rule",
+    4: "two captures that cannot be compared",
+    141: "whoever read the output stopped reading (a closed pipe)",
+}
+"""All exit codes there are; `2` is typer's own."""
 
 
 class RooflineError(Exception):

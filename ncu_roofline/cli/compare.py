@@ -8,6 +8,7 @@ import typer
 
 from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli.app import app
+from ncu_roofline.cli.command import App
 from ncu_roofline.cli.options import As, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def studies(captures: list[str], facts: dict[str, Any], choices: dict[str, Any])
     return [load([capture], facts=facts, **choices) for capture in captures]
 
 
-baselines = typer.Typer(help="Store captures under a name, to compare later ones with.", no_args_is_help=True)
+baselines = App(help="Store captures under a name, to compare later ones with.", no_args_is_help=True)
 app.add_typer(baselines, name="baseline")
 
 

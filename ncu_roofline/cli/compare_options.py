@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from ncu_roofline.cli.command import Command
 from ncu_roofline.cli.options import OUTPUT
 
 SIDES = "Base and head"
@@ -26,7 +26,7 @@ class By(str, Enum):
     KERNEL = "kernel"
 
 
-class Repeats(TyperCommand):
+class Repeats(Command):
     """Lets `--base A1 A2 A3` take every capture up to the next option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ncu_roofline.cli.notes import note
 from ncu_roofline.cli.options import Format
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.document import Document
@@ -57,7 +58,7 @@ def write_file(body: bytes, target: Path, *, force: bool) -> None:
         draft.write(body)
     os.chmod(draft.name, 0o644)
     os.replace(draft.name, target)
-    print(f"Wrote {target}", file=sys.stderr)
+    note(f"Wrote {target}")
 
 
 def refuse_overwrite(target: Path, *, force: bool) -> None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ncu_roofline.cli.notes import quiet
+
 PATIENCE = 1.0
 WIDTH = 20
 
@@ -14,7 +16,7 @@ WIDTH = 20
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Draws a moving bar after a second, and removes it when the work is done."""
-    if not sys.stderr.isatty():
+    if quiet.get() or not sys.stderr.isatty():
         yield
         return
     from ncu_roofline.present.text import clean, shorten

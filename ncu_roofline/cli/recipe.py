@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ncu_roofline.cli.app import app
+from ncu_roofline.cli.notes import note
 from ncu_roofline.cli.options import As, Force, Format, Output
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _device(gpu: str | None) -> tuple[str, str]:
     from ncu_roofline.knowledge.recipe import DEFAULT_GPU
 
     if gpu is None:
-        print(f"No --gpu given: metric names and passes are those of {DEFAULT_GPU[0]}.", file=sys.stderr)
+        note(f"No --gpu given: metric names and passes are those of {DEFAULT_GPU[0]}.")
         return DEFAULT_GPU
     found = gpus.find(gpu)
     return found.name, found.compute_capability or "unknown"

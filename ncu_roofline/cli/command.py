@@ -1,0 +1,83 @@
+"""What every command shares: grouped help with its example apart, and `--quiet`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from ncu_roofline.cli import notes
+
+ARGUMENTS, OPTIONS = "Arguments", "Options"
+LAST = ("Output", OPTIONS)
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=notes.silence, help="No notes on standard error.", rich_help_panel="Output")
+]
+
+
+@cache
+def quiet_option() -> Any:
+    """The option as typer makes it; commands do not see its value."""
+    probe = typer.Typer()
+
+    @probe.command()
+    def nothing(quiet: Quiet = False) -> None:
+        """Only its option is wanted."""
+
+    option = next(p for p in typer.main.get_command(probe).params if p.name == "quiet")
+    option.expose_value = False
+    return option
+
+
+class Command(TyperCommand):
+    """A command whose help has one section per group of options."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Its own parameters, and those that every command has."""
+        own = super().get_params(ctx)
+        return own if quiet_option() in own else [*own, quiet_option()]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  typer's own signature
+        """What it does; then its example, never broken over lines, so that it can be copied."""
+        purpose, example = parts(self.help or "")
+        with formatter.indentation():
+            formatter.write_paragraph()
+            formatter.write_text(purpose)
+        if example:
+            with formatter.section("Example"):
+                formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in example.splitlines()))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then options by group; what concerns the output comes last."""
+        for title, records in grouped(self, ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def parts(text: str) -> tuple[str, str]:
+    """The purpose and the example of a command's docstring."""
+    purpose, _, example = text.partition("Example:")
+    return purpose.strip(), "\n".join(line.strip() for line in example.strip().splitlines())
+
+
+def grouped(command: Command, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+    """Help records of a command's parameters by the title of their section, in the order to show."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for param in command.get_params(ctx):
+        if record := param.get_help_record(ctx):
+            argument = param.param_type_name == "argument"
+            found[getattr(param, "rich_help_panel", None) or (ARGUMENTS if argument else OPTIONS)].append(record)
+    order = [ARGUMENTS, *(t for t in found if t != ARGUMENTS and t not in LAST), *LAST]
+    return {title: found[title] for title in order if title in found}
+
+
+class App(typer.Typer):
+    """A typer application whose commands are ours."""
+
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **how: Any) -> Callable[[Any], Any]:
+        """As typer's, with grouped help and `--quiet`."""
+        return super().command(name, cls=cls or Command, **how)
