@@ -35,6 +35,15 @@ class Studied(Protocol):
     def run(self) -> Run: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Theory:
+    """Where a formula puts a family: FLOP per byte, and the formula in words."""
+
+    family: str
+    intensity: float
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """Finished numbers of one roofline; frames are in base SI units."""
@@ -59,6 +68,7 @@ class Picture:
     name: str
     launches: int
     seconds: float | None
+    theory: tuple[Theory, ...]
     latency_time: float | None
     """Part of the time in launches that reach neither roof; None where that is not known of half the time."""
 
@@ -79,8 +89,34 @@ def picture(study: Studied, by: str = "kernel", *, ridge: str = "profiled", leve
         sm_hertz=weighted(launches, sm_hertz(launches)), dram_hertz=weighted(launches, dram_hertz(launches)),
         run=study.run, name=study.capture.name, launches=launches.height,
         seconds=launches["seconds"].sum() if launches["seconds"].count() else None,
-        latency_time=latency_time(launches),
+        theory=theory(launches, study.run), latency_time=latency_time(launches),
     )  # fmt: skip
+
+
+WIDTHS = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp6": 0.75, "fp4": 0.5, "int4": 0.5}
+"""Bytes per element."""
+
+
+def theory(launches: pl.DataFrame, run: Run) -> tuple[Theory, ...]:
+    """FC at 2 x batch / bytes per weight; attention at 2 / bytes per cache element, times GQA's sharing."""
+    told: list[Theory] = []
+    weight, cache = usual(launches, "weight_dtype", "fc"), usual(launches, "cache_dtype", "attention")
+    if weight and isinstance(run.batch.value, int | float):
+        told.append(Theory("fc", 2 * run.batch.value / WIDTHS[weight], f"FC by theory: 2 x batch {run.batch.value:g} / {WIDTHS[weight]:g} B ({weight})"))
+    if cache:
+        told.append(Theory("attention", 2 / WIDTHS[cache], f"attention by theory without GQA: 2 / {WIDTHS[cache]:g} B ({cache} cache)"))
+    return tuple(told)
+
+
+def usual(launches: pl.DataFrame, column: str, family: str) -> str | None:
+    """The number format that most bytes of a family are in, of those known; its activations' where none is told."""
+    for name in (column, "activation_dtype"):
+        if {name, "family"} <= set(launches.columns):
+            mine = launches.filter(pl.col("family").cast(pl.String) == family, pl.col(name).is_in(list(WIDTHS)))
+            known = mine.group_by(name).agg(pl.col("dram_bytes").sum()).sort("dram_bytes", name)
+            if known.height:
+                return str(known[name][-1])
+    return None
 
 
 def known_time(launches: pl.DataFrame, column: str) -> float:

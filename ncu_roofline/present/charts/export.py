@@ -8,11 +8,10 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from ncu_roofline.present.charts.theme import enabled
+from ncu_roofline.present.charts.theme import THEMES, enabled
+from ncu_roofline.present.html import Figure
 
 SCALE = 2
-VERSION = "6.4"
-
 
 def specification(chart: alt.TopLevelMixin, theme: str = "light") -> dict[str, Any]:
     """The Vega-Lite specification in this theme, with nothing in it that is not valid JSON."""
@@ -34,3 +33,15 @@ def png(spec: dict[str, Any]) -> bytes:
 def svg(spec: dict[str, Any]) -> bytes:
     """The picture as SVG whose text is text."""
     return vl_convert.vegalite_to_svg(spec).encode()
+
+
+def library() -> str:
+    """The Vega libraries as one script, from the installed package: a page with it needs no network."""
+    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+
+
+def figure(chart: alt.TopLevelMixin, heading: str, caption: str, mark: str = "") -> Figure:
+    """A chart ready for a page, which has its title as text: the specification once, both configurations."""
+    specs = {name: specification(chart, name) for name in THEMES}
+    spec = {k: v for k, v in specs["light"].items() if k not in ("config", "title")}
+    return Figure(heading=heading, caption=caption, spec=spec, config={n: s["config"] for n, s in specs.items()}, mark=mark)

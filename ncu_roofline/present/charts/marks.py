@@ -10,7 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.present.brief import brief
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
-from ncu_roofline.present.charts.plane import Plane
+from ncu_roofline.present.plane import Plane
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.columns import percent, shape
 from ncu_roofline.present.text import clean, shorten

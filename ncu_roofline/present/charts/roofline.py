@@ -14,22 +14,23 @@ from ncu_roofline.present import words_roofline as words
 from ncu_roofline.present.charts import labels, roofs
 from ncu_roofline.present.charts.labels import Box
 from ncu_roofline.present.charts.marks import AREA, covered, drawn, named, tooltip
-from ncu_roofline.present.charts.plane import Plane, plane
+from ncu_roofline.present.plane import Plane, plane
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theory import layers as theory_lines
 from ncu_roofline.present.columns import percent
 
 SENTENCE = 122
 """Characters of a line under the title."""
 
 
-def draw(picture: Picture) -> alt.LayerChart:
+def draw(picture: Picture, *, theory: bool = False) -> alt.LayerChart:
     """The whole chart as an ordinary layered Altair chart."""
     on = plane(picture)
     marks = drawn(picture, on)
     mark = digest(marks)
     choice = Choice(mark, sorted(set(marks["family"]), key=list(FAMILY_NAMES.values()).index))
     layers = [
-        *bands(on), *roofs.lines(picture, on), *roofs.corners(picture, on),
+        *bands(on), *(theory_lines(picture, on) if theory else []), *roofs.lines(picture, on), *roofs.corners(picture, on),
         *points(picture, marks, on, choice), *roofs.names(picture, on), *name_layers(picture, marks, on),
         *nothing(picture, marks, on), *foot(picture, marks, on),
     ]  # fmt: skip
@@ -55,7 +56,7 @@ class Choice:
     """The chart's selections: families by the legend, a kernel by hovering, the view by dragging."""
 
     def __init__(self, mark: str, families: list[str]) -> None:
-        self.families = families
+        self.mark, self.families = mark, families
         self.family = alt.selection_point(name=f"family_{mark}", fields=["family"], bind="legend")
         self.kernel = alt.selection_point(name=f"kernel_{mark}", fields=["full"], on="pointerover", clear="pointerout", empty=False)
         self.view = alt.selection_interval(name=f"view_{mark}", bind="scales")
@@ -66,13 +67,22 @@ class Choice:
         return alt.condition(self.family, alt.value(0.92), alt.value(0.07))
 
     def colour(self) -> alt.Color:
-        """Colour by family, with the legend of those that occur."""
-        legend = alt.Legend(title=None, orient="top", values=self.families, symbolSize=130, symbolOpacity=1)
-        return alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(legend)
+        """Colour by family."""
+        return alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values()))
+
+    def stroke(self) -> alt.Stroke:
+        """Outline in the family's colour, which hovering makes strong."""
+        return alt.Stroke("family:N").scale(domain=list(FAMILY_NAMES.values()))
 
     def shape(self) -> alt.Shape:
-        """Shape by family: the same legend, and readable without colour."""
-        return alt.Shape("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(alt.Legend(title=None, orient="top", values=self.families))
+        """Shape by family, so that it can be read without colour."""
+        return alt.Shape("family:N").scale(domain=list(FAMILY_NAMES.values()))
+
+    def legend(self, base: alt.Chart) -> alt.Chart:
+        """A layer without marks that owns the legend: a selection binds to it only in the first layer that has it."""
+        look = alt.Legend(title=None, orient="top", values=self.families, symbolSize=130, symbolOpacity=1)
+        empty = base.transform_filter("false").mark_point(filled=True).properties(name=f"legend_{self.mark}")
+        return empty.encode(color=self.colour().legend(look), shape=self.shape().legend(look)).add_params(self.family)
 
     def width(self) -> Any:
         """All groups of the kernel under the pointer get a strong outline."""
@@ -101,12 +111,13 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
     solid = point.transform_filter("datum.look == 'solid'").mark_point(filled=True, clip=True)
     far = (alt.X("executed_x:Q"), alt.Y("executed_y:Q"))
     return [
+        choice.legend(base),
         thin.transform_filter("isValid(datum.executed_x)").encode(x2="executed_x:Q", y2="executed_y:Q"),
         executed.encode(*far, strokeWidth=choice.width()),
         thin.transform_filter("isValid(datum.tip_x)").encode(x2="tip_x:Q", y2="tip_y:Q"),
         *arrows(base, on, choice),
         bounded.encode(x, y, strokeWidth=choice.width()),
-        solid.encode(x, y, stroke=alt.Stroke("family:N").legend(None), strokeWidth=choice.width()).add_params(choice.family, choice.kernel, choice.view),
+        solid.encode(x, y, stroke=choice.stroke(), strokeWidth=choice.width()).properties(name=f"marks_{choice.mark}").add_params(choice.kernel, choice.view),
         flags(base, x, y),
     ]  # fmt: skip
 

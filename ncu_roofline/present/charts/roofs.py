@@ -12,7 +12,7 @@ from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.capture.units import number
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.charts.labels import LETTER, Box, line_boxes, text_box
-from ncu_roofline.present.charts.plane import Plane, ticks
+from ncu_roofline.present.plane import Plane, ticks
 from ncu_roofline.present.words_roofline import on_plane, precision
 
 INTEGER = ("int8", "int4", "int1")

@@ -9,7 +9,6 @@ import altair as alt
 FAMILY_NAMES = {"fc": "FC", "attention": "attention", "other": "other"}
 THEMES = ("light", "dark")
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-WIDTH, HEIGHT = 730, 430
 
 # Okabe and Ito's colours, which stay apart in every common kind of colour blindness; shapes carry
 # the family without colour.

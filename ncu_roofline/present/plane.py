@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.present.charts.theme import HEIGHT, WIDTH
 
+WIDTH, HEIGHT = 730, 430
 BAND = 64
 """Pixels of the band at an edge in which kernels stand that have no place along the axis."""
 LEFTMOST = 0.1
@@ -58,10 +58,10 @@ class Plane:
         return -math.degrees(math.atan2(rise, run))
 
 
-def plane(picture: Picture) -> Plane:
+def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int = BAND) -> Plane:
     """Domains that hold every mark that matters, every ridge, and room above the roofs."""
     marks = picture.marks
-    heavy = marks.filter((pl.col("share") >= 0.005) | (pl.col("time_share") >= 0.03))
+    heavy = marks.filter(pl.col("share") >= 0.005)
     xs = [v for c in ("x", "executed_x") for v in marks[c].drop_nulls() if v >= LEFTMOST]
     xs += heavy["x"].drop_nulls().to_list()
     corners = picture.ridges["value"].to_list()
@@ -70,10 +70,10 @@ def plane(picture: Picture) -> Plane:
     in_band = has_left_band(marks, left)
     flops_only = not marks.filter(place="flops").is_empty()
     decades = math.log10(right / left)
-    room = WIDTH - BAND * (in_band + flops_only)
-    band = 10 ** (decades * BAND / room)
-    x = (left / band if in_band else left, right * band if flops_only else right)
-    return Plane(x=x, y=heights(picture, left, right), left=left, right=right)
+    room = width - band * (in_band + flops_only)
+    wide = 10 ** (decades * band / room)
+    x = (left / wide if in_band else left, right * wide if flops_only else right)
+    return Plane(x=x, y=heights(picture, left, right), left=left, right=right, width=width, height=height)
 
 
 def has_left_band(marks: pl.DataFrame, left: float) -> bool:

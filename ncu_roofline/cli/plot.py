@@ -1,0 +1,64 @@
+"""`plot`: the roofline as a picture, a page, a specification, or characters on the terminal."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+
+
+class Form(str, Enum):
+    """What a roofline is written as."""
+
+    TERMINAL = "terminal"
+    HTML = "html"
+    PNG = "png"
+    SVG = "svg"
+    JSON = "json"
+
+
+class Marks(str, Enum):
+    """What a mark stands for."""
+
+    KERNEL = "kernel"
+    LAUNCH = "launch"
+    ROLE = "role"
+    LAYER = "layer"
+
+
+class Theme(str, Enum):
+    """Colours of pictures and specifications; a page follows its reader's."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@app.command()
+def plot(
+    captures: Captures, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    by: Annotated[Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")] = Marks.KERNEL,
+    levels: Annotated[str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")] = "dram",
+    theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")] = False,
+    theme: Annotated[Theme, typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = Theme.LIGHT,
+    form: Annotated[Form | None, typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT)] = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Terminal plot in plain ASCII.", rich_help_panel=OUTPUT)] = False,
+    output: Output = None, force: Force = False,
+) -> None:  # fmt: skip
+    """Draw the roofline: FC apart from attention, useful work solid, executed work hollow.
+
+    Example: ncu-roofline plot decode.ncu-rep -o roofline.png
+    """
+    from ncu_roofline.analysis.picture import picture
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.cli.pictures import form_of, levels_of, show
+
+    wanted = form_of(form.value if form else None, output)
+    chosen = levels_of(levels)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
+    drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
+    show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

@@ -1,0 +1,127 @@
+"use strict";
+(() => {
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const table = document.getElementById("kernels");
+  const rows = table ? [...table.tBodies[0].rows] : [];
+  const search = document.getElementById("filter");
+  const count = document.getElementById("count");
+  const families = [...document.querySelectorAll(".families button")];
+  const tip = document.getElementById("tip");
+  const views = [];
+  let pinned = null;
+
+  // text nodes only: a kernel's name is never markup
+  const tooltip = (_, event, __, value) => {
+    tip.hidden = value === null || value === undefined || typeof value !== "object";
+    if (tip.hidden) return;
+    const list = document.createElement("dl");
+    for (const [key, text] of Object.entries(value)) {
+      if (text === "" || text === "null" || text === null) continue;
+      list.append(Object.assign(document.createElement("dt"), { textContent: key }),
+        Object.assign(document.createElement("dd"), { textContent: String(text) }));
+    }
+    tip.replaceChildren(list);
+    tip.style.left = Math.max(0, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)) + "px";
+    tip.style.top = Math.max(0, Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)) + "px";
+  };
+
+  const chosen = () => families.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.family);
+
+  const filter = () => {
+    const words = (search ? search.value : "").toLowerCase().split(/\s+/).filter(Boolean);
+    const kept = chosen();
+    let shown = 0;
+    for (const row of rows) {
+      const text = row.dataset.text;
+      row.hidden = !(kept.includes(row.dataset.family) && words.every((w) => text.includes(w)));
+      shown += !row.hidden;
+    }
+    if (count) count.textContent = `${shown} of ${rows.length} rows`;
+  };
+
+  const light = (names) => {
+    for (const row of rows) row.classList.toggle("lit", names.includes(row.dataset.full));
+  };
+
+  // a selection of Vega-Lite is a data set; writing it is how a page selects
+  const select = (view, store, field, values) => {
+    try { view.data(store, values.map((v) => ({ unit: "", fields: [{ type: "E", channel: null, field }], values: [v] }))).runAsync(); } catch { /* this chart has no such selection */ }
+  };
+
+  const highlight = (name) => {
+    for (const { view, mark } of views) select(view, `kernel_${mark}_store`, "full", name === null ? [] : [name]);
+    light(name === null ? [] : [name]);
+  };
+
+  const listen = (view, mark) => {
+    try {
+      view.addSignalListener(`kernel_${mark}`, (_, value) => light((value && value.full) || (pinned === null ? [] : [pinned])));
+      view.addSignalListener(`family_${mark}`, (_, value) => {
+        const kept = (value && value.family) || families.map((b) => b.dataset.family);
+        for (const b of families) b.setAttribute("aria-pressed", String(kept.includes(b.dataset.family)));
+        filter();
+      });
+    } catch { /* a chart without marks has no selections */ }
+  };
+
+  const draw = async () => {
+    for (const { view } of views.splice(0)) view.finalize();
+    for (const chart of charts) {
+      const spec = { ...chart.spec, config: chart.config[dark.matches ? "dark" : "light"] };
+      const options = { mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip };
+      const { view } = await vegaEmbed(document.getElementById(chart.id), spec, options);
+      views.push({ view, mark: chart.mark });
+      listen(view, chart.mark);
+    }
+    document.documentElement.dataset.drawn = String(views.length);
+  };
+
+  for (const button of families) button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+    const kept = chosen();
+    for (const { view, mark } of views) select(view, `family_${mark}_store`, "family", kept.length === families.length ? [] : kept.length ? kept : [""]);
+    filter();
+  });
+
+  for (const row of rows) {
+    const name = row.dataset.full;
+    row.addEventListener("pointerenter", () => highlight(name));
+    row.addEventListener("pointerleave", () => highlight(pinned));
+    row.querySelector("button").addEventListener("click", (event) => {
+      pinned = pinned === name ? null : name;
+      for (const b of table.tBodies[0].querySelectorAll("button")) b.setAttribute("aria-pressed", "false");
+      event.currentTarget.setAttribute("aria-pressed", String(pinned === name));
+      highlight(pinned);
+    });
+  }
+
+  for (const heading of table ? table.tHead.rows[0].cells : []) heading.querySelector("button").addEventListener("click", () => {
+    const falling = heading.getAttribute("aria-sort") !== "descending";
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    const at = heading.cellIndex;
+    const value = (row) => row.cells[at].dataset.v ?? row.cells[at].textContent;
+    const numeric = heading.classList.contains("n");
+    rows.sort((a, b) => {
+      const [x, y] = [value(a), value(b)];
+      if (x === "" || y === "") return (x === "") - (y === "");
+      return (numeric ? x - y : x.localeCompare(y)) * (falling ? -1 : 1);
+    });
+    table.tBodies[0].append(...rows);
+  });
+
+  if (search) search.addEventListener("input", filter);
+  const reset = document.getElementById("reset");
+  if (reset) reset.addEventListener("click", () => {
+    for (const b of families) b.setAttribute("aria-pressed", "true");
+    if (search) search.value = "";
+    pinned = null;
+    highlight(null);
+    filter();
+    draw();
+  });
+  dark.addEventListener("change", draw);
+  filter();
+  draw();
+})();
