@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -37,6 +37,17 @@ def health(study: Study) -> tuple[Finding, ...]:
     found = [finding for check in checks for finding in check(study)]
     order = (BLOCKS, WEAKENS, NOTES)
     return tuple(sorted(found, key=lambda f: order.index(f.severity)))
+
+
+GAPS = {
+    "unmeasured": ("seconds", "bytes", "flops"), "missing_time": ("seconds",), "missing_bytes": ("bytes",),
+    "missing_flops": ("flops",), "partial_flops": ("flops",), "derived_pipe": ("flops",), "derived_instructions": ("flops",),
+}  # fmt: skip
+
+
+def gaps(findings: Iterable[Finding]) -> set[str]:
+    """What another capture would have to bring: seconds, bytes, flops."""
+    return {gap for finding in findings for gap in GAPS.get(finding.code, ())}
 
 
 def counted(study: Study, which: pl.Expr) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, As, Captures, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+
+if TYPE_CHECKING:
+    from ncu_roofline.analysis.study import Study
 
 
 class By(str, Enum):
@@ -59,13 +62,29 @@ def check(
 
     Example: ncu-roofline check decode.ncu-rep
     """
-    from ncu_roofline.analysis.health import health
+    from ncu_roofline.analysis.health import gaps, health
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.present import kernels as words
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles)
-    write(words.health(study, health(study)), form, output, force)
+    findings = health(study)
+    write(words.health(study, findings, mending(study, gaps(findings))), form, output, force)
+
+
+def mending(study: Study, missing: set[str]) -> str:
+    """The capture command that would bring what is missing; empty where nothing is, or no recipe fits the device."""
+    from ncu_roofline.errors import UnusableInput
+    from ncu_roofline.knowledge.recipe import for_gap
+    from ncu_roofline.present.recipe import command
+
+    gpu = study.gpu
+    if not missing or gpu is None or gpu.compute_capability is None:
+        return ""
+    try:
+        return command(for_gap(missing, gpu=(gpu.name, gpu.compute_capability)))
+    except UnusableInput:  # an architecture whose metric names nobody wrote down yet
+        return ""
 
 
 @app.command()

@@ -27,5 +27,7 @@ class Document:
     answer: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     doubts: tuple[str, ...] = ()
+    command: str = ""
+    """A command to copy, shown last, as it is."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """The JSON form: an object whose `rows` are the first table's."""

@@ -55,6 +55,7 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
     how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
     return Document(
         answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else [])),
-        doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings) + ((f"To mend it: {recipe}",) if recipe else ()),
+        doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
+        command=recipe,
         data={"verdict": verdict, "rows": rows, "run": study.run, "device": device_data(study), "notes": [doubt(f) for f in findings], "recipe": recipe or None},
     )

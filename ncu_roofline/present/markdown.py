@@ -15,6 +15,8 @@ def render(document: Document) -> str:
     parts = [*(escape(s) for s in document.answer), *(table(t) for t in document.tables)]
     if document.doubts:
         parts.append("\n".join(["**What cannot be trusted**", "", *(f"- {escape(d)}" for d in document.doubts)]))
+    if document.command:
+        parts.append(f"**To mend it**\n\n```sh\n{document.command}\n```")
     return "\n\n".join(parts) + "\n"
 
 

@@ -19,6 +19,8 @@ def render(document: Document, columns: int = 80) -> str:
     parts += ["", *(p for t in document.tables for p in (table(t, columns), ""))] if document.tables else [""]
     if document.doubts:
         parts += ["What cannot be trusted", *(paragraph(d, columns, "- ") for d in document.doubts), ""]
+    if document.command:
+        parts += ["To mend it", document.command]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
