@@ -147,8 +147,8 @@ def profiled(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     if row["seconds"] is not None:
         measured["gpu__time_duration.sum"] = float(round(row["seconds"] * 1e9))
-    shape = {f"launch__grid_dim_{a}": float(n) for a, n in zip(AXES, row["grid"], strict=False)}
-    shape |= {f"launch__block_dim_{a}": float(n) for a, n in zip(AXES, row["block"], strict=False)}
+    shape = {f"launch__grid_dim_{a}": float(n) for a, n in zip(AXES, row["grid"], strict=True)}
+    shape |= {f"launch__block_dim_{a}": float(n) for a, n in zip(AXES, row["block"], strict=True)}
     where = {
         "launch__stream_id": row["stream"],
         "launch__context_id": 1,
