@@ -11,7 +11,8 @@ import pytest
 
 from ncu_roofline.analysis.flops import TENSOR_PATHS, from_opcodes
 from ncu_roofline.analysis.roofline import place
-from ncu_roofline.analysis.work import activity, work
+from ncu_roofline.analysis.traffic import activity
+from ncu_roofline.analysis.work import work
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.knowledge import gpus
 from ncu_roofline.knowledge.rates import pipe_rates, tensor_rate

@@ -89,7 +89,7 @@ def tensor_counters(launches: pl.DataFrame) -> list[Counter]:
     for column in sorted(launches.columns):
         if (hit := TENSOR.fullmatch(column)) and hit["source"] in table()["tensor"] and (hit["rate"] or "") in RATES:
             key = (hit["op"], hit["source"], hit["target"], hit["sparsity"], hit["rate"] or "")
-            found.setdefault(key, Counter(column, *key))  # type: ignore[arg-type]
+            found.setdefault(key, Counter(column, *key))
     return list(found.values())
 
 

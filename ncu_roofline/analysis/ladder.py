@@ -47,7 +47,7 @@ def rung(launches: pl.DataFrame, spec: dict[str, Any]) -> pl.Expr | None:
     columns = [MEASURED + name for name in spec["sum"]]
     if not set(columns) <= set(launches.columns):
         return None
-    value = total([pl.col(c) for c in columns]) * spec.get("factor", 1)
+    value = total([pl.col(c) for c in columns]) * float(spec.get("factor", 1))
     return value * pl.col("seconds") if spec.get("per") == "second" else value
 
 

@@ -11,7 +11,7 @@ from ncu_roofline.analysis.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.knowledge import gpus
 from ncu_roofline.knowledge.gpus import Gpu
-from ncu_roofline.knowledge.models import Model
+from ncu_roofline.knowledge.model import Model
 from ncu_roofline.knowledge.roles import Rules, load_rules
 
 

@@ -14,8 +14,9 @@ from ncu_roofline.analysis.flops import (
     scalar,
     tensor,
 )
-from ncu_roofline.analysis.ladder import NOTHING, climb, dram_hertz, measured, rungs, sm_cycles
+from ncu_roofline.analysis.ladder import NOTHING, climb, measured, sm_cycles
 from ncu_roofline.analysis.opcodes import has_integer_dots
+from ncu_roofline.analysis.traffic import bytes_moved
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import PRECISIONS, SOURCES
 from ncu_roofline.knowledge.counters import table
@@ -149,34 +150,3 @@ def precision() -> pl.Expr:
         .cast(pl.Enum(PRECISIONS))
         .alias("precision")
     )
-
-
-def bytes_moved(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
-    """DRAM bytes (total, read, written) and L2 bytes, each with its source."""
-    dram = [*rungs(launches, "dram_bytes"), *activity(launches, gpu, device)]
-    return [
-        *climb("dram_bytes", dram),
-        *climb("dram_read_bytes", rungs(launches, "dram_read_bytes"))[:1],
-        *climb("dram_write_bytes", rungs(launches, "dram_write_bytes"))[:1],
-        *climb("l2_bytes", rungs(launches, "l2_bytes")),
-    ]
-
-
-def activity(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[tuple[str, pl.Expr]]:
-    """Bytes rebuilt from active memory cycles; L2 misses where the part has no DRAM counters."""
-    facts = table()["activity"]
-    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
-    if device.integrated or capability in facts["no_dram_counters"]:
-        return [("l2_miss", measured(launches, facts["l2_miss_sectors"]) * 32)]
-    bus = device.bus_bits or (gpu.bus_bits if gpu else None)
-    if bus is None:
-        return []
-    per_cycle = 2 * bus / 8  # two transfers a cycle
-    hertz = pl.coalesce(dram_hertz(launches), pl.lit(device.memory_hertz, pl.Float64))
-    share = measured(launches, facts["percent"]) / 100
-    return [
-        ("cycles", measured(launches, facts["cycles"]) * per_cycle),
-        ("cycles", share * per_cycle * hertz * pl.col("seconds")),
-    ]
-
-

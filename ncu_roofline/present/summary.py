@@ -133,7 +133,7 @@ def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequen
     whole: dict[str, Any] = {
         "capture": study.capture.name[:LONGEST], "total": total,
         "families": numbers.families, "rows": rows.head(8), "rows_total": groups.height,
-        "run": {n: f for n, f in study.run.known().items()}, "device": device_data(study), "notes": notes[:12],
+        "run": study.run.known(), "device": device_data(study), "notes": notes[:12],
     }  # fmt: skip
     while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
         whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
@@ -147,7 +147,7 @@ def device_data(study: Study) -> dict[str, object]:
         "name": told.name, "gpu": gpu.name if gpu else None, "product": gpu.product if gpu else None,
         "compute_capability": told.compute_capability or (gpu.compute_capability if gpu else None),
         "sms": told.sms or (gpu.sms if gpu else None), "bandwidth": gpu.bandwidth if gpu else None,
-        "ridge_spec": {p: r for p, r in gpu.ridges().items()} if gpu else None,
+        "ridge_spec": dict(gpu.ridges()) if gpu else None,
     }  # fmt: skip
 
 

@@ -44,8 +44,9 @@ def marked(capture: Capture) -> Capture:
 def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """Every file that is meant: globs in name order, the rest as given."""
     paths: list[Path] = []
-    for source in map(os.fspath, sources):
-        found = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) and not os.path.exists(source) else [source]
+    for source in (os.fspath(s) for s in sources):
+        pattern = glob.has_magic(source) and not Path(source).exists()
+        found = sorted(glob.glob(source, recursive=True)) if pattern else [source]
         if not found:
             raise UnreadableCapture(f"{source}: no file has such a name; quote the pattern or check the folder")
         paths += map(Path, found)
@@ -72,7 +73,7 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
 def first_bytes(path: Path) -> bytes:
     """The beginning of a file that exists and can be read."""
     if path.is_dir():
-        raise UnreadableCapture(f"{path.name}: a folder, not a capture; name the files in it, for example '{path.name}/*.ncu-rep'")
+        raise UnreadableCapture(f"{path.name}: a folder, not a capture; name its files, for example '{path.name}/*.ncu-rep'")
     try:
         with path.open("rb") as file:
             return file.read(HEAD)
