@@ -15,8 +15,9 @@ FAR = 6
 MANY = 4
 """A kernel that runs a quarter as often as the layers' own kernels runs in layers, not once a step."""
 
-BETWEEN = ("pointwise", "copy", "reduce")
-LAYERED = ("attention", "kv-cache", "norm", "ssm")
+BETWEEN = ("pointwise", "copy", "reduce", "sum", "unnamed")
+LAYERED = ("attention", "kv-cache", "ssm", "norm")
+"""Roles of which every layer has kernels, the best measure of the number of layers first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def settled(launches: pl.DataFrame) -> pl.Series:
             _given("attention", "unfused_softmax", "unfused_product"),
             _gate(bool((launches["role"] == "moe-routing").any())),
             _follows_parent(streams),
+            _summed_experts(),
+            _rotation(),
             _generic(),
             _norm_chain(streams),
             _rope_chain(streams),
@@ -80,9 +83,9 @@ def _with_neighbours(launches: pl.DataFrame, streams: Lane) -> pl.DataFrame:
 
 def _in_layers(launches: pl.DataFrame) -> pl.Expr:
     """Whether a kernel runs about as often as the kernels of which every layer has one."""
-    layered = launches.filter(pl.col("role").is_in(LAYERED)).group_by("name").len()
-    often = layered["len"].max() if layered.height else 0
-    floor = int(str(often)) / MANY
+    layered = launches.filter(pl.col("role").is_in(LAYERED)).group_by("role", "name").len().sort("len")
+    often = dict(layered.select(pl.col("role").cast(pl.String), "len").iter_rows())
+    floor = next((often[role] for role in LAYERED if role in often), 0) / MANY
     return ((pl.len().over("name") >= floor) & pl.lit(floor >= 1)).alias("in_layers")
 
 
@@ -112,8 +115,10 @@ def _given(role: str, *when: str) -> pl.Expr:
 
 def _gate(experts: bool) -> pl.Expr:
     """Softmax, top-k, sort and gathers that run in every layer choose experts, else they are attention's."""
-    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & (pl.col("role") != "attention")
-    chooses = pl.lit(experts) | (pl.col("open") == "topk") | (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
+    beside_choice = (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
+    free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
+    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free
+    chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
     rows = (pl.col("open") == "gather") & pl.col("in_layers")
     return (
         pl.when(selects & chooses).then(pl.lit("moe-routing"))
@@ -133,6 +138,17 @@ def _follows_parent(streams: Lane) -> pl.Expr:
     )
     parent = streams.within(product.forward_fill(limit=2).shift(1))
     return pl.when((pl.col("open") == "reduce") & (parent != pl.col("role").cast(pl.String)).fill_null(pl.col("role").is_null())).then(parent)
+
+
+def _summed_experts() -> pl.Expr:
+    """A plain sum right behind the experts adds up their outputs."""
+    return pl.when((pl.col("open") == "sum") & (pl.col("before_kind") == "experts")).then(pl.lit("moe-routing"))
+
+
+def _rotation() -> pl.Expr:
+    """Compiled kernels without an op list between the QKV projection and the cache norm and rotate q and k."""
+    into_cache = pl.col("after_role").cast(pl.String).is_in(["kv-cache", "attention", "rope"])
+    return pl.when((pl.col("open") == "unnamed") & (pl.col("before_role") == "fc") & into_cache).then(pl.lit("rope"))
 
 
 def _generic() -> pl.Expr:

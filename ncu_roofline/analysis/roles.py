@@ -47,7 +47,9 @@ def _by_range(named: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     if named["nvtx"].null_count() == named.height:
         return named
     told = named.join(first_of_ranges(named["nvtx"], rules), on="nvtx", how="left", maintain_order="left", nulls_equal=True)
-    outranked = pl.col("role").is_null() | (pl.col("role") == pl.col("range_role")) | pl.col("range_over").list.contains(pl.col("role").cast(pl.String)).fill_null(False)
+    over = pl.col("range_over")
+    vague = over.list.contains(pl.col("role").cast(pl.String)) | over.list.contains(pl.col("open"))
+    outranked = pl.col("role").is_null() | (pl.col("role") == pl.col("range_role")) | vague.fill_null(False)
     users = pl.col("range_user").fill_null(False) & (pl.col("role_source") != "user").fill_null(True)
     takes = pl.col("range_role").is_not_null() & (users | (outranked & (pl.col("role_source") != "user").fill_null(True)))
     return told.with_columns(

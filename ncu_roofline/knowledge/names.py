@@ -12,7 +12,7 @@ LONGEST = 4_000
 PARTS = ("scope", "function", "arguments")
 
 # A scope without a name is printed in three ways and means nothing here.
-NAMELESS = re.compile(r"\(anonymous namespace\)(::)?|<unnamed>(::)?|\bunnamed namespace::|_GLOBAL__N_\w*")
+NAMELESS = re.compile(r"\(anonymous namespace\)(::)?|<?\bunnamed>(::)?|\bunnamed namespace::|_GLOBAL__N_\w*")
 BRACKET = re.compile(r"->|[<>()\[\]{}\s]")
 OPENING, CLOSING = "<([{", ">)]}"
 LENGTH = re.compile(r"\d+")
@@ -79,28 +79,43 @@ def _identifiers(name: str, at: int) -> list[str]:
 def parts(name: str) -> tuple[str, str, str]:
     """Scope, function and template arguments of a demangled name; one pass over the text."""
     name = NAMELESS.sub("", name).strip()
-    depth, start, opened, head, arguments = 0, 0, 0, "", ""
+    typed = "(" in name or "<" in name
+    waiting, start, opened, head, arguments = list[str](), 0, 0, "", ""
     for mark in BRACKET.finditer(name):
         sign, at = mark[0], mark.start()
         if sign in OPENING:
-            if depth == 0:
+            if not waiting:
                 head += name[start:at]
                 if sign == "(" and head and name[at + 1 : at + 3] != ")(":
-                    start = len(name)
-                    break  # the parameters: nothing after them names the function
+                    return *_path(head), arguments  # the parameters: nothing after them names the function
                 opened = at + 1
-            depth += 1
-        elif sign in CLOSING and depth:
-            depth -= 1
-            if depth == 0:
+            waiting.append(CLOSING[OPENING.index(sign)])
+        elif waiting:
+            if _closes(sign, waiting) and not waiting:
                 start = at + 1
                 arguments = name[opened:at] if sign == ">" else arguments
-        elif depth == 0 and sign.isspace() and ("(" in name or "<" in name):
+        elif sign.isspace() and typed:
+            if name[at - 1] == ",":
+                return *_path(head), name[start:]  # arguments whose opening bracket the file lost
             head, start, arguments = "", at + 1, ""  # what stood before was the return type
-    if depth:
-        arguments, start = name[opened:], len(name)  # cut short by the profiler
-    scope, _, function = (head + name[start:]).strip("&* ").rpartition("::")
-    return scope, function or scope, arguments
+    if waiting:  # cut short by the profiler
+        return *_path(head), name[opened:]
+    return *_path(head + name[start:]), arguments
+
+
+def _closes(sign: str, waiting: list[str]) -> bool:
+    """Whether this sign closes what is open; brackets that a tool dropped are forgiven."""
+    if sign not in waiting or (sign == ">" and waiting[-1] != ">"):
+        return False
+    while waiting.pop() != sign:
+        pass
+    return True
+
+
+def _path(qualified: str) -> tuple[str, str]:
+    """Scope and function of a qualified name."""
+    scope, _, function = qualified.strip("&* ").rpartition("::")
+    return scope, function or scope
 
 
 def split(names: pl.Series) -> pl.DataFrame:
@@ -114,11 +129,10 @@ def split(names: pl.Series) -> pl.DataFrame:
 
 
 def words(text: pl.Expr) -> pl.Expr:
-    """Lower-case words of an identifier: fusedQKNormRope_v2 -> `fused qk norm rope v2`."""
+    """Lower-case words of identifiers, line by line: fusedQKNormRope_v2 -> `fused qk norm rope v2`."""
     return (
         text.str.replace_all(r"([a-z0-9])([A-Z])", "$1 $2")
         .str.replace_all(r"([A-Z])([A-Z][a-z])", "$1 $2")
-        .str.replace_all(r"[^A-Za-z0-9]+", " ")
+        .str.replace_all(r"[^A-Za-z0-9\n]+", " ")
         .str.to_lowercase()
-        .str.strip_chars()
     )
