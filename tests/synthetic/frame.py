@@ -21,7 +21,7 @@ from tests.synthetic.counters import Measured, counted, measured
 from tests.synthetic.launches import Launch, launches
 from tests.synthetic.models import H100, Plan, SyntheticGpu
 
-TRUTH = {
+TRUTH: dict[str, Any] = {
     "index": pl.Int64, "role": enum(ROLES), "phase": pl.String, "step": pl.Int64,
     "layer": pl.Int64, "useful_flops": pl.Float64, "tensor_flops": pl.Float64,
     "scalar_flops": pl.Float64, "dram_bytes": pl.Float64, "weight_bytes": pl.Float64,
