@@ -92,3 +92,9 @@ class Capture:
     """What the reader could not read or had to assume, a sentence each."""
     name: str = "capture"
     """File name without folders: fit to be shown."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from ncu_roofline.capture import notebook
+
+        return notebook.html(self)

@@ -1,0 +1,188 @@
+"""What a notebook calls: each function takes a file, a capture or a study, and gives a polars frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis import study as studies
+from ncu_roofline.analysis.comparability import vary_of
+from ncu_roofline.analysis.compare import Comparison
+from ncu_roofline.analysis.footprint import Setting
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.capture import Capture
+
+File = str | os.PathLike[str]
+Captured = File | Capture | Study
+
+
+def read(source: File | Sequence[File], *, reader: str = "auto", metrics: Sequence[str] = (), **facts: Any) -> Capture:
+    """The capture in a report, a CSV export of ncu, a saved Parquet file, or several of them.
+
+    `metrics` keeps further counters by name or glob. Facts are what the command line takes too: `batch=8`,
+    `tokens=64`, `model="llama-3.1-8b"`.
+
+    >>> import ncu_roofline as nr
+    >>> capture = nr.read("fixtures/synthetic/demo.ncu-rep", batch=8)
+    >>> capture.launches.height, capture.run.batch.value, capture.run.batch.origin
+    (51, 8, 'given')
+    """
+    from ncu_roofline import readers
+    from ncu_roofline.readers.facts import stated
+
+    capture = readers.read(source, reader=reader, metrics=metrics)
+    paths = readers.expand([source] if isinstance(source, str | os.PathLike) else source)
+    return replace(capture, run=stated(capture.run, paths, facts))
+
+
+def save(capture: Capture, path: File) -> None:
+    """Writes the capture as one Parquet file, which `read` takes; refuses to overwrite a file.
+
+    >>> import ncu_roofline as nr, tempfile, pathlib
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "demo.parquet"
+    >>> capture = nr.read("fixtures/synthetic/demo.ncu-rep")
+    >>> nr.save(capture, target)
+    >>> nr.read(target).launches.equals(capture.launches)
+    True
+    """
+    from ncu_roofline.errors import UnusableInput
+    from ncu_roofline.readers import saved
+
+    target = Path(path)
+    if target.exists():
+        raise UnusableInput(f"{target.name} exists already; remove it or choose another name")
+    target.write_bytes(saved.packed(capture))
+
+
+def study(source: Captured, *, gpu: str | None = None, roles: File | None = None, ridge: str = "profiled") -> Study:
+    """A capture with all that is known of every launch: `.launches`, `.gpu`, `.run`, `.notes`.
+
+    Every other function calls it; call it yourself to name the device, your own role rules, or the
+    datasheet's ridge (`ridge="spec"`).
+
+    >>> import ncu_roofline as nr
+    >>> studied = nr.study("fixtures/synthetic/dense-b8.ncu-repz", ridge="spec")
+    >>> studied.gpu.name, studied.run.batch.value, studied.run.layers.value
+    ('H100 SXM', 8, 32)
+    """
+    from ncu_roofline.knowledge.models import load
+    from ncu_roofline.knowledge.roles import load_rules
+
+    if isinstance(source, Study):
+        return source
+    capture = source if isinstance(source, Capture) else read(source)
+    model = capture.run.model.value
+    rules = load_rules(None if roles is None else Path(roles))
+    return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=load(model) if model else None))
+
+
+def place(source: Captured) -> pl.DataFrame:
+    """One row per launch: role, work, bytes, intensity, side of the ridge, share of both roofs.
+
+    >>> import ncu_roofline as nr
+    >>> placed = nr.place("fixtures/synthetic/dense-b8.ncu-repz")
+    >>> placed["bound"].unique().drop_nulls().to_list()
+    ['memory']
+    """
+    return study(source).launches
+
+
+def kernels(source: Captured, by: str = "kernel") -> pl.DataFrame:
+    """One row per kernel (name, grid, block), role, family or layer: sums, and ratios of the sums.
+
+    >>> import ncu_roofline as nr
+    >>> families = nr.kernels("fixtures/synthetic/dense-b8.ncu-repz", by="family")
+    >>> families["family"].to_list(), families["launches"].sum()
+    (['fc', 'attention', 'other'], 356)
+    """
+    from ncu_roofline.analysis.groups import group
+
+    return group(study(source).launches, by)
+
+
+def per_token(source: Captured, by: str = "role") -> pl.DataFrame:
+    """Bytes, FLOPs and seconds per token and per step, by role, layer, kernel or step; null where tokens are unknown.
+
+    >>> import ncu_roofline as nr
+    >>> nr.per_token("fixtures/synthetic/dense-b8.ncu-repz")["role"][0]
+    'fc'
+    """
+    from ncu_roofline.analysis import tokens
+
+    studied = study(source)
+    return tokens.per_token(studied.launches, studied.run, by)
+
+
+def compare(
+    base: Captured | Sequence[Captured], head: Captured | Sequence[Captured], *,
+    vary: Iterable[str] = (), anyway: bool = False,
+) -> Comparison:  # fmt: skip
+    """What changed from base to head and what it means; a list holds repeated captures of one side.
+
+    >>> import ncu_roofline as nr
+    >>> folder = "fixtures/synthetic"
+    >>> found = nr.compare(f"{folder}/dense-b8.ncu-repz", f"{folder}/int4-b8.ncu-repz", vary=["weights"])
+    >>> found.verdict, sorted(found.rows)
+    ('cuts_bytes', ['kernel', 'layer', 'role'])
+    """
+    from ncu_roofline.analysis.compare import compare as compared
+
+    sides = [[study(one) for one in several(side)] for side in (base, head)]
+    return compared(sides[0], sides[1], vary=vary_of(vary), anyway=anyway)
+
+
+def several(side: Captured | Sequence[Captured]) -> Sequence[Captured]:
+    """One capture as a list of one."""
+    if isinstance(side, str | os.PathLike | Capture | Study):
+        return [side]
+    return side
+
+
+def check(source: Captured) -> pl.DataFrame:
+    """What in a capture cannot be trusted: one row per finding, the worst first.
+
+    >>> import ncu_roofline as nr
+    >>> nr.check("fixtures/synthetic/dense-b8-basic.ncu-repz").columns
+    ['code', 'severity', 'message', 'advice']
+    """
+    from ncu_roofline.analysis.health import health
+
+    columns = ("code", "severity", "message", "advice")
+    return pl.DataFrame([asdict(f) for f in health(study(source))], schema=dict.fromkeys(columns, pl.String))
+
+
+def floor(model: File, gpu: str, batch: int | Iterable[int] = 1, **setting: Any) -> pl.DataFrame:
+    """What a decode step must cost at least, one row per batch.
+
+    `model` is a Hugging Face config.json, its folder or a known name. `setting`: `context` in tokens per
+    sequence, `weights`, `kv` and `head` (types), `tp`.
+
+    >>> import ncu_roofline as nr
+    >>> least = nr.floor("llama-3.1-8b", "h100", batch=[1, 8], context=4096)
+    >>> least["bound"].to_list(), round(1e3 * least["step_seconds"][0], 2)
+    (['memory', 'memory'], 4.64)
+    """
+    from ncu_roofline.analysis.floor import over_batches
+    from ncu_roofline.knowledge import gpus as devices
+    from ncu_roofline.knowledge import models
+
+    sizes = [batch] if isinstance(batch, int) else list(batch)
+    return over_batches(models.load(os.fspath(model)), devices.found(gpu), Setting(**setting), sizes)
+
+
+def gpus(name: str | None = None) -> pl.DataFrame:
+    """The known devices with bandwidth, peaks and ridges; one of them by name.
+
+    >>> import ncu_roofline as nr
+    >>> round(nr.gpus("h100")["ridge_spec"].struct.field("bf16")[0])
+    295
+    """
+    from ncu_roofline.analysis.devices import devices
+    from ncu_roofline.knowledge import gpus as known
+
+    return devices(known.table() if name is None else [known.find(name)])

@@ -1,0 +1,60 @@
+"""A capture as a notebook shows it: what it is, where its time goes; every text from the file escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ncu_roofline.capture.units import text
+
+if TYPE_CHECKING:
+    from ncu_roofline.capture.capture import Capture
+
+KERNELS = 5
+LONGEST = 300
+
+
+def html(capture: Capture) -> str:
+    """Name, device, known facts of the run, and the kernels that take longest."""
+    parts = [f"<p><strong>{safe(capture.name)}</strong>: {summary(capture)}</p>", kernels(capture.launches)]
+    known = [f"{name} {safe(fact.value)} ({safe(fact.origin)})" for name, fact in capture.run.known().items() if name != "synthetic"]
+    if known:
+        parts.append(f"<p>Run: {'; '.join(known)}</p>")
+    parts += [f"<p>Note: {safe(note)}</p>" for note in capture.notes]
+    return "".join(parts)
+
+
+def safe(value: object) -> str:
+    """Text that HTML takes as text: one line, nothing that hides or reorders."""
+    shown = "".join(c if c.isprintable() else " " for c in str(value)[:LONGEST])
+    return escape(shown)
+
+
+def summary(capture: Capture) -> str:
+    """Launches, distinct kernels, device and time."""
+    launches = capture.launches
+    time = text(float(launches["seconds"].sum()) if launches["seconds"].count() else None, "s")
+    where = f" on {safe(capture.device.name)}" if capture.device.name else ""
+    synthetic = "synthetic, not measured; " if capture.run.synthetic.value else ""
+    count, kinds = launches.height, launches["name"].n_unique()
+    of = f"{count:,} launch{'' if count == 1 else 'es'} of {kinds:,} kernel{'' if kinds == 1 else 's'}"
+    return f"{synthetic}{of}{where}, {time}"
+
+
+def kernels(launches: pl.DataFrame) -> str:
+    """A small table: the functions that take longest, with their launches."""
+    known = pl.col("seconds").count() > 0
+    longest = (
+        launches.group_by("kernel", maintain_order=True)
+        .agg(pl.len().alias("launches"), seconds=pl.when(known).then(pl.col("seconds").sum()))
+        .sort("seconds", descending=True, nulls_last=True, maintain_order=True)
+        .head(KERNELS)
+    )
+    head = "<tr><th>kernel</th><th>launches</th><th>time</th></tr>"
+    rows = [
+        f"<tr><td><code>{safe(kernel)}</code></td><td>{count:,}</td><td>{text(seconds, 's')}</td></tr>"
+        for kernel, count, seconds in longest.iter_rows()
+    ]
+    return f"<table>{head}{''.join(rows)}</table>"
