@@ -75,7 +75,7 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
     seen = whole.select("process", "device", "step", "layer").n_unique() / gpus(whole)
     if run.layers.value is None or not seen:
         return None
-    how = f"inferred: {seen:g} whole layers scaled to {run.layers.value} ({run.layers.evidence})"
+    how = f"inferred: {seen:g} whole {'layer' if seen == 1 else 'layers'} scaled to {run.layers.value} ({run.layers.evidence})"
     return whole, 1.0, run.layers.value / seen, f"{how}; embedding and LM head are left out"
 
 

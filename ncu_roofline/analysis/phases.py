@@ -21,7 +21,7 @@ def rows_of_passes(told: pl.DataFrame) -> pl.DataFrame:
     in_layers = layered.group_by("group", "rule", "what", "sampled", "layer").agg(rows=least)
     by_rule = in_layers.group_by("group", "rule", "what", "sampled").agg(pl.col("rows").mode().min())
     counted = by_rule.group_by("group", "rows", "sampled").agg(
-        rules=pl.len(), what=pl.col("what").unique().sort().str.join(", ")
+        rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", ")
     ).sort("group", "rules", "rows", descending=[False, True, False])  # fmt: skip
     chosen = counted.filter(~pl.col("sampled")).unique("group", keep="first", maintain_order=True)
     sampled = counted.filter("sampled").unique("group", keep="first", maintain_order=True)

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.batch import infer_batch
 from ncu_roofline.analysis.phases import phases
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES
+from ncu_roofline.knowledge.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
 
@@ -152,7 +153,7 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact:
     begun = whole.filter("embedded") if "embedded" in whole.columns else whole
     counted = (decode if decode.height else begun)["mixers"]
     if counted.is_empty():
-        return Fact(None, "unknown", f"the window holds {held} whole layers and no complete pass")
+        return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
     number = int(counted.mode().min())  # type: ignore[arg-type]
     return Fact(number, "inferred", f"{number} attention or state-space kernels between embedding and sampling")
 
@@ -161,22 +162,29 @@ def partial_fact(table: pl.DataFrame, held: int) -> Fact:
     """Whether the window cuts a step, or holds only a part of one."""
     cut = table.filter(~pl.col("whole") & (pl.col("mixers") > 0))
     if table.filter("whole").is_empty():
-        return Fact(True, "inferred", f"no complete step; {held} whole layers")
+        return Fact(True, "inferred", f"no complete step; {held} whole {noun(held)}")
     if cut.height:
         every = table.filter(pl.col("mixers") > 0).height
         return Fact(True, "inferred", f"{cut.height} of {every} passes are cut by the window")
     return Fact(False, "inferred", "every pass is complete")
 
 
-INFERABLE = ("steps", "prefill_passes", "layers", "batch")
+def noun(layers: int) -> str:
+    """layer or layers."""
+    return "layer" if layers == 1 else "layers"
 
 
-def facts(segmented: Segmented, run: Run) -> tuple[Run, tuple[str, ...]]:
-    """The run with what the capture shows where nobody stated it, and a sentence per contradiction."""
+def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[Run, tuple[str, ...]]:
+    """The run with what the capture shows where nobody stated it, and a sentence per contradiction.
+
+    Layers that the window does not show are those of the model, where one is given.
+    """
     seen = {
         "steps": segmented.steps, "prefill_passes": segmented.prefill_passes,
         "layers": segmented.layers, "batch": infer_batch(segmented.launches),
     }  # fmt: skip
+    if model is not None and seen["layers"].value is None:
+        seen["layers"] = Fact(model.layers, "inferred", f"layers of {model.name}")
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
     return replace(run, **filled), tuple(contradictions(run, seen))
 

@@ -44,12 +44,14 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     named = roles.assign(capture.launches, chosen.rules or load_rules(None))
     worked = work(named, gpu, capture.device)
     segmented = sequence.segment(worked)
-    run, doubts = sequence.facts(segmented, capture.run)
+    run, doubts = sequence.facts(segmented, capture.run, chosen.model)
+    worked_out = useful.useful(segmented.launches, run, chosen.model)
+    run, more = useful.with_context(worked_out, run, chosen.model)
     placed = roofline.place(
-        useful.useful(segmented.launches, run, chosen.model), gpu, capture.device,
+        worked_out, gpu, capture.device,
         ridge=chosen.ridge, latency_share=chosen.latency_share,
     )  # fmt: skip
-    return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts))
+    return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more))
 
 
 def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from ncu_roofline.analysis.matrices import match
@@ -118,6 +120,21 @@ def attention_bounds(launches: pl.DataFrame, run: Run) -> dict[str, pl.Expr]:
         "useful_intensity_low": pl.when(mine).then(2.0 / width),
         "useful_intensity_high": pl.when(mine).then(2.0 * LARGEST_GROUP / width),
     }
+
+
+def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[str, ...]]:
+    """The run with the context that the KV bytes show where nobody stated it, and a sentence if they contradict."""
+    seen = context(launches, run, model)
+    if run.context.value is None:
+        return replace(run, context=seen), ()
+    if seen.value and abs(seen.value / run.context.value - 1) > CONTEXT_TOLERANCE:
+        return run, (
+            f"context is stated as {run.context.value}, but attention reads the KV cache of {seen.value} tokens per sequence",
+        )
+    return run, ()
+
+
+CONTEXT_TOLERANCE = 0.25
 
 
 def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ def load(
     """The study of one capture, which may be several files."""
     from ncu_roofline.knowledge.models import load as load_model
     from ncu_roofline.knowledge.roles import load_rules
+    from ncu_roofline.readers import expand
+    from ncu_roofline.readers.facts import stated
 
     with progress(f"reading {captures[0]}"):
         capture = read(list(captures), reader=reader)
+        capture = replace(capture, run=stated(capture.run, expand(list(captures)), facts or {}))
         model = capture.run.model.value
         choices = Choices(
             gpu=gpu, rules=load_rules(roles), ridge=ridge, latency_share=latency_share,

@@ -58,6 +58,11 @@ def factor(value: Any) -> str:
     return f"{float(value):.3g}x"
 
 
+def factor3(value: Any) -> str:
+    """A ratio near 1, to its third decimal: 1.0527 -> 1.053x."""
+    return f"{float(value):.3f}x"
+
+
 def yes_or_no(value: Any) -> str:
     """True -> yes."""
     return "yes" if value else "no"
@@ -132,11 +137,34 @@ COLUMNS: dict[str, Shown] = {
     "ridge_fp4": Shown("FP4", unit("")),
     "ridge_int8": Shown("INT8", unit("")),
     "doubtful": word(""),
+    "dram_read_bytes": Shown("read", unit("byte")),
+    "dram_write_bytes": Shown("written", unit("byte")),
+    "useful_flops": Shown("useful work", unit("FLOP")),
+    "step": Shown("step", plain),
+    "layer": Shown("layer", plain),
+    "projection": word("matrix"),
+    "matrix_n": Shown("N", plain),
+    "matrix_k": Shown("K", plain),
+    "matrix_bytes": Shown("bytes", unit("byte")),
+    "read_amplification": Shown("read", factor3),
+    "unexplained": Shown("unexplained", percent),
+    "experts_expected": Shown("if even", unit("")),
+    "measured_bytes": Shown("measured", unit("byte")),
+    "floor_bytes": Shown("floor", unit("byte")),
+    "over_floor": Shown("over floor", factor3),
 }
+
+
+SUFFIXES = {"_per_token": "", "_per_step": "", "_low": "low", "_median": "median", "_high": "high"}
+"""Forms of a measure: per unit (the table's title says which), and its spread."""
 
 
 def shown(name: str) -> Shown:
     """How to show a column; one that nobody described is shown as plain text."""
+    for suffix, heading in SUFFIXES.items():
+        base = COLUMNS.get(name.removesuffix(suffix))
+        if name.endswith(suffix) and base is not None and name not in COLUMNS:
+            return Shown(heading or base.heading, base.write, base.right)
     return COLUMNS.get(name, word(name.replace("_", " ")))
 
 

@@ -1,0 +1,226 @@
+"""Totals and tables per token -> sentences first, then where, then steps and layers, then doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.tokens import MEASURES, Totals
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.columns import percent
+from ncu_roofline.present.document import Document, Table
+from ncu_roofline.present.text import clean
+
+SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "layers_captured")
+MOST_ROWS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The finished tables of one answer, by what a row is; floor and projections only with a model."""
+
+    main: pl.DataFrame
+    by: str
+    steps: pl.DataFrame
+    layers: pl.DataFrame
+    floor: pl.DataFrame | None = None
+    projections: pl.DataFrame | None = None
+
+
+def document(study: Study, whole: Totals, tables: Tables) -> Document:
+    """The bytes of a token: how many, where, how that was found, and what cannot be trusted."""
+    return Document(
+        answer=tuple(sentences(study, whole, tables)),
+        tables=tuple(shown_tables(whole, tables)),
+        doubts=tuple(doubts(study, whole)),
+        data=data(study, whole, tables),
+    )
+
+
+def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
+    """Answer first."""
+    yield f"{clean(study.capture.name)}: {amount(whole)}{per(whole)}{each_gpu(whole)}."
+    if tables.by == "role" and (where := shares(tables.main)):
+        yield f"{where} {decides(study, tables.main)}".strip()
+    yield f"It stands on {found(whole)}. {known_facts(study)}"
+    if tables.floor is not None:
+        yield from against_floor(study, tables.floor)
+    if tables.projections is not None:
+        yield from experts(tables.projections)
+
+
+def amount(whole: Totals) -> str:
+    """Bytes, time and work in the unit of the basis."""
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    if total is None:
+        moved = "DRAM bytes were not measured"
+    elif read is None or written is None:
+        moved = f"{text(total, 'byte')} to and from DRAM"
+    else:
+        moved = f"{text(total, 'byte')} to and from DRAM ({text(read, 'byte')} read, {text(written, 'byte')} written)"
+    done = [f"{text(value('seconds'), 's')} of kernel time"] if value("seconds") is not None else []
+    if (flops := value("flops")) is not None:
+        done.append(f"{text(flops, 'FLOP')} executed")
+    if (useful := value("useful_flops")) is not None:
+        done.append(f"{text(useful, 'FLOP')} useful where known")
+    return ", ".join([moved, *done])
+
+
+def per(whole: Totals) -> str:
+    """The unit in words."""
+    return {"token": " per token", "step": " per decode step (tokens unknown)"}.get(
+        whole.basis, " in the whole capture (steps and tokens unknown)"
+    )
+
+
+def each_gpu(whole: Totals) -> str:
+    """One GPU's share, and over all where several hold the model."""
+    if max(whole.tp, whole.gpus) == 1:
+        return ""
+    everything = whole.over_all("dram_bytes")
+    over = f"; over all {max(whole.tp, whole.gpus)} GPUs {text(everything, 'byte')}" if everything is not None else ""
+    return f" on one GPU{over}"
+
+
+def shares(roles: pl.DataFrame) -> str:
+    """The three roles that move most (or take longest)."""
+    column, what = ("dram_bytes", "of the bytes") if roles["dram_bytes"].count() else ("seconds", "of the time")
+    whole = roles[column].sum()
+    if not whole:
+        return ""
+    named = roles.drop_nulls(column).sort(column, descending=True).head(3)
+    parts = [f"{row['role'] or 'unclassified'} {percent(row[column] / whole)}" for row in named.iter_rows(named=True)]
+    return f"Where: {', '.join(parts)} {what}."
+
+
+DECIDING = {
+    "fc": "Weights decide: they are read once a step{shared}, so fewer weight bytes or a larger batch cut it",
+    "attention": "The KV cache decides: it is read once per sequence, so only fewer or narrower cached values cut it",
+}
+
+
+def decides(study: Study, roles: pl.DataFrame) -> str:
+    """What more than half of the bytes depends on."""
+    known = roles.drop_nulls("dram_bytes").sort("dram_bytes", descending=True)
+    if known.is_empty() or 2 * known["dram_bytes"][0] <= known["dram_bytes"].sum():
+        return ""
+    batch = study.run.batch.value
+    shared = f" for all {batch} sequences" if batch and batch > 1 else ""
+    sentence = DECIDING.get(str(known["role"][0]), "")
+    return f"{sentence.format(shared=shared)}." if sentence else ""
+
+
+def found(whole: Totals) -> str:
+    """How many launches, steps and tokens are behind the figures."""
+    launches = f"{whole.launches:,} decode launch{'es' if whole.launches != 1 else ''}"
+    if whole.basis == "capture":
+        return f"{launches}: {whole.how}; --steps, --batch or --tokens would say more"
+    if whole.tokens is None:
+        return f"{launches}, {whole.how}; --batch would give tokens"
+    return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
+
+
+def known_facts(study: Study) -> str:
+    """Every fact with where it came from."""
+    told = []
+    for name in SHOWN_FACTS:
+        fact = getattr(study.run, name)
+        if fact.value is not None:
+            value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else fact.value
+            why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""
+            told.append(f"{name.replace('_', ' ')} {value} ({fact.origin}{why})")
+    return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or layers."
+
+
+def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
+    """Measured over least bytes per family."""
+    for row in floor.iter_rows(named=True):
+        if row["over_floor"] is not None:
+            yield (
+                f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {number(row['over_floor'])} times "
+                f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
+            )
+
+
+def experts(projections: pl.DataFrame) -> Iterator[str]:
+    """Distinct experts per layer, beside what even routing would hit."""
+    told = projections.drop_nulls(["experts_read", "experts_expected"])
+    if told.height:
+        read, expected = told["experts_read"][0], told["experts_expected"][0]
+        yield f"{number(read)} distinct experts are read per layer; {number(expected)} are expected if routing is even."
+
+
+def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
+    """The table that was asked for, then steps, layers, floor and matrices where there are any."""
+    unit = {"token": "per_token", "step": "per_step"}.get(whole.basis)
+    yield table(f"By {tables.by}", tables.main, unit, keys(tables.by))
+    if tables.by == "role":
+        for name, rows in (("step", tables.steps), ("layer", tables.layers)):
+            if rows.height > 1:
+                yield table(f"By {name}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
+    if tables.floor is not None and tables.floor["measured_bytes"].count():
+        yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
+    if tables.projections is not None and tables.projections.height:
+        columns = ("projection", "matrix_n", "matrix_k", "launches", "matrix_bytes", "read_amplification", "unexplained",
+                   "experts_read", "experts_expected")  # fmt: skip
+        yield Table("By weight matrix", tables.projections, filled(tables.projections, columns, ("projection", "launches")))
+
+
+def keys(by: str) -> list[str]:
+    """The columns that name a row."""
+    return {"kernel": ["kernel", "role"], "projection": ["projection", "matrix_n", "matrix_k"]}.get(by, [by])
+
+
+def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) -> Table:
+    """Launches, then bytes, time and work in the unit of the basis, then their spread."""
+    measures = [f"{m}_{unit}" if unit else m for m in MEASURES]
+    spread = ["dram_bytes_low", "dram_bytes_median", "dram_bytes_high"]
+    if not rows["dram_bytes"].count():
+        spread = ["seconds_low", "seconds_median", "seconds_high"]
+    over = rows["spread_over"].drop_nulls().unique().to_list()
+    unit_words = f", {unit.replace('_', ' ')}" if unit else ""
+    told = f"{title}{unit_words}{f'; low, median and high of one {over[0]}' if over else ''}"
+    columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
+    spare = tuple(c for c in columns if c.startswith(("dram_write", "dram_read", "flops")))
+    return Table(told, rows, columns, spare=spare)
+
+
+def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold anything."""
+    return tuple(n for n in names if n in rows.columns and (n in always or rows[n].count()))
+
+
+def doubts(study: Study, whole: Totals) -> Iterator[str]:
+    """What was not measured, and what was assumed."""
+    yield from study.notes
+    for measure, what in (("dram_bytes", "DRAM bytes"), ("seconds", "time")):
+        missing = whole.unknown[measure]
+        if 0 < missing < whole.launches:
+            yield f"{what} of {missing} of {whole.launches} launches were not measured: sums are too small by theirs."
+    if whole.scale != 1.0:
+        yield (
+            f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "
+            "and embedding, LM head and sampling are left out."
+        )
+    if study.run.prefill_passes.value:
+        yield f"{study.run.prefill_passes.value} prefill pass(es) in the capture are left out of every figure."
+
+
+def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
+    """Everything for programs, base units."""
+    total: dict[str, object] = {m: whole.sums[m] for m in MEASURES}
+    total |= {f"{m}_per_step": whole.per_step(m) for m in MEASURES}
+    total |= {f"{m}_per_token": whole.per_token(m) for m in MEASURES}
+    total |= {"dram_bytes_per_token_over_all": whole.over_all("dram_bytes")}
+    total |= {f"{m}_unknown": whole.unknown[m] for m in MEASURES}
+    return {
+        "capture": study.capture.name, "basis": whole.basis, "how": whole.how,
+        "tokens": whole.tokens, "steps": whole.steps, "scale": whole.scale, "gpus": whole.gpus, "tp": whole.tp,
+        "launches": whole.launches, "total": total, "run": study.run, "by": tables.by, "rows": tables.main,
+        "by_step": tables.steps, "by_layer": tables.layers, "floor": tables.floor, "projections": tables.projections,
+        "notes": list(doubts(study, whole)),
+    }  # fmt: skip
