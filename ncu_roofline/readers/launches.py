@@ -37,7 +37,7 @@ DOUBLE_KEY, UINT64_KEY = 3 << 3 | 1, 5 << 3
 MOST_INSTANCES = 100_000
 """Of a kept metric; the longest seen, one value per opcode, has some hundred."""
 MOST_RANGES = 1_000
-SHORT_SIZES = (16, 15, 9, 8, 10, 11, 14, 18, 13, 12, 17, 20, 32, 22, 24, 26, 7, 6, 5, 19, 21, 30, 31)
+SHORT_SIZES = (16, 15, 9, 8, 10, 11, 14, 18, 13, 12, 17, 20, 32, 22)
 """Of metrics without instances, the most frequent in the public reports first."""
 MOST_STEPS = 200
 """In one match, which keeps a note of each step."""
@@ -78,19 +78,21 @@ def unwanted(kept: Iterable[int], below: int) -> re.Pattern[bytes]:
     does not match is no error: the loop looks at it byte by byte.
     """
     highest = min(below, 1 << 14) - 1 >> 7
-    firsts = dict.fromkeys(range(highest + 1), b"")
+    # first bytes of the indices to step over, by second byte; index 200 is the bytes 200 and 1
+    firsts = {high: set(range(128, 256) if high else range(128)) for high in range(highest + 1)}
     for index in kept:
         if index >> 7 <= highest:
-            firsts[index >> 7] += _literal(index & 127 | (128 if index > 127 else 0))
-    seconds = {high: b"" if high == 0 else _literal(high) for high in firsts}
-    excluded = b"|".join(b"[%b]%b" % (firsts[high], seconds[high]) for high in firsts if firsts[high])
-    other = b"(?!%b)" % excluded if excluded else b""
-    bodies = (
-        b"%b%b%b(?:[\x80-\xff][\x01-%b].{%d}|[\0-\x7f].{%d})"
-        % (_literal(size), _literal(NAME_KEY), other, _literal(max(highest, 1)), size - 3, size - 2)
+            firsts[index >> 7].discard(index & 127 | (128 if index > 127 else 0))
+    indices = [
+        (b"[%b]%b" % (b"".join(map(_literal, sorted(bytes_))), _literal(high) if high else b""), 2 if high else 1)
+        for high, bytes_ in firsts.items()
+        if bytes_
+    ]
+    sized = [
+        b"%b%b(?:%b)" % (_literal(size), _literal(NAME_KEY), b"|".join(b"%b.{%d}" % (i, size - 1 - n) for i, n in indices))
         for size in SHORT_SIZES
-    )
-    return re.compile(b"(?:%b(?:%b)){0,%d}" % (_literal(METRIC_KEY), b"|".join(bodies), MOST_STEPS), re.DOTALL)
+    ]
+    return re.compile(b"(?:%b(?:%b)){0,%d}" % (_literal(METRIC_KEY), b"|".join(sized), MOST_STEPS), re.DOTALL)
 
 
 def _literal(byte: int) -> bytes:
@@ -183,13 +185,14 @@ def _instance(data: bytes) -> tuple[Value, Value]:
 
 def _other(data: bytes, at: int, cells: list[Cell]) -> int:
     number, kind, start, stop = field(data, at)
-    if stop > len(data):
-        raise DamagedError("a field that ends after its launch")
-    if kind == VARINT and number == 1:
+    if kind == SIZED:
+        if number in PARTS:
+            if stop > len(data):
+                raise DamagedError("a field that ends after its launch")
+            place, decoded = PARTS[number]
+            cells[place] = decoded(data[start:stop])
+    elif number == 1 and kind == VARINT:
         cells[PROCESS] = _small(varint(data, start)[0])
-    elif kind == SIZED and number in PARTS:
-        place, decoded = PARTS[number]
-        cells[place] = decoded(data[start:stop])
     return stop
 
 

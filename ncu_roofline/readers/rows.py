@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -104,8 +104,8 @@ def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
         "device": _integers(a if a is not None else b for a, b in zip(of(DEVICE_NUMBER), index, strict=True)),
         "stream": _integers(of(STREAM)),
         "process": _integers(cells[PROCESS]),
-        "grid": pl.Series(cells[GRID], dtype=schema.TRIPLE),
-        "block": pl.Series(cells[BLOCK], dtype=schema.TRIPLE),
+        "grid": _triples(cells[GRID]),
+        "block": _triples(cells[BLOCK]),
         "nvtx": pl.Series(cells[NVTX], dtype=pl.List(pl.String)),
         "seconds": _seconds([_floats(of(name), name in kept.times) for name in DURATIONS]),
     }
@@ -124,6 +124,13 @@ def _integer(cell: Cell) -> int | None:
     if isinstance(cell, int | float) and math.isfinite(cell) and abs(cell) < 1 << 62:
         return int(cell)
     return None
+
+
+def _triples(cells: Sequence[Cell]) -> pl.Series:
+    # from one flat list: a list of lists costs polars a series for every row
+    flat = pl.Series([side for cell in cells for side in cell or (0, 0, 0)], dtype=pl.Int64)
+    known = pl.Series([cell is not None for cell in cells], dtype=pl.Boolean)
+    return pl.select(pl.when(known).then(flat.reshape((len(cells), 3)))).to_series()
 
 
 def _floats(cells: Iterable[Cell], in_ns: bool) -> pl.Series:

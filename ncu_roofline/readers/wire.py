@@ -41,13 +41,17 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 def field(data: bytes, at: int) -> tuple[int, int, int, int]:
     """Number and wire type of the field at this place, and where its content begins and ends."""
-    key, at = varint(data, at)
+    key, at = data[at], at + 1
+    if key > 127:
+        key, at = varint(data, at - 1)
     kind = key & 7
     if kind == SIZED:
-        size, at = varint(data, at)
+        size, at = data[at], at + 1
+        if size > 127:
+            size, at = varint(data, at - 1)
         return key >> 3, kind, at, at + size
     if kind == VARINT:
-        return key >> 3, kind, at, varint(data, at)[1]
+        return key >> 3, kind, at, at + 1 if data[at] < 128 else varint(data, at)[1]
     if kind in (FIXED64, FIXED32):
         return key >> 3, kind, at, at + (8 if kind == FIXED64 else 4)
     raise DamagedError(f"wire type {kind}")
@@ -60,7 +64,10 @@ def message(data: bytes) -> Iterator[tuple[int, Content]]:
         number, kind, start, at = field(data, at)
         if at > end:
             raise DamagedError("a field that ends after its message")
-        yield number, varint(data, start)[0] if kind == VARINT else data[start:at]
+        if kind != VARINT:
+            yield number, data[start:at]
+        else:
+            yield number, data[start] if data[start] < 128 else varint(data, start)[0]
 
 
 def whole(content: Content) -> int:

@@ -1,0 +1,147 @@
+"""How long and how large: the report reader, NVIDIA's own, and nsight-python's way, on the same large files.
+
+Run `python bench/readers.py --corpus ../shared/corpus` to grow three reports out of public ones, read each by
+every reader in turn, each in a process of its own, and print a table; `--save` writes it to bench/readers.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+FULL, BASIC = "panjd123__cutlass__384.ncu-rep", "R_conc_ref__ncu.ncu-rep"
+INPUTS = {
+    "full set, 1 GB": (FULL, 1_000_000_000),
+    "metrics only, 1,000 kernels": (BASIC, 102_000_000),
+    "metrics only, 5,000 kernels": (BASIC, 512_000_000),
+    "full set, 2 GB": (FULL, 2_000_000_000),
+}
+METRICS = (
+    "gpu__time_duration.sum", "dram__bytes_read.sum", "dram__bytes_write.sum", "lts__t_sectors.sum",
+    "dram__cycles_elapsed.avg.per_second", "sm__cycles_elapsed.max", "launch__grid_size", "launch__block_size",
+)  # fmt: skip
+
+NATIVE = """
+import sys
+from ncu_roofline.readers import report
+print(len(report.read(sys.argv[1]).launches))
+"""
+BARE = f"""
+import sys, ncu_report
+def value(action, name):
+    metric = action.metric_by_name(name)
+    return metric.value() if metric is not None else None
+rows = [[a.name(), *(value(a, n) for n in {METRICS!r})] for r in ncu_report.load_report(sys.argv[1]) for a in r]
+print(len(rows))
+"""
+# nsight/extraction.py of nsight-python 1.1.0, extract_ncu_action_data; its own entry point takes only reports
+# that it captured itself (it asks for its NVTX domain), so the same steps are taken here launch by launch
+NSIGHT = f"""
+import sys, ncu_report
+ATTRIBUTES = ("clock_rate", "memory_clock_rate", "display_name")
+def extract(action):
+    metrics = [m for m in {METRICS!r} if m in action.metric_names()]
+    values = [action[m].value() for m in metrics]
+    units = [action[m].unit() for m in metrics]
+    return action.name(), values, units, [action["device__attribute_" + a].value() for a in ATTRIBUTES]
+report = ncu_report.load_report(sys.argv[1])
+ranges = [report.range_by_idx(n) for n in range(report.num_ranges())]
+rows = [extract(r.action_by_idx(n)) for r in ranges for n in range(r.num_actions())]
+print(len(rows))
+"""
+READERS = {"ncu_roofline": NATIVE, "ncu_report, 8 metrics": BARE, "as nsight-python, 8 metrics": NSIGHT}
+
+
+def grown(source: Path, target: Path, size: int) -> None:
+    """Repeat the blocks of a report until it has this size; string tables repeat with them."""
+    report = source.read_bytes()
+    first = 8 + struct.unpack_from("<I", report, 4)[0]
+    with target.open("wb") as file:
+        file.write(report[:first])
+        while file.tell() < size:
+            file.write(report[first:])
+
+
+def measured(code: str, path: Path) -> tuple[float, int, int]:
+    """Seconds of the whole process, its peak of anonymous memory in bytes, and the launches it read."""
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, anonymous(process.pid))
+        time.sleep(0.005)
+    seconds = time.perf_counter() - began
+    output = process.communicate()[0]
+    return seconds, peak, int(output)
+
+
+def anonymous(pid: int) -> int:
+    """RssAnon of a process: its memory without the pages of files that it maps."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+
+
+def rows(corpus: Path, folder: Path, rounds: int, inputs: list[str]) -> Iterator[str]:
+    """The table, line by line."""
+    yield "| input | kernels | reader | seconds, median (range) | times ours | GB/s | peak RssAnon, MB |"
+    yield "| --- | ---: | --- | ---: | ---: | ---: | ---: |"
+    for name in inputs:
+        pattern, size = INPUTS[name]
+        path = folder / "grown.ncu-rep"
+        grown(next((corpus / "rep").glob(f"*{pattern}")), path, size)
+        path.read_bytes()  # into the page cache
+        runs: dict[str, list[tuple[float, int, int]]] = {reader: [] for reader in READERS}
+        for _ in range(rounds):
+            for reader, code in READERS.items():
+                runs[reader].append(measured(code, path))
+        ours = statistics.median(run[0] for run in runs["ncu_roofline"])
+        for reader, found in runs.items():
+            seconds = sorted(run[0] for run in found)
+            middle, peak = statistics.median(seconds), max(run[1] for run in found)
+            yield (
+                f"| {name} | {found[0][2]:,} | {reader} | {middle:.2f} ({seconds[0]:.2f} to {seconds[-1]:.2f}) "
+                f"| {middle / ours:.1f} | {path.stat().st_size / middle / 1e9:.2f} | {peak / 1e6:.0f} |"
+            )
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    cpu = next((x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), "")
+    return (
+        f"{len(os.sched_getaffinity(0))} cores of {cpu or platform.machine()}, Python {platform.python_version()}, "
+        f"polars {version('polars')}, ncu-report {version('ncu-report')}; warm page cache, whole processes"
+    )
+
+
+def main() -> None:
+    """Measure, print and, if asked, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, default=Path("../shared/corpus"))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--inputs", nargs="*", choices=INPUTS, default=list(INPUTS))
+    parser.add_argument("--save", action="store_true")
+    chosen = parser.parse_args()
+    lines = ["# Reading reports", "", machine(), ""]
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(chosen.corpus, Path(folder), chosen.rounds, chosen.inputs):
+            print(row, flush=True)
+            lines.append(row)
+    if chosen.save:
+        Path(__file__).with_suffix(".md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
