@@ -96,6 +96,7 @@ def launches_of(
     ridge: float = 300.0, share: float | None = 0.8, limited_by: str | None = "memory", grid: int = 132,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Equal launches of one kernel, one a layer; a list gives each launch its own number."""
+
     def each(value: Any, n: int) -> Any:
         return value[n] if isinstance(value, list) else value
 

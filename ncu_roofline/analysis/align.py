@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import isfinite, log
 
 import polars as pl
 
@@ -12,8 +13,11 @@ from ncu_roofline.knowledge.verdicts import fused_words
 
 KINDS = ("same", "reshaped", "renamed", "fused", "split", "added", "removed")
 KEY = ("role", "position", "name", "grid", "block")
-GAP = 1.5
+GAP = 2.0
 """Cost of leaving a kernel alone: two that differ by more than twice this are not each other."""
+
+LEAST_WORK = 0.1
+"""FLOPs per byte below which a kernel only moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,11 @@ class Group:
     count: float
     bytes: float | None
     """DRAM bytes of one launch."""
+    intensity: float | None = None
+    """FLOPs done per byte."""
+    before: str | None = None
+    after: str | None = None
+    """Roles of the groups that come first before and after it."""
 
 
 def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
@@ -43,6 +52,7 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
             pl.col("kernel").first(),
             pl.col("share").sum().alias("count"),
             pl.col("bytes").mean(),
+            (pl.col("flops").sum() / pl.col("bytes").sum()).alias("intensity"),
             pl.col("share").mean(),
         )
         .sort("order", maintain_order=True)
@@ -54,11 +64,12 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
         Group(
             number=r["number"], role=r["role"], position=r["position"], name=r["name"], kernel=r["kernel"],
             grid=r["grid"], block=r["block"], order=r["order"], count=r["count"],
-            bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
+            bytes=None if r["bytes"] is None else r["bytes"] / r["share"], intensity=r["intensity"],
         )
         for r in found.iter_rows(named=True)
     ]  # fmt: skip
-    return numbered, rows
+    around = [None, *(g.role for g in rows), None]
+    return numbered, [replace(g, before=around[n], after=around[n + 2]) for n, g in enumerate(rows)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +156,46 @@ def options(cost: list[list[float]], i: int, j: int, base: list[Group], head: li
 
 def unlike(one: Group, other: Group) -> float:
     """How unlike two groups of one role are; symmetric, 0 for equal ones."""
-    known = one.bytes and other.bytes
-    bytes_apart = min(abs(log(other.bytes / one.bytes)), 2.0) if known else 0.5  # type: ignore[operator]
-    often = min(abs(log(other.count / one.count)), 0.5) if one.count and other.count else 0.0
-    return bytes_apart + often + 0.3 * (one.name != other.name) + 0.1 * (one.grid != other.grid)
+    often = abs(log(other.count / one.count)) if one.count and other.count else 0.0
+    apart = (
+        bytes_apart(one, other), work_apart(one, other), min(often, 0.5), place_apart(one, other),
+        1.2 * names_apart(one.name, other.name), 0.1 * (one.grid != other.grid),
+    )  # fmt: skip
+    return sum(apart)
+
+
+def work_apart(one: Group, other: Group) -> float:
+    """|ln| of their intensities, up to 2: a combining kernel is not the kernel whose parts it combines."""
+    known = [max(g.intensity, LEAST_WORK) for g in (one, other) if g.intensity is not None and isfinite(g.intensity)]
+    return min(abs(log(known[0] / known[1])), 2.0) if len(known) == 2 else 0.0
+
+
+def place_apart(one: Group, other: Group) -> float:
+    """0.4 for each neighbour that plays another role; the edge of a window tells nothing."""
+    sides = ((one.before, other.before), (one.after, other.after))
+    return 0.4 * sum(a is not None and b is not None and a != b for a, b in sides)
+
+
+def bytes_apart(one: Group, other: Group) -> float:
+    """|ln| of their bytes, of a launch (weights) or of a token (activations, cache), whichever is nearer."""
+    if not one.bytes or not other.bytes or not one.count or not other.count:
+        return 0.5
+    of_launch = log(other.bytes / one.bytes)
+    return min(abs(of_launch), abs(of_launch + log(other.count / one.count)), 2.0)
+
+
+def names_apart(one: str, other: str) -> float:
+    """Part of the words of both names that only one of them has."""
+    if one == other:
+        return 0.0
+    here, there = words(one), words(other)
+    return 1 - len(here & there) / max(len(here | there), 1)
+
+
+@lru_cache(maxsize=4096)
+def words(name: str) -> frozenset[str]:
+    """Words and numbers of a kernel's name."""
+    return frozenset(re.findall(r"[A-Za-z]+|\d+", name))
 
 
 def kind_of(base: Group, head: Group) -> str:

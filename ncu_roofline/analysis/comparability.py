@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.ladder import dram_hertz, sm_hertz
-from ncu_roofline.analysis.sides import Studied, basis_of, divisor
+from ncu_roofline.analysis.sides import Studied, basis_of
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import VARY, Condition, conditions, limit, rung_class
@@ -97,7 +97,7 @@ def unknown_conditions(base: Sequence[Studied], head: Sequence[Studied]) -> tupl
 def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
     """Tokens known on one side only: then no number is per token on both."""
     one, other = basis_of(base), basis_of(head)
-    if one == other:
+    if one == other or {one, other} == {"layer", "capture"}:
         return []
     coarse = basis_of([*base, *head])
     effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
@@ -159,8 +159,3 @@ def rung_of(studies: Sequence[Studied], column: str) -> str | None:
         return None
     known = pl.concat(frames).filter(pl.col(column) > 0).group_by(name).agg(pl.col(column).sum()).sort(column, descending=True)
     return rung_class(known[name][0]) if known.height else None
-
-
-def described(studies: Sequence[Studied], basis: str) -> list[dict[str, Any]]:
-    """Each capture of a side: its name and what its numbers were divided by."""
-    return [{"capture": s.capture.name, "divided_by": divisor(s, basis), "basis": basis} for s in studies]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -12,7 +12,7 @@ from ncu_roofline.analysis import comparability
 from ncu_roofline.analysis.align import KINDS, Pair, groups, match
 from ncu_roofline.analysis.comparability import Difference
 from ncu_roofline.analysis.noise import Noise, noise
-from ncu_roofline.analysis.sides import Side, Studied, basis_of, side, totals
+from ncu_roofline.analysis.sides import Side, Studied, basis_of, covered, side, totals
 from ncu_roofline.analysis.verdict import Change, Judged, change, judge
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
@@ -44,15 +44,24 @@ class Comparison:
         return self.judged.verdict
 
     @property
+    def per(self) -> str:
+        """What every number is divided by, in a word."""
+        return "token" if self.basis == "part" else self.basis
+
+    @property
     def blocking(self) -> tuple[Difference, ...]:
         """The differences that make the pair incomparable."""
         return tuple(d for d in self.differences if d.blocks)
 
 
 def compare(
-    base: Sequence[Studied], head: Sequence[Studied], *, vary: frozenset[str] = frozenset(), anyway: bool = False
-) -> Comparison:
-    """The comparison of one or more captures a side; sums are means over the captures of a side."""
+    base: Sequence[Studied], head: Sequence[Studied], *,
+    vary: frozenset[str] = frozenset(), anyway: bool = False, rows: Sequence[str] = ROWS,
+) -> Comparison:  # fmt: skip
+    """The comparison of one or more captures a side; sums are means over the captures of a side.
+
+    `rows` names the tables wanted; `layer` is left out where layers are unknown.
+    """
     for name, studies in (("base", base), ("head", head)):
         if not any(s.launches.height for s in studies):
             raise UnusableInput(f"the {name} has no launches to compare; capture some, or choose another capture")
@@ -62,11 +71,31 @@ def compare(
     pairs, one, other = aligned(before, after)
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
+    judged = undecided(judged, before, after)
     return Comparison(
         judged=judged, differences=found, anyway=anyway, basis=basis, base=before, head=after,
-        rows=tables(pairs, one, other, comparable),
+        rows={
+            by: in_doubt(table(by, pairs, one, other, comparable), judged)
+            for by in rows
+            if by != "layer" or layered(one, other)
+        },
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
     )  # fmt: skip
+
+
+def undecided(judged: Judged, base: Side, head: Side) -> Judged:
+    """Cannot tell, where two captures that tell neither tokens nor layers hold different parts of a run."""
+    held = [{covered(study) for study in side.studies} for side in (base, head)]
+    if base.basis != "capture" or judged.verdict == "not_comparable" or held[0] == held[1]:
+        return judged
+    return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+
+
+def in_doubt(rows: pl.DataFrame, judged: Judged) -> pl.DataFrame:
+    """Rows of captures that hold different parts of a run have no verdict of their own."""
+    if judged.doubt != "missing:basis":
+        return rows
+    return rows.with_columns(pl.lit("cannot_tell", pl.Enum(VERDICTS)).alias("verdict"), pl.lit(judged.doubt).alias("doubt"))
 
 
 def aligned(base: Side, head: Side) -> tuple[list[Pair], pl.DataFrame, pl.DataFrame]:
@@ -85,14 +114,18 @@ def numbered(launches: pl.DataFrame, pairs: list[Pair], which: str) -> pl.DataFr
     )
 
 
-def tables(pairs: list[Pair], base: pl.DataFrame, head: pl.DataFrame, comparable: bool) -> dict[str, pl.DataFrame]:
-    """The rows by role, by layer (where layers are known) and by kernel."""
-    found = {"role": judged_rows(base, head, "role", comparable)[0].sort(changed_most(), descending=True)}
-    if base["layer"].null_count() < base.height and head["layer"].null_count() < head.height:
-        found["layer"] = judged_rows(base, head, "layer", comparable)[0].sort("layer", nulls_last=True)
-    kernels, _ = judged_rows(base, head, "pair", comparable)
-    found["kernel"] = kernels.join(identity(pairs), on="pair", how="left", maintain_order="left").sort("pair")
-    return found
+def layered(base: pl.DataFrame, head: pl.DataFrame) -> bool:
+    """Whether both sides know layers."""
+    return all(side["layer"].null_count() < side.height for side in (base, head))
+
+
+def table(by: str, pairs: list[Pair], base: pl.DataFrame, head: pl.DataFrame, comparable: bool) -> pl.DataFrame:
+    """The judged rows by role (largest first), by layer or by kernel (in the order of the step)."""
+    if by != "kernel":
+        rows, _ = judged_rows(base, head, by, comparable)
+        return rows.sort(changed_most(), descending=True) if by == "role" else rows.sort("layer", nulls_last=True)
+    rows, _ = judged_rows(base, head, "pair", comparable)
+    return rows.join(identity(pairs), on="pair", how="left", maintain_order="left").sort("pair")
 
 
 def changed_most() -> pl.Expr:

@@ -159,7 +159,7 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     """One rule judged."""
     if comparison.verdict == "not_comparable":
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=False, why="base and head are not comparable")
-    if comparison.basis != "token":
+    if comparison.basis not in ("token", "part"):
         why = f"tokens are unknown, numbers are per {comparison.basis}"
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
     each = change_of(comparison, rule)

@@ -8,12 +8,14 @@ from typing import Protocol
 
 import polars as pl
 
+from ncu_roofline.analysis.basis import basis
 from ncu_roofline.analysis.groups import completed
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.knowledge.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-BASES = ("token", "step", "capture")
+BASES = ("token", "part", "step", "layer", "capture")
+"""What numbers are divided by; `part` is a token's share of a window that is less than a step."""
 WANTED = {
     "position": pl.Int64, "step": pl.Int64, "intensity": pl.Float64, "useful_intensity": pl.Float64,
     "ridge": pl.Float64, "limited_by": pl.String, "useful_flops": pl.Float64,
@@ -62,38 +64,88 @@ class Side:
 
 
 def decode_launches(study: Studied) -> pl.DataFrame:
-    """Launches of decode steps; all of them where the capture does not tell phases apart."""
+    """Launches of decode steps; all of them where none is known to be one."""
     launches = study.launches
     if "phase" not in launches.columns:
         return launches
-    decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
+    decode = launches.filter(pl.col("phase").cast(pl.String).fill_null("decode") == "decode")
     return decode if decode.height else launches
 
 
-def divisor(study: Studied, basis: str) -> float | None:
-    """Tokens or steps that the capture's launches stand for; 1 for the capture itself."""
-    if basis == "capture":
-        return 1.0
-    fact = study.run.tokens if basis == "token" else study.run.steps
-    return float(fact.value) if fact.value else None
+def only_prefill(study: Studied) -> bool:
+    """Whether every launch is known to belong to a prefill pass."""
+    if "phase" not in study.launches.columns or not study.launches.height:
+        return False
+    return bool((study.launches["phase"].cast(pl.String).fill_null("") == "prefill").all())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """Which launches count on a basis, and by how much they are divided."""
+
+    launches: pl.DataFrame
+    divisor: float
+
+
+def footings(study: Studied) -> dict[str, Footing]:
+    """Every basis that a capture supports."""
+    decode = decode_launches(study)
+    found = {"capture": Footing(launches=decode, divisor=1.0)}
+    layers = whole_layers(decode)
+    if layers is not None:
+        found["layer"] = layers
+    batch, steps = study.run.batch.value, begun(decode)
+    if batch and steps == 1:
+        found["part"] = Footing(launches=decode, divisor=float(batch) * float(study.run.accepted.value or 1))
+    if {"step_whole", "process", "device"} <= set(study.launches.columns):
+        counted = basis(study.launches, study.run)
+        for kind, number in (("step", counted.steps), ("token", counted.tokens)):
+            if number:
+                found[kind] = Footing(launches=counted.launches, divisor=number * counted.gpus / counted.scale)
+    else:
+        for kind, fact in (("step", study.run.steps), ("token", study.run.tokens)):
+            if fact.value:
+                found[kind] = Footing(launches=decode, divisor=float(fact.value))
+    return found
+
+
+def whole_layers(launches: pl.DataFrame) -> Footing | None:
+    """The whole layers of a window that is less than a step; None where it has none."""
+    if not {"layer_whole", "layer"} <= set(launches.columns):
+        return None
+    whole = launches.filter(pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
+    count = whole.select("process", "device", "step", "layer").n_unique()
+    return Footing(launches=whole, divisor=float(count)) if whole.height else None
+
+
+def covered(study: Studied) -> int:
+    """Launches of attention on a capture that does not tell what it stands for: one a layer, as a rule."""
+    return decode_launches(study).filter(pl.col("role").cast(pl.String) == "attention").height
+
+
+def begun(decode: pl.DataFrame) -> int:
+    """How many steps the launches belong to, whole or not."""
+    return decode["step"].drop_nulls().n_unique() if "step" in decode.columns else 0
 
 
 def basis_of(studies: Sequence[Studied]) -> str:
     """The finest basis that every capture supports."""
-    return next(b for b in BASES if all(divisor(s, b) for s in studies))
+    each = [footings(s) for s in studies]
+    return next(b for b in BASES if all(b in f for f in each))
 
 
-def side(studies: Sequence[Studied], basis: str) -> Side:
+def side(studies: Sequence[Studied], kind: str) -> Side:
     """One side on this basis: every capture counts 1/n, so that sums are means over captures."""
-    frames = [scaled(study, number, basis, len(studies)) for number, study in enumerate(studies)]
-    return Side(studies=tuple(studies), launches=pl.concat(frames, how="vertical"), basis=basis)
+    frames = [scaled(study, number, kind, len(studies)) for number, study in enumerate(studies)]
+    return Side(studies=tuple(studies), launches=pl.concat(frames, how="vertical"), basis=kind)
 
 
-def scaled(study: Studied, number: int, basis: str, captures: int) -> pl.DataFrame:
+def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFrame:
     """The launches of one capture in the columns that comparing needs."""
-    frame = completed(decode_launches(study))
+    footing = footings(study)[kind]
+    frame = completed(footing.launches)
     absent = [pl.lit(None, kind).alias(name) for name, kind in WANTED.items() if name not in frame.columns]
-    share = 1 / ((divisor(study, basis) or 1.0) * captures)
+    share = 1 / (footing.divisor * captures)
     return frame.with_columns(absent).select(
         pl.lit(number, pl.Int64).alias("capture"), "index", "kernel", "name",
         shape("grid"), shape("block"),

@@ -41,11 +41,14 @@ class Change:
 def change(quantity: str, base: float | None, head: float | None, noise: Noise, rows: int = 1) -> Change:
     """The change of one quantity with the reach of chance; `rows` is how many are judged together."""
     reach = noise.reach(limit(f"error_{quantity}") / rows)
+    assumed = limit(f"unmeasured_{quantity}")
+    if reach is not None and noise.dof < limit("least_dof") and reach > assumed:
+        reach = None
     measured = reach is not None
     known = base is not None and head is not None and base > 0 and head > 0
     ratio = log(head) - log(base) if known else None  # type: ignore[arg-type]
     least = limit(f"least_{quantity}")
-    within = max(least, reach) if reach is not None else limit(f"unmeasured_{quantity}")
+    within = max(least, reach) if reach is not None else assumed
     return Change(base=base, head=head, log=ratio, reach=within, measured=measured, drift=noise.drift)
 
 
@@ -105,12 +108,17 @@ def lacking(bytes_: Change, flops: Change, seconds: Change) -> str:
     for name, each in (("bytes", bytes_), ("seconds", seconds)):
         if each.direction is None:
             return f"missing:{name}"
-    for name, each in (("bytes", bytes_), ("seconds", seconds), ("flops", flops)):
-        too_wide = each.measured and each.reach > limit(f"widest_{name}")
-        assumed = not each.measured and abs(each.log or 0.0) > limit(f"least_{name}")
-        if each.direction == 0 and (too_wide or assumed):
-            return f"noise:{name}"
-    return ""
+    # more bytes are more bytes whatever the rest; fewer need only time, to know what they paid
+    needed = {1: ("bytes",), -1: ("bytes", "seconds"), 0: ("bytes", "seconds", "flops")}[bytes_.direction or 0]
+    changes = {"bytes": bytes_, "seconds": seconds, "flops": flops}
+    return next((f"noise:{name}" for name in needed if undecided(name, changes[name])), "")
+
+
+def undecided(name: str, each: Change) -> bool:
+    """Whether no change was found only because the noise is wide, or was never measured."""
+    too_wide = each.measured and each.reach > limit(f"widest_{name}")
+    assumed = not each.measured and abs(each.log or 0.0) > limit(f"least_{name}")
+    return each.direction == 0 and (too_wide or assumed)
 
 
 def by_change(bytes_: Change, flops: Change, seconds: Change) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.compare import Comparison
 from ncu_roofline.analysis.gate import Outcome
 from ncu_roofline.capture.units import text
+from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present import words_compare as words
 from ncu_roofline.present.columns import change
 from ncu_roofline.present.document import Document, Table
@@ -32,12 +33,14 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
 
 def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     """Totals, then rows, then what happened to kernels."""
+    if by not in comparison.rows:
+        raise UnusableInput(f"--by {by}: the captures do not tell their {by}s; --by role and --by kernel need none")
     first = Table("", words.judged_table(comparison), ("number", "base", "head", "change", "noise"))
     rows = spoken(comparison.rows[by])
     if by == "kernel":
-        return (first, Table(f"DRAM bytes per {comparison.basis} by kernel", rows, KERNEL_COLUMNS))
+        return (first, Table(f"DRAM bytes per {comparison.per} by kernel", rows, KERNEL_COLUMNS))
     table = Table(
-        f"DRAM bytes per {comparison.basis} by {by}", rows,
+        f"DRAM bytes per {comparison.per} by {by}", rows,
         (by, "base_bytes", "head_bytes", "bytes_change", "time_change", "verdict"),
     )  # fmt: skip
     changed = kernels_changed(comparison)
@@ -117,7 +120,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "differences": list(comparison.differences), **shown, "doubt": judged.doubt or None,
         "doubts": [] if withheld else list(words.doubts(comparison)), "by": by,
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
-        "rows": comparison.rows[by].head(0) if withheld else comparison.rows[by],
+        "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
     }  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
     each = {
         q: {
             "base": c.base, "head": c.head, "change": c.part, "log_change": c.log, "noise": c.reach,
-            "noise_measured": c.measured, "moved": c.direction, "per": comparison.basis,
+            "noise_measured": c.measured, "moved": c.direction, "per": comparison.per,
         }
         for q in ("bytes", "flops", "seconds")
         for c in [getattr(judged, q)]

@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare import Comparison, eaters, shifted
-from ncu_roofline.analysis.sides import gaps
+from ncu_roofline.analysis.sides import gaps, only_prefill
 from ncu_roofline.analysis.verdict import Change, Judged
 from ncu_roofline.capture.units import number, text
 from ncu_roofline.knowledge.verdicts import limit
@@ -64,7 +64,7 @@ def reason(comparison: Comparison) -> str:
         case "no_change":
             return (
                 f"DRAM bytes ({inside(judged.bytes)}), FLOPs ({flops_words(judged.flops)}) and time "
-                f"({inside(judged.seconds)}) per {comparison.basis} are inside the noise."
+                f"({inside(judged.seconds)}) per {comparison.per} are inside the noise."
             )
         case _:
             return by_change(comparison)
@@ -72,7 +72,7 @@ def reason(comparison: Comparison) -> str:
 
 def by_change(comparison: Comparison) -> str:
     """The reason of a verdict that rests on a change."""
-    judged, basis = comparison.judged, comparison.basis
+    judged, basis = comparison.judged, comparison.per
     bytes_, time = moved(judged.bytes, "bytes", basis), moved(judged.seconds, "seconds", basis)
     match judged.verdict:
         case "moves_more":
@@ -100,6 +100,8 @@ def seen(judged: Judged) -> str:
     """The speed-up and the part realised."""
     if judged.realised is None:
         return "gone altogether"
+    if judged.realised < 0:
+        return f"{ratio(judged.speedup)}, so nothing of what the bytes allow was realised"
     return f"{ratio(judged.speedup)}: {judged.realised:.2f} of what the bytes allow was realised"
 
 
@@ -117,6 +119,11 @@ def incomparable(comparison: Comparison) -> str:
 def undecided(judged: Judged) -> str:
     """What is lacking, and what to do."""
     kind, _, quantity = judged.doubt.partition(":")
+    if quantity == "basis":
+        return (
+            "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
+            "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
+        )
     name = NAMES[quantity]
     if kind == "missing":
         counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
@@ -244,15 +251,32 @@ def unknowns(comparison: Comparison) -> Iterator[str]:
     untold = unknown_conditions(comparison.base.studies, comparison.head.studies)
     if untold:
         yield f"Neither side tells its {', '.join(untold)}: taken to be the same on both."
-    if comparison.basis != "token":
-        yield f"Tokens are unknown: every number is per {comparison.basis}; --tokens or --batch makes it per token."
-    if comparison.judged.flops.direction is None:
+    yield from windows(comparison)
+    blind = comparison.judged.flops.direction is None
+    if blind:
         yield "FLOPs were not measured on both sides: a FLOP mirage cannot be told from no change."
+    if comparison.judged.beyond is None:
+        yield "Which kernels lie beyond their ridge is not known: beyond it bytes do not decide."
     for name, side in (("base", comparison.base), ("head", comparison.head)):
         for quantity, part in gaps(side.launches).items():
-            if part > 0:
+            if part > 0 and not (blind and quantity == "flops"):
                 counted = "" if quantity == "seconds" else " (by time)"
                 yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{counted} were not measured."
+
+
+def windows(comparison: Comparison) -> Iterator[str]:
+    """What the captures cover, where it is not whole decode steps."""
+    sides = (("base", comparison.base), ("head", comparison.head))
+    if comparison.basis == "part":
+        counts = " and ".join(f"{round(s.launches.height / s.captures)} in the {n}" for n, s in sides)
+        alone = [r for r in comparison.rows.get("kernel", pl.DataFrame()).to_dicts() if r["what"] in ("added", "removed")]
+        only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
+        yield f"The captures are parts of a step ({counts} launches): numbers are a token's share of what was captured{only}."
+    elif comparison.basis != "token":
+        yield f"Tokens are unknown: every number is per {comparison.per}; --run tokens=N or batch=N makes it per token."
+    prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
+    if prefill:
+        yield f"The launches of the {' and the '.join(prefill)} are prefill, not decode: tokens are read in parallel there."
 
 
 def judged_table(comparison: Comparison) -> pl.DataFrame:
@@ -261,7 +285,7 @@ def judged_table(comparison: Comparison) -> pl.DataFrame:
     for q in ("bytes", "flops", "seconds"):
         each: Change = getattr(comparison.judged, q)
         rows.append({
-            "number": f"{NAMES[q]} per {comparison.basis}",
+            "number": f"{NAMES[q]} per {comparison.per}",
             "base": text(each.base, UNITS[q]), "head": text(each.head, UNITS[q]),
             "change": signed(each.part) if each.log is not None else None,
             "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
