@@ -1,0 +1,194 @@
+"""Many captures <-> a folder of Parquet: `device=NAME/label=LABEL/HASH.parquet`, one row group per capture.
+
+Any engine that knows hive partitions reads it as it is. A file appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import polars as pl
+
+from ncu_roofline.capture import schema
+from ncu_roofline.capture.capture import Capture
+from ncu_roofline.errors import RooflineError, UnreadableCapture, UnusableInput
+from ncu_roofline.readers import expand, marked, read_one, saved
+from ncu_roofline.readers.combine import combine
+
+FILES = "device=*/label=*/*.parquet"
+PARTIAL = ".partial"
+SUFFIXES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
+PIECE = 1 << 20
+
+NUMBER = "device_number"
+"""The launches' column `device` inside an archive, where `device` is the partition: the name of the GPU."""
+CAPTURE = "capture"
+"""File name of the capture that a launch came from."""
+PARTITIONS = {"device": pl.String(), "label": pl.String()}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of one file: `saved`, `present` (under a label) or `refused` (with the reason)."""
+
+    file: str
+    outcome: str
+    told: str = ""
+    launches: int = 0
+
+
+def save(
+    sources: Sequence[str | os.PathLike[str]],
+    target: Path,
+    *,
+    label: str = "all",
+    workers: int | None = None,
+    reader: str = "auto",
+    metrics: Sequence[str] = (),
+) -> Iterator[Kept]:
+    """Read captures (files, folders, globs) in parallel and keep each in the archive; yields in order.
+
+    What the archive already holds, by content, is not read again.
+    """
+    if not re.fullmatch(r"[\w.-]{1,100}", label) or set(label) <= {"."}:
+        raise UnusableInput(f"label '{label}': use letters, digits, '-', '_' and '.' only; it names a folder")
+    files = captures_in(sources)
+    target.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
+    keep = partial(_keep, target=target, label=label, reader=reader, metrics=tuple(sorted(metrics)))
+    return _each(keep, files, min(workers or os.cpu_count() or 1, len(files)))
+
+
+def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept]:
+    if workers <= 1:
+        yield from map(keep, files)
+        return
+    # spawn: a forked child could inherit locks of polars' threads
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(keep, files)
+
+
+def captures_in(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Every capture that is meant, folders searched; raises UnreadableCapture where there is none."""
+    found: list[Path] = []
+    for path in expand(sources):
+        inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()) if path.is_dir() else [path]
+        if not inside:
+            raise UnreadableCapture(f"{path.name}: a folder without captures ({', '.join(SUFFIXES)})")
+        found += inside
+    return found
+
+
+def _keep(path: Path, *, target: Path, label: str, reader: str, metrics: tuple[str, ...]) -> Kept:
+    try:
+        content = fingerprint(path, metrics)
+        if present := next(target.glob(f"device=*/label=*/{content}.parquet"), None):
+            return Kept(path.name, "present", present.parent.name.partition("=")[2])
+        capture = marked(read_one(path, reader=reader, metrics=metrics))
+        place = target / f"device={slug(capture.device.name)}" / f"label={label}" / f"{content}.parquet"
+        _write(saved.packed(archived(capture)), place, target)
+        return Kept(path.name, "saved", label, len(capture.launches))
+    except RooflineError as error:
+        return Kept(path.name, "refused", str(error))
+    except OSError as error:
+        return Kept(path.name, "refused", f"{path.name}: {error.strerror or type(error).__name__}")
+
+
+def fingerprint(path: Path, metrics: Iterable[str] = ()) -> str:
+    """A name for the file's content and for what is kept of it."""
+    digest = hashlib.sha256(repr((saved.SCHEMA_VERSION, sorted(metrics))).encode())
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()[:32]
+
+
+def slug(name: str | None) -> str:
+    """A device name that can be a folder: 'NVIDIA H200' is NVIDIA-H200."""
+    return re.sub(r"[^\w.]+", "-", name or "unknown").strip("-.") or "unknown"
+
+
+def archived(capture: Capture) -> Capture:
+    """The capture as it lies in the archive: its own name in a column, the device number renamed."""
+    launches = capture.launches.rename({"device": NUMBER}).with_columns(pl.lit(capture.name).alias(CAPTURE))
+    return Capture(launches=launches, device=capture.device, run=capture.run, notes=capture.notes, name=capture.name)
+
+
+def _write(content: bytes, place: Path, target: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target / f".{place.stem}.{os.getpid()}{PARTIAL}"
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, place)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what a killed run left unfinished."""
+    for unfinished in target.glob(f".*{PARTIAL}"):
+        with suppress(ValueError, OSError):
+            try:
+                os.kill(int(unfinished.suffixes[-2][1:]), 0)
+            except ProcessLookupError:
+                unfinished.unlink(missing_ok=True)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a folder holds an archive."""
+    return path.is_dir() and next(path.glob(FILES), None) is not None
+
+
+def files(path: Path) -> list[Path]:
+    """The captures of an archive; raises UnreadableCapture where there is none."""
+    found = sorted(path.glob(FILES))
+    if not found:
+        raise UnreadableCapture(f"{path.name}: no archive of captures; make one with `ncu-roofline save DIR -o {path.name}/`")
+    return found
+
+
+def scan(path: Path, measured: Iterable[str] | None = None) -> pl.LazyFrame:
+    """All launches of an archive, lazily, with `device_name`, `label` and `capture`.
+
+    `measured` names the counters that are needed; without it every footer is read to know them all.
+    """
+    found = files(path)
+    counters = {schema.MEASURED + name: _dtype(name) for name in measured} if measured is not None else _counters(found)
+    fixed = {NUMBER if c.name == "device" else c.name: c.dtype for c in schema.LAUNCHES}
+    return pl.scan_parquet(
+        found,
+        schema={**fixed, **counters, CAPTURE: pl.String()},
+        hive_schema=PARTITIONS,
+        hive_partitioning=True,
+        missing_columns="insert",
+        extra_columns="ignore",
+    ).rename({"device": "device_name", NUMBER: "device"})
+
+
+def _dtype(name: str) -> pl.DataType:
+    return schema.OPCODES if "_per_opcode" in name else pl.Float64()
+
+
+def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
+    names = {name for file in found for name in pl.read_parquet_schema(file) if name.startswith(schema.MEASURED)}
+    return {name: _dtype(name) for name in sorted(names)}
+
+
+def read(path: Path) -> Capture:
+    """The whole archive as one capture; raises UnreadableCapture where it mixes devices."""
+    return combine([_unpacked(file) for file in files(path)])
+
+
+def _unpacked(file: Path) -> Capture:
+    capture = saved.read(file)
+    launches = capture.launches.drop(CAPTURE).rename({NUMBER: "device"})
+    return Capture(launches=launches, device=capture.device, run=capture.run, notes=capture.notes, name=capture.name)
