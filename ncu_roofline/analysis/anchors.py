@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.rows import satellite
+from ncu_roofline.analysis.rows import opening, satellite
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
@@ -31,11 +31,15 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
         "index", "kernel", "name", "grid",
         pl.col("process", "device", "stream").fill_null(-1),
         kind=kind, fc=(role == "fc").fill_null(False), norm=(role == "norm").fill_null(False),
-        helper=satellite(launches),
+        helper=satellite(launches), opening=opening(launches),
     )  # fmt: skip
-    return named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
-        pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane")
+    ordered = named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
+        pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
+        norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane"),
     )  # fmt: skip
+    # the role of a lone gather may be unknown; before all work it can only be the embedding
+    opens = pl.col("opening") & (pl.col("fcs") + pl.col("norms") == 0) & pl.col("kind").is_null()
+    return ordered.with_columns(kind=pl.when(opens).then(pl.lit("embedding").cast(KINDS)).otherwise("kind"))
 
 
 def lane(named: pl.DataFrame) -> pl.Expr:

@@ -50,6 +50,7 @@ def by_itself() -> pl.Expr:
         pl.when("only_prefill").then(pl.lit("prefill"))
         .when("only_decode").then(pl.lit("decode"))
         .when(rows > pl.col("sampled")).then(pl.lit("prefill"))
+        .when(rows == pl.col("sampled")).then(pl.lit("decode"))
         .when(rows <= LARGEST_DECODE).then(pl.lit("decode"))
         .when(rows >= SMALLEST_PREFILL).then(pl.lit("prefill"))
     )  # fmt: skip

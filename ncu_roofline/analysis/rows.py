@@ -9,6 +9,7 @@ from ncu_roofline.knowledge.rows import (
     PhaseRule,
     RowRule,
     expert_kernels,
+    opening_kernels,
     phase_rules,
     row_rules,
     satellites,
@@ -82,6 +83,11 @@ def satellite(launches: pl.DataFrame) -> pl.Expr:
 def of_experts(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch streams the matrices of several experts at once, by its name."""
     return named(launches, expert_kernels())
+
+
+def opening(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch may be the embedding that opens a step, by its name."""
+    return named(launches, opening_kernels())
 
 
 def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:

@@ -64,3 +64,9 @@ def satellites() -> tuple[NamedRule, ...]:
 def expert_kernels() -> NamedRule:
     """Launches that stream the matrices of several experts."""
     return NamedRule(**load(files(__package__) / "rows.toml")["experts"])
+
+
+@cache
+def opening_kernels() -> NamedRule:
+    """Gathers that open a step where they come before any norm or product."""
+    return NamedRule(**load(files(__package__) / "rows.toml")["opening"])
