@@ -19,7 +19,8 @@ LONGEST = 300
 def html(capture: Capture) -> str:
     """Name, device, known facts of the run, and the kernels that take longest."""
     parts = [f"<p><strong>{safe(capture.name)}</strong>: {summary(capture)}</p>", kernels(capture.launches)]
-    known = [f"{name} {safe(fact.value)} ({safe(fact.origin)})" for name, fact in capture.run.known().items() if name != "synthetic"]
+    facts = {name: fact for name, fact in capture.run.known().items() if name != "synthetic"}
+    known = [f"{name} {safe(fact.value)} ({safe(fact.origin)})" for name, fact in facts.items()]
     if known:
         parts.append(f"<p>Run: {'; '.join(known)}</p>")
     parts += [f"<p>Note: {safe(note)}</p>" for note in capture.notes]
