@@ -84,7 +84,7 @@ def plain(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> Plante
     return PlantedStudy(capture=Capture(launches=frame, name=name), launches=frame, gpu=None, run=run)
 
 
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "kernel": pl.String, "name": pl.String, "role": pl.String, "family": enum(FAMILIES), "phase": enum(PHASES), "layer": pl.Int64,
     "grid": pl.Array(pl.Int64, 3), "block": pl.Array(pl.Int64, 3), "dram_bytes": pl.Float64, "seconds": pl.Float64,
     "flops": pl.Float64, "ridge": pl.Float64, "bandwidth_share": pl.Float64, "limited_by": pl.String,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ncu_roofline.cli import compare_options as its
+from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
 from ncu_roofline.cli.options import As, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 @app.command(cls=its.Repeats)
 def compare(
     captures: its.Pair = None, base: its.Base = None, head: its.Head = None, baseline: its.Baseline = None,
-    folder: its.Folder = its.HOME, both_run: its.BothRuns = None, base_run: its.BaseRun = None, head_run: its.HeadRun = None,
+    folder: its.Folder = its.HOME,
+    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
+    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
+    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None,
+    base_run: its.BaseRun = None, head_run: its.HeadRun = None,
     vary: its.Vary = None, anyway: its.Anyway = False,
     fail_if: its.FailIf = None, allow_cannot_tell: its.AllowCannotTell = False,
     gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
@@ -39,7 +44,11 @@ def compare(
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles}
-    both, its_base, its_head = (facts_of(words) for words in (both_run, base_run, head_run))
+    both = {
+        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
+        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
+    }  # fmt: skip
+    its_base, its_head = facts_of(base_run), facts_of(head_run)
     comparison = compared(
         studies(before, {**both, **its_base}, choices),
         studies(after, {**both, **its_head}, choices),
@@ -51,11 +60,11 @@ def compare(
     refuse(comparison, outcomes)
 
 
-def studies(captures: list[str], facts: dict[str, Any], choices: dict[str, Any]) -> list[Study]:
+def studies(captures: list[str], stated: dict[str, Any], choices: dict[str, Any]) -> list[Study]:
     """One study per capture."""
     from ncu_roofline.cli.load import load
 
-    return [load([capture], facts=facts, **choices) for capture in captures]
+    return [load([capture], facts=stated, **choices) for capture in captures]
 
 
 baselines = App(help="Store captures under a name, to compare later ones with.", no_args_is_help=True)

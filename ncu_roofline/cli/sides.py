@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,15 @@ def chosen(
 
 def facts_of(stated: list[str] | None) -> dict[str, Any]:
     """KEY=VALUE words as run facts; numbers become numbers."""
+    from ncu_roofline.readers.facts import CHECKS
+
     facts: dict[str, Any] = {}
     for word in stated or []:
         key, mark, value = word.partition("=")
         if not mark or not key or not value:
             raise UnusableInput(f"{word!r} is not KEY=VALUE; write for example batch=8")
+        if key not in CHECKS:
+            raise UnusableInput(f"{word!r}: {key!r} is not a fact of a run; known: {', '.join(CHECKS)}")
         if key in facts and facts[key] != number_of(value):
             raise UnusableInput(f"{key} is stated twice: {facts[key]} and {value}; leave one")
         facts[key] = number_of(value)
@@ -87,15 +92,16 @@ def files_of(name: str, folder: Path) -> list[Path]:
 
 def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: dict[str, Any], force: bool) -> None:
     """Each capture as one Parquet file in the baseline's folder; an existing baseline is kept unless forced."""
-    from ncu_roofline.capture import facts as run_facts
     from ncu_roofline.cli.output import write_file
-    from ncu_roofline.readers import read, saved
+    from ncu_roofline.readers import expand, read, saved
+    from ncu_roofline.readers.facts import stated
 
     place = folder / named(name)
     old = sorted(place.glob("*.parquet"))
     if old and not force:
         raise UnusableInput(f"baseline {name!r} exists already; add --force to replace it")
-    packed = [saved.packed(run_facts.applied(read([c], reader=reader), [c], facts)) for c in captures]
+    read_in = [(read([c], reader=reader), expand([c])) for c in captures]
+    packed = [saved.packed(replace(c, run=stated(c.run, files, facts))) for c, files in read_in]
     place.mkdir(parents=True, exist_ok=True)
     for number, body in enumerate(packed, 1):
         write_file(body, place / f"{number}.parquet", force=True)

@@ -273,7 +273,7 @@ def windows(comparison: Comparison) -> Iterator[str]:
         only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
         yield f"The captures are parts of a step ({counts} launches): numbers are a token's share of what was captured{only}."
     elif comparison.basis != "token":
-        yield f"Tokens are unknown: every number is per {comparison.per}; --run tokens=N or batch=N makes it per token."
+        yield f"Tokens are unknown: every number is per {comparison.per}; --tokens or --batch makes it per token."
     prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
     if prefill:
         yield f"The launches of the {' and the '.join(prefill)} are prefill, not decode: tokens are read in parallel there."
