@@ -116,12 +116,16 @@ def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
 
 def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
     """Anchors without mixer kernels that only prepare for a whole pass (varlen plans and the like)."""
-    ends = joined.filter(pl.col("kind") == "sampling").height
-    counts = anchors.filter(pl.col("kind") == "mixer").group_by("kernel").agg(n=pl.len())
-    often = counts["n"].max()
-    if not ends or not isinstance(often, int) or often < FEWEST_SATELLITES * ends:
+    if joined.filter(pl.col("kind") == "sampling").is_empty():
         return anchors
-    rare = counts.filter(pl.col("n") <= 1.5 * ends)["kernel"]
+    ended = (pl.col("kind") == "sampling").cast(pl.Int64).cum_sum().over("lane")
+    counts = (
+        anchors.with_columns(between=ended)
+        .filter(pl.col("kind") == "mixer")
+        .group_by("kernel")
+        .agg(often=pl.len() / pl.struct("lane", "between").n_unique())
+    )
+    rare = counts.filter((pl.col("often") <= 1.5) & (pl.col("often").max() >= FEWEST_SATELLITES))["kernel"]
     return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
 
 
