@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ncu_roofline.analysis.picture import picture
-from ncu_roofline.analysis.study import Study, study
-from ncu_roofline.capture.capture import Capture
+from ncu_roofline import api
 
 if TYPE_CHECKING:
     import altair as alt
 
 
 def roofline(
-    capture: Capture | Study, *, by: str = "kernel", levels: tuple[str, ...] = ("dram",), theory: bool = False
+    capture: api.Captured, *, by: str = "kernel", levels: tuple[str, ...] = ("dram",), theory: bool = False, gpu: str | None = None
 ) -> alt.LayerChart:
-    """The roofline of a capture, one mark per kernel group, launch, role or layer."""
+    """The roofline of a capture, one mark per kernel group, launch, role or layer.
+
+    >>> import ncu_roofline as nr
+    >>> chart = nr.charts.roofline("fixtures/synthetic/demo.ncu-rep")
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.analysis.picture import picture
     from ncu_roofline.present.charts.roofline import draw
 
-    studied = capture if isinstance(capture, Study) else study(capture)
-    return draw(picture(studied, by, levels=levels), theory=theory)
+    return draw(picture(api.study(capture, gpu=gpu), by, levels=levels), theory=theory)
+
+
+def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.LayerChart:
+    """The DRAM bytes of every role, per token where tokens are known, with the model's floor where it is known.
+
+    >>> import ncu_roofline as nr
+    >>> chart = nr.charts.bytes_by_role("fixtures/synthetic/demo.ncu-rep")
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.analysis.role_bytes import role_bytes
+    from ncu_roofline.knowledge.models import load
+    from ncu_roofline.present.charts.bytes import draw
+
+    study = api.study(capture, gpu=gpu)
+    model = study.run.model.value
+    return draw(role_bytes(study.launches, study.run, load(model) if model else None))

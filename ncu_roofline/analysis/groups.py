@@ -23,10 +23,11 @@ KEYS = {
 SUMMED = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "l2_bytes", "flops",
           "tensor_flops", "scalar_flops", "useful_flops")  # fmt: skip
 ROOFS = ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock", "ridge", "ridge_spec", "ridge_profiled")
-PAIRS = (("flops", "dram_bytes"), ("useful_flops", "dram_bytes"), ("flops", "useful_flops"),
-         ("flops", "seconds"), ("useful_flops", "seconds"))  # fmt: skip
+PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"),
+         ("flops", "seconds"), ("needed", "seconds"))  # fmt: skip
+BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 OPTIONAL: dict[str, type[pl.DataType] | pl.DataType] = {
-    **{n: pl.Float64 for n in (*SUMMED, *ROOFS, "bandwidth_share", "compute_share")},
+    **{n: pl.Float64 for n in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL, "bandwidth_share", "compute_share")},
     "path": pl.Enum(PATHS), "role": pl.Enum(ROLES), "family": pl.Enum(FAMILIES), "phase": pl.Enum(PHASES),
     "layer": pl.Int64, "flops_complete": pl.Boolean, "suspect": pl.Boolean,
     "dram_bytes_source": pl.Enum(SOURCES), "flops_source": pl.Enum(SOURCES),
@@ -63,14 +64,23 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
         )
         .sort("seconds", "index", descending=[True, False], nulls_last=True)
         .with_row_index("group")
-        .select(*FIRST, *(c for c in (*SUMMED, *ROOFS) if c not in FIRST), *(f"{c}_unknown" for c in SUMMED), "suspect_launches")
+        .select(*FIRST, *(c for c in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL) if c not in FIRST), *(f"{c}_unknown" for c in SUMMED), "suspect_launches")
     )
 
 
 def completed(launches: pl.DataFrame) -> pl.DataFrame:
     """Launches with every column that grouping asks for; a launch of no known family is `other`."""
     absent = [pl.lit(None, kind).alias(name) for name, kind in OPTIONAL.items() if name not in launches.columns]
-    return launches.with_columns(absent).with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"))
+    return (
+        launches.with_columns(absent)
+        .with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"))
+        .with_columns(needed=needed())
+    )
+
+
+def needed() -> pl.Expr:
+    """Useful FLOPs, or the counted ones of a launch without tensor work, where nothing is padded to tiles."""
+    return pl.coalesce("useful_flops", pl.when((pl.col("tensor_flops") == 0) & pl.col("flops_complete")).then("flops"))
 
 
 def common(name: str) -> pl.Expr:
@@ -95,6 +105,8 @@ def identity(keys: list[str]) -> list[pl.Expr]:
         worst("dram_bytes_source"),
         worst("flops_source"),
         pl.col("flops_complete").fill_null(False).all(),
+        pl.col("useful_intensity_low").min(),
+        pl.col("useful_intensity_high").max(),
         pl.col("suspect").fill_null(False).sum().cast(pl.Int64).alias("suspect_launches"),
     ]
 
@@ -125,8 +137,9 @@ def paired() -> list[pl.Expr]:
     both = {pair: pl.col(pair[0]).is_not_null() & pl.col(pair[1]).is_not_null() for pair in PAIRS}
     sides = [known_sum(side, both[pair]).alias(f"{pair[0]}/{pair[1]}:{side}") for pair in PAIRS for side in pair]
     # useful work of only some launches that did work would stand for the others, too
-    uncovered = (pl.col("flops").fill_null(1) > 0) & pl.col("useful_flops").is_null()
-    return [*sides, uncovered.any().alias("uncovered")]
+    uncovered = ((pl.col("flops").fill_null(1) > 0) & pl.col("needed").is_null()).any()
+    none_told = pl.col("useful_flops").count() == 0
+    return [*sides, known_sum("needed").alias("needed"), (uncovered | none_told).alias("uncovered")]
 
 
 def with_path(summed: pl.DataFrame, launches: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -158,9 +171,9 @@ def quotients() -> dict[str, pl.Expr]:
     covered = pl.when(~pl.col("uncovered"))
     return {
         "intensity": quotient("flops", "dram_bytes"),
-        "useful_intensity": covered.then(quotient("useful_flops", "dram_bytes")),
+        "useful_intensity": covered.then(quotient("needed", "dram_bytes")),
         "flops_per_second": quotient("flops", "seconds"),
-        "useful_flops_per_second": covered.then(quotient("useful_flops", "seconds")),
-        "padding": covered.then(quotient("flops", "useful_flops")),
-        "useful_flops": covered.then("useful_flops").otherwise(NOTHING),
+        "useful_flops_per_second": covered.then(quotient("needed", "seconds")),
+        "padding": covered.then(quotient("flops", "needed")),
+        "useful_flops": covered.then("needed").otherwise(NOTHING),
     }

@@ -100,19 +100,20 @@ WIDTHS = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8"
 def theory(launches: pl.DataFrame, run: Run) -> tuple[Theory, ...]:
     """FC at 2 x batch / bytes per weight; attention at 2 / bytes per cache element, times GQA's sharing."""
     told: list[Theory] = []
-    weight, cache = usual(launches, "weight_dtype", "fc"), usual(launches, "cache_dtype", "attention")
+    weight = run.weights.value if run.weights.value in WIDTHS else usual(launches, "weight_dtype", "fc")
+    cache = run.kv.value if run.kv.value in WIDTHS else usual(launches, "cache_dtype", "attention")
     if weight and isinstance(run.batch.value, int | float):
-        told.append(Theory("fc", 2 * run.batch.value / WIDTHS[weight], f"FC by theory: 2 x batch {run.batch.value:g} / {WIDTHS[weight]:g} B ({weight})"))
+        told.append(Theory("fc", 2 * run.batch.value / WIDTHS[weight], f"theory, FC: 2 × batch {run.batch.value:g} / {WIDTHS[weight]:g} B ({weight})"))
     if cache:
-        told.append(Theory("attention", 2 / WIDTHS[cache], f"attention by theory without GQA: 2 / {WIDTHS[cache]:g} B ({cache} cache)"))
+        told.append(Theory("attention", 2 / WIDTHS[cache], f"theory, attention: 2 / {WIDTHS[cache]:g} B ({cache}), times query heads per KV head"))
     return tuple(told)
 
 
 def usual(launches: pl.DataFrame, column: str, family: str) -> str | None:
-    """The number format that most bytes of a family are in, of those known; its activations' where none is told."""
-    for name in (column, "activation_dtype"):
+    """The number format that most bytes of a family are in: by name, else its activations', else its work's."""
+    for name in (column, "activation_dtype", "precision"):
         if {name, "family"} <= set(launches.columns):
-            mine = launches.filter(pl.col("family").cast(pl.String) == family, pl.col(name).is_in(list(WIDTHS)))
+            mine = launches.filter(pl.col("family").cast(pl.String) == family, pl.col(name).cast(pl.String).is_in(list(WIDTHS)))
             known = mine.group_by(name).agg(pl.col("dram_bytes").sum()).sort("dram_bytes", name)
             if known.height:
                 return str(known[name][-1])
@@ -137,14 +138,15 @@ def latency_time(launches: pl.DataFrame) -> float | None:
 
 def placed(grouped: pl.DataFrame) -> pl.DataFrame:
     """Groups with the place of their marks; executed coordinates only where they differ."""
-    padded = (pl.col("place") == "useful") & (pl.col("padding") > 1.02)
-    on_plane = pl.col("place").cast(pl.String).is_in(["useful", "counted", "upper", "partial"])
+    useful = pl.col("place") == "useful"
+    padded = useful & (pl.col("padding") > 1.02)
+    on_plane = pl.col("place").cast(pl.String).is_in(["counted", "upper", "partial"])
     rate = pl.when(pl.col("seconds") > 0).then(pl.col("dram_bytes") / pl.col("seconds"))
     return (
         grouped.with_columns(place=place())
         .with_columns(
-            x=pl.when(on_plane).then(pl.coalesce("useful_intensity", "intensity")),
-            y=pl.when(on_plane).then(pl.coalesce("useful_flops_per_second", "flops_per_second"))
+            x=pl.when(useful).then("useful_intensity").when(on_plane).then("intensity"),
+            y=pl.when(useful).then("useful_flops_per_second").when(on_plane).then("flops_per_second")
             .when(pl.col("place") == "flops").then("flops_per_second"),
             executed_x=pl.when(padded).then("intensity"),
             executed_y=pl.when(padded).then("flops_per_second"),

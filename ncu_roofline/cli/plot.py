@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
 
@@ -40,7 +41,9 @@ class Theme(str, Enum):
 @app.command()
 def plot(
     captures: Captures, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
-    roles: RolesFile = None,
+    roles: RolesFile = None, tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None,
+    context: facts.Context = None, accepted: facts.Accepted = None, model: facts.ModelName = None,
+    weights: facts.Weights = None, kv: facts.Kv = None, tp: facts.Tp = None,
     by: Annotated[Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")] = Marks.KERNEL,
     levels: Annotated[str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")] = "dram",
     theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")] = False,
@@ -59,6 +62,10 @@ def plot(
 
     wanted = form_of(form.value if form else None, output)
     chosen = levels_of(levels)
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
+    stated = {
+        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
+        "weights": weights, "kv": kv, "tp": tp,
+    }  # fmt: skip
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
     show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

@@ -10,8 +10,9 @@ from ncu_roofline.present.text import clean, shorten
 HOLLOW = re.compile(r"_?[Kk]ernel[0-9]*|device_kernel|run_global|run|main|cutlass_kernel")
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{5,}")
 SCAFFOLD = re.compile(
-    r"enable_\w+|cutlass\w*|kernel\w*|device\w*|collective|namespace|anonymous|unnamed|detail\w*|const|unsigned|"
-    r"threadblock|epilogue|default\w*|conditional\w*|layout|native|_GLOBAL\w*",
+    r"enable_\w+|cutlass|cutlass3x|kernel\w*|device\w*|collective|namespace|anonymous|unnamed|detail\w*|const|unsigned|"
+    r"threadblock|epilogue|default\w*|conditional\w*|layout|native|_GLOBAL\w*|_*(nv_)?bfloat16\w*|_*half\w*|double|float\w*|"
+    r"u?int\d+_t|\w*params\w*|\w*type|integral_constant|",
     re.IGNORECASE,
 )
 ROOM = 26
@@ -24,10 +25,13 @@ def brief(kernel: str, name: str, room: int = ROOM) -> str:
     'rms_norm'
     >>> brief("device_kernel", "void cutlass::device_kernel<flash::enable_sm90<flash::FlashAttnFwdSm90<x>>>(P)")
     'FlashAttnFwdSm90'
+    >>> brief("kernel", "void gemvx::kernel<int, __nv_bfloat16, float>(T1)")
+    'gemvx::kernel'
     """
     shown = clean(kernel)
     if HOLLOW.fullmatch(shown) and "<" in name:
         inside = clean(name).split("<", 1)[1]
         words = (w for w in IDENTIFIER.findall(inside) if not SCAFFOLD.fullmatch(w))
-        shown = next(words, shown)
+        scopes = clean(name).split("<", 1)[0].split("::")[:-1]
+        shown = next(words, "::".join([*(s.split(" ")[-1] for s in scopes[-1:]), shown]))
     return shorten(shown.strip("_") or clean(name), room)

@@ -60,10 +60,16 @@ def render(picture: Picture, columns: int = 80, *, ascii_only: bool = False, col
     signs = ASCII if ascii_only else UNICODE
     on = plane(picture, max(columns - MARGIN - 1, 30), ROWS, BAND)
     marks = picture.marks.filter(pl.col("place").cast(pl.String) != "nowhere").sort("share", nulls_last=False, maintain_order=True)
-    lines = [paragraph(s, columns) for s in [f"Roofline on {picture.device or 'an unknown device'}", *words.finding(picture)]]
+    lines = [paragraph(s, columns) for s in [title(picture), *words.finding(picture)]]
     lines += [*framed(canvas(picture, marks, on, signs), on, signs, colour), *below(picture, marks, on, signs, columns)]
     text = "\n".join(lines) + "\n"
     return text.translate(TO_ASCII).encode("ascii", "replace").decode() if ascii_only else text
+
+
+def title(picture: Picture) -> str:
+    """Device, and a warning where nothing was measured."""
+    warning = "SYNTHETIC, not measured: r" if picture.run.synthetic.value else "R"
+    return f"{warning}oofline on {picture.device or 'an unknown device'}"
 
 
 def canvas(picture: Picture, marks: pl.DataFrame, on: Plane, signs: Signs) -> Grid:
@@ -131,8 +137,9 @@ def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
         start = max(int(on.px(tick)) - len(text) // 2, 0)
         axis[start : start + len(text)] = text
     left = "no FLOPs" if on.left > on.x[0] * 1.001 else ""
+    right = "no bytes" if on.right < on.x[1] / 1.001 else ""
     return ["FLOP/s", *rows, " " * (MARGIN - 1) + signs.floor * (on.width + 1), " " * MARGIN + "".join(axis).rstrip()[: on.width],
-            f"{' ' * (MARGIN - 1)}{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 24, 30)}}".rstrip()]  # fmt: skip
+            f"{' ' * (MARGIN - 1)}{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}".rstrip()]  # fmt: skip
 
 
 def painted(cell: str, colour: bool) -> str:

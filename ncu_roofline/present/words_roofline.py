@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -33,15 +34,25 @@ def precision(path: str) -> str:
 
 def finding(picture: Picture) -> list[str]:
     """The answer: how much FC and attention move, at what intensity, on which side of the ridge."""
+    return together([*where(picture), *small(picture)])
+
+
+def where(picture: Picture) -> list[str]:
+    """FC and attention against the ridge, or why that cannot be told."""
     if not on_plane(picture):
-        return [*unplaced(picture), *small(picture)]
+        return unplaced(picture)
     families = {row["family"]: row for row in picture.families.iter_rows(named=True)}
     told = [f for f in ("fc", "attention") if f in families and families[f]["intensity"] is not None]
     if not told and "other" in families and families["other"]["intensity"] is not None:
         told = ["other"]
     said = [family_sentence(families[f], picture) for f in told]
     joined = "; ".join(said)
-    return [joined[:1].upper() + joined[1:] + ".", *small(picture)] if said else [*unplaced(picture), *small(picture)]
+    return [joined[:1].upper() + joined[1:] + "."] if said else unplaced(picture)
+
+
+def together(sentences: list[str]) -> list[str]:
+    """Sentences whose numbers stay on the line of their units."""
+    return [re.sub(r"(?<=\d) (?=[%A-Za-zµ])", "\u00a0", s) for s in sentences]
 
 
 def on_plane(picture: Picture) -> bool:
@@ -59,10 +70,18 @@ def family_sentence(row: Mapping[str, Any], picture: Picture) -> str:
     some = f"{what} {percent(share)} of the {of}" if share is not None else f"{what} an unknown part of the {of}"
     bound = " executed" if row["tensor_flops"] else ""
     basis = " useful" if useful else bound
+    if not useful and row["useful_intensity_high"] is not None and row["useful_intensity_high"] < intensity:
+        return f"{NAMES[row['family']]} {some} at {within(row)}{against_ridge(row, row['useful_intensity_high'], 'at most ')}"
     most = "at most " if basis == " executed" else "at "
     if row["intensity"] == 0:
         return f"{NAMES[row['family']]} {some} and does no FLOPs"
     return f"{NAMES[row['family']]} {some} {most}{figure(intensity)}{basis} FLOP/byte{against_ridge(row, intensity)}"
+
+
+def within(row: Mapping[str, Any]) -> str:
+    """The range of useful intensity, beside the executed one."""
+    low, high = figure(row["useful_intensity_low"]), figure(row["useful_intensity_high"])
+    return f"{low} to {high} useful FLOP/byte by its cache's type (executed: {figure(row['intensity'])})"
 
 
 def figure(value: float) -> str:
@@ -70,15 +89,17 @@ def figure(value: float) -> str:
     return number(float(f"{value:.3g}"))
 
 
-def against_ridge(row: Mapping[str, Any], intensity: float) -> str:
+def against_ridge(row: Mapping[str, Any], intensity: float, most: str = "") -> str:
     """Side of the ridge, with the quotient."""
     if row["ridge"] is None or row["bound"] is None:
         return ""
     part = intensity / row["ridge"]
     where = f"{percent(part)} of the ridge" if part < 1 else f"{figure(part)} times the ridge"
     side = "memory-bound" if row["bound"] == "memory" else "compute-bound"
-    doubt = " if the bound is right" if row["bound_source"] == "executed" and row["bound"] == "compute" and row["tensor_flops"] else ""
-    return f", {where}: {side}{doubt}"
+    doubt = " unless it is padding" if row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"] else ""
+    if most and part < 1:
+        side, doubt = "memory-bound", ""
+    return f", {most}{where}: {side}{doubt}"
 
 
 def unplaced(picture: Picture) -> list[str]:
@@ -95,7 +116,7 @@ def unplaced(picture: Picture) -> list[str]:
         return [f"{why}, so no kernel has a place along the axis; how fast each moves its bytes is in the band on the left.", *moved(picture)]
     if flops_known:
         return ["DRAM bytes were not counted, so no kernel has a place along the axis; the FLOP/s of each are in the band on the right."]
-    return ["No kernel can be placed: this capture counts neither FLOPs nor DRAM bytes. Capture again with the metrics that `ncu-roofline recipe` prints."]
+    return ["No kernel can be placed: this capture counts neither FLOPs nor DRAM bytes. Capture again with the metrics of ncu-roofline recipe."]
 
 
 def moved(picture: Picture) -> list[str]:
@@ -153,6 +174,11 @@ def places(picture: Picture) -> set[str]:
     return set(picture.marks["place"].cast(pl.String))
 
 
+def bounded(picture: Picture) -> bool:
+    """Whether the useful intensity of a mark at its executed one is known to lie in a range."""
+    return not picture.marks.filter(pl.col("place").cast(pl.String) == "upper", pl.col("x") > pl.col("useful_intensity_high")).is_empty()
+
+
 def key(picture: Picture, below: int = 0) -> list[str]:
     """How to read marks and lines: only what occurs."""
     found = places(picture)
@@ -161,8 +187,9 @@ def key(picture: Picture, below: int = 0) -> list[str]:
     marks = [
         ("● useful work" if padded else "● work", bool(found & {"useful", "counted"})),
         ("○ executed, padding included", padded),
-        ("←○ only executed work known: the true place is further left", "upper" in found),
-        ("○→ some FLOPs not counted: the true place is further right", "partial" in found),
+        ("←○ only executed work known: true place further left", "upper" in found),
+        ("pale bar: where useful work must lie", bounded(picture)),
+        ("○→ some FLOPs not counted: true place further right", "partial" in found),
     ]
     lines = [("— roof at the capture's clocks", "capture" in kinds), ("- - datasheet roof", "datasheet" in kinds)]
     flags = [("ring: above its roof, so a counter is doubtful", bool(picture.marks["suspect"].any()))]

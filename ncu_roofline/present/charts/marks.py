@@ -30,7 +30,8 @@ BASIS = {
 }
 ENCODED = (
     "group", "label", "full", "role", "family", "launches", "shape", "seconds", "time_share", "dram_bytes", "bytes_share",
-    "share", "size", "x", "y", "executed_x", "executed_y", "tip_x", "tip_y", "look", "basis", "intensity",
+    "share", "size", "x", "y", "executed_x", "executed_y", "tip_x", "tip_y",
+    "low_x", "low_y", "look", "basis", "intensity",
     "useful_intensity", "limited_by", "bandwidth_share", "compute_share", "suspect",
 )  # fmt: skip
 
@@ -72,16 +73,30 @@ def size(placed: pl.DataFrame) -> pl.Expr:
 
 
 def tips(plane: Plane) -> list[pl.Expr]:
-    """Ends of the arrows of bounds: along the line on which work alone moves a mark."""
+    """Ends of the arrows of bounds: along the line on which work alone moves a mark.
+
+    Where the useful intensity is known to lie in a range, the arrow ends at its upper end, and the
+    range goes on to `low`.
+    """
     reach = pl.col("size").sqrt() * 0.6 + 15
     angle = math.radians(-plane.slope)
     per_x = math.log10(plane.x[1] / plane.x[0]) / plane.width * math.cos(angle)
     per_y = math.log10(plane.y[1] / plane.y[0]) / plane.height * math.sin(angle)
     way = pl.when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
+    high, low = (ranged(name) for name in ("useful_intensity_high", "useful_intensity_low"))
+    low_x = pl.when(high.is_not_null()).then(pl.max_horizontal(low, pl.lit(plane.left)))
     return [
-        (pl.col("x") * pl.lit(10.0).pow(way * reach * per_x)).alias("tip_x"),
-        (pl.col("y") * pl.lit(10.0).pow(way * reach * per_y)).alias("tip_y"),
+        pl.coalesce(high, pl.col("x") * pl.lit(10.0).pow(way * reach * per_x)).alias("tip_x"),
+        pl.coalesce(high * pl.col("y") / pl.col("x"), pl.col("y") * pl.lit(10.0).pow(way * reach * per_y)).alias("tip_y"),
+        low_x.alias("low_x"),
+        (low_x * pl.col("y") / pl.col("x")).alias("low_y"),
     ]
+
+
+def ranged(name: str) -> pl.Expr:
+    """An end of the range of useful intensity, for marks at an executed one beyond it."""
+    beyond = (pl.col("look") == "upper") & (pl.col("x") > pl.col("useful_intensity_high"))
+    return pl.when(beyond).then(name)
 
 
 def words(placed: pl.DataFrame) -> list[pl.Series]:
@@ -142,6 +157,8 @@ def covered(marks: pl.DataFrame, plane: Plane) -> list[Box]:
         half = math.sqrt(row["size"]) / 2
         here = (plane.px(row["x"]), plane.py(row["y"]))
         boxes.append(Box(here[0] - half, here[1] - half, here[0] + half, here[1] + half))
+        if row["low_x"] is not None:
+            boxes += line_boxes(here, (plane.px(row["low_x"]), plane.py(row["low_y"])))
         if row["executed_x"] is not None:
             there = (plane.px(row["executed_x"]), plane.py(row["executed_y"]))
             boxes += line_boxes(here, there)

@@ -46,7 +46,8 @@ def digest(marks: pl.DataFrame) -> str:
 def title(picture: Picture) -> alt.Title:
     """Device and capture, and the finding as sentences."""
     lines = [line for sentence in words.finding(picture) for line in textwrap.wrap(sentence, SENTENCE, break_on_hyphens=False)]
-    return alt.Title(f"Roofline on {picture.device or 'an unknown device'}, one mark per {ONE[picture.by]}", subtitle=lines)
+    warning = "SYNTHETIC, not measured: r" if picture.run.synthetic.value else "R"
+    return alt.Title(f"{warning}oofline on {picture.device or 'an unknown device'}, one mark per {ONE[picture.by]}", subtitle=lines)
 
 
 ONE = {"kernel": "kernel and launch shape", "launch": "launch", "role": "role", "layer": "layer and family", "family": "family"}
@@ -115,11 +116,19 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
         thin.transform_filter("isValid(datum.executed_x)").encode(x2="executed_x:Q", y2="executed_y:Q"),
         executed.encode(*far, strokeWidth=choice.width()),
         thin.transform_filter("isValid(datum.tip_x)").encode(x2="tip_x:Q", y2="tip_y:Q"),
+        *ranges(base, choice),
         *arrows(base, on, choice),
         bounded.encode(x, y, strokeWidth=choice.width()),
         solid.encode(x, y, stroke=choice.stroke(), strokeWidth=choice.width()).properties(name=f"marks_{choice.mark}").add_params(choice.kernel, choice.view),
         flags(base, x, y),
     ]  # fmt: skip
+
+
+def ranges(base: alt.Chart, choice: Choice) -> list[alt.Chart]:
+    """Where the useful work must lie, as a broad pale bar."""
+    known = base.transform_filter("isValid(datum.low_x)")
+    bar = known.mark_rule(strokeWidth=7, strokeCap="round", opacity=0.35, clip=True)
+    return [bar.encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), x2="low_x:Q", y2="low_y:Q", color=choice.colour())]
 
 
 def arrows(base: alt.Chart, on: Plane, choice: Choice) -> list[alt.Chart]:

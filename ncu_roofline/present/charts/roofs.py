@@ -119,7 +119,7 @@ def ridge_text(picture: Picture, path: str) -> str:
 def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     """Names of roofs and ridges: x and y in pixels, alignment, angle."""
     found = ceiling_texts(picture, plane)
-    for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture)).iter_rows(named=True):
+    for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture) or "").iter_rows(named=True):
         text = ridge_text(picture, row["path"])
         found.append({"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0})
     return spread(found) + slope_texts(picture, plane)

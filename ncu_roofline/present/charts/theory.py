@@ -6,18 +6,20 @@ import altair as alt
 
 from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.present.charts import roofs
+from ncu_roofline.present.charts.labels import LETTER
 from ncu_roofline.present.plane import Plane
 
 
 def layers(picture: Picture, on: Plane) -> list[alt.Chart]:
-    """One vertical line per formula, named at its lower end."""
-    known = [t for t in picture.theory if on.left < t.intensity < on.x[1]]
-    lines = [roofs.span(t.intensity, on.y[0], t.intensity, min(t.intensity * ceiling(picture, on), on.y[1])) for t in known]
-    items = [{"px": on.px(t.intensity) + 5, "py": on.height - 14.0 - 15 * i, "text": t.text} for i, t in enumerate(known)]
+    """One line per formula, named in the empty corner above the roofs, the rightmost on top."""
+    known = sorted((t for t in picture.theory if on.left < t.intensity < on.x[1]), key=lambda t: -t.intensity)
+    start = on.px(on.left) + 8
+    lines, items = [], []
+    for row, t in enumerate(known):
+        height, end, at = 16.0 + 18 * row, start + LETTER * len(t.text) + 6, on.px(t.intensity)
+        top = height if at > end else height + 9
+        lines.append(roofs.span(t.intensity, on.y[0], t.intensity, on.y_at(top)))
+        if at > end:
+            lines.append(roofs.span(on.x_at(end), on.y_at(height), t.intensity, on.y_at(height)))
+        items.append({"px": start, "py": height, "text": t.text})
     return [roofs.rules(lines, "theory", on), roofs.written(items, on, "halo"), roofs.written(items, on, "theory-text")]
-
-
-def ceiling(picture: Picture, on: Plane) -> float:
-    """Bandwidth up to which the lines reach; the frame's top where it is unknown."""
-    speeds = picture.roofs.filter(what="dram")["value"]
-    return float(speeds.max()) if speeds.len() else on.y[1]  # type: ignore[arg-type]

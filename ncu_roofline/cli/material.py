@@ -1,0 +1,40 @@
+"""A study -> the numbers and words that a report is made of."""
+
+from __future__ import annotations
+
+from ncu_roofline.analysis.groups import group
+from ncu_roofline.analysis.health import health
+from ncu_roofline.analysis.measured import against_floor, projections
+from ncu_roofline.analysis.overview import overview
+from ncu_roofline.analysis.picture import picture
+from ncu_roofline.analysis.role_bytes import role_bytes
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.tokens import per_token, totals
+from ncu_roofline.knowledge import models
+from ncu_roofline.present import summary
+from ncu_roofline.present import tokens as token_words
+from ncu_roofline.present.charts.bundle import Material
+from ncu_roofline.present.document import Document
+
+
+def material(study: Study, ridge: str, image_base: str) -> Material:
+    """Every analysis that the bundle shows, once."""
+    launches, run = study.launches, study.run
+    known = models.load(run.model.value) if run.model.value else None
+    return Material(
+        picture=picture(study, ridge=ridge), roles=role_bytes(launches, run, known),
+        summary=summary.document(study, overview(study), group(launches), health(study)),
+        tokens=tokens(study, known), image_base=image_base,
+    )  # fmt: skip
+
+
+def tokens(study: Study, known: models.Model | None) -> Document:
+    """What the `tokens` command says."""
+    launches, run = study.launches, study.run
+    tables = token_words.Tables(
+        main=per_token(launches, run, "role"), by="role", steps=per_token(launches, run, "step"),
+        layers=per_token(launches, run, "layer"),
+        floor=against_floor(launches, run, known) if known else None,
+        projections=projections(launches, run, known) if known else None,
+    )  # fmt: skip
+    return token_words.document(study, totals(launches, run), tables)

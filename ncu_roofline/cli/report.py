@@ -1,0 +1,42 @@
+"""`report`: a folder with everything that a pull request wants to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli import facts
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+
+
+@app.command()
+def report(
+    captures: Captures,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write.", rich_help_panel=OUTPUT)],
+    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
+    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
+    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None, gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
+    theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand.")] = False,
+    image_base: Annotated[str, typer.Option("--image-base", metavar="URL", help="Where the pictures will lie, for comment.md.")] = "",
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Write comment.md, charts, tables, summary.json and one HTML page for a pull request.
+
+    Example: ncu-roofline report decode.ncu-rep -o report/
+    """
+    from ncu_roofline.cli.bundles import refuse_folder, write_folder
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.cli.material import material
+    from ncu_roofline.present.charts.bundle import files
+
+    stated = {
+        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
+        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
+    }  # fmt: skip
+    refuse_folder(output, force=force)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+    write_folder(files(material(study, ridge.value, image_base), theory=theory), output, force=force)
