@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from polars.testing import assert_frame_equal
 
 from ncu_roofline.errors import UnreadableCapture
@@ -138,3 +139,13 @@ def test_nothing_private_leaves_the_reader(file: str) -> None:
     private = private_words(CORPUS / file)
     assert len(private) >= 3
     assert not [word for word in private if word in told]
+
+
+@pytest.mark.parametrize("file", READABLE[::9])
+def test_a_compressed_report_gives_the_same_capture_to_both_readers(file: str, tmp_path: Path) -> None:
+    packed = tmp_path / "packed.ncu-repz"
+    packed.write_bytes(zstandard.compress((CORPUS / file).read_bytes()))
+    plain = report.read(CORPUS / file)
+    assert_frame_equal(report.read(packed).launches, plain.launches, check_exact=True)
+    assert_frame_equal(vendor.read(packed).launches.drop("process"), plain.launches.drop("process"), check_exact=True)
+    assert report.read(packed).run == plain.run

@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from ncu_roofline.readers.wire import BROKEN, U32, Content, DamagedError, message, part, text, whole
+from ncu_roofline.readers.wire import BROKEN, U32, DamagedError, message, part, text, whole
 
-Header = list[tuple[int, Content]]
+Header = list[tuple[int, bytes]]
+"""The sessions and string tables of a block header, by field number."""
+
+SESSION, NAMES, PAYLOAD = 3, 4, 5
+COUNTS, TEXTS = (1, 2, PAYLOAD, 7), (SESSION, NAMES)
+"""Fields of a block header: sources, results, size of the payload, range results; what has a text in it."""
 
 MAGIC = b"NVR\0"
 VERSION = 7
@@ -85,14 +90,20 @@ def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
     begin = file.read(HEADER_READ)
     if len(begin) < 4 or (length := U32(begin)[0]) > size - at - 4:
         raise DamagedError("a block header that ends after the file")
-    content = begin[4 : 4 + length]
-    if length > len(content):
-        content += file.read(length - len(content))
+    header = begin[4 : 4 + length]
+    if length > len(header):
+        header += file.read(length - len(header))
     try:
-        header = list(message(content))
-        known = {n: whole(c) for n, c in header if n in (1, 2, 5, 7)}
+        counts: dict[int, int] = {}
+        texts: Header = []
+        for number, content in message(header):
+            if number in COUNTS:
+                counts[number] = whole(content)
+            elif content and number in TEXTS:
+                texts.append((number, part(content)))
         start = at + 4 + length
-        return Block(start, start + known[5], known.get(1, 0), known.get(2, 0), known.get(7, 0)), header
+        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, 7)))
+        return found, texts
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
 
@@ -103,12 +114,12 @@ def head(file: BinaryIO, size: int) -> Head:
     tables = _Tables(found.names)
     at = 0
     try:
-        for block, header in blocks(file, size):
-            for number, content in header:
-                if number == 4:
-                    tables.add(part(content))
-                elif number == 3 and content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
-                    found.sessions.append(part(content))
+        for block, texts in blocks(file, size):
+            for number, content in texts:
+                if number == NAMES:
+                    tables.add(content)
+                elif content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
+                    found.sessions.append(content)
             if block.results:
                 found.filled.extend((block.start, min(block.end, size), block.sources, min(block.results, size)))
             found.range_results += block.range_results

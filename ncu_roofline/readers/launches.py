@@ -6,6 +6,7 @@ Field numbers: Nsight Compute Customization Guide, "Report File Format".
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,6 +42,8 @@ SHORT_SIZES = (16, 15, 9, 8, 10, 11, 14, 18, 13, 12, 17, 20, 32, 22)
 """Of metrics without instances, the most frequent in the public reports first."""
 MOST_STEPS = 200
 """In one match, which keeps a note of each step."""
+NEVER_BACK = b"+" if sys.version_info >= (3, 11) else b""
+"""Possessive repetition, new in Python 3.11, is a little faster."""
 
 Opcodes = list[tuple[Value, Value]]
 Cell = Any
@@ -78,21 +81,21 @@ def unwanted(kept: Iterable[int], below: int) -> re.Pattern[bytes]:
     does not match is no error: the loop looks at it byte by byte.
     """
     highest = min(below, 1 << 14) - 1 >> 7
-    # first bytes of the indices to step over, by second byte; index 200 is the bytes 200 and 1
-    firsts = {high: set(range(128, 256) if high else range(128)) for high in range(highest + 1)}
+    taken = dict.fromkeys(range(highest + 1), b"")
     for index in kept:
         if index >> 7 <= highest:
-            firsts[index >> 7].discard(index & 127 | (128 if index > 127 else 0))
+            taken[index >> 7] += _literal(index & 127 | (128 if index > 127 else 0))
+    # an index below 128 is one byte; a larger one is two, 200 for instance the bytes 200 and 1
     indices = [
-        (b"[%b]%b" % (b"".join(map(_literal, sorted(bytes_))), _literal(high) if high else b""), 2 if high else 1)
-        for high, bytes_ in firsts.items()
-        if bytes_
+        (b"[^%b%b]%b" % (b"\\0-\x7f" if high else b"\x80-\xff", firsts, _literal(high) if high else b""), 2 if high else 1)
+        for high, firsts in taken.items()
     ]
     sized = [
         b"%b%b(?:%b)" % (_literal(size), _literal(NAME_KEY), b"|".join(b"%b.{%d}" % (i, size - 1 - n) for i, n in indices))
         for size in SHORT_SIZES
     ]
-    return re.compile(b"(?:%b(?:%b)){0,%d}" % (_literal(METRIC_KEY), b"|".join(sized), MOST_STEPS), re.DOTALL)
+    steps = b"{0,%d}%b" % (MOST_STEPS, NEVER_BACK)
+    return re.compile(b"(?:%b(?:%b))%b" % (_literal(METRIC_KEY), b"|".join(sized), steps), re.DOTALL)
 
 
 def _literal(byte: int) -> bytes:
@@ -104,10 +107,7 @@ def row(data: bytes, wanted: Plan) -> list[Cell]:
     cells: list[Cell] = [None] * wanted.width
     at, end = 0, len(data)
     while at < end:
-        if data[at] == METRIC_KEY:
-            at = _metrics(data, at, wanted, cells)
-        else:
-            at = _other(data, at, cells)
+        at = _metrics(data, at, wanted, cells) if data[at] == METRIC_KEY else _others(data, at, end, cells)
     if at != end:
         raise DamagedError("a launch that ends inside a field")
     return _named(cells)
@@ -183,27 +183,32 @@ def _instance(data: bytes) -> tuple[Value, Value]:
     return pair.get(1), pair.get(2)
 
 
-def _other(data: bytes, at: int, cells: list[Cell]) -> int:
-    number, kind, start, stop = field(data, at)
-    if kind == SIZED:
-        if number in PARTS:
-            if stop > len(data):
+def _others(data: bytes, at: int, end: int, cells: list[Cell]) -> int:
+    while at < end and (key := data[at]) != METRIC_KEY:
+        # a sized field of less than 128 bytes with a number up to 15: the most frequent kind, decoded in place
+        if key & 0x87 == SIZED and data[at + 1] < 128:
+            number, kind, start, at = key >> 3, SIZED, at + 2, at + 2 + data[at + 1]
+        else:
+            number, kind, start, at = field(data, at)
+        if kind == SIZED and number in PARTS:
+            if at > end:
                 raise DamagedError("a field that ends after its launch")
             place, decoded = PARTS[number]
-            cells[place] = decoded(data[start:stop])
-    elif number == 1 and kind == VARINT:
-        cells[PROCESS] = _small(varint(data, start)[0])
-    return stop
+            cells[place] = decoded(data[start:at])
+        elif number == 1 and kind == VARINT:
+            cells[PROCESS] = _small(varint(data, start)[0])
+    return at
 
 
 def _small(number: int) -> int | None:
     return number if number < 1 << 62 else None
 
 
-def extent(data: bytes) -> list[int] | None:
+@lru_cache(maxsize=1 << 12)
+def extent(data: bytes) -> tuple[int, ...] | None:
     """x, y, z of a grid or block; None where the profiler stored zeros because the launch failed."""
     sides = {number: whole(content) for number, content in message(data) if number in (1, 2, 3)}
-    found = [sides.get(number, 0) for number in (1, 2, 3)]
+    found = tuple(sides.get(number, 0) for number in (1, 2, 3))
     return found if all(0 < side < 1 << 32 for side in found) else None
 
 

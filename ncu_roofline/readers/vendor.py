@@ -23,9 +23,9 @@ def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
     whole = [action for action in actions if len(action)]
     if not whole:
         raise UnreadableCapture(f"{path.name}: NVIDIA's reader finds no kernel in it; capture again")
-    units = {name: action[name].unit() for action in whole for name in action}
-    times = frozenset(name for name, unit in units.items() if unit == "ns")
-    kept = rows.columns(units, metrics, times)
+    owners = {name: action for action in whole for name in action}
+    times = frozenset(name for name, action in owners.items() if action[name].unit() == "ns")
+    kept = rows.columns(owners, metrics, times)
     table = rows.table((_row(action, kept) for action in whole), kept, size)
     frame, strange = rows.launches(table, kept, path.name)
     if lost := len(actions) - len(whole):
