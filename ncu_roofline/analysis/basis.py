@@ -32,8 +32,7 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
 
     Prefill passes never count. A part of a step counts by its layers, where their number is known.
     """
-    phase = pl.col("phase").cast(pl.String).fill_null("decode")
-    decode = launches.filter(phase == "decode")
+    decode = decode_launches(launches)
     check(decode, run)
     found = by_steps(decode, run) or by_layers(decode, run)
     if found is None:
@@ -47,6 +46,11 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
         kind="step" if tokens is None else "token", launches=frame, steps=steps, tokens=tokens, scale=scale,
         gpus=gpus(frame), how=how,
     )  # fmt: skip
+
+
+def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
+    """Launches of no prefill pass."""
+    return launches.filter(pl.col("phase").cast(pl.String).fill_null("decode") == "decode")
 
 
 Found = tuple[pl.DataFrame, float, float, str] | None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ncu_roofline.analysis.basis import Basis, basis
+from ncu_roofline.analysis.basis import Basis, basis, decode_launches
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 
@@ -84,7 +84,7 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFram
     """
     if by not in KEYS:
         raise UnusableInput(f"--by {by!r} is not possible; choose from {', '.join(KEYS)}")
-    found = basis(launches, run)
+    found = every_matrix(launches, run) if by == "projection" else basis(launches, run)
     keys = [k for k in KEYS[by] if k in found.launches.columns]
     placed = by in ("layer", "step", "projection")
     counted = found.launches.filter(pl.col(keys[0]).is_not_null()) if placed else found.launches
@@ -93,6 +93,17 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFram
     spread = spreads(counted, keys, by)
     joined = divided.join(spread, on=keys, how="left", nulls_equal=True, maintain_order="left")
     return ordered(joined, keys, by)
+
+
+def every_matrix(launches: pl.DataFrame, run: Run) -> Basis:
+    """All decode launches, those of layers that the window cuts too: a matrix is streamed or it is not.
+
+    Cut layers belong to no whole step, so figures per step are then unknown.
+    """
+    found = basis(launches, run)
+    if found.scale == 1.0:
+        return found
+    return replace(found, launches=decode_launches(launches), steps=None, tokens=None, scale=1.0)
 
 
 def divisions(found: Basis, by: str) -> list[pl.Expr]:
