@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, As, Captures, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+from ncu_roofline.cli.options import (
+    OUTPUT,
+    As,
+    Captures,
+    Force,
+    Format,
+    GpuName,
+    Output,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+)
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study

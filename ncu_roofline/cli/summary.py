@@ -6,15 +6,32 @@ from typing import Annotated
 
 import typer
 
+from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import As, Captures, Force, Format, GpuName, Output, ReaderKind, Reader, Ridge, RidgeKind, RolesFile
-from ncu_roofline.cli.options import OUTPUT
+from ncu_roofline.cli.options import (
+    OUTPUT,
+    As,
+    Captures,
+    Force,
+    Format,
+    GpuName,
+    Output,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+)
 
 
 @app.command()
 def summary(
-    captures: Captures, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
-    roles: RolesFile = None, top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show.", rich_help_panel=OUTPUT)] = 10,
+    captures: Captures,
+    top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show.", rich_help_panel=OUTPUT)] = 10,
+    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
+    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
+    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None, gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
     form: As = Format.TABLE, output: Output = None, force: Force = False,
 ) -> None:  # fmt: skip
     """Say where a capture's time and bytes go, and on which side of the ridge.
@@ -24,10 +41,17 @@ def summary(
     from ncu_roofline.analysis.groups import group
     from ncu_roofline.analysis.health import health
     from ncu_roofline.analysis.overview import overview
+    from ncu_roofline.analysis.tokens import totals
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.present import summary as words
+    from ncu_roofline.present.headline import headline
 
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
-    document = words.document(study, overview(study), group(study.launches), health(study), top=top)
+    stated = {
+        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
+        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
+    }  # fmt: skip
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+    said = headline(study, totals(study.launches, study.run))
+    document = words.document(study, overview(study), group(study.launches), health(study), top=top, headline=said)
     write(document, form, output, force)

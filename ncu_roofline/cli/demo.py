@@ -1,0 +1,50 @@
+"""`demo`: the summary and the report of a capture that ships with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import OUTPUT, Force
+
+REPOSITORY = Path(__file__).parents[2] / "fixtures"
+INSTALLED = Path(__file__).parents[1] / "fixtures"
+CHOICES = ("measured/demo.ncu-rep", "synthetic/demo.ncu-rep")
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the report.", rich_help_panel=OUTPUT)
+    ] = Path("ncu-roofline-demo"),
+    force: Force = False,
+) -> None:
+    """Summarise the capture that ships with the project, and write its report.
+
+    Example: ncu-roofline demo
+    """
+    from ncu_roofline.cli.report import report
+    from ncu_roofline.cli.summary import summary
+
+    capture = [str(shipped())]
+    summary(capture)
+    report(capture, output, force=force or previous(output))
+
+
+def shipped() -> Path:
+    """A measured capture where one exists, else the synthetic one; from the repository or the installed package."""
+    from ncu_roofline.errors import UnusableInput
+
+    for choice in CHOICES:
+        for folder in (REPOSITORY, INSTALLED):
+            if (folder / choice).is_file():
+                return folder / choice
+    raise UnusableInput("the demo capture is missing from this installation; install ncu-roofline again")
+
+
+def previous(folder: Path) -> bool:
+    """Whether the folder is an earlier demo's, which may be written again."""
+    return (folder / "summary.json").is_file() and "demo.ncu-rep" in (folder / "summary.json").read_text(encoding="utf-8")[:2000]

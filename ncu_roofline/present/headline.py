@@ -1,0 +1,20 @@
+"""The headline figure of a summary: bytes per token, or what is missing to say them."""
+
+from __future__ import annotations
+
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.tokens import Totals
+from ncu_roofline.present.tokens import amount, found, per
+
+UNKNOWN = "Tokens are unknown here, so these are the sums of the capture: state --batch, --tokens or --steps."
+
+
+def headline(study: Study, whole: Totals) -> str:
+    """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
+    if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
+        return ""
+    if whole.basis == "capture":
+        return UNKNOWN
+    batch = study.run.batch
+    known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
+    return f"{per(whole).strip().capitalize()}: {amount(whole)}; from {found(whole)}{known}."
