@@ -12,11 +12,11 @@ from polars.exceptions import PolarsError
 from ncu_roofline.capture.schema import ROLES
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import toml
+from ncu_roofline.knowledge.patterns import required
 
 PATTERNS = ("function", "scope", "arguments", "name", "nvtx", "unless")
 TARGETS = PATTERNS[:-1]
 KEYS = ("id", "role", "why", "over", "open", *PATTERNS)
-TELLING = re.compile(r"[A-Za-z0-9 _:]+")
 
 
 def tables(file: toml.Readable) -> dict[str, Any]:
@@ -104,16 +104,9 @@ def _wider(wide: str, narrow: str) -> bool:
     """Whether `wide` is found in every text in which `narrow` is found; False when in doubt."""
     if wide == narrow or re.fullmatch(r"\^?\(?\.[*]\)?\$?", wide):
         return True
-    if re.search(r"[\^$\\]", wide) or "(" in narrow:
-        return False  # anchors depend on what stands around the match
-    found = pl.Series([_longest(branch) for branch in narrow.split("|")])
-    return bool(found.str.contains(wide).all())
-
-
-def _longest(branch: str) -> str:
-    """The longest run of plain characters that a match of this branch must hold."""
-    plain = re.sub(r"\\.|\[[^\]]*\][?*+]?|.[?*]|.\{[^}]*\}|\.", "\n", branch)
-    return max(TELLING.findall(plain), key=len, default="")
+    if re.search(r"[\^$\\]", wide):
+        return False  # what stands around a match is not known
+    return bool(pl.Series(required(narrow)).str.contains(wide).all())
 
 
 def _line_of(content: str, key: str, start: int = 1) -> int:

@@ -15,6 +15,7 @@ from ncu_roofline.capture.schema import ROLES
 from ncu_roofline.knowledge import names as spelled
 from ncu_roofline.knowledge import role_files
 from ncu_roofline.knowledge.names import PARTS
+from ncu_roofline.knowledge.patterns import required
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
@@ -53,11 +54,20 @@ class Rule:
 class DtypeRule:
     """What a name says of the type of weights, activations or cache."""
 
-    column: str
-    value: str
-    name: str
+    columns: tuple[str, ...]
     roles: tuple[str, ...]
+    name: str
+    values: Mapping[str, str]
+    why: str
     unless: str | None = None
+
+    def told(self) -> pl.Expr:
+        """The type of a row with `readable` and `role`; null where the name does not tell."""
+        word = pl.col("readable").str.extract(_ascii(self.name))
+        holds = pl.col("role").is_in(self.roles)
+        if self.unless is not None:
+            holds &= ~_holds("readable", self.unless)
+        return pl.when(holds).then(word.replace_strict(self.values, default=None, return_dtype=pl.String))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +111,17 @@ def _rules(tables: Iterable[dict[str, Any]], *, user: bool) -> tuple[Rule, ...]:
 
 
 def _made(kind: Any, table: dict[str, Any]) -> Any:
-    lists = ("roles", "over")
+    lists = ("roles", "over", "columns")
     return kind(**{k: tuple(v) if k in lists else role_files.joined(v) for k, v in table.items()})
 
 
 def _holds(column: str, pattern: str) -> pl.Expr:
     """Whether the pattern is found; words are ASCII, and ASCII classes compile many times faster."""
-    return pl.col(column).str.contains(_ascii(pattern) if column in PARTS else pattern)
+    return pl.col(column).str.contains(_ascii(pattern) if column in (*PARTS, "readable") else pattern)
 
 
 def _ascii(pattern: str) -> str:
-    return pattern.replace(r"\b", r"(?-u:\b)").replace(r"\w", "[a-z0-9]").replace(r"\d", "[0-9]").replace(".*", "[ -~]*")
+    return pattern.replace(r"\b", r"(?-u:\b)").replace(r"\w", "[0-9A-Za-z_]").replace(r"\d", "[0-9]").replace(".*", "[ -~]*")
 
 
 def described(names: pl.Series, rules: Rules) -> pl.DataFrame:
@@ -132,6 +142,16 @@ def first(rules: Iterable[Rule]) -> pl.Expr:
     return pl.coalesce(ids) if ids else pl.lit(None, pl.String)
 
 
+def possible(rules: Iterable[Rule], seen: pl.DataFrame) -> list[Rule]:
+    """Rules whose plain text occurs in some name at all; the others need not even be compiled."""
+    texts = {c: "\n".join(seen[c].to_list()) for c in (*PARTS, "name")}
+    return [rule for rule in rules if all(_occurs(getattr(rule, c), text) for c, text in texts.items())]
+
+
+def _occurs(pattern: str | None, text: str) -> bool:
+    return pattern is None or any(word in text for word in required(pattern))
+
+
 def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     """One row per distinct name: role, rule and dtypes by the name alone; null where it says nothing."""
     seen = described(names.drop_nulls().unique(maintain_order=True), rules)
@@ -139,7 +159,7 @@ def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     matched = seen.select(
         "given",
         readable="name",
-        rule=first(rules.of(nvtx=False)),
+        rule=first(possible(rules.of(nvtx=False), seen)),
         nameless=_nameless(rules),
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
     return matched.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
@@ -171,14 +191,5 @@ def first_of_ranges(ranges: pl.Series, rules: Rules) -> pl.DataFrame:
 
 def dtypes(rules: Rules) -> list[pl.Expr]:
     """The three dtype columns of rows with `readable` and `role`; null where the name does not tell."""
-    return [
-        pl.coalesce([_told(r) for r in rules.dtypes if r.column == c] or [pl.lit(None, pl.String)]).alias(c)
-        for c in DTYPE_COLUMNS
-    ]
-
-
-def _told(rule: DtypeRule) -> pl.Expr:
-    told = pl.col("readable").str.contains(rule.name) & pl.col("role").is_in(rule.roles)
-    if rule.unless is not None:
-        told &= ~pl.col("readable").str.contains(rule.unless)
-    return pl.when(told).then(pl.lit(rule.value))
+    told = {c: [rule.told() for rule in rules.dtypes if c in rule.columns] for c in DTYPE_COLUMNS}
+    return [pl.coalesce(answers or [pl.lit(None, pl.String)]).alias(c) for c, answers in told.items()]
