@@ -6,10 +6,12 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.batch import infer_batch
+from ncu_roofline.analysis.gpus import gpus
 from ncu_roofline.analysis.roles import assign
 from ncu_roofline.analysis.sequence import Segmented, facts, segment
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import ROLES, enum
+from ncu_roofline.knowledge import models
 from ncu_roofline.knowledge.roles import load_rules
 from ncu_roofline.readers import read
 from tests.corpus import CORPUS, needs_corpus
@@ -105,6 +107,23 @@ def test_a_stated_fact_wins_and_the_contradiction_is_said() -> None:
     run, doubts = facts(segment(sequence(*STEP, *STEP)), Run().given(layers=3))
     assert run.layers.value == 3
     assert [d for d in doubts if "layers is stated as 3, but the capture shows 2" in d]
+
+
+def test_ranks_that_take_turns_are_gpus_and_runs_in_a_row_are_not() -> None:
+    norms = pl.when(pl.col("role") == "norm").then(pl.lit("RMSNormKernel")).otherwise("kernel")  # one row: decode
+    one = sequence(*STEP).with_columns(device=pl.lit(0, pl.Int64), process=pl.lit(1, pl.Int64), kernel=norms)
+    other = one.with_columns(process=pl.lit(2, pl.Int64), index=pl.col("index") + len(STEP))
+    in_a_row = pl.concat([one, other])
+    turns = in_a_row.with_columns(index=(pl.col("index") % len(STEP)) * 2 + pl.col("process"))
+    assert (gpus(in_a_row), segment(in_a_row).steps.value) == (1, 2)
+    assert (gpus(turns), segment(turns).steps.value) == (2, 1)
+
+
+def test_a_part_of_a_hybrid_model_is_not_scaled_to_all_of_it() -> None:
+    window = segment(sequence(*LAYER, *LAYER, *LAYER[:2]))
+    assert facts(window, Run(), models.load("qwen3-30b-a3b"))[0].layers.value == 48
+    hybrid = facts(window, Run(), models.load("lfm2.5-8b-a1b"))[0].layers
+    assert (hybrid.value, "a part is not scaled to all" in hybrid.evidence) == (None, True)
 
 
 def test_two_processes_are_segmented_apart() -> None:

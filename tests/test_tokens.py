@@ -175,3 +175,12 @@ def test_a_partial_window_with_a_model_is_measured_against_its_floor(capsys: pyt
     layer = 2 * (5120 * 2048 + 2048 * 4096 + 128 * 2048 + 8 * 3 * 768 * 2048)
     assert fc["floor_bytes"] == pytest.approx(48 * layer)
     assert fc["over_floor"] == pytest.approx(1.02, abs=0.02)
+
+
+@needs_corpus
+def test_a_context_beyond_memory_ends_with_code_three(capsys: pytest.CaptureFixture[str]) -> None:
+    # 10 million tokens x 48 layers x 2,048 bytes = 983 GB
+    arguments = ("--model", "qwen3-30b-a3b", "--context", "10000000", "--gpu", "h100")
+    answer = command(capsys, "tokens", str(CORPUS / "csv" / QWEN), *arguments)
+    assert answer.code == 3
+    assert "--context 10000000 is beyond memory" in answer.err

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ncu_roofline.analysis.gpus import gpus
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 
@@ -59,7 +60,7 @@ Found = tuple[pl.DataFrame, float, float, str] | None
 def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     """Whole decode steps that were found; or all decode launches where the user states another number."""
     whole = decode.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null())
-    seen = whole["step"].n_unique()
+    seen = round(whole.select("process", "device", "step").n_unique() / gpus(whole))
     stated = run.steps.value if run.steps.origin == "given" else None
     if stated and (stated != seen or run.tokens.value):
         return decode, float(stated), 1.0, f"{stated} steps as stated"
@@ -81,11 +82,6 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
         return None
     how = f"inferred: {seen:g} whole {'layer' if seen == 1 else 'layers'} scaled to {run.layers.value} ({run.layers.evidence})"
     return whole, 1.0, run.layers.value / seen, f"{how}; embedding and LM head are left out"
-
-
-def gpus(frame: pl.DataFrame) -> int:
-    """Processes and devices in the capture."""
-    return max(frame.select("process", "device").n_unique(), 1) if frame.height else 1
 
 
 def check(decode: pl.DataFrame, run: Run) -> None:

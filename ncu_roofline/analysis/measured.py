@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.footprint import Setting, dtype_of, kv_bytes
+from ncu_roofline.analysis.footprint import Setting, check, dtype_of, kv_bytes, memory_batch
 from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.gpu import Gpu
 from ncu_roofline.knowledge.model import Model
 
 FAMILIES = ("fc", "attention")
@@ -18,6 +19,14 @@ def setting(run: Run) -> Setting:
         batch=int(run.batch.value or 1), context=run.context.value, weights=run.weights.value,
         kv=run.kv.value, tp=int(run.tp.value or 1),
     )  # fmt: skip
+
+
+def check_possible(model: Model, run: Run, gpu: Gpu | None) -> None:
+    """Raises UnusableInput where stated facts cannot be: heads that the GPUs do not divide, a context beyond memory."""
+    how = setting(run)
+    check(model, how)
+    if gpu is not None and run.context.origin == "given":
+        memory_batch(model, gpu, how)
 
 
 def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFrame:

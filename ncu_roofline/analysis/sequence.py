@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis import anchors, layers
 from ncu_roofline.analysis.batch import infer_batch
+from ncu_roofline.analysis.gpus import gpus
 from ncu_roofline.analysis.phases import phases
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES
@@ -117,21 +118,19 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     whole = table.filter("whole")
     held = launches.filter("layer_whole").select("phase", "step", "layer", "process", "device").unique().height
     return Segmented(
-        launches=launches, steps=steps_fact(whole), prefill_passes=prefill_fact(table),
+        launches=launches, steps=steps_fact(whole, gpus(launches)), prefill_passes=prefill_fact(table),
         layers=layers_fact(table, held), partial=partial_fact(table, held), whole_layers=held,
     )  # fmt: skip
 
 
-def steps_fact(whole: pl.DataFrame) -> Fact:
-    """Complete decode steps; unknown where there are none."""
+def steps_fact(whole: pl.DataFrame, ranks: int) -> Fact:
+    """Complete decode steps of one rank; unknown where there are none."""
     decode = whole.filter(pl.col("phase") == "decode")
     if decode.is_empty():
         return Fact(None, "unknown", "no complete decode step in the window")
-    per_lane = decode.group_by("lane").len()["len"]
     sizes = sorted(decode["launches"].to_list())
     size = f"{sizes[0]}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
-    number = int(per_lane.mode().max())  # type: ignore[arg-type]
-    return Fact(number, "inferred", f"each of {size} launches, from embedding to sampling")
+    return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches, from embedding to sampling")
 
 
 def prefill_fact(table: pl.DataFrame) -> Fact:
@@ -184,9 +183,17 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
         "layers": segmented.layers, "batch": infer_batch(segmented.launches),
     }  # fmt: skip
     if model is not None and seen["layers"].value is None:
-        seen["layers"] = Fact(model.layers, "inferred", f"layers of {model.name}")
+        seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
     return replace(run, **filled), tuple(contradictions(run, seen))
+
+
+def layers_of(model: Model) -> Fact:
+    """The model's layers, by which a part may stand for the whole; unknown where its layers are of several kinds."""
+    kinds = len(set(model.layer_kinds))
+    if kinds > 1:
+        return Fact(None, "unknown", f"{model.name} has {model.layers} layers of {kinds} kinds: a part is not scaled to all")
+    return Fact(model.layers, "inferred", f"layers of {model.name}")
 
 
 def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def tokens(
 
     Example: ncu-roofline tokens decode.ncu-rep --model llama-3.1-8b
     """
-    from ncu_roofline.analysis.measured import against_floor, projections
+    from ncu_roofline.analysis.measured import against_floor, check_possible, projections
     from ncu_roofline.analysis.tokens import per_token, totals
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
@@ -50,6 +50,8 @@ def tokens(
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated)
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
+    if known:
+        check_possible(known, run, study.gpu)
     tables = words.Tables(
         main=per_token(launches, run, by.value), by=by.value,
         steps=per_token(launches, run, "step"), layers=per_token(launches, run, "layer"),

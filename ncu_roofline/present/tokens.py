@@ -79,7 +79,7 @@ def per(whole: Totals) -> str:
 
 def each_gpu(whole: Totals) -> str:
     """One GPU's share, and over all where several hold the model."""
-    if max(whole.tp, whole.gpus) == 1:
+    if max(whole.tp, whole.gpus) == 1 or whole.basis == "capture":
         return ""
     everything = whole.over_all("dram_bytes")
     over = f"; over all {max(whole.tp, whole.gpus)} GPUs {text(everything, 'byte')}" if everything is not None else ""
@@ -118,7 +118,7 @@ def found(whole: Totals) -> str:
     """How many launches, steps and tokens are behind the figures."""
     launches = f"{whole.launches:,} decode launch{'es' if whole.launches != 1 else ''}"
     if whole.basis == "capture":
-        return f"{launches}: {whole.how}; --steps, --batch or --tokens would say more"
+        return f"{launches}: {whole.how}; --steps, --tokens or --layers-captured would say more"
     if whole.tokens is None:
         return f"{launches}, {whole.how}; --batch would give tokens"
     return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
@@ -206,6 +206,8 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
             f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "
             "and embedding, LM head and sampling are left out."
         )
+    if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
+        yield f"{study.run.layers.evidence}."
     if study.run.prefill_passes.value:
         yield f"{study.run.prefill_passes.value} prefill pass(es) in the capture are left out of every figure."
 
