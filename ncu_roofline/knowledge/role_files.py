@@ -41,10 +41,13 @@ def read(file: toml.Readable, taken: frozenset[str]) -> list[dict[str, Any]]:
         _refuse(file.name, _line_of(content, "rule"), "rule is not a list of tables", "begin each rule with [[rule]]")
     numbered = lines if len(lines) == len(rules) else [1] * len(rules)
     made = [_checked(rule, file.name, line, content) for rule, line in zip(rules, numbered, strict=True)]
+    ids = set[str]()
     for rule in made:
-        rule.setdefault("id", f"line {rule['line']}")
-        if rule["id"] in taken:
-            _refuse(file.name, rule["line"], f"the id {rule['id']!r} is taken by a built-in rule", "choose another id")
+        named = str(rule.setdefault("id", f"line {rule['line']}"))
+        if named in taken or named in ids:
+            whose = "is taken by a built-in rule" if named in taken else "stands there twice"
+            _refuse(file.name, rule["line"], f"the id {named!r} {whose}", "choose another id")
+        ids.add(named)
     _refuse_unreachable(made, file.name)
     return made
 
