@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 FULL, BASIC = "panjd123__cutlass__384.ncu-rep", "R_conc_ref__ncu.ncu-rep"
 INPUTS = {
@@ -79,17 +80,26 @@ def grown(source: Path, target: Path, size: int) -> None:
             file.write(report[first:])
 
 
-def measured(code: str, path: Path) -> tuple[float, int, int]:
-    """Seconds of the whole process, its peak of anonymous memory in bytes, and the launches it read."""
+class Spent(NamedTuple):
+    """What one process needed: seconds of wall and of processor, bytes of anonymous memory; launches it read."""
+
+    seconds: float
+    processor: float
+    peak: int
+    launches: int
+
+
+def spent(code: str, path: Path) -> Spent:
+    """What reading takes in a process of its own, from its start to its end."""
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     peak = 0
-    while process.poll() is None:
+    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
         peak = max(peak, anonymous(process.pid))
         time.sleep(0.005)
-    seconds = time.perf_counter() - began
-    output = process.communicate()[0]
-    return seconds, peak, int(output)
+    seconds, used = time.perf_counter() - began, ended[2]
+    assert process.stdout
+    return Spent(seconds, used.ru_utime + used.ru_stime, peak, int(process.stdout.read()))
 
 
 def anonymous(pid: int) -> int:
@@ -103,27 +113,38 @@ def anonymous(pid: int) -> int:
 
 def rows(corpus: Path, folder: Path, rounds: int, inputs: list[str]) -> Iterator[str]:
     """The table, line by line."""
-    yield "| input | kernels | reader | seconds, median (range) | times ours | GB/s | peak RssAnon, MB |"
-    yield "| --- | ---: | --- | ---: | ---: | ---: | ---: |"
+    yield "| input | kernels | reader | seconds, best (median) | times ours | processor seconds, best | times ours | GB/s | peak RssAnon, MB |"
+    yield "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name in inputs:
         pattern, size = INPUTS[name]
         path = folder / "grown.ncu-rep"
         grown(next((corpus / "rep").glob(f"*{pattern}")), path, size)
-        path.read_bytes()  # into the page cache
         # NVIDIA's reader would need some 12 GB for the largest
         readers = list(READERS)[: 1 if size > LARGEST_FOR_ALL else None]
-        runs: dict[str, list[tuple[float, int, int]]] = {reader: [] for reader in readers}
+        runs: dict[str, list[Spent]] = {reader: [] for reader in readers}
         for _ in range(rounds):
             for reader in readers:
-                runs[reader].append(measured(READERS[reader], path))
-        ours = statistics.median(run[0] for run in runs["ncu_roofline"])
-        for reader, found in runs.items():
-            seconds = sorted(run[0] for run in found)
-            middle, peak = statistics.median(seconds), max(run[1] for run in found)
-            yield (
-                f"| {name} | {found[0][2]:,} | {reader} | {middle:.2f} ({seconds[0]:.2f} to {seconds[-1]:.2f}) "
-                f"| {middle / ours:.1f} | {path.stat().st_size / middle / 1e9:.2f} | {peak / 1e6:.0f} |"
-            )
+                cached(path)
+                runs[reader].append(spent(READERS[reader], path))
+        ours = runs["ncu_roofline"]
+        yield from (row(name, reader, found, ours, path.stat().st_size) for reader, found in runs.items())
+
+
+def cached(path: Path) -> None:
+    """Read a file once, so that the next reader finds it in the page cache."""
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+
+
+def row(name: str, reader: str, found: list[Spent], ours: list[Spent], size: int) -> str:
+    """One line of the table."""
+    best, used = min(run.seconds for run in found), min(run.processor for run in found)
+    return (
+        f"| {name} | {found[0].launches:,} | {reader} | {best:.2f} ({statistics.median(run.seconds for run in found):.2f}) "
+        f"| {best / min(run.seconds for run in ours):.1f} | {used:.2f} | {used / min(run.processor for run in ours):.1f} "
+        f"| {size / best / 1e9:.2f} | {max(run.peak for run in found) / 1e6:.0f} |"
+    )
 
 
 def machine() -> str:

@@ -12,7 +12,8 @@ from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import container, protocol, recognise, rows
 from ncu_roofline.readers.container import Block, Head
-from ncu_roofline.readers.launches import Cell, Plan, plan, row
+from ncu_roofline.readers.launches import row
+from ncu_roofline.readers.plan import FIXED, Cell, Plan, plan
 from ncu_roofline.readers.wire import BROKEN
 
 MOST_DAMAGED = 1_000
@@ -127,7 +128,7 @@ def metrics_table(path: str | Path) -> Iterator[dict[str, Any]]:
     with recognise.opened(Path(path)) as (file, size, _):
         head = container.head(file, size)
         names = head.names
-        kept = {name: n + 7 for n, name in enumerate(dict.fromkeys(names))}
+        kept = {name: n + FIXED for n, name in enumerate(dict.fromkeys(names))}
         values = launches(file, head, plan(names, kept, ()), Loss(size))
         listed = list(launches(file, head, plan(names, kept, kept), Loss(size)))
         for cells, lists in zip(list(values), listed, strict=True):

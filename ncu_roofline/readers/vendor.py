@@ -9,7 +9,7 @@ from typing import Any
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import recognise, rows
-from ncu_roofline.readers.launches import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
+from ncu_roofline.readers.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
 
 Action = Any
 """ncu_report is not typed."""
