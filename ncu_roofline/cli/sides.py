@@ -109,3 +109,19 @@ def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: di
     for file in old:
         if file.name not in new:
             file.unlink()
+
+
+CAPTURES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
+
+
+def files_in(captures: list[str]) -> list[Path]:
+    """Every capture that is meant: a folder stands for the captures in it, a glob for its matches."""
+    from ncu_roofline.readers import expand
+
+    found: list[Path] = []
+    for path in expand(captures):
+        inside = sorted(p for p in path.rglob("*") if p.name.endswith(CAPTURES)) if path.is_dir() else [path]
+        if not inside:
+            raise UnusableInput(f"{path.name}: no capture in this folder ({', '.join(CAPTURES)}); name another")
+        found += inside
+    return found

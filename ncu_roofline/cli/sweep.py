@@ -1,0 +1,70 @@
+"""`sweep`: many captures along batch, context or any label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncu_roofline.cli import facts
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import (
+    OUTPUT,
+    As,
+    Captures,
+    Force,
+    Format,
+    GpuName,
+    Output,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+)
+
+Along = Annotated[
+    str, typer.Option("--along", metavar="FACT", help="What changes: batch, context, width, or any word with --values.")
+]
+Values = Annotated[
+    str | None, typer.Option("--values", metavar="A,B,C", help="Where each capture stands, in their order.", show_default=False)
+]
+Chart = Annotated[
+    Path | None,
+    typer.Option("--chart", metavar="FILE", help="Draw it too: .png, .svg, .html or .json.", rich_help_panel=OUTPUT),
+]
+
+
+@app.command()
+def sweep(
+    captures: Captures, along: Along = "batch", values: Values = None,
+    model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None, tp: facts.Tp = None,
+    context: facts.Context = None, steps: facts.Steps = None,
+    gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
+    chart: Chart = None, form: As = Format.TABLE, output: Output = None, force: Force = False,
+) -> None:  # fmt: skip
+    """Follow FC and attention over many captures: FC climbs with the batch, attention stays.
+
+    Example: ncu-roofline sweep 'decode-b*.ncu-rep' --along batch --model llama-3.1-8b
+    """
+    from ncu_roofline.analysis.sweep import sweep as swept
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.cli.output import refuse_overwrite, write, write_file
+    from ncu_roofline.cli.sides import files_in
+    from ncu_roofline.present.sweep import document
+
+    if chart is not None:
+        refuse_overwrite(chart, force=force)
+    stated = {"model": model, "weights": weights, "kv": kv, "tp": tp, "context": context, "steps": steps}
+    each = [
+        load([str(file)], gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+        for file in files_in(captures)
+    ]
+    found = swept(each, along, values.split(",") if values is not None else None)
+    if chart is not None:
+        from ncu_roofline.present.charts.sweep import draw
+        from ncu_roofline.present.charts.written import written
+
+        write_file(written(draw(found), chart), chart, force=force)
+    write(document(found), form, output, force)

@@ -1,0 +1,139 @@
+"""The sweep on the roofline: one line for FC, climbing, one for attention, staying."""
+
+from __future__ import annotations
+
+from math import log10
+
+import altair as alt
+import polars as pl
+
+from ncu_roofline.analysis.sweep import Sweep
+from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.sweep import answer, place
+
+WIDTH, HEIGHT = 620, 380
+KINDS = {"dense": "useful work", "useful": "useful work", "executed": "executed work"}
+
+
+def draw(sweep: Sweep) -> alt.LayerChart:
+    """FC and attention against their ridge, one mark per capture, joined in the order of the sweep."""
+    marks = trajectories(sweep)
+    if marks.is_empty():
+        empty = (
+            alt.Chart(pl.DataFrame({"text": ["No intensity is known of these captures."]}))
+            .mark_text(style="label")
+            .encode(text="text:N")
+        )
+        return alt.layer(empty).properties(width=WIDTH, height=HEIGHT, title=heading(sweep))
+    x, y = axes(marks)
+    colour = (
+        alt.Color("family:N")
+        .scale(domain=list(FAMILY_NAMES.values()))
+        .legend(alt.Legend(title=None, orient="top", values=["FC", "attention"]))
+    )
+    shape = alt.Shape("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(None)
+    tips = [
+        alt.Tooltip("family:N"),
+        alt.Tooltip("place:N", title=sweep.along),
+        alt.Tooltip("intensity:Q", format=".3s"),
+        alt.Tooltip("rate:Q", format=".3s"),
+    ]
+    base = alt.Chart(marks)
+    line = base.mark_line(strokeWidth=2, opacity=0.55).encode(x, y, colour, order="order:Q")
+    point = base.mark_point(filled=True, size=110, opacity=1).encode(x, y, colour, shape, tooltip=tips)
+    return alt.layer(*roofs(marks), line, point, *words(marks)).properties(width=WIDTH, height=HEIGHT, title=heading(sweep))
+
+
+def words(marks: pl.DataFrame) -> list[alt.Chart]:
+    """Labels of FC to the right of its marks, of attention to the left, where nothing of the other stands."""
+    sides = (("FC", {"align": "left", "dx": 11, "dy": 6}), ("attention", {"align": "right", "dx": -11, "dy": 0}))
+    return [
+        alt.Chart(marks.filter(pl.col("family") == family))
+        .mark_text(style="label", baseline="middle", **look)
+        .encode(alt.X("intensity:Q"), alt.Y("label_rate:Q"), text="label:N")
+        for family, look in sides
+    ]
+
+
+def trajectories(sweep: Sweep) -> pl.DataFrame:
+    """One row per family and capture that has a place: intensity, FLOP/s, label."""
+    useful = sweep.rows["attention_useful_intensity"].null_count() == 0
+    columns = {
+        "FC": f"fc_{sweep.fc_measure}_intensity",
+        "attention": f"attention_{'useful' if useful else 'executed'}_intensity",
+    }
+    frames = [
+        sweep.rows.with_row_index("order").select(
+            pl.col("order").cast(pl.Int64), pl.lit(name).alias("family"),
+            pl.col("along").map_elements(place, return_dtype=pl.String).alias("place"),
+            pl.col(column).cast(pl.Float64).alias("intensity"), pl.col("ridge", "roof").cast(pl.Float64),
+            (pl.col(f"{key}_bytes") / pl.col(f"{key}_seconds")).alias("bandwidth"),
+        )
+        for name, key, column in (("FC", "fc", columns["FC"]), ("attention", "attention", columns["attention"]))
+    ]  # fmt: skip
+    marks = pl.concat(frames).with_columns(rate=pl.col("intensity") * pl.col("bandwidth"))
+    shown = marks.filter((pl.col("intensity") > 0) & (pl.col("rate") > 0) & pl.col("rate").is_finite())
+    word = pl.format("{} {}", pl.lit(sweep.along), "place")
+    roof = pl.coalesce("roof", pl.col("bandwidth").max())
+    placed = shown.with_columns(label=word, roof=roof).with_columns(pl.col(pl.Float64).round_sig_figs(5))
+    return placed.with_columns(apart(placed)) if placed.height else placed
+
+
+def apart(marks: pl.DataFrame) -> pl.Series:
+    """Heights of the labels: those of their marks, moved down where two of a family would cover each other."""
+    step = 10 ** (log10(20 * float(marks["rate"].max()) / float(marks["rate"].min())) * 15 / HEIGHT)  # type: ignore[arg-type]
+    heights, last = [0.0] * marks.height, dict[str, float]()
+    for row in marks.with_row_index("row").sort("rate", descending=True).iter_rows(named=True):
+        family = row["family"]
+        heights[row["row"]] = last[family] = min(row["rate"], last.get(family, row["rate"] * step) / step)
+    return pl.Series("label_rate", heights, dtype=pl.Float64)
+
+
+def axes(marks: pl.DataFrame) -> tuple[alt.X, alt.Y]:
+    """Logarithmic axes with room around the marks and the ridge."""
+    ridge = float(marks["ridge"].drop_nulls().max() or marks["intensity"].max())  # type: ignore[arg-type]
+    left, right = float(marks["intensity"].min()) / 2, 3 * max(ridge, float(marks["intensity"].max()))  # type: ignore[arg-type]
+    low, high = float(marks["rate"].min()) / 2.5, 2.5 * max(float(marks["rate"].max()), ridge * float(marks["roof"].max()))  # type: ignore[arg-type]
+    x = (
+        alt.X("intensity:Q")
+        .scale(type="log", domain=[left, right], nice=False)
+        .title("FLOPs per byte of DRAM traffic")
+        .axis(format="~g", tickCount=round(log10(right / left)) + 1)
+    )
+    y = (
+        alt.Y("rate:Q")
+        .scale(type="log", domain=[low, high], nice=False)
+        .title("FLOP/s")
+        .axis(format="~s", tickCount=round(log10(high / low)) + 1)
+    )
+    return x, y
+
+
+def roofs(marks: pl.DataFrame) -> list[alt.Chart]:
+    """The device's bandwidth as a slope up to the ridge, and the ridge as an upright line."""
+    ridge, best = marks["ridge"].drop_nulls().max(), float(marks["roof"].max())  # type: ignore[arg-type]
+    if ridge is None:
+        return []
+    at, left = float(ridge), float(marks["intensity"].min()) / 2  # type: ignore[arg-type]
+    slope = pl.DataFrame({"intensity": [left, at, 3 * at], "rate": [left * best, at * best, at * best], "order": [0, 1, 2]})
+    top = pl.DataFrame({"intensity": [at], "rate": [at * best], "label": [f"ridge {at:.0f}"]})
+    line = alt.Chart(slope).mark_line(style="capture").encode(alt.X("intensity:Q"), alt.Y("rate:Q"), order="order:Q")
+    upright = alt.Chart(top).mark_rule(style="drop").encode(alt.X("intensity:Q"))
+    word = alt.Chart(top).mark_text(style="roof-text", dy=-8).encode(alt.X("intensity:Q"), alt.Y("rate:Q"), text="label:N")
+    return [line, upright, word]
+
+
+def heading(sweep: Sweep) -> alt.Title:
+    """What the sweep found, in sentences."""
+    found = list(answer(sweep))[1:4]
+    return alt.Title(f"FC and attention along {sweep.along}", subtitle=[wrapped for s in found for wrapped in lines(s)])
+
+
+def lines(sentence: str, width: int = 100) -> list[str]:
+    """A sentence in lines that fit the chart."""
+    out = [""]
+    for word in sentence.split():
+        if len(out[-1]) + len(word) >= width:
+            out.append("")
+        out[-1] = f"{out[-1]} {word}".strip()
+    return out
