@@ -137,7 +137,8 @@ def _follows_parent(streams: Lane) -> pl.Expr:
         ),
     )
     parent = streams.within(product.forward_fill(limit=2).shift(1))
-    return pl.when((pl.col("open") == "reduce") & (parent != pl.col("role").cast(pl.String)).fill_null(pl.col("role").is_null())).then(parent)
+    differs = (parent != pl.col("role").cast(pl.String)).fill_null(pl.col("role").is_null())
+    return pl.when((pl.col("open") == "reduce") & differs).then(parent)
 
 
 def _summed_experts() -> pl.Expr:

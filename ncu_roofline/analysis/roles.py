@@ -34,12 +34,17 @@ def _by_name(launches: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     kinds = {rule.id: rule.open for rule in rules.rules if rule.open}
     users = [rule.id for rule in rules.rules if rule.user]
     told = classify_names(launches["name"], rules).with_columns(
-        role_source=pl.when(pl.col("rule").is_in(users)).then(pl.lit("user")).when(pl.col("rule").is_not_null()).then(pl.lit("name")).cast(SOURCE),
+        role_source=pl.when(pl.col("rule").is_in(users))
+        .then(pl.lit("user"))
+        .when(pl.col("rule").is_not_null())
+        .then(pl.lit("name"))
+        .cast(SOURCE),
         open=pl.when(pl.col("rule").is_null())
         .then("nameless")
         .otherwise(pl.col("rule").replace_strict(kinds, default=None, return_dtype=pl.String)),
     )
-    return launches.select("name", "nvtx", *neighbours.LANE).join(told, on="name", how="left", maintain_order="left").rename({"rule": "role_rule"})
+    asked = launches.select("name", "nvtx", *neighbours.LANE)
+    return asked.join(told, on="name", how="left", maintain_order="left").rename({"rule": "role_rule"})
 
 
 def _by_range(named: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -55,7 +60,12 @@ def _by_range(named: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return told.with_columns(
         role=pl.when(takes).then("range_role").otherwise("role"),
         role_rule=pl.when(takes).then("range_rule").otherwise("role_rule"),
-        role_source=pl.when(takes & users).then(pl.lit("user")).when(takes).then(pl.lit("nvtx")).otherwise(pl.col("role_source").cast(pl.String)).cast(SOURCE),
+        role_source=pl.when(takes & users)
+        .then(pl.lit("user"))
+        .when(takes)
+        .then(pl.lit("nvtx"))
+        .otherwise(pl.col("role_source").cast(pl.String))
+        .cast(SOURCE),
     )
 
 

@@ -59,7 +59,8 @@ def _checked(rule: dict[str, Any], name: str, line: int, content: str) -> dict[s
             _refuse(name, _line_of(content, key, line), f"unknown key {key!r}", f"known keys: {', '.join(KEYS)}")
     at = _line_of(content, "role", line)
     if rule.get("role") not in ROLES:
-        _refuse(name, at, f"unknown role {rule.get('role')!r}" if "role" in rule else "a rule without role", f"roles: {', '.join(ROLES)}")
+        wrong = f"unknown role {rule['role']!r}" if "role" in rule else "a rule without role"
+        _refuse(name, at, wrong, f"roles: {', '.join(ROLES)}")
     if not any(key in rule for key in TARGETS):
         _refuse(name, line, "a rule without a pattern", f"add one of {', '.join(TARGETS)}")
     if "nvtx" in rule and any(key in rule for key in ("function", "scope", "arguments", "name")):
@@ -83,7 +84,8 @@ def _pattern(given: Any, name: str, line: int) -> str:
         pl.Series([""]).str.contains(pattern)
     except PolarsError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("error: ")
-        _refuse(name, line, f"invalid pattern {pattern!r} ({reason})", "correct the regular expression (Rust syntax: no look-around)")
+        advice = "correct the regular expression (Rust syntax: no look-around)"
+        _refuse(name, line, f"invalid pattern {pattern!r} ({reason})", advice)
     return pattern
 
 

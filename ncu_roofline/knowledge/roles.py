@@ -193,3 +193,9 @@ def dtypes(rules: Rules) -> list[pl.Expr]:
     """The three dtype columns of rows with `readable` and `role`; null where the name does not tell."""
     told = {c: [rule.told() for rule in rules.dtypes if c in rule.columns] for c in DTYPE_COLUMNS}
     return [pl.coalesce(answers or [pl.lit(None, pl.String)]).alias(c) for c, answers in told.items()]
+
+
+def matching(name: str, rules: Rules) -> list[Rule]:
+    """Every rule on names that matches this one, in order: the first decides, it beats the others."""
+    seen = described(pl.Series("name", [name]), rules)
+    return [rule for rule in possible(rules.of(nvtx=False), seen) if seen.select(rule.named().alias("is"))["is"].item()]

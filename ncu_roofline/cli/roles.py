@@ -1,0 +1,131 @@
+"""`roles` says what every kernel of a capture is for, and why; it also classifies bare names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ncu_roofline.cli.app import app
+from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, Reader, ReaderKind, RolesFile
+
+if TYPE_CHECKING:
+    from ncu_roofline.present.document import Document
+
+Taken = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CAPTURE...]", help="Reports, CSV exports of ncu, saved .parquet, or globs of them.", show_default=False
+    ),
+]
+Explain = Annotated[
+    str | None,
+    typer.Option("--explain", metavar="NAME", help="The rule that names this kernel, and what it beat.", rich_help_panel=OUTPUT),
+]
+Unknown = Annotated[
+    bool,
+    typer.Option("--unknown", help="List what is not recognised, ready to paste into a rules file.", rich_help_panel=OUTPUT),
+]
+Names = Annotated[
+    str | None,
+    typer.Option("--names", metavar="FILE", help="Classify bare names, one a line; - for stdin.", rich_help_panel=OUTPUT),
+]
+
+
+@app.command()
+def roles(
+    captures: Taken = None, explain: Explain = None, unknown: Unknown = False, names: Names = None,
+    rules: RolesFile = None, gpu: GpuName = None, reader: ReaderKind = Reader.AUTO,
+    form: As = Format.TABLE, output: Output = None, force: Force = False,
+) -> None:  # fmt: skip
+    """Say what each kernel is for: FC, attention or another role, and which rule decided.
+
+    Example: ncu-roofline roles decode.ncu-rep
+    """
+    from ncu_roofline.cli.output import write
+
+    one_question(captures, explain, unknown, names)
+    if names is not None:
+        return write(of_names(names, rules), form, output, force)
+    if not captures:
+        return write(of_name(str(explain), rules), form, output, force)
+    document, text = of_capture(captures, explain, unknown, rules, gpu, reader)
+    if text and form is Format.TABLE:
+        return write_rules(text, output, force)
+    return write(document, form, output, force)
+
+
+def write_rules(text: str, output: Path | None, force: bool) -> None:
+    """Rules to fill in, to the screen or into a file."""
+    from ncu_roofline.cli.output import write_file
+
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_file(text.encode(), output, force=force)
+
+
+def one_question(captures: list[str] | None, explain: str | None, unknown: bool, names: str | None) -> None:
+    """Refuses questions that exclude each other, and none at all."""
+    from ncu_roofline.errors import UnusableInput
+
+    if names is not None and (captures or explain is not None or unknown):
+        raise UnusableInput("--names stands alone: leave out the capture, --explain and --unknown")
+    if explain is not None and unknown:
+        raise UnusableInput("--explain and --unknown exclude each other: choose one")
+    if not captures and names is None and explain is None:
+        raise UnusableInput("no capture was named; give one, or --names FILE, or --explain NAME")
+
+
+def of_capture(
+    captures: list[str], explain: str | None, unknown: bool, rules: Path | None, gpu: str | None, reader: Reader
+) -> tuple[Document, str]:
+    """The answer about a capture, and its text where that is no table."""
+    from ncu_roofline.analysis import role_tables
+    from ncu_roofline.cli.load import load
+    from ncu_roofline.knowledge.roles import load_rules, matching
+    from ncu_roofline.present import roles as words
+
+    study = load(captures, gpu=gpu, reader=reader.value, roles=rules)
+    launches = study.launches
+    if unknown:
+        kernels = role_tables.unknown(launches)
+        return words.unrecognised(kernels), words.rules_to_fill_in(kernels)
+    if explain is not None:
+        rows = role_tables.of_name(launches, explain)
+        return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(rules)), rows), ""
+    return words.document(role_tables.by_role(launches), role_tables.by_rule(launches), study.capture.notes), ""
+
+
+def of_name(name: str, rules: Path | None) -> Document:
+    """The reason for the role of one bare name."""
+    from ncu_roofline.knowledge.roles import load_rules, matching
+    from ncu_roofline.present import roles as words
+
+    return words.explained(name, matching(name, load_rules(rules)))
+
+
+def of_names(source: str, rules: Path | None) -> Document:
+    """Role and rule of every line of a file."""
+    import polars as pl
+
+    from ncu_roofline.knowledge.roles import classify_names, load_rules
+    from ncu_roofline.present import roles as words
+
+    given = pl.Series("name", lines(source), dtype=pl.String)
+    known = classify_names(given, load_rules(rules)).select("name", "role", "rule")
+    return words.named(given.to_frame().join(known, on="name", how="left", maintain_order="left"))
+
+
+def lines(source: str) -> list[str]:
+    """The lines of a file or of standard input that are not empty; bytes outside UTF-8 become a mark."""
+    from ncu_roofline.errors import UnusableInput
+
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UnusableInput(f"{source}: cannot be read ({error.strerror}); give a text file with one name a line") from error
+    split = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n")
+    return [line.removesuffix("\r") for line in split if line.strip()]
