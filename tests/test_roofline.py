@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncu_roofline.analysis.roofline import place
@@ -123,6 +123,7 @@ def test_without_a_device_ridge_side_and_shares_are_unknown() -> None:
     assert row["intensity"] == 10
 
 
+@settings(deadline=None)  # the first example compiles the engine's plan
 @given(
     flops=st.one_of(st.none(), st.floats(0, 1e15)), dram=st.one_of(st.none(), st.floats(0, 1e12)),
     seconds=st.one_of(st.none(), st.floats(0, 1)),

@@ -102,6 +102,77 @@ def test_a_family_that_was_not_collected_makes_the_sum_a_lower_bound() -> None:
     assert (done["flops"], done["flops_complete"]) == (1, False)
 
 
+def test_only_one_half_of_the_sparsity_split_is_a_lower_bound() -> None:
+    rest = {k: v for k, v in EVERY_TENSOR.items() if "bf16" not in k}
+    off = {f"{TENSOR}bf16_dst_fp32_sparsity_off.sum": 100.0}
+    both = {**off, f"{TENSOR}bf16_dst_fp32_sparsity_on.sum": 20.0}
+
+    half, whole = row({**EVERY_SCALAR, **rest, **off}), row({**EVERY_SCALAR, **rest, **both})
+
+    assert (half["flops"], half["flops_complete"]) == (100, False)
+    assert (whole["flops"], whole["flops_complete"]) == (120, True)
+
+
+def test_only_one_instruction_path_of_hopper_is_a_lower_bound() -> None:
+    rest = {k: v for k, v in EVERY_TENSOR.items() if "bf16" not in k}
+    old = {"sm__ops_path_tensor_op_hmma_src_bf16_dst_fp32.sum": 7.0}
+    both = {**old, "sm__ops_path_tensor_op_hgmma_src_bf16_dst_fp32.sum": 5.0}
+
+    assert (row({**EVERY_SCALAR, **rest, **old})["flops"], row({**EVERY_SCALAR, **rest, **old})["flops_complete"]) == (7, False)
+    assert (row({**EVERY_SCALAR, **rest, **both})["flops"], row({**EVERY_SCALAR, **rest, **both})["flops_complete"]) == (12, True)
+
+
+def test_opcodes_that_count_everything_win_over_half_a_counter() -> None:
+    opcodes = [{"id": "HMMA.16816.F32.BF16", "value": 10.0}]
+    done = row({f"{TENSOR}bf16_dst_fp32_sparsity_off.sum": 8.0, "sass__inst_executed_per_opcode_with_modifier_all": opcodes})
+
+    assert (done["flops_bf16"], done["flops_bf16_source"]) == (10 * 2 * 16 * 8 * 16, "opcodes")
+
+
+def test_files_with_other_metric_sets_each_give_what_they_counted() -> None:
+    fp32, fp16 = f"{TENSOR}fp16_dst_fp32.sum", f"{TENSOR}fp16_dst_fp16.sum"
+    done = work(launches(launch(m={fp32: 100.0}), launch(m={fp32: 100.0, fp16: 40.0})), h100(), H100)
+
+    assert done["flops"].to_list() == [100, 140]
+
+
+def test_half_accumulation_that_was_not_counted_is_missing_on_ampere() -> None:
+    ampere = Device(name="NVIDIA A100-SXM4-80GB", compute_capability="8.0", sms=108)
+    types = ("bf16_dst_fp32", "fp16_dst_fp32", "tf32_dst_fp32", "fp64", "int8", "int4", "int1")
+    counted = {**EVERY_SCALAR, **{f"{TENSOR}{t}.sum": 0.0 for t in types}}
+
+    assert row(counted, device=ampere)["flops_complete"] is False
+    assert row({**counted, f"{TENSOR}fp16_dst_fp16.sum": 0.0}, device=ampere)["flops_complete"] is True
+
+
+def test_packed_instructions_that_were_not_counted_are_missing_where_the_part_has_them() -> None:
+    b200 = Device(name="NVIDIA B200", compute_capability="10.0", sms=148)
+    tensor = {f"{TENSOR}{t}.sum": 0.0 for t in (
+        "bf16_dst_fp32", "fp16_dst_fp32", "fp16_dst_fp16", "tf32_dst_fp32", "fp64", "int8", "fp4_fp6_fp8_dst_fp32",
+        "fp4_fp6_fp8_dst_fp16", "fp4_dst_fp32")}  # fmt: skip
+    plain = {**EVERY_SCALAR, **tensor, SASS.format("ffma"): 10.0}
+    packed = {SASS.format(op): 1.0 for op in ("fadd2", "fmul2", "ffma2")}
+
+    assert (row(plain, device=b200)["flops"], row(plain, device=b200)["flops_complete"]) == (20, False)
+    assert row({**plain, **packed}, device=b200)["flops"] == 2 * 10 + 2 + 2 + 4
+    assert row({**plain, **packed}, device=b200)["flops_complete"] is True
+
+
+def test_a_rate_per_cycle_refers_to_the_mean_of_the_sms_not_to_the_longest() -> None:
+    rate = {f"{TENSOR}bf16_dst_fp32.sum.per_cycle_elapsed": 1000.0, "sm__cycles_elapsed.avg.per_second": 1.5e9,
+            "gpc__cycles_elapsed.max": 3015.0}  # fmt: skip
+
+    assert row(rate, seconds=2e-6)["flops"] == pytest.approx(1000 * 1.5e9 * 2e-6)
+
+
+def test_a_matrix_opcode_without_a_readable_shape_leaves_tensor_work_unknown() -> None:
+    opcodes = [{"id": "HGMMA.SOMETHING", "value": 10.0}, {"id": "HMMA.16816.F32", "value": 3.0}]
+
+    assert row({"sass__inst_executed_per_opcode_with_modifier_all": opcodes})["tensor_flops"] is None
+    opcodes[0]["value"] = 0.0
+    assert row({"sass__inst_executed_per_opcode_with_modifier_all": opcodes})["tensor_flops"] == 3 * 4096
+
+
 def test_an_idle_tensor_pipe_proves_that_no_tensor_work_ran() -> None:
     assert row({**EVERY_SCALAR, "sm__inst_executed_pipe_tensor.sum": 0})["flops_complete"] is True
     assert row({**EVERY_SCALAR, "sm__inst_executed_pipe_tensor.sum": 9})["flops_complete"] is False
@@ -114,7 +185,9 @@ def test_nothing_counted_is_null_and_not_zero() -> None:
 
 
 def test_integer_dot_products_leave_flops_unknown() -> None:
-    assert row({**EVERY_SCALAR, **EVERY_TENSOR}, name="mul_mat_vec_q")["flops"] is None
+    done = row({**EVERY_SCALAR, **EVERY_TENSOR}, name="mul_mat_vec_q")
+
+    assert (done["flops"], done["flops_complete"]) == (None, False)
 
 
 def test_integer_tensor_work_counts_as_work_of_its_precision() -> None:

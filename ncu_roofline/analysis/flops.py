@@ -35,6 +35,8 @@ class Family:
     path: str
     source: str
     flops: pl.Expr
+    whole: bool = True
+    """Whether the rung counts all work of the path, or may have missed a part of it."""
 
 
 def rate_factor(launches: pl.DataFrame, rate: str) -> pl.Expr:
@@ -44,23 +46,33 @@ def rate_factor(launches: pl.DataFrame, rate: str) -> pl.Expr:
     return pl.col("seconds") if rate == ".per_second" else pl.lit(1.0)
 
 
-def scalar(launches: pl.DataFrame) -> Iterator[Family]:
+def scalar(launches: pl.DataFrame, capability: str | None) -> Iterator[Family]:
     """Scalar families: thread instructions with predicate on, times FLOPs per instruction."""
-    families = [*table()["scalar"].items()]
-    packed = table()["scalar_packed"]["fp32"]
     for rate, source in RATES.items():
-        for path, factors in families:
+        for path, factors in table()["scalar"].items():
             for prefix in ("sm", "smsp"):
                 name = f"{MEASURED}{prefix}__sass_thread_inst_executed_op_{{}}_pred_on.sum{rate}"
                 if not all(name.format(op) in launches.columns for op in factors):
                     continue
-                present = {**factors, **(packed if path == "fp32" else {})}
-                parts = [
-                    pl.col(name.format(op)) * factor if op in factors else pl.col(name.format(op)).fill_null(0) * factor
-                    for op, factor in present.items()
-                    if name.format(op) in launches.columns
-                ]
-                yield Family(path, source, total(parts) * rate_factor(launches, rate))
+                plain = total([pl.col(name.format(op)) * factor for op, factor in factors.items()])
+                times = rate_factor(launches, rate)
+                for value, whole in with_packed(launches, plain, name, path, capability):
+                    yield Family(path, source, value * times, whole)
+
+
+def with_packed(
+    launches: pl.DataFrame, plain: pl.Expr, name: str, path: str, capability: str | None
+) -> Iterator[tuple[pl.Expr, bool]]:
+    """The sum with the packed instructions of parts that have them; not whole where they were not counted there."""
+    packed = table()["scalar_packed"].get(path, {})
+    seen = [pl.col(name.format(op)) * factor for op, factor in packed.items() if name.format(op) in launches.columns]
+    needed = bool(packed) and capability in table()["scalar_packed"]["compute_capabilities"]
+    if not needed:
+        yield total([plain, *(part.fill_null(0) for part in seen)]), True
+        return
+    if len(seen) == len(packed):
+        yield total([plain, *seen]), True
+    yield total([plain, *(part.fill_null(0) for part in seen)]), False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ def without_overlap(level: list[Counter]) -> list[Counter]:
     return [c for c in level if c.target is None or (c.op, c.source, c.sparsity) not in totals]
 
 
-def tensor(launches: pl.DataFrame) -> Iterator[Family]:
+def tensor(launches: pl.DataFrame, capability: str | None) -> Iterator[Family]:
     """Tensor families; per source type exactly one level of the overlapping counters is used.
 
     Levels in order: totals, their sparse and dense halves, then instruction paths: counts before
@@ -112,12 +124,35 @@ def tensor(launches: pl.DataFrame) -> Iterator[Family]:
     for of_source in levels.values():
         paths = sorted({c.path for members in of_source.values() for c in members})
         for (_, rate, _), members in sorted(of_source.items()):
-            chosen = without_overlap(members)
-            known = pl.all_horizontal(pl.col(c.column).is_not_null() for c in chosen)
+            times = rate_factor(launches, rate)
             for path in paths:
-                parts = [pl.col(c.column) for c in chosen if c.path == path]
-                value = total(parts) if parts else pl.lit(0.0)
-                yield Family(path, RATES[rate], pl.when(known).then(value * rate_factor(launches, rate)))
+                for value, whole in of_level(without_overlap(members), path, capability):
+                    yield Family(path, RATES[rate], value * times, whole)
+
+
+def of_level(level: list[Counter], path: str, capability: str | None) -> Iterator[tuple[pl.Expr, bool]]:
+    """What one level says of a path: the whole where all its counters were measured, else what was."""
+    mine = [c for c in level if c.path == path]
+    undivided = [c for c in level if c.target is None]
+    if not mine:  # a total over the accumulators holds this path's work already
+        if undivided:
+            yield total([pl.col(c.column) for c in undivided]) * 0, holds_all(undivided, capability)
+        return
+    parts = [pl.col(c.column) for c in mine]
+    if holds_all(mine, capability):
+        yield total(parts), True
+    yield pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(pl.sum_horizontal(parts)), False
+
+
+def holds_all(counters: list[Counter], capability: str | None) -> bool:
+    """Whether these counters leave nothing out: both halves of sparsity, every instruction path of the device."""
+    halves: dict[tuple[str | None, str | None], set[str]] = defaultdict(set)
+    for c in counters:
+        if c.sparsity:
+            halves[c.op, c.target].add(c.sparsity)
+    ops = {c.op for c in counters if c.op}
+    needed = table()["tensor_paths"].get(capability, {}).get(counters[0].source)
+    return all(len(seen) == 2 for seen in halves.values()) and (not ops or (needed is not None and ops >= set(needed)))
 
 
 def from_opcodes(launches: pl.DataFrame) -> pl.DataFrame:

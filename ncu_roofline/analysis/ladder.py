@@ -37,9 +37,11 @@ def dram_hertz(launches: pl.DataFrame) -> pl.Expr:
 
 
 def sm_cycles(launches: pl.DataFrame) -> pl.Expr:
-    """Elapsed SM cycles: counted, else clock times duration."""
-    counted = measured(launches, table()["clocks"]["sm_cycles"])
-    return pl.coalesce(counted, sm_hertz(launches) * pl.col("seconds"))
+    """Elapsed SM cycles: their mean as counted, else clock times duration, else the longest SM's."""
+    clocks = table()["clocks"]
+    mean = measured(launches, clocks["sm_cycles"])
+    longest = measured(launches, clocks["sm_cycles_longest"])
+    return pl.coalesce(mean, sm_hertz(launches) * pl.col("seconds"), longest)
 
 
 def rung(launches: pl.DataFrame, spec: dict[str, Any]) -> pl.Expr | None:

@@ -59,6 +59,12 @@ def matrix_flops(opcode: str) -> tuple[str, float] | None:
     return None
 
 
+def is_matrix(opcode: str) -> bool:
+    """Whether this is a matrix product, with or without a shape that can be read."""
+    kind, *modifiers = opcode.split(".")
+    return kind.startswith(OTHER_MATRIX) or matrix_path(kind, set(modifiers)) is not None
+
+
 def scalar_flops(opcode: str) -> tuple[str, float] | None:
     """Path and FLOPs of one thread instruction, e.g. FFMA.FTZ -> fp32, 2."""
     kind = opcode.split(".")[0]
@@ -90,9 +96,9 @@ def counted(launches: pl.DataFrame, which: str) -> pl.DataFrame:
         {"id": list(worths), "path": [w[0] for w in worths.values()], "each": [float(w[1]) for w in worths.values()]},
         schema={"id": pl.String, "path": pl.String, "each": pl.Float64},
     )
-    untold = [o for o in opcodes if o.startswith(OTHER_MATRIX)]
+    untold = [o for o in opcodes if which == "warp" and o not in worths and is_matrix(o)]
     usable = each.group_by("index").agg(
-        seen=pl.col("value").sum() > 0, told=pl.col("id").is_in(untold).sum() == 0
+        seen=pl.col("value").sum() > 0, told=~(pl.col("id").is_in(untold) & (pl.col("value") > 0)).any()
     ).filter("seen", "told")  # fmt: skip
     flops = each.join(known, on="id").group_by("index", "path").agg(
         flops=(pl.col("value") * pl.col("each")).sum()

@@ -28,25 +28,29 @@ HINTS = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "int8": "int8", "tf32": "
 
 def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
     """Launches with FLOPs and bytes; a number that nothing tells is null, never zero."""
+    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
     counted = from_opcodes(launches)
-    families = [*scalar(launches), *tensor(launches)]
-    columns = [e for path in PATHS for e in climb(f"flops_{path}", ladder_of(path, families))]
-    by_path = counted.with_columns(columns).drop([f"opcodes:{p}" for p in PATHS])
-    estimated = estimate(by_path, gpu, device)
-    summed = estimated.with_columns(sums(estimated, gpu, device)).with_columns(
-        pl.when(~has_integer_dots(launches)).then(pl.col("flops")).alias("flops")
+    families = [*scalar(launches, capability), *tensor(launches, capability)]
+    by_path = counted.with_columns(e for path in PATHS for e in of_path(path, families))
+    estimated = estimate(by_path.drop([f"opcodes:{p}" for p in PATHS]), gpu, device)
+    told = ~has_integer_dots(launches)
+    summed = estimated.with_columns(sums(estimated, capability)).with_columns(
+        pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told
     )
-    return summed.with_columns(
+    return summed.drop([f"whole:{p}" for p in PATHS]).with_columns(
         pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
         pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
         *bytes_moved(launches, gpu, device),
     ).with_columns(precision())
 
 
-def ladder_of(path: str, families: list[Family]) -> list[tuple[str, pl.Expr]]:
-    """All rungs for one path: its counters, then its rates, then opcode counts."""
-    rungs_of_path = [(f.source, f.flops) for f in families if f.path == path]
-    return [*rungs_of_path, ("opcodes", pl.col(f"opcodes:{path}"))]
+def of_path(path: str, families: list[Family]) -> list[pl.Expr]:
+    """FLOPs of one path, their source, and whether that is all: counters, rates, opcodes, then partial counts."""
+    mine = [f for f in families if f.path == path]
+    whole = [*((f.source, f.flops) for f in mine if f.whole), ("opcodes", pl.col(f"opcodes:{path}"))]
+    partial = [(f.source, f.flops) for f in mine if not f.whole]
+    is_whole = pl.coalesce(value for _, value in whole).is_not_null()
+    return [*climb(f"flops_{path}", [*whole, *partial]), is_whole.alias(f"whole:{path}")]
 
 
 def estimate(by_path: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
@@ -89,9 +93,8 @@ def instruction_flops(launches: pl.DataFrame, capability: str | None, path: str)
     return pl.when(count > 0).then(count * each)
 
 
-def sums(frame: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
+def sums(frame: pl.DataFrame, capability: str | None) -> list[pl.Expr]:
     """Totals over the paths; a sum of what is known, with `flops_complete` saying whether that is all."""
-    capability = device.compute_capability or (gpu.compute_capability if gpu else None)
     return [
         known_sum(PATHS).alias("flops"),
         known_sum(TENSOR_PATHS).alias("tensor_flops"),
@@ -120,9 +123,9 @@ def least_exact() -> pl.Expr:
 
 def complete(frame: pl.DataFrame, capability: str | None) -> pl.Expr:
     """Whether every family that could have run was counted, or is proven idle."""
-    scalar_known = [pl.col(f"flops_{p}").is_not_null() | idle(frame, p).fill_null(False) for p in SCALAR_PATHS]
+    scalar_known = [pl.col(f"whole:{p}") | idle(frame, p).fill_null(False) for p in SCALAR_PATHS]
     types = table()["tensor_types"].get(capability)
-    counted = [pl.col(f"flops_{p}").is_not_null() for p in types] if types else [pl.lit(False)]
+    counted = [pl.col(f"whole:{p}") for p in types] if types else [pl.lit(False)]
     tensor_known = pl.all_horizontal(counted) | idle(frame, "tensor").fill_null(False)
     return pl.all_horizontal(*scalar_known, tensor_known)
 
