@@ -165,9 +165,12 @@ def unlike(one: Group, other: Group) -> float:
 
 
 def work_apart(one: Group, other: Group) -> float:
-    """|ln| of their intensities, up to 2: a combining kernel is not the kernel whose parts it combines."""
+    """|ln| of their intensities beyond a factor of 8, up to 2: a combining kernel is not the one whose parts it combines.
+
+    Other weights and tiles change the intensity of one and the same product by up to that factor.
+    """
     known = [max(g.intensity, LEAST_WORK) for g in (one, other) if g.intensity is not None and isfinite(g.intensity)]
-    return min(abs(log(known[0] / known[1])), 2.0) if len(known) == 2 else 0.0
+    return min(max(abs(log(known[0] / known[1])) - log(8), 0.0), 2.0) if len(known) == 2 else 0.0
 
 
 def place_apart(one: Group, other: Group) -> float:

@@ -192,10 +192,17 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
     return launches.group_by(by, maintain_order=True).agg(
         *(total(q) for q in QUANTITIES),
         pl.col("share").sum().alias("launches"),
+        useful().alias("useful_flops"),
         beyond().alias("beyond"),
         latency().alias("latency_share"),
         bandwidth().alias("bandwidth_share"),
     )
+
+
+def useful() -> pl.Expr:
+    """Useful FLOPs; null where a launch that did work lacks them."""
+    lacking = pl.col("useful_flops").is_null() & (pl.col("flops").fill_null(1.0) > 0)
+    return pl.when(~lacking.any()).then(pl.col("useful_flops").sum())
 
 
 def beyond() -> pl.Expr:

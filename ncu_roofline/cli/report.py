@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
@@ -16,15 +17,31 @@ from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Reader, R
 def report(
     captures: Captures,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write.", rich_help_panel=OUTPUT)],
-    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
-    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
-    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None, gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
+    tokens: facts.Tokens = None,
+    batch: facts.Batch = None,
+    steps: facts.Steps = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    layers_captured: facts.LayersCaptured = None,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
     theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand.")] = False,
-    image_base: Annotated[str, typer.Option("--image-base", metavar="URL", help="Where the pictures will lie, for comment.md.")] = "",
+    image_base: Annotated[
+        str, typer.Option("--image-base", metavar="URL", help="Where the pictures will lie, for comment.md.")
+    ] = "",
+    vary: its.Vary = None,
+    anyway: its.Anyway = False,
     force: Force = False,
-) -> None:  # fmt: skip
+) -> None:
     """Write comment.md, charts, tables, summary.json and one HTML page for a pull request.
+
+    Two captures are a base and a head: the report compares them. Quote a glob to report several files of one run.
 
     Example: ncu-roofline report decode.ncu-rep -o report/
     """
@@ -34,9 +51,28 @@ def report(
     from ncu_roofline.present.charts.bundle import files
 
     stated = {
-        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
-        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
-    }  # fmt: skip
+        "tokens": tokens,
+        "batch": batch,
+        "steps": steps,
+        "context": context,
+        "accepted": accepted,
+        "model": model,
+        "weights": weights,
+        "kv": kv,
+        "tp": tp,
+        "layers_captured": layers_captured,
+    }
     refuse_folder(output, force=force)
+    choices = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
+    if len(captures) == 2:
+        from ncu_roofline.cli.compare_report import comparison_files
+        from ncu_roofline.cli.sides import refuse
+
+        comparison, compared = comparison_files(
+            captures, choices, vary=vary or [], anyway=anyway, image_base=image_base
+        )
+        write_folder(compared, output, force=force)
+        refuse(comparison, ())
+        return
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     write_folder(files(material(study, ridge.value, image_base), theory=theory), output, force=force)

@@ -194,7 +194,7 @@ def cap(comparison: Comparison) -> Iterator[str]:
     """What latency-bound kernels leave of any saving."""
     share = comparison.latency[0]
     if share is not None and share >= LEAST_CAP:
-        capped = f"no saving of bytes makes it more than {number(1 / share)}x faster"
+        capped = f"at this batch no saving of bytes makes it more than {number(1 / share)}x faster"
         least = capped if share < 0.995 else "no saving of bytes touches it"
         yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
 

@@ -1,0 +1,24 @@
+"""`report BASE HEAD`: the files of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ncu_roofline.analysis.comparability import vary_of
+from ncu_roofline.analysis.compare import Comparison, compare
+from ncu_roofline.analysis.picture import picture
+from ncu_roofline.cli.load import load
+from ncu_roofline.present.charts.compare_bundle import files
+from ncu_roofline.present.charts.pages import by_share
+
+
+def comparison_files(
+    captures: list[str], choices: dict[str, Any], *, vary: list[str], anyway: bool, image_base: str
+) -> tuple[Comparison, Mapping[str, bytes]]:
+    """The comparison of two captures, and every file that shows it."""
+    wanted = vary_of(vary)
+    base, head = (load([capture], **choices) for capture in captures)
+    comparison = compare([base], [head], vary=wanted, anyway=anyway)
+    kernels = by_share(picture(head, "kernel", ridge=choices["ridge"]).marks)
+    return comparison, files(comparison, kernels, image_base=image_base)
