@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit coverage fuzz mutation bench docs notebooks fixtures clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs notebooks fixtures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(READY): $(RUNNABLE)
 demo: $(RUNNABLE) ## install into .venv and summarise the capture that ships in fixtures/
 	$(BIN)/ncu-roofline demo
 
-test: lint types unit ## lint, types, all tests: what CI runs
+test: lint types unit ## lint, types, all tests but the slow ones
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
@@ -31,8 +31,11 @@ lint: $(READY) ## ruff
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) ## pytest
-	$(BIN)/python -m pytest -n auto --dist worksteal
+unit: $(READY) ## pytest, without the slow tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+
+slow: $(READY) ## the tests that build, install and run whole notebooks
+	$(BIN)/python -m pytest -m slow
 
 coverage: $(READY) ## pytest with the coverage of the analysis modules
 	$(BIN)/python -m pytest --cov=ncu_roofline --cov-report=term-missing:skip-covered
