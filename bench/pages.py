@@ -146,6 +146,9 @@ EXPLAINED = {
     "dram_write_bytes, flops, useful_flops.",
     "compared": "Rows of `compare` (`analysis/compare.py`), with the key that was asked for (role, layer, or the pair of kernels). "
     "Sides are base and head; quantities are bytes, flops and seconds.",
+    "swept": "Rows of `sweep` (`analysis/sweep.py`): one per capture, per role, or per weight matrix. Families are fc, attention "
+    "and other; work is executed, useful or dense.",
+    "projected": "Rows of `project` (`analysis/project.py`): what was measured, and the range of what it would be elsewhere.",
     "floor": "Rows of `floor` (`analysis/floor.py`, `analysis/floor_parts.py`): per batch, per matrix or per role.",
     "devices": "Rows of `gpus` (`knowledge/gpus.toml`).",
 }

@@ -18,20 +18,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ncu_roofline import charts
     from ncu_roofline.analysis.compare import Comparison
+    from ncu_roofline.analysis.project import Projection
     from ncu_roofline.analysis.study import Study
-    from ncu_roofline.api import check, compare, floor, gpus, kernels, per_token, place, read, save, study
+    from ncu_roofline.analysis.sweep import Sweep
+    from ncu_roofline.api import check, compare, floor, gpus, kernels, per_token, place, project, read, save, study, sweep
     from ncu_roofline.capture.capture import Capture, Device, Fact, Run
     from ncu_roofline.errors import NotComparable, RooflineError, UnreadableCapture, UnusableInput
 
 __all__ = [
-    "Capture", "Comparison", "Device", "Fact", "NotComparable", "RooflineError", "Run", "Study", "UnreadableCapture",
-    "UnusableInput", "charts", "check", "compare", "floor", "gpus", "kernels", "per_token", "place", "read", "save", "study",
+    "Capture", "Comparison", "Device", "Fact", "NotComparable", "Projection", "RooflineError", "Run", "Study", "Sweep",
+    "UnreadableCapture", "UnusableInput", "charts", "check", "compare", "floor", "gpus", "kernels", "per_token", "place",
+    "project", "read", "save", "study", "sweep",
 ]  # fmt: skip
 
 HOMES = {
     "Capture": "capture.capture", "Comparison": "analysis.compare", "Device": "capture.capture", "Fact": "capture.capture",
-    "NotComparable": "errors", "RooflineError": "errors", "Run": "capture.capture", "Study": "analysis.study",
-    "UnreadableCapture": "errors", "UnusableInput": "errors",
+    "NotComparable": "errors", "Projection": "analysis.project", "RooflineError": "errors", "Run": "capture.capture",
+    "Study": "analysis.study", "Sweep": "analysis.sweep", "UnreadableCapture": "errors", "UnusableInput": "errors",
 }  # fmt: skip
 """Module of each name that is not a function of api.py."""
 

@@ -14,7 +14,9 @@ from ncu_roofline.analysis import study as studies
 from ncu_roofline.analysis.comparability import vary_of
 from ncu_roofline.analysis.compare import Comparison
 from ncu_roofline.analysis.footprint import Setting
+from ncu_roofline.analysis.project import Projection
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sweep import Sweep
 from ncu_roofline.capture.capture import Capture
 
 File = str | os.PathLike[str]
@@ -134,6 +136,39 @@ def compare(
 
     sides = [[study(one) for one in several(side)] for side in (base, head)]
     return compared(sides[0], sides[1], vary=vary_of(vary), anyway=anyway)
+
+
+def sweep(sources: Sequence[Captured], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
+    """Captures side by side along batch, context, width or a label of yours: `.rows`, one per capture, and fits.
+
+    >>> import ncu_roofline as nr
+    >>> found = nr.sweep([f"fixtures/synthetic/dense-b{batch}.ncu-repz" for batch in (1, 8, 32)])
+    >>> found.rows["along"].to_list(), found.crossover.reached
+    ([1, 8, 32], False)
+    """
+    from ncu_roofline.analysis.sweep import sweep as swept
+
+    return swept([study(one) for one in sources], along, values)
+
+
+def project(
+    source: Captured, *, gpu: str | None = None, weights: str | None = None, kv: str | None = None,
+    batch: int | None = None, tp: int | None = None,
+) -> Projection:  # fmt: skip
+    """The capture on another GPU, at another width, batch or TP: a range by role, never a measurement.
+
+    >>> import ncu_roofline as nr
+    >>> elsewhere = nr.project("fixtures/synthetic/dense-b8.ncu-repz", gpu="b200")
+    >>> low, high = elsewhere.speedup
+    >>> 1 < low <= high < 3
+    True
+    """
+    from ncu_roofline.analysis.project import Target
+    from ncu_roofline.analysis.project import project as projected
+    from ncu_roofline.knowledge import gpus as devices
+
+    target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)
+    return projected(study(source), target)
 
 
 def several(side: Captured | Sequence[Captured]) -> Sequence[Captured]:

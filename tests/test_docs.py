@@ -24,7 +24,7 @@ def test_every_rung_is_explained() -> None:
 def test_every_command_has_a_purpose_of_one_line_and_an_example() -> None:
     for name, command in pages.all_commands():
         purpose, example = pages.parts(command.help or "")
-        assert purpose and "\n\n" not in purpose, name
+        assert purpose.split("\n\n")[0].endswith(".") and "\n" not in purpose.split("\n\n")[0], name
         assert example.startswith(f"ncu-roofline {name}"), name
 
 

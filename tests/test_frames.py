@@ -22,11 +22,13 @@ PARTS = {
     "kernels": ("launches", "work", "role", "sequence", "useful", "placed", "grouped"),
     "tokens": ("launches", "work", "role", "sequence", "useful", "grouped", "tokens"),
     "compared": ("sequence", "role", "compared"),
+    "swept": ("swept",),
+    "projected": ("projected",),
     "floor": ("floor", "placed", "useful", "role"),
     "devices": ("devices", "placed"),
 }
 MEASURES = {c.name for part in ("launches", "work", "useful") for c in FRAMES[part]}
-PLACEHOLDERS = {"path": "|".join(PATHS), "measure": "|".join(sorted(MEASURES)), "side": "base|head", "quantity": "bytes|flops|seconds"}
+PLACEHOLDERS = {"path": "|".join(PATHS), "measure": "|".join(sorted(MEASURES)), "side": "base|head", "quantity": "bytes|flops|seconds", "family": "fc|attention|other", "work": "executed|useful|dense"}
 
 
 @lru_cache
@@ -38,6 +40,7 @@ def pattern(name: str) -> re.Pattern[str]:
 def frames() -> dict[str, list[pl.Schema]]:
     studied = nr.study(nr.read(DENSE, model="llama-3.1-8b"))
     compared = nr.compare(studied, studied)
+    swept = nr.sweep([studied], "kind", ["dense"])
     model = models.load("llama-3.1-8b")
     least = [nr.floor("llama-3.1-8b", "h100", context=2048), floor_parts.matrix_floors(model, Setting()), floor_parts.role_floors(model, Setting())]
     return {
@@ -45,6 +48,8 @@ def frames() -> dict[str, list[pl.Schema]]:
         "kernels": [nr.kernels(studied, by).schema for by in ("kernel", "role", "family", "layer")],
         "tokens": [nr.per_token(studied, by).schema for by in ("role", "layer", "kernel", "step", "projection")],
         "compared": [rows.schema for rows in compared.rows.values()],
+        "swept": [swept.rows.schema, swept.roles.schema, swept.projections.schema],
+        "projected": [nr.project(studied, gpu="b200").rows.schema],
         "floor": [rows.schema for rows in least],
         "devices": [pl.Schema(DEVICE_FRAME)],
     }

@@ -158,6 +158,7 @@ COMPARED = (
     Column("<side>_bytes", F64, "byte", "DRAM bytes per token (or step, or capture), mean over the captures of base or head",
            "more than a small part was not measured"),
     Column("<side>_flops", F64, "FLOP", "executed FLOPs, likewise", "more than a small part was not measured"),
+    Column("<side>_useful_flops", F64, "FLOP", "useful FLOPs, likewise", "not known of every launch that works"),
     Column("<side>_seconds", F64, "s", "time, likewise", "more than a small part was not measured"),
     Column("<side>_launches", F64, "", "launches, likewise; 0 where the side has none", NEVER),
     Column("<side>_beyond", F64, "", "part of the bytes moved by kernels beyond their ridge", "intensities are unknown"),
@@ -175,6 +176,41 @@ COMPARED = (
     Column("doubt", STR, "", "for cannot_tell: what is lacking; empty else", NEVER),
 )  # fmt: skip
 """Rows of a comparison (analysis/compare.py)."""
+
+SWEPT = (
+    Column("along", STR, "", "where the capture stands: a number or a word", NEVER),
+    Column("capture", STR, "", "name of the capture", NEVER),
+    Column("batch", I64, "", "sequences per step", "unknown"),
+    Column("context", I64, "", "cached tokens per sequence", "unknown"),
+    Column("bytes", F64, "byte", "DRAM bytes per token (or step, or capture)", "more than a small part was not measured"),
+    Column("seconds", F64, "s", "time, likewise", "more than a small part was not measured"),
+    Column("flops", F64, "FLOP", "executed FLOPs, likewise", "more than a small part was not measured"),
+    Column("<family>_bytes", F64, "byte", "DRAM bytes of FC, attention or the rest", "not measured"),
+    Column("<family>_seconds", F64, "s", "their time", "not measured"),
+    Column("<family>_<work>_intensity", F64, "FLOP/byte", "by that work; dense: useful, of matrices read whole", "unknown"),
+    Column("cache_share", F64, "", "part of the bytes that attention moves", "not measured"),
+    Column("attention_low", F64, "FLOP/byte", "least useful intensity that this cache type allows", "cache type unknown"),
+    Column("attention_high", F64, "FLOP/byte", "greatest one", "cache type unknown"),
+    Column("ridge", F64, "FLOP/byte", "the ridge that FC meets", NO_DEVICE),
+    Column("roof", F64, "byte/s", "bandwidth roof", NO_DEVICE),
+    Column("latency_share", F64, "", "part of the time in kernels near neither roof", "shares are unknown"),
+    Column("bandwidth_share", F64, "", "bytes per second over the bandwidth roof", "roof or time is unknown"),
+    Column("role", STR, "", "role, or unassigned", NEVER),
+    Column("projection", STR, "", "weight matrix", NEVER),
+    Column("useful_intensity", F64, "FLOP/byte", "of that matrix", "unknown"),
+)  # fmt: skip
+"""Rows of a sweep (analysis/sweep.py)."""
+
+PROJECTED = (
+    Column("role", STR, "", "role, or unassigned", NEVER),
+    Column("bytes", F64, "byte", "measured DRAM bytes per token (or step, or capture)", "not measured"),
+    Column("seconds", F64, "s", "measured time, likewise", "not measured"),
+    Column("bytes_low", F64, "byte", "projected bytes, low end", "not measured"),
+    Column("bytes_high", F64, "byte", "projected bytes, high end", "not measured"),
+    Column("seconds_low", F64, "s", "projected time, low end", "not measured"),
+    Column("seconds_high", F64, "s", "projected time, high end", "not measured"),
+)  # fmt: skip
+"""Rows of a projection (analysis/project.py)."""
 
 FLOOR = (
     Column("batch", I64, "", "sequences per step", NEVER),
@@ -214,7 +250,8 @@ DEVICES = (
 
 FRAMES = {
     "launches": LAUNCHES, "work": WORK, "role": ROLE, "sequence": SEQUENCE, "useful": USEFUL, "placed": PLACED,
-    "grouped": GROUPED, "tokens": TOKENS, "compared": COMPARED, "floor": FLOOR, "devices": DEVICES,
+    "grouped": GROUPED, "tokens": TOKENS, "compared": COMPARED, "swept": SWEPT, "projected": PROJECTED,
+    "floor": FLOOR, "devices": DEVICES,
 }  # fmt: skip
 """Every part of the dictionary, in the order in which a capture meets it."""
 
