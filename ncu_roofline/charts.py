@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def roofline(
-    capture: api.Captured, *, by: str = "kernel", levels: tuple[str, ...] = ("dram",), theory: bool = False, gpu: str | None = None
+    capture: api.Captured,
+    *,
+    by: str = "kernel",
+    levels: tuple[str, ...] = ("dram",),
+    theory: bool = False,
+    gpu: str | None = None,
 ) -> alt.LayerChart:
     """The roofline of a capture, one mark per kernel group, launch, role or layer.
 

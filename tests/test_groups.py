@@ -9,20 +9,41 @@ from ncu_roofline.analysis import groups
 
 TRIPLE = pl.Array(pl.Int64, 3)
 TYPES = {
-    "index": pl.Int64, "name": pl.String, "kernel": pl.String, "grid": TRIPLE, "block": TRIPLE,
-    "seconds": pl.Float64, "dram_bytes": pl.Float64, "flops": pl.Float64, "useful_flops": pl.Float64,
-    "path": pl.Enum(groups.PATHS), "family": pl.Enum(groups.FAMILIES), "role": pl.Enum(groups.ROLES),
-    "layer": pl.Int64, "ridge": pl.Float64, "bandwidth": pl.Float64, "bandwidth_share": pl.Float64,
-    "compute_share": pl.Float64, "flops_complete": pl.Boolean,
-}  # fmt: skip
+    "index": pl.Int64,
+    "name": pl.String,
+    "kernel": pl.String,
+    "grid": TRIPLE,
+    "block": TRIPLE,
+    "seconds": pl.Float64,
+    "dram_bytes": pl.Float64,
+    "flops": pl.Float64,
+    "useful_flops": pl.Float64,
+    "path": pl.Enum(groups.PATHS),
+    "family": pl.Enum(groups.FAMILIES),
+    "role": pl.Enum(groups.ROLES),
+    "layer": pl.Int64,
+    "ridge": pl.Float64,
+    "bandwidth": pl.Float64,
+    "bandwidth_share": pl.Float64,
+    "compute_share": pl.Float64,
+    "flops_complete": pl.Boolean,
+}
 
 
 def launches(*rows: dict[str, object]) -> pl.DataFrame:
     """Placed launches; a row states only what it is about."""
     usual = {
-        "name": "gemm", "kernel": "gemm", "grid": [8, 1, 1], "block": [128, 1, 1], "seconds": 1e-5,
-        "family": "fc", "role": "fc", "layer": 0, "path": "bf16", "flops_complete": True,
-    }  # fmt: skip
+        "name": "gemm",
+        "kernel": "gemm",
+        "grid": [8, 1, 1],
+        "block": [128, 1, 1],
+        "seconds": 1e-5,
+        "family": "fc",
+        "role": "fc",
+        "layer": 0,
+        "path": "bf16",
+        "flops_complete": True,
+    }
     return pl.DataFrame([{"index": i, **usual, **row} for i, row in enumerate(rows)], schema=TYPES)
 
 
@@ -46,9 +67,7 @@ def test_a_sum_of_unknown_values_is_unknown_and_not_zero() -> None:
 
 
 def test_a_sum_that_lacks_launches_says_how_many_and_its_ratio_leaves_them_out() -> None:
-    row = groups.group(
-        launches({"flops": 8.0, "dram_bytes": 4.0}, {"flops": 800.0, "dram_bytes": None})
-    ).row(0, named=True)
+    row = groups.group(launches({"flops": 8.0, "dram_bytes": 4.0}, {"flops": 800.0, "dram_bytes": None})).row(0, named=True)
 
     # the second launch has no bytes, so its 800 FLOPs may not be divided by the first one's 4 bytes
     assert (row["flops"], row["dram_bytes"], row["dram_bytes_unknown"], row["intensity"]) == (808.0, 4.0, 1, 2.0)
@@ -75,17 +94,21 @@ def test_useful_intensity_decides_the_side_of_a_group() -> None:
 
 
 def test_a_share_of_a_roof_is_weighted_by_time() -> None:
-    row = groups.group(
-        launches({"seconds": 3e-5, "bandwidth_share": 0.9}, {"seconds": 1e-5, "bandwidth_share": 0.1})
-    ).row(0, named=True)
+    row = groups.group(launches({"seconds": 3e-5, "bandwidth_share": 0.9}, {"seconds": 1e-5, "bandwidth_share": 0.1})).row(
+        0, named=True
+    )
 
     # (0.9 x 30 us + 0.1 x 10 us) / 40 us: 28 us of the 40 would do at the full bandwidth
     assert row["bandwidth_share"] == pytest.approx(28 / 40)
 
 
 def test_shuffled_launches_make_the_same_groups() -> None:
-    frame = launches(*({"name": n, "grid": [g, 1, 1], "flops": f, "dram_bytes": 2.0}
-                       for f, (n, g) in enumerate([("a", 1), ("b", 1), ("a", 2), ("a", 1), ("b", 1)])))  # fmt: skip
+    frame = launches(
+        *(
+            {"name": n, "grid": [g, 1, 1], "flops": f, "dram_bytes": 2.0}
+            for f, (n, g) in enumerate([("a", 1), ("b", 1), ("a", 2), ("a", 1), ("b", 1)])
+        )
+    )
 
     shuffled = frame.sample(fraction=1, shuffle=True, seed=3)
 
@@ -94,9 +117,7 @@ def test_shuffled_launches_make_the_same_groups() -> None:
 
 @pytest.mark.parametrize(("by", "rows"), [("kernel", 2), ("launch", 3), ("role", 2), ("layer", 3)])
 def test_every_way_of_grouping_keeps_all_time(by: str, rows: int) -> None:
-    frame = launches(
-        {"layer": 0}, {"layer": 1}, {"name": "flash", "family": "attention", "role": "attention", "layer": 1}
-    )
+    frame = launches({"layer": 0}, {"layer": 1}, {"name": "flash", "family": "attention", "role": "attention", "layer": 1})
 
     grouped = groups.group(frame, by)
 
@@ -111,7 +132,9 @@ def test_launches_of_unknown_role_stay_one_group_of_their_own() -> None:
 
 def test_a_group_names_the_least_exact_rung_among_its_launches() -> None:
     frame = launches({}, {}).with_columns(
-        dram_bytes_source=pl.Series(["counter", "cycles"], dtype=pl.Enum(["counter", "rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss"]))
+        dram_bytes_source=pl.Series(
+            ["counter", "cycles"], dtype=pl.Enum(["counter", "rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss"])
+        )
     )
 
     assert groups.group(frame)["dram_bytes_source"].to_list() == ["cycles"]

@@ -20,28 +20,73 @@ KEYS = {
 }
 """What the launches of a group have in common; FC and attention stay apart in a layer too."""
 
-SUMMED = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "l2_bytes", "flops",
-          "tensor_flops", "scalar_flops", "useful_flops")  # fmt: skip
+SUMMED = (
+    "seconds",
+    "dram_bytes",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "l2_bytes",
+    "flops",
+    "tensor_flops",
+    "scalar_flops",
+    "useful_flops",
+)
 ROOFS = ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock", "ridge", "ridge_spec", "ridge_profiled")
-PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"),
-         ("flops", "seconds"), ("needed", "seconds"))  # fmt: skip
+PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"), ("flops", "seconds"), ("needed", "seconds"))
 BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 OPTIONAL: dict[str, type[pl.DataType] | pl.DataType] = {
-    **{n: pl.Float64 for n in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL, "bandwidth_share", "compute_share")},
-    "path": pl.Enum(PATHS), "role": pl.Enum(ROLES), "family": pl.Enum(FAMILIES), "phase": pl.Enum(PHASES),
-    "layer": pl.Int64, "flops_complete": pl.Boolean, "suspect": pl.Boolean,
-    "dram_bytes_source": pl.Enum(SOURCES), "flops_source": pl.Enum(SOURCES),
+    **dict.fromkeys((*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL, "bandwidth_share", "compute_share"), pl.Float64),
+    "path": pl.Enum(PATHS),
+    "role": pl.Enum(ROLES),
+    "family": pl.Enum(FAMILIES),
+    "phase": pl.Enum(PHASES),
+    "layer": pl.Int64,
+    "flops_complete": pl.Boolean,
+    "suspect": pl.Boolean,
+    "dram_bytes_source": pl.Enum(SOURCES),
+    "flops_source": pl.Enum(SOURCES),
     "useful_flops_source": pl.String,
-}  # fmt: skip
+}
 """Columns that a capture may lack; they are then all null."""
 
 FIRST = (
-    "group", "kernel", "name", "grid", "block", "role", "family", "phase", "layer", "index", "launches",
-    "seconds", "time_share", "dram_bytes", "bytes_share", "dram_bytes_source", "flops", "flops_source",
-    "flops_complete", "tensor_flops", "useful_flops", "useful_flops_source", "precision", "path",
-    "intensity", "useful_intensity", "padding", "flops_per_second", "useful_flops_per_second", "ridge", "bound", "bound_source", "bandwidth_share",
-    "compute_share", "limited_by", "suspect",
-)  # fmt: skip
+    "group",
+    "kernel",
+    "name",
+    "grid",
+    "block",
+    "role",
+    "family",
+    "phase",
+    "layer",
+    "index",
+    "launches",
+    "seconds",
+    "time_share",
+    "dram_bytes",
+    "bytes_share",
+    "dram_bytes_source",
+    "flops",
+    "flops_source",
+    "flops_complete",
+    "tensor_flops",
+    "useful_flops",
+    "useful_flops_source",
+    "precision",
+    "path",
+    "intensity",
+    "useful_intensity",
+    "padding",
+    "flops_per_second",
+    "useful_flops_per_second",
+    "ridge",
+    "bound",
+    "bound_source",
+    "bandwidth_share",
+    "compute_share",
+    "limited_by",
+    "suspect",
+)
 
 
 def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | None = None) -> pl.DataFrame:
@@ -64,7 +109,12 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
         )
         .sort("seconds", "index", descending=[True, False], nulls_last=True)
         .with_row_index("group")
-        .select(*FIRST, *(c for c in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL) if c not in FIRST), *(f"{c}_unknown" for c in SUMMED), "suspect_launches")
+        .select(
+            *FIRST,
+            *(c for c in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL) if c not in FIRST),
+            *(f"{c}_unknown" for c in SUMMED),
+            "suspect_launches",
+        )
     )
 
 
@@ -124,6 +174,7 @@ def sums() -> list[pl.Expr]:
 
 def averages() -> list[pl.Expr]:
     """Roofs and shares of roofs, weighted by time: a share times its time is the time at the roof."""
+
     def mean(name: str) -> pl.Expr:
         weighted = (pl.col(name) * pl.col("seconds")).filter(pl.col("seconds").is_not_null() & pl.col(name).is_not_null())
         time = pl.col("seconds").filter(pl.col(name).is_not_null()).sum()
@@ -165,6 +216,7 @@ def shares_of_whole() -> dict[str, pl.Expr]:
 
 def quotients() -> dict[str, pl.Expr]:
     """Intensities, rates and padding; the useful ones only where every working launch is covered."""
+
     def quotient(top: str, bottom: str) -> pl.Expr:
         return ratio(f"{top}/{bottom}:{top}", f"{top}/{bottom}:{bottom}")
 

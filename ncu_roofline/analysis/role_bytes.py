@@ -36,7 +36,9 @@ def role_bytes(launches: pl.DataFrame, run: Run, model: Model | None = None) -> 
         .sort("bytes", "role", descending=[True, False])
     )
     shared = known.with_columns(share=pl.col("bytes") / pl.col("bytes").sum())
-    return RoleBytes(rows=shared.join(floors(launches, run, model, basis), on="role", how="left", maintain_order="left"), basis=basis)
+    return RoleBytes(
+        rows=shared.join(floors(launches, run, model, basis), on="role", how="left", maintain_order="left"), basis=basis
+    )
 
 
 def floors(launches: pl.DataFrame, run: Run, model: Model | None, basis: str) -> pl.DataFrame:

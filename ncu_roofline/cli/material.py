@@ -11,6 +11,7 @@ from ncu_roofline.analysis.role_bytes import role_bytes
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.knowledge import models
+from ncu_roofline.knowledge.model import Model
 from ncu_roofline.present import summary
 from ncu_roofline.present import tokens as token_words
 from ncu_roofline.present.charts.bundle import Material
@@ -22,19 +23,23 @@ def material(study: Study, ridge: str, image_base: str) -> Material:
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
     return Material(
-        picture=picture(study, ridge=ridge), roles=role_bytes(launches, run, known),
+        picture=picture(study, ridge=ridge),
+        roles=role_bytes(launches, run, known),
         summary=summary.document(study, overview(study), group(launches), health(study)),
-        tokens=tokens(study, known), image_base=image_base,
-    )  # fmt: skip
+        tokens=tokens(study, known),
+        image_base=image_base,
+    )
 
 
-def tokens(study: Study, known: models.Model | None) -> Document:
+def tokens(study: Study, known: Model | None) -> Document:
     """What the `tokens` command says."""
     launches, run = study.launches, study.run
     tables = token_words.Tables(
-        main=per_token(launches, run, "role"), by="role", steps=per_token(launches, run, "step"),
+        main=per_token(launches, run, "role"),
+        by="role",
+        steps=per_token(launches, run, "step"),
         layers=per_token(launches, run, "layer"),
         floor=against_floor(launches, run, known) if known else None,
         projections=projections(launches, run, known) if known else None,
-    )  # fmt: skip
+    )
     return token_words.document(study, totals(launches, run), tables)

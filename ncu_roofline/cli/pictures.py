@@ -27,7 +27,9 @@ def form_of(form: str | None, output: Path | None) -> str:
     if suffix == "txt":
         return "terminal"
     if suffix not in FORMS:
-        raise UnusableInput(f"{output.name}: a chart is written as .{', .'.join(FORMS)} or .txt; name the file so, or add --format")
+        raise UnusableInput(
+            f"{output.name}: a chart is written as .{', .'.join(FORMS)} or .txt; name the file so, or add --format"
+        )
     return suffix
 
 
@@ -39,9 +41,7 @@ def levels_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["dram", *wanted]))
 
 
-def show(
-    picture: Picture, form: str, output: Path | None, *, theme: str, theory: bool, ascii_only: bool, force: bool
-) -> None:
+def show(picture: Picture, form: str, output: Path | None, *, theme: str, theory: bool, ascii_only: bool, force: bool) -> None:
     """The picture on the screen or in the file."""
     if output is not None:
         refuse_overwrite(output, force=force)

@@ -40,18 +40,37 @@ class Theme(str, Enum):
 
 @app.command()
 def plot(
-    captures: Captures, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
-    roles: RolesFile = None, tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None,
-    context: facts.Context = None, accepted: facts.Accepted = None, model: facts.ModelName = None,
-    weights: facts.Weights = None, kv: facts.Kv = None, tp: facts.Tp = None,
-    by: Annotated[Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")] = Marks.KERNEL,
-    levels: Annotated[str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")] = "dram",
-    theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")] = False,
+    captures: Captures,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    tokens: facts.Tokens = None,
+    batch: facts.Batch = None,
+    steps: facts.Steps = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    by: Annotated[
+        Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")
+    ] = Marks.KERNEL,
+    levels: Annotated[
+        str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")
+    ] = "dram",
+    theory: Annotated[
+        bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")
+    ] = False,
     theme: Annotated[Theme, typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = Theme.LIGHT,
-    form: Annotated[Form | None, typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT)] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT)
+    ] = None,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Terminal plot in plain ASCII.", rich_help_panel=OUTPUT)] = False,
-    output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Draw the roofline: FC apart from attention, useful work solid, executed work hollow.
 
     Example: ncu-roofline plot decode.ncu-rep -o roofline.png
@@ -63,9 +82,16 @@ def plot(
     wanted = form_of(form.value if form else None, output)
     chosen = levels_of(levels)
     stated = {
-        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
-        "weights": weights, "kv": kv, "tp": tp,
-    }  # fmt: skip
+        "tokens": tokens,
+        "batch": batch,
+        "steps": steps,
+        "context": context,
+        "accepted": accepted,
+        "model": model,
+        "weights": weights,
+        "kv": kv,
+        "tp": tp,
+    }
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
     show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

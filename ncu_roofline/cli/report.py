@@ -68,9 +68,7 @@ def report(
         from ncu_roofline.cli.compare_report import comparison_files
         from ncu_roofline.cli.sides import refuse
 
-        comparison, compared = comparison_files(
-            captures, choices, vary=vary or [], anyway=anyway, image_base=image_base
-        )
+        comparison, compared = comparison_files(captures, choices, vary=vary or [], anyway=anyway, image_base=image_base)
         write_folder(compared, output, force=force)
         refuse(comparison, ())
         return

@@ -43,12 +43,20 @@ def composed(comment: Comment, longest: int) -> str:
     doubts = list(dict.fromkeys(d for document in comment.documents for d in document.doubts))
     tables = [t for d in comment.documents for t in d.tables]
     parts = [
-        f"### {escape(comment.name)}", *(escape(s) for s in answers), *(picture(comment, *p) for p in comment.pictures),
+        f"### {escape(comment.name)}",
+        *(escape(s) for s in answers),
+        *(picture(comment, *p) for p in comment.pictures),
         *(short(t, min(SHORT, longest)) for t in tables[:1]),
-        *(folded(t.title, short(replace(t, title=""), longest)) for t in [*tables[1:], comment.kernels] if not t.rows.is_empty()),
-    ]  # fmt: skip
+        *(
+            folded(t.title, short(replace(t, title=""), longest))
+            for t in [*tables[1:], comment.kernels]
+            if not t.rows.is_empty()
+        ),
+    ]
     if doubts:
-        shown = [f"- {escape(d)}" for d in doubts[:MOST_DOUBTS]] + ([f"- and {len(doubts) - MOST_DOUBTS} more"] if len(doubts) > MOST_DOUBTS else [])
+        shown = [f"- {escape(d)}" for d in doubts[:MOST_DOUBTS]] + (
+            [f"- and {len(doubts) - MOST_DOUBTS} more"] if len(doubts) > MOST_DOUBTS else []
+        )
         parts.append(folded(f"What cannot be trusted ({len(doubts)})", "\n".join(shown)))
     return "\n\n".join([*parts, *(f"<sub>{escape(b)}</sub>" for b in comment.basis)]) + "\n"
 

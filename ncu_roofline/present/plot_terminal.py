@@ -42,16 +42,32 @@ class Signs:
 
 
 UNICODE = Signs(
-    solid={"fc": "●", "attention": "◆", "other": "▪"}, hollow={"fc": "○", "attention": "◇", "other": "▫"},
-    slope="╱", ceiling="─", drop="┊", side="│", floor="─", left="‹", right="›",
-)  # fmt: skip
+    solid={"fc": "●", "attention": "◆", "other": "▪"},
+    hollow={"fc": "○", "attention": "◇", "other": "▫"},
+    slope="╱",
+    ceiling="─",
+    drop="┊",
+    side="│",
+    floor="─",
+    left="‹",
+    right="›",
+)
 ASCII = Signs(
-    solid={"fc": "F", "attention": "A", "other": "o"}, hollow={"fc": "f", "attention": "a", "other": "."},
-    slope="/", ceiling="-", drop=":", side="|", floor="-", left="<", right=">",
-)  # fmt: skip
+    solid={"fc": "F", "attention": "A", "other": "o"},
+    hollow={"fc": "f", "attention": "a", "other": "."},
+    slope="/",
+    ceiling="-",
+    drop=":",
+    side="|",
+    floor="-",
+    left="<",
+    right=">",
+)
 COLOURS = {"fc": "\x1b[34m", "attention": "\x1b[33m", "other": "\x1b[2m"}
 PLAIN = "\x1b[0m"
-TO_ASCII = str.maketrans({"–": "-", "×": "x", "·": "|", "…": "~", "µ": "u", "●": "F", "○": "f", "←": "<", "→": ">", "—": "-", "\u00a0": " "})
+TO_ASCII = str.maketrans(
+    {"–": "-", "×": "x", "·": "|", "…": "~", "µ": "u", "●": "F", "○": "f", "←": "<", "→": ">", "—": "-", "\u00a0": " "}
+)
 Grid = list[list[str]]
 
 
@@ -59,9 +75,11 @@ def render(picture: Picture, columns: int = 80, *, ascii_only: bool = False, col
     """The plot with its finding above and its key below, never wider than `columns`."""
     signs = ASCII if ascii_only else UNICODE
     on = plane(picture, max(columns - MARGIN - 1, 30), ROWS, BAND)
-    marks = picture.marks.filter(pl.col("place").cast(pl.String) != "nowhere").sort("share", nulls_last=False, maintain_order=True)
+    marks = picture.marks.filter(pl.col("place").cast(pl.String) != "nowhere").sort(
+        "share", nulls_last=False, maintain_order=True
+    )
     lines = [paragraph(s, columns) for s in [title(picture), *words.finding(picture)]]
-    lines += [*framed(canvas(picture, marks, on, signs), on, signs, colour), *below(picture, marks, on, signs, columns)]
+    lines += [*framed(canvas(picture, marks, on, signs), on, signs, colour), *below(picture, marks, signs, columns)]
     text = "\n".join(lines) + "\n"
     return text.translate(TO_ASCII).encode("ascii", "replace").decode() if ascii_only else text
 
@@ -130,7 +148,10 @@ def roofs(grid: Grid, picture: Picture, on: Plane, signs: Signs) -> None:
 def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
     """The rows with the axis of rates on the left and that of intensities below."""
     at = {int(on.py(t)): quantity(t, "flop/s").removesuffix("FLOP/s").replace(" ", "") for t in ticks(on.y)}
-    rows = [f"{at.get(i, ''):>{MARGIN - 1}}{signs.side}" + "".join(painted(c, colour) for c in row).rstrip() for i, row in enumerate(grid)]
+    rows = [
+        f"{at.get(i, ''):>{MARGIN - 1}}{signs.side}" + "".join(painted(c, colour) for c in row).rstrip()
+        for i, row in enumerate(grid)
+    ]
     axis = [" "] * (on.width + 12)
     for tick in ticks((on.left, on.right)):
         text = number(tick)
@@ -138,8 +159,15 @@ def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
         axis[start : start + len(text)] = text
     left = "no FLOPs" if on.left > on.x[0] * 1.001 else ""
     right = "no bytes" if on.right < on.x[1] / 1.001 else ""
-    return ["FLOP/s", *rows, " " * (MARGIN - 1) + signs.floor * (on.width + 1), " " * MARGIN + "".join(axis).rstrip()[: on.width],
-            f"{' ' * (MARGIN - 1)}{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}".rstrip()]  # fmt: skip
+    return [
+        "FLOP/s",
+        *rows,
+        " " * (MARGIN - 1) + signs.floor * (on.width + 1),
+        " " * MARGIN + "".join(axis).rstrip()[: on.width],
+        f"{' ' * (MARGIN - 1)}{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}".rstrip()[
+            : on.width + MARGIN
+        ],
+    ]
 
 
 def painted(cell: str, colour: bool) -> str:
@@ -148,23 +176,36 @@ def painted(cell: str, colour: bool) -> str:
     return f"{COLOURS[family]}{sign}{PLAIN}" if colour and family in COLOURS else sign
 
 
-def below(picture: Picture, marks: pl.DataFrame, on: Plane, signs: Signs, columns: int) -> list[str]:
+def below(picture: Picture, marks: pl.DataFrame, signs: Signs, columns: int) -> list[str]:
     """Signs and roofs explained, the largest groups by name, and the basis."""
     present = [f for f in FAMILIES if f in set(marks["family"].cast(pl.String))]
     kinds = "   ".join(f"{signs.solid[f]} {FAMILIES[f]}" for f in present)
     notes = ["hollow: executed work, with padding"] if marks["executed_x"].drop_nulls().len() else []
     found = words.places(picture)
     notes += [f"{signs.left}{signs.hollow['fc']} only executed work known, true place further left"] if "upper" in found else []
-    notes += [f"{signs.hollow['fc']}{signs.right} some FLOPs not counted, true place further right"] if "partial" in found else []
-    ridges = [f"{words.precision(r['path'])} {words.figure(r['value'])}" for r in picture.ridges.filter(kind=picture.ridge).iter_rows(named=True)]
+    notes += (
+        [f"{signs.hollow['fc']}{signs.right} some FLOPs not counted, true place further right"] if "partial" in found else []
+    )
+    ridges = [
+        f"{words.precision(r['path'])} {words.figure(r['value'])}"
+        for r in picture.ridges.filter(kind=picture.ridge).iter_rows(named=True)
+    ]
     clock = "at the capture's clocks" if picture.ridge == "capture" else "by the datasheet"
-    said = [kinds, "; ".join(notes), f"ridge {clock}, FLOP/byte: {', '.join(ridges)}" if ridges else "", *largest(picture, columns), *words.basis(picture)]
+    said = [
+        kinds,
+        "; ".join(notes),
+        f"ridge {clock}, FLOP/byte: {', '.join(ridges)}" if ridges else "",
+        *largest(picture, columns),
+        *words.basis(picture, min(62, columns - 2)),
+    ]
     return ["", *(paragraph(line, columns) for line in said if line)]
 
 
 def largest(picture: Picture, columns: int) -> list[str]:
     """The groups with the largest shares, a line each."""
-    rows = picture.marks.sort(pl.col("share").fill_null(pl.col("time_share")), descending=True, nulls_last=True, maintain_order=True).head(NAMED)
+    rows = picture.marks.sort(
+        pl.col("share").fill_null(pl.col("time_share")), descending=True, nulls_last=True, maintain_order=True
+    ).head(NAMED)
     return [line(row, picture, columns) for row in rows.iter_rows(named=True)]
 
 

@@ -17,9 +17,13 @@ from ncu_roofline.present.text import clean, shorten
 
 NAMES = {"fc": "FC", "attention": "attention", "other": "other kernels"}
 PRECISION = {
-    "fp16_scalar": "FP16 vector", "fp64_tensor": "FP64 tensor", "fp32": "FP32 vector",
-    "fp16_fp16acc": "FP16 (FP16 sum)", "fp8_fp16acc": "FP8 (FP16 sum)", "fp64": "FP64 vector",
-}  # fmt: skip
+    "fp16_scalar": "FP16 vector",
+    "fp64_tensor": "FP64 tensor",
+    "fp32": "FP32 vector",
+    "fp16_fp16acc": "FP16 (FP16 sum)",
+    "fp8_fp16acc": "FP8 (FP16 sum)",
+    "fp64": "FP64 vector",
+}
 BY = {"kernel": "kernel groups", "launch": "launches", "role": "roles", "layer": "layers and families"}
 LINE = 138
 """Characters of a line at the foot."""
@@ -96,7 +100,9 @@ def against_ridge(row: Mapping[str, Any], intensity: float, most: str = "") -> s
     part = intensity / row["ridge"]
     where = f"{percent(part)} of the ridge" if part < 1 else f"{figure(part)} times the ridge"
     side = "memory-bound" if row["bound"] == "memory" else "compute-bound"
-    doubt = " unless it is padding" if row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"] else ""
+    doubt = (
+        " unless it is padding" if row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"] else ""
+    )
     if most and part < 1:
         side, doubt = "memory-bound", ""
     return f", {most}{where}: {side}{doubt}"
@@ -113,16 +119,26 @@ def unplaced(picture: Picture) -> list[str]:
         return ["No kernel can be placed: the capture has no durations."]
     if bytes_known:
         why = "No FLOPs were counted" if not flops_known else "No kernel does FLOPs"
-        return [f"{why}, so no kernel has a place along the axis; how fast each moves its bytes is in the band on the left.", *moved(picture)]
+        return [
+            f"{why}, so no kernel has a place along the axis; how fast each moves its bytes is in the band on the left.",
+            *moved(picture),
+        ]
     if flops_known:
-        return ["DRAM bytes were not counted, so no kernel has a place along the axis; the FLOP/s of each are in the band on the right."]
-    return ["No kernel can be placed: this capture counts neither FLOPs nor DRAM bytes. Capture again with the metrics of ncu-roofline recipe."]
+        return [
+            "DRAM bytes were not counted, so no kernel has a place along the axis; "
+            "the FLOP/s of each are in the band on the right."
+        ]
+    return [
+        "No kernel can be placed: this capture counts neither FLOPs nor DRAM bytes. "
+        "Capture again with the metrics of ncu-roofline recipe."
+    ]
 
 
 def moved(picture: Picture) -> list[str]:
     """What the bytes alone tell of FC and attention."""
     said = [
-        f"{NAMES[r['family']]} moves {percent(r['bytes_share'])} of the bytes at {percent(r['bandwidth_share'])} of the bandwidth"
+        f"{NAMES[r['family']]} moves {percent(r['bytes_share'])} of the bytes "
+        f"at {percent(r['bandwidth_share'])} of the bandwidth"
         for r in picture.families.sort("family").iter_rows(named=True)
         if r["bytes_share"] is not None and r["bandwidth_share"] is not None
     ]
@@ -133,23 +149,28 @@ def small(picture: Picture) -> list[str]:
     """The time that neither roof explains, where it is much."""
     if picture.latency_time is None or picture.latency_time < SMALL:
         return []
-    return [f"{percent(picture.latency_time)} of the time is in kernels that reach neither roof, which no saving of bytes or FLOPs shortens."]
+    return [
+        f"{percent(picture.latency_time)} of the time is in kernels that reach neither roof, "
+        "which no saving of bytes or FLOPs shortens."
+    ]
 
 
-def basis(picture: Picture) -> list[str]:
+def basis(picture: Picture, room: int = 62) -> list[str]:
     """Device, clocks, caches; capture, grouping, tokens: two lines at the foot."""
     device = picture.device or "unknown device (name it with --gpu)"
     first = " · ".join(part for part in (device, clocks(picture), caches(picture)) if part)
     count = f"{picture.launches:,} launch{'' if picture.launches == 1 else 'es'}"
     time = "" if picture.seconds is None else f" in {quantity(picture.seconds, 's')}"
-    return [clean(first), f"{shorten(clean(picture.name), 62)} · {count}{time} · {tokens(picture)}"]
+    return [clean(first), f"{shorten(clean(picture.name), room)} · {count}{time} · {tokens(picture)}"]
 
 
 def clocks(picture: Picture) -> str:
     """Clocks during the capture, and whether the profiler held them."""
     control = picture.run.clock_control.value
     held = {"base": ", locked by the profiler", "none": ", not locked", "boost": ", locked to boost"}.get(str(control), "")
-    parts = [f"{name} {hertz / 1e9:.2f} GHz" for name, hertz in (("SM", picture.sm_hertz), ("memory", picture.dram_hertz)) if hertz]
+    parts = [
+        f"{name} {hertz / 1e9:.2f} GHz" for name, hertz in (("SM", picture.sm_hertz), ("memory", picture.dram_hertz)) if hertz
+    ]
     return ", ".join(parts) + held if parts else ("clocks not captured" + held)
 
 
@@ -176,7 +197,9 @@ def places(picture: Picture) -> set[str]:
 
 def bounded(picture: Picture) -> bool:
     """Whether the useful intensity of a mark at its executed one is known to lie in a range."""
-    return not picture.marks.filter(pl.col("place").cast(pl.String) == "upper", pl.col("x") > pl.col("useful_intensity_high")).is_empty()
+    return not picture.marks.filter(
+        pl.col("place").cast(pl.String) == "upper", pl.col("x") > pl.col("useful_intensity_high")
+    ).is_empty()
 
 
 def key(picture: Picture, below: int = 0) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import altair as alt
@@ -22,8 +23,19 @@ from ncu_roofline.present.comment import Comment
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.html import Page
 
-KERNELS = ("kernel", "role", "grid", "launches", "time_share", "bytes_share", "dram_bytes", "useful_intensity", "intensity",
-           "bandwidth_share", "limited_by")  # fmt: skip
+KERNELS = (
+    "kernel",
+    "role",
+    "grid",
+    "launches",
+    "time_share",
+    "bytes_share",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "bandwidth_share",
+    "limited_by",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +53,34 @@ def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
     """Name -> bytes of every file of the bundle."""
     roofline, roles = draw(material.picture, theory=theory), bytes_chart.draw(material.roles, title=role_title(material.roles))
     marks = by_share(material.picture.marks)
-    return {
-        "comment.md": comment.render(text(material, marks)).encode(),
-        **pictures("roofline", roofline), **pictures("bytes", roles),
-        "roofline.json": (export.text(export.specification(roofline)) + "\n").encode(),
-        "summary.json": json.render(Document(answer=(), data={**material.summary.data, "tokens": material.tokens.data})).encode(),
-        "kernels.csv": csv.render(Document(answer=(), data={"rows": marks})).encode(),
-        "kernels.parquet": parquet(marks),
-        "index.html": html.render(page(material, roofline, roles, marks), export.library()).encode(),
-    }  # fmt: skip
+    with ThreadPoolExecutor() as pool:  # the renderer leaves Python alone, so both halves run at once
+        library = pool.submit(export.library)
+        drawn = {**drawings("roofline", roofline), **drawings("bytes", roles)}
+        pixels = {name: pool.submit(export.pixels, drawing) for name, drawing in drawn.items()}
+        return {
+            "comment.md": comment.render(text(material, marks)).encode(),
+            **{f"{name}.svg": drawing for name, drawing in drawn.items()},
+            **{f"{name}.png": picture.result() for name, picture in pixels.items()},
+            "roofline.json": (export.text(export.specification(roofline)) + "\n").encode(),
+            "summary.json": json.render(
+                Document(answer=(), data={**material.summary.data, "tokens": material.tokens.data})
+            ).encode(),
+            "kernels.csv": csv.render(Document(answer=(), data={"rows": marks})).encode(),
+            "kernels.parquet": parquet(marks),
+            "index.html": html.render(page(material, roofline, roles, marks), library.result()).encode(),
+        }
 
 
 def role_title(roles: RoleBytes) -> str:
     """Title of the chart of bytes."""
-    return {"token": "Where the bytes of a token go", "step": "Where the bytes of a step go"}.get(roles.basis, "Where the bytes go")
+    return {"token": "Where the bytes of a token go", "step": "Where the bytes of a step go"}.get(
+        roles.basis, "Where the bytes go"
+    )
 
 
-def pictures(stem: str, chart: alt.LayerChart) -> dict[str, bytes]:
-    """PNG and SVG in both themes."""
-    specs = {theme: export.specification(chart, theme) for theme in THEMES}
-    return {f"{stem}-{theme}.{kind}": make(spec) for theme, spec in specs.items() for kind, make in (("png", export.png), ("svg", export.svg))}
+def drawings(stem: str, chart: alt.LayerChart) -> dict[str, bytes]:
+    """The chart as SVG in both themes."""
+    return {f"{stem}-{theme}": export.svg(export.specification(chart, theme)) for theme in THEMES}
 
 
 def parquet(marks: pl.DataFrame) -> bytes:
@@ -79,23 +99,35 @@ def kernel_table(marks: pl.DataFrame) -> Table:
 def text(material: Material, marks: pl.DataFrame) -> Comment:
     """The comment's parts."""
     said = " ".join(words.finding(material.picture))
-    shown = [("roofline", f"Roofline. {said}")] + ([("bytes", f"{role_title(material.roles)}, by role")] if material.roles.rows.height else [])
+    shown = [("roofline", f"Roofline. {said}")] + (
+        [("bytes", f"{role_title(material.roles)}, by role")] if material.roles.rows.height else []
+    )
     # its tables are told by the tokens' by role, and by ours of kernels
     alone = Document(answer=material.summary.answer, doubts=material.summary.doubts)
     return Comment(
-        name=f"Roofline of {material.picture.name}", documents=[alone, material.tokens], pictures=shown,
-        kernels=kernel_table(marks), basis=words.basis(material.picture), image_base=material.image_base,
-    )  # fmt: skip
+        name=f"Roofline of {material.picture.name}",
+        documents=[alone, material.tokens],
+        pictures=shown,
+        kernels=kernel_table(marks),
+        basis=words.basis(material.picture),
+        image_base=material.image_base,
+    )
 
 
 def page(material: Material, roofline: alt.LayerChart, roles: alt.LayerChart, marks: pl.DataFrame) -> Page:
     """The page with all of it."""
     summary, tokens = material.summary, material.tokens
     title = role_title(material.roles)
-    figures = [roofline_figure(material.picture, roofline), export.figure(roles, title, "One bar of all roles, then one per role.")]
+    figures = [
+        roofline_figure(material.picture, roofline),
+        export.figure(roles, title, "One bar of all roles, then one per role."),
+    ]
     return Page(
-        title=f"Roofline of {material.picture.name}", answer=[*words.finding(material.picture), *summary.answer, *tokens.answer],
-        figures=figures if material.roles.rows.height else figures[:1], kernels=marks,
-        tables=tokens.tables, doubts=list(dict.fromkeys([*summary.doubts, *tokens.doubts])),
+        title=f"Roofline of {material.picture.name}",
+        answer=[*words.finding(material.picture), *summary.answer, *tokens.answer],
+        figures=figures if material.roles.rows.height else figures[:1],
+        kernels=marks,
+        tables=tokens.tables,
+        doubts=list(dict.fromkeys([*summary.doubts, *tokens.doubts])),
         basis=words.basis(material.picture),
-    )  # fmt: skip
+    )

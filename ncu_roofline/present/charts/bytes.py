@@ -14,7 +14,15 @@ MOST = 9
 """Bars of single roles; the smallest beyond it are one bar together."""
 WIDTH, ROW = 620, 26
 ALL = "all roles"
-SCHEMA = {"role": pl.String, "bar": pl.String, "family": pl.String, "start": pl.Float64, "end": pl.Float64, "text": pl.String, "floor": pl.Float64}
+SCHEMA = {
+    "role": pl.String,
+    "bar": pl.String,
+    "family": pl.String,
+    "start": pl.Float64,
+    "end": pl.Float64,
+    "text": pl.String,
+    "floor": pl.Float64,
+}
 
 
 def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.LayerChart:
@@ -23,12 +31,36 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.
     order = ends["bar"].to_list()
     most = max([*ends["end"], *ends["floor"].drop_nulls(), 1.0])
     y = alt.Y("bar:N").sort(order).scale(domain=order).title(None).axis(ticks=False, domain=False, labelPadding=6)
-    x = alt.X("start:Q").scale(domain=[0, most * 1.25], nice=False).title(f"DRAM bytes per {found.basis}" if found.basis != "capture" else "DRAM bytes in the capture")
-    families = alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(alt.Legend(title=None, orient="top", values=present(bars), symbolType="square"))
+    x = (
+        alt.X("start:Q")
+        .scale(domain=[0, most * 1.25], nice=False)
+        .title(f"DRAM bytes per {found.basis}" if found.basis != "capture" else "DRAM bytes in the capture")
+    )
+    families = (
+        alt.Color("family:N")
+        .scale(domain=list(FAMILY_NAMES.values()))
+        .legend(alt.Legend(title=None, orient="top", values=present(bars), symbolType="square"))
+    )
     tips = [alt.Tooltip("role:N"), alt.Tooltip("text:N", title="DRAM")]
-    bar = alt.Chart(bars).mark_bar(height=ROW * 0.6).encode(x.axis(format="~s", tickCount=5, labelExpr="datum.value === 0 ? '0' : datum.label"), y, x2="end:Q", color=families, tooltip=tips)
-    words = alt.Chart(ends).mark_text(style="label", align="left", dx=6, baseline="middle").encode(alt.X("end:Q"), y, text="text:N")
-    floor = alt.Chart(ends.drop_nulls("floor")).mark_tick(style="theory", thickness=2.5, height=ROW * 0.85).encode(alt.X("floor:Q"), y)
+    bar = (
+        alt.Chart(bars)
+        .mark_bar(height=ROW * 0.6)
+        .encode(
+            x.axis(format="~s", tickCount=5, labelExpr="datum.value === 0 ? '0' : datum.label"),
+            y,
+            x2="end:Q",
+            color=families,
+            tooltip=tips,
+        )
+    )
+    words = (
+        alt.Chart(ends).mark_text(style="label", align="left", dx=6, baseline="middle").encode(alt.X("end:Q"), y, text="text:N")
+    )
+    floor = (
+        alt.Chart(ends.drop_nulls("floor"))
+        .mark_tick(style="theory", thickness=2.5, height=ROW * 0.85)
+        .encode(alt.X("floor:Q"), y)
+    )
     return alt.layer(bar, words, floor).properties(width=WIDTH, height=ROW * max(len(order), 1), title=heading(found, title))
 
 
@@ -49,17 +81,24 @@ def present(bars: pl.DataFrame) -> list[str]:
 def rows(found: RoleBytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The bars with start and end, and one row per bar with the words at its end and its floor."""
     kept = MOST if found.rows.height > MOST + 1 else MOST + 1  # one row is not worth a bar called "1 more roles"
-    told = [(named(r["role"]), FAMILY_NAMES[r["family"]], r["bytes"], r["share"], r["floor"]) for r in found.rows.head(kept).iter_rows(named=True)]
+    told = [
+        (named(r["role"]), FAMILY_NAMES[r["family"]], r["bytes"], r["share"], r["floor"])
+        for r in found.rows.head(kept).iter_rows(named=True)
+    ]
     rest = found.rows.slice(kept)
     if rest.height:
         told.append((f"{rest.height} more roles", "other", rest["bytes"].sum(), rest["share"].sum(), None))
-    single = [(role, role, family, 0.0, size, f"{quantity(size, 'byte')}, {percent(share)}", least) for role, family, size, share, least in told]
+    single = [
+        (role, role, family, 0.0, size, f"{quantity(size, 'byte')}, {percent(share)}", least)
+        for role, family, size, share, least in told
+    ]
     total, stacked = 0.0, []
     for role, family, size, share, _ in told:
         stacked.append((role, ALL, family, total, total + size, f"{quantity(size, 'byte')}, {percent(share)}", None))
         total += size
     least = [f for *_, f in told if f is not None]
-    whole = [(ALL, ALL, "other", 0.0, total, quantity(total, "byte"), sum(least) if least else None)] if told else []
+    amount = quantity(total, "byte") if told else "unknown"
+    whole = [(ALL, ALL, "other", 0.0, total, amount, sum(least) if least else None)]
     return frame([*stacked, *single]), frame([*whole, *single])
 
 

@@ -13,6 +13,7 @@ from ncu_roofline.present.html import Figure
 
 SCALE = 2
 
+
 def specification(chart: alt.TopLevelMixin, theme: str = "light") -> dict[str, Any]:
     """The Vega-Lite specification in this theme, with nothing in it that is not valid JSON."""
     with enabled(theme):
@@ -25,19 +26,25 @@ def text(spec: dict[str, Any]) -> str:
     return json.dumps(spec, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
 
-def png(spec: dict[str, Any]) -> bytes:
-    """The picture at twice its size in pixels."""
-    return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE))
-
-
 def svg(spec: dict[str, Any]) -> bytes:
     """The picture as SVG whose text is text."""
     return vl_convert.vegalite_to_svg(spec).encode()
 
 
+def png(spec: dict[str, Any]) -> bytes:
+    """The picture at twice its size in pixels."""
+    return pixels(svg(spec))
+
+
+def pixels(drawing: bytes) -> bytes:
+    """An SVG of ours as PNG, at twice its size."""
+    return bytes(vl_convert.svg_to_png(drawing.decode(), scale=SCALE))
+
+
 def library() -> str:
     """The Vega libraries as one script, from the installed package: a page with it needs no network."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    bundle: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # its stub forgets the default
+    return bundle.replace("</script", "<\\/script")
 
 
 def figure(chart: alt.TopLevelMixin, heading: str, caption: str, mark: str = "") -> Figure:

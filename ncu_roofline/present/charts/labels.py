@@ -65,7 +65,9 @@ def place(marks: list[Named], taken: list[Box], frame: Box) -> list[Label]:
     occupied = list(taken)
     for mark in marks:
         others = [m for m in marks if m is not mark]
-        choices = [(cost(box, occupied, frame) + far + mistaken(box, others), x, y, far, box) for x, y, far, box in around(mark)]
+        choices = [
+            (cost(box, occupied, frame) + far + mistaken(box, others), x, y, far, box) for x, y, far, box in around(mark)
+        ]
         best = min(choices, key=lambda c: c[0])
         if best[0] < 60:
             labels.append(Label(best[1], best[2], mark.text, mark, best[3] >= 6))
@@ -97,10 +99,14 @@ def around(mark: Named) -> list[tuple[float, float, float, Box]]:
     for far, distance in ((0, 5.0), (6, 16.0), (9, 30.0), (13, 48.0), (18, 70.0)):
         out = mark.radius + distance
         spots = [
-            (mark.x + out, mark.y), (mark.x + out * 0.8, mark.y + out * 0.7), (mark.x - length / 2, mark.y + out + 4),
-            (mark.x + out * 0.8, mark.y - out * 0.7), (mark.x - length / 2, mark.y - out - 4),
-            (mark.x - out - length, mark.y), (mark.x - out * 0.8 - length, mark.y + out * 0.7),
+            (mark.x + out, mark.y),
+            (mark.x + out * 0.8, mark.y + out * 0.7),
+            (mark.x - length / 2, mark.y + out + 4),
+            (mark.x + out * 0.8, mark.y - out * 0.7),
+            (mark.x - length / 2, mark.y - out - 4),
+            (mark.x - out - length, mark.y),
+            (mark.x - out * 0.8 - length, mark.y + out * 0.7),
             (mark.x - out * 0.8 - length, mark.y - out * 0.7),
-        ]  # fmt: skip
+        ]
         found += [(x, y, far + 0.5 * turn, text_box(x, y, mark.text)) for turn, (x, y) in enumerate(spots)]
     return found

@@ -10,9 +10,9 @@ import polars as pl
 from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.present.brief import brief
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
-from ncu_roofline.present.plane import Plane
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.columns import percent, shape
+from ncu_roofline.present.plane import Plane
 from ncu_roofline.present.text import clean, shorten
 
 MOST = 500
@@ -29,22 +29,53 @@ BASIS = {
     "flops": "bytes not counted: placed by its FLOP/s alone",
 }
 ENCODED = (
-    "group", "label", "full", "role", "family", "launches", "shape", "seconds", "time_share", "dram_bytes", "bytes_share",
-    "share", "size", "x", "y", "executed_x", "executed_y", "tip_x", "tip_y",
-    "low_x", "low_y", "look", "basis", "intensity",
-    "useful_intensity", "limited_by", "bandwidth_share", "compute_share", "suspect",
-)  # fmt: skip
+    "group",
+    "label",
+    "full",
+    "role",
+    "family",
+    "launches",
+    "shape",
+    "seconds",
+    "time_share",
+    "dram_bytes",
+    "bytes_share",
+    "share",
+    "size",
+    "x",
+    "y",
+    "executed_x",
+    "executed_y",
+    "tip_x",
+    "tip_y",
+    "low_x",
+    "low_y",
+    "look",
+    "basis",
+    "intensity",
+    "useful_intensity",
+    "limited_by",
+    "bandwidth_share",
+    "compute_share",
+    "suspect",
+)
 
 
 def drawn(picture: Picture, plane: Plane) -> pl.DataFrame:
     """The marks of the chart: exactly the columns that are encoded, largest share first."""
     marks = picture.marks.filter(pl.col("place").cast(pl.String) != "nowhere")
-    largest = marks.sort(pl.col("share").fill_null(0), "seconds", descending=True, nulls_last=True, maintain_order=True).head(MOST)
+    largest = marks.sort(pl.col("share").fill_null(0), "seconds", descending=True, nulls_last=True, maintain_order=True).head(
+        MOST
+    )
     in_band = (largest["place"].cast(pl.String) == "bytes") | (largest["x"] < plane.left).fill_null(False)
     placed = largest.with_columns(in_band.alias("in_band")).with_columns(positions(plane))
-    return placed.with_columns(words(placed)).with_columns(size(placed)).with_columns(tips(plane)).select(ENCODED).with_columns(
-        pl.col(pl.Float64).round_sig_figs(DIGITS)
-    )  # fmt: skip
+    return (
+        placed.with_columns(words(placed))
+        .with_columns(size(placed))
+        .with_columns(tips(plane))
+        .select(ENCODED)
+        .with_columns(pl.col(pl.Float64).round_sig_figs(DIGITS))
+    )
 
 
 def positions(plane: Plane) -> list[pl.Expr]:
@@ -56,14 +87,22 @@ def positions(plane: Plane) -> list[pl.Expr]:
     kept = pl.when(~pl.col("in_band"))
     return [
         # side by side by turns, so that kernels of the same speed do not hide each other
-        pl.when("in_band").then(plane.x[0] * step ** (2 + 2 * (pl.int_range(pl.len()).over("in_band") % 3))).when(pl.col("x").is_null()).then(middle_right).otherwise("x").alias("x"),
+        pl.when("in_band")
+        .then(plane.x[0] * step ** (2 + 2 * (pl.int_range(pl.len()).over("in_band") % 3)))
+        .when(pl.col("x").is_null())
+        .then(middle_right)
+        .otherwise("x")
+        .alias("x"),
         pl.when("in_band").then(by_bandwidth).otherwise(pl.col("y").clip(low, high)).alias("y"),
         kept.then("executed_x").alias("executed_x"),
         kept.then("executed_y").alias("executed_y"),
-        pl.when("in_band").then(pl.lit("solid"))
-        .when(pl.col("place").cast(pl.String).is_in(["upper", "partial"])).then(pl.col("place").cast(pl.String))
-        .otherwise(pl.lit("solid")).alias("look"),
-    ]  # fmt: skip
+        pl.when("in_band")
+        .then(pl.lit("solid"))
+        .when(pl.col("place").cast(pl.String).is_in(["upper", "partial"]))
+        .then(pl.col("place").cast(pl.String))
+        .otherwise(pl.lit("solid"))
+        .alias("look"),
+    ]
 
 
 def size(placed: pl.DataFrame) -> pl.Expr:
@@ -106,7 +145,11 @@ def words(placed: pl.DataFrame) -> list[pl.Series]:
         pl.Series("label", [title(r) for r in rows], dtype=pl.String),
         pl.Series("full", [shorten(clean(r["name"] or r["role"] or title(r)), FULL_NAME) for r in rows], dtype=pl.String),
         pl.Series("family", [FAMILY_NAMES[r["family"]] for r in rows], dtype=pl.String),
-        pl.Series("shape", [f"{shape(r['grid'])} × {shape(r['block'])}" if r["grid"] and r["block"] else None for r in rows], dtype=pl.String),
+        pl.Series(
+            "shape",
+            [f"{shape(r['grid'])} × {shape(r['block'])}" if r["grid"] and r["block"] else None for r in rows],
+            dtype=pl.String,
+        ),
         pl.Series("basis", [BASIS[r["place"]] for r in rows], dtype=pl.String),
     ]
 
@@ -123,25 +166,35 @@ def title(row: dict[str, object]) -> str:
 def tooltip(picture: Picture) -> list[alt.Tooltip]:
     """Everything about a group, numbers with their units."""
     plain = [("full:N", "kernel"), ("role:N", "role"), ("shape:N", "grid × block"), ("launches:Q", "launches")]
-    scaled = [("seconds:Q", "time (s)", ".3~s"), ("time_share:Q", "of time", ".1%"), ("dram_bytes:Q", "DRAM (B)", ".3~s"),
-              ("bytes_share:Q", "of bytes", ".1%"), ("useful_intensity:Q", "useful FLOP/B", ".3~r"), ("intensity:Q", "executed FLOP/B", ".3~r"),
-              ("bandwidth_share:Q", "of bandwidth", ".1%"), ("compute_share:Q", "of compute", ".1%")]  # fmt: skip
+    scaled = [
+        ("seconds:Q", "time (s)", ".3~s"),
+        ("time_share:Q", "of time", ".1%"),
+        ("dram_bytes:Q", "DRAM (B)", ".3~s"),
+        ("bytes_share:Q", "of bytes", ".1%"),
+        ("useful_intensity:Q", "useful FLOP/B", ".3~r"),
+        ("intensity:Q", "executed FLOP/B", ".3~r"),
+        ("bandwidth_share:Q", "of bandwidth", ".1%"),
+        ("compute_share:Q", "of compute", ".1%"),
+    ]
     known = picture.marks.columns
     return [
         *(alt.Tooltip(field, title=name) for field, name in plain),
         *(alt.Tooltip(field, title=name, format=form) for field, name, form in scaled if field[:-2] in known),
-        alt.Tooltip("limited_by:N", title="limited by"), alt.Tooltip("basis:N", title="basis"),
-    ]  # fmt: skip
+        alt.Tooltip("limited_by:N", title="limited by"),
+        alt.Tooltip("basis:N", title="basis"),
+    ]
 
 
 def named(marks: pl.DataFrame, plane: Plane, most: int = 6, least: float = 0.02) -> list[Named]:
     """The few that matter, as pixels: the largest shares, and the largest above a roof."""
-    matter = pl.concat([marks.filter(pl.col("share") >= least).head(most), marks.filter("suspect").head(2)]).unique("group", maintain_order=True)
+    matter = pl.concat([marks.filter(pl.col("share") >= least).head(most), marks.filter("suspect").head(2)]).unique(
+        "group", maintain_order=True
+    )
     seen = matter["label"].value_counts().filter(pl.col("count") > 1)["label"].to_list()
     return [
         Named(plane.px(r["x"]), plane.py(r["y"]), math.sqrt(r["size"] / math.pi), text(r, seen))
         for r in matter.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
 
 
 def text(row: dict[str, object], seen: list[str]) -> str:

@@ -29,15 +29,20 @@ def written(picture: Picture, form: str, *, theme: str = "light", theory: bool =
 def page(picture: Picture, chart: alt.LayerChart) -> Page:
     """The page of a chart alone: its finding, itself, and its kernels."""
     return Page(
-        title=f"Roofline of {picture.name}", answer=words.finding(picture), figures=[roofline_figure(picture, chart)],
-        kernels=by_share(picture.marks), basis=words.basis(picture),
-    )  # fmt: skip
+        title=f"Roofline of {picture.name}",
+        answer=words.finding(picture),
+        figures=[roofline_figure(picture, chart)],
+        kernels=by_share(picture.marks),
+        basis=words.basis(picture),
+    )
 
 
 def roofline_figure(picture: Picture, chart: alt.LayerChart) -> Figure:
     """The roofline for a page, with what it shows in words."""
     caption = "Scroll to zoom, drag to move; click a family in the legend, point at a mark for its numbers."
-    return export.figure(chart, f"Roofline on {picture.device or 'an unknown device'}", caption, str(chart.name).removeprefix("roofline_"))
+    return export.figure(
+        chart, f"Roofline on {picture.device or 'an unknown device'}", caption, str(chart.name).removeprefix("roofline_")
+    )
 
 
 def by_share(marks: pl.DataFrame) -> pl.DataFrame:

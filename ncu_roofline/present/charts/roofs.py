@@ -22,7 +22,11 @@ SPAN = {"x": pl.Float64, "y": pl.Float64, "x2": pl.Float64, "y2": pl.Float64}
 
 def axes(plane: Plane) -> tuple[alt.X, alt.Y]:
     """Both log axes with their domains fixed, so that pixels are known."""
-    x = alt.X("x:Q").scale(type="log", domain=list(plane.x), nice=False).title("arithmetic intensity (FLOP per byte of DRAM traffic)")
+    x = (
+        alt.X("x:Q")
+        .scale(type="log", domain=list(plane.x), nice=False)
+        .title("arithmetic intensity (FLOP per byte of DRAM traffic)")
+    )
     y = alt.Y("y:Q").scale(type="log", domain=list(plane.y), nice=False).title("work per second (FLOP/s)")
     inside = [t for t in ticks(plane.x) if plane.left <= t <= plane.right]
     return (
@@ -37,13 +41,23 @@ def segments(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     for kind in ("datasheet", "capture"):
         of_kind = dict(picture.roofs.filter(kind=kind).select("what", "value").iter_rows())
         ceilings = {w: v for w, v in of_kind.items() if w not in LEVELS}
-        slope = of_kind.get("dram") or dict(picture.roofs.filter(kind="datasheet").select("what", "value").iter_rows()).get("dram")
+        slope = of_kind.get("dram") or dict(picture.roofs.filter(kind="datasheet").select("what", "value").iter_rows()).get(
+            "dram"
+        )
         top = max(ceilings.values(), default=plane.y[1])
         for level in LEVELS:
             if (speed := of_kind.get(level)) and speed * plane.left < top:
                 if level == "dram" and plane.left > plane.x[0]:  # in the band: what the bandwidth allows at its edge
-                    lines.append({"what": level, "kind": kind, **span(plane.x[0], speed * plane.left, plane.left, speed * plane.left)})
-                lines.append({"what": level, "kind": kind, **span(plane.left, speed * plane.left, min(top / speed, plane.right), min(top, speed * plane.right))})
+                    lines.append(
+                        {"what": level, "kind": kind, **span(plane.x[0], speed * plane.left, plane.left, speed * plane.left)}
+                    )
+                lines.append(
+                    {
+                        "what": level,
+                        "kind": kind,
+                        **span(plane.left, speed * plane.left, min(top / speed, plane.right), min(top, speed * plane.right)),
+                    }
+                )
         for path, peak in ceilings.items():
             begin = max(peak / slope, plane.left) if slope else plane.left
             lines.append({"what": path, "kind": kind, **span(begin, peak, plane.x[1], peak)})
@@ -59,9 +73,12 @@ def lines(picture: Picture, plane: Plane) -> list[alt.Chart]:
     """One layer per kind of roof: the datasheet's dashed, the capture's solid."""
     found, main = segments(picture, plane), (main_path(picture), *LEVELS)
     return [
-        rules([s for s in found if s["kind"] == kind and (s["what"] in main) == major], kind if major else f"minor-{kind}", plane)
-        for major in (False, True) for kind in ("datasheet", "capture")
-    ]  # fmt: skip
+        rules(
+            [s for s in found if s["kind"] == kind and (s["what"] in main) == major], kind if major else f"minor-{kind}", plane
+        )
+        for major in (False, True)
+        for kind in ("datasheet", "capture")
+    ]
 
 
 def rules(spans: list[dict[str, Any]], style: str, plane: Plane) -> alt.Chart:
@@ -80,7 +97,10 @@ def corners(picture: Picture, plane: Plane) -> list[alt.Chart]:
     points = of_kind.select(x="value", y="rate")
     main = of_kind.filter(path=main_path(picture) or "").select("value", "rate").rows()
     drops = [span(value, rate, value, plane.y[0]) for value, rate in main if on_plane(picture)]
-    return [rules(drops, "drop", plane), alt.Chart(points).mark_point(style="corner", filled=True, size=34, opacity=1, stroke=None).encode(x, y)]
+    return [
+        rules(drops, "drop", plane),
+        alt.Chart(points).mark_point(style="corner", filled=True, size=34, opacity=1, stroke=None).encode(x, y),
+    ]
 
 
 def main_path(picture: Picture) -> str | None:
@@ -113,7 +133,9 @@ def ridge_text(picture: Picture, path: str) -> str:
     known = dict(picture.ridges.filter(path=path).select("kind", "value").iter_rows())
     first = known.get(picture.ridge, next(iter(known.values())))
     spec = known.get("datasheet")
-    return f"ridge {figure(first)} FLOP/byte" + (f" (datasheet {figure(spec)})" if spec and figure(spec) != figure(first) else "")
+    return f"ridge {figure(first)} FLOP/byte" + (
+        f" (datasheet {figure(spec)})" if spec and figure(spec) != figure(first) else ""
+    )
 
 
 def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
@@ -121,7 +143,9 @@ def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     found = ceiling_texts(picture, plane)
     for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture) or "").iter_rows(named=True):
         text = ridge_text(picture, row["path"])
-        found.append({"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0})
+        found.append(
+            {"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0}
+        )
     return spread(found) + slope_texts(picture, plane)
 
 
@@ -170,20 +194,30 @@ def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         angle = math.radians(-plane.slope)
         px = plane.px(plane.left) + 10
         py = plane.py(speed * plane.x_at(px))
-        found.append({
-            "text": f"{name} {both(picture, level, 'byte/s')}", "px": px - 8 * math.sin(angle), "py": py - 8 * math.cos(angle),
-            "align": "left", "angle": plane.slope,
-        })  # fmt: skip
+        found.append(
+            {
+                "text": f"{name} {both(picture, level, 'byte/s')}",
+                "px": px - 8 * math.sin(angle),
+                "py": py - 8 * math.cos(angle),
+                "align": "left",
+                "angle": plane.slope,
+            }
+        )
     return found
 
 
 def names(picture: Picture, plane: Plane) -> list[alt.Chart]:
     """The texts as layers, one per alignment and angle."""
     return [
-        written([t for t in texts(picture, plane) if (t["align"], t["angle"] == 0) == (align, level)], plane, "roof-text",
-                align=align, angle=0 if level else plane.slope % 360)
+        written(
+            [t for t in texts(picture, plane) if (t["align"], t["angle"] == 0) == (align, level)],
+            plane,
+            "roof-text",
+            align=align,
+            angle=0 if level else plane.slope % 360,
+        )
         for align, level in (("right", True), ("left", False))
-    ]  # fmt: skip
+    ]
 
 
 def written(items: list[dict[str, Any]], plane: Plane, style: str, *, align: str = "left", angle: float = 0) -> alt.Chart:
@@ -191,7 +225,7 @@ def written(items: list[dict[str, Any]], plane: Plane, style: str, *, align: str
     x, y = axes(plane)
     rows = [{"x": plane.x_at(t["px"]), "y": plane.y_at(t["py"]), "text": t["text"]} for t in items]
     frame = pl.DataFrame(rows, schema={"x": pl.Float64, "y": pl.Float64, "text": pl.String})
-    look = alt.Chart(frame).mark_text(style=style, align=align, baseline="middle", angle=angle)  # type: ignore[arg-type]
+    look = alt.Chart(frame).mark_text(style=style, align=align, baseline="middle", angle=angle)
     return look.encode(x, y, text="text:N")
 
 

@@ -15,26 +15,44 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 SHAPES = ("circle", "diamond", "square")
 PALETTES: dict[str, dict[str, Any]] = {
     "light": {
-        "background": "#ffffff", "text": "#1f2328", "quiet": "#59636e", "grid": "#e6eaef",
-        "line": "#3d444d", "band": "#f3f5f8", "flag": "#a40e26", "theory": "#7a4fb5",
+        "background": "#ffffff",
+        "text": "#1f2328",
+        "quiet": "#59636e",
+        "grid": "#e6eaef",
+        "line": "#3d444d",
+        "band": "#f3f5f8",
+        "flag": "#a40e26",
+        "theory": "#7a4fb5",
         "families": ["#0072B2", "#D55E00", "#767676"],
     },
     "dark": {
-        "background": "#0d1117", "text": "#e6edf3", "quiet": "#9198a1", "grid": "#20262e",
-        "line": "#c0c8d2", "band": "#161b22", "flag": "#ff7b72", "theory": "#c4a3f5",
+        "background": "#0d1117",
+        "text": "#e6edf3",
+        "quiet": "#9198a1",
+        "grid": "#20262e",
+        "line": "#c0c8d2",
+        "band": "#161b22",
+        "flag": "#ff7b72",
+        "theory": "#c4a3f5",
         "families": ["#56B4E9", "#F0A030", "#9aa4af"],
     },
-}  # fmt: skip
+}
 
 
 def theme(name: str) -> alt.theme.ThemeConfig:
     """The configuration that a chart takes on when it is written."""
     colours = PALETTES[name]
     axis = {
-        "labelColor": colours["quiet"], "titleColor": colours["text"], "gridColor": colours["grid"],
-        "domainColor": colours["quiet"], "tickColor": colours["quiet"], "labelFontSize": 11,
-        "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,
-    }  # fmt: skip
+        "labelColor": colours["quiet"],
+        "titleColor": colours["text"],
+        "gridColor": colours["grid"],
+        "domainColor": colours["quiet"],
+        "tickColor": colours["quiet"],
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+    }
     return {
         "config": {
             "background": colours["background"],
@@ -43,19 +61,29 @@ def theme(name: str) -> alt.theme.ThemeConfig:
             "view": {"stroke": None},
             "axis": axis,
             "legend": {
-                "labelColor": colours["text"], "titleColor": colours["quiet"], "labelFontSize": 11.5,
-                "titleFontSize": 11.5, "titleFontWeight": "normal", "symbolFillColor": colours["quiet"],
+                "labelColor": colours["text"],
+                "titleColor": colours["quiet"],
+                "labelFontSize": 11.5,
+                "titleFontSize": 11.5,
+                "titleFontWeight": "normal",
+                "symbolFillColor": colours["quiet"],
                 "symbolStrokeColor": colours["quiet"],
-                "layout": {"top": {"anchor": "start", "center": True, "direction": "horizontal", "margin": 26, "offset": 6}},
             },
             "title": {
-                "color": colours["text"], "subtitleColor": colours["text"], "anchor": "start", "frame": "group",
-                "fontSize": 16, "subtitleFontSize": 12.5, "subtitleLineHeight": 17, "offset": 12, "subtitlePadding": 6,
+                "color": colours["text"],
+                "subtitleColor": colours["text"],
+                "anchor": "start",
+                "frame": "group",
+                "fontSize": 16,
+                "subtitleFontSize": 12.5,
+                "subtitleLineHeight": 17,
+                "offset": 12,
+                "subtitlePadding": 6,
             },
             "range": {"category": colours["families"], "symbol": list(SHAPES)},
             "style": styles(colours),
         }
-    }  # fmt: skip
+    }
 
 
 def styles(colours: dict[str, Any]) -> dict[str, Any]:

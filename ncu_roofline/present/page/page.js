@@ -26,6 +26,11 @@
     tip.style.top = Math.max(0, Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)) + "px";
   };
 
+  for (const row of rows) {
+    row.querySelector("button").title = row.dataset.full;
+    row.searched = `${row.dataset.full} ${row.textContent}`.toLowerCase();
+  }
+
   const chosen = () => families.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.family);
 
   const filter = () => {
@@ -33,8 +38,7 @@
     const kept = chosen();
     let shown = 0;
     for (const row of rows) {
-      const text = row.dataset.text;
-      row.hidden = !(kept.includes(row.dataset.family) && words.every((w) => text.includes(w)));
+      row.hidden = !(kept.includes(row.dataset.family) && words.every((w) => row.searched.includes(w)));
       shown += !row.hidden;
     }
     if (count) count.textContent = `${shown} of ${rows.length} rows`;

@@ -1,0 +1,71 @@
+"""What stands round the marks: bands at the edges, the empty state, the lines at the foot."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.present import words_roofline as words
+from ncu_roofline.present.charts import roofs
+from ncu_roofline.present.charts.marks import title
+from ncu_roofline.present.columns import percent
+from ncu_roofline.present.plane import Plane
+
+
+def bands(on: Plane) -> list[alt.Chart]:
+    """The bands of kernels without a place along the axis, each with its name."""
+    x, y = roofs.axes(on)
+    known = [(on.x[0], on.left, "no FLOPs"), (on.right, on.x[1], "no bytes")]
+    wide = [(a, b, text) for a, b, text in known if b > a * 1.001]
+    if not wide:
+        return []
+    frame = pl.DataFrame([roofs.span(a, on.y[0], b, on.y[1]) for a, b, _ in wide])
+    return [
+        alt.Chart(frame).mark_rect(style="band").encode(x, y, x2="x2:Q", y2="y2:Q"),
+        roofs.written(
+            [{"px": (on.px(a) + on.px(b)) / 2, "py": 12.0, "text": text} for a, b, text in wide],
+            on,
+            "band-text",
+            align="center",
+        ),
+    ]
+
+
+def nothing(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
+    """What can still be shown when no mark can: where the time goes."""
+    if not marks.is_empty():
+        return []
+    longest = picture.marks.drop_nulls("time_share").sort("time_share", descending=True).head(5)
+    left, top = on.width * 0.38, on.height * 0.5
+    rows = [{"label": t, "share": s} for t, s in zip((item for item in titles(longest)), longest["time_share"], strict=True)]
+    bars = [
+        roofs.span(
+            on.x_at(left), on.y_at(top + 26 * i + 8), on.x_at(left + max(2.0, 260 * r["share"])), on.y_at(top + 26 * i + 12)
+        )
+        for i, r in enumerate(rows)
+    ]
+    said = [
+        {"px": left, "py": top + 26 * i, "text": f"{r['label']}  {percent(r['share'])} of the time"} for i, r in enumerate(rows)
+    ]
+    head = [{"px": left, "py": top - 24, "text": "Where the time goes, which this capture does tell:" if rows else ""}]
+    x, y = roofs.axes(on)
+    frame = pl.DataFrame(bars, schema=roofs.SPAN)
+    return [roofs.written(head + said, on, "label"), alt.Chart(frame).mark_rect(style="bar").encode(x, y, x2="x2:Q", y2="y2:Q")]
+
+
+def titles(groups: pl.DataFrame) -> list[str]:
+    """Names of groups, as on their marks."""
+    return [title(row) for row in groups.iter_rows(named=True)]
+
+
+def foot(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
+    """How to read the marks, and what the numbers stand on."""
+    below = int((marks["y"] <= on.y[0] * 1.16).sum())
+    lines = [*words.key(picture, below), *words.basis(picture)]
+    return [
+        alt.Chart(pl.DataFrame({"text": [line]}))
+        .mark_text(style="footer", align="left", baseline="top", clip=False)
+        .encode(text="text:N", x=alt.value(0), y=alt.value(on.height + 52 + 16 * i))
+        for i, line in enumerate(lines)
+    ]
