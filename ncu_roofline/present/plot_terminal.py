@@ -159,14 +159,13 @@ def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
         axis[start : start + len(text)] = text
     left = "no FLOPs" if on.left > on.x[0] * 1.001 else ""
     right = "no bytes" if on.right < on.x[1] / 1.001 else ""
+    name = f"{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}"
     return [
         "FLOP/s",
         *rows,
         " " * (MARGIN - 1) + signs.floor * (on.width + 1),
         " " * MARGIN + "".join(axis).rstrip()[: on.width],
-        f"{' ' * (MARGIN - 1)}{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}".rstrip()[
-            : on.width + MARGIN
-        ],
+        (" " * (MARGIN - 1) + name).rstrip()[: on.width + MARGIN],
     ]
 
 

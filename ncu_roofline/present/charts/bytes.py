@@ -36,11 +36,9 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.
         .scale(domain=[0, most * 1.25], nice=False)
         .title(f"DRAM bytes per {found.basis}" if found.basis != "capture" else "DRAM bytes in the capture")
     )
-    families = (
-        alt.Color("family:N")
-        .scale(domain=list(FAMILY_NAMES.values()))
-        .legend(alt.Legend(title=None, orient="top", values=present(bars), symbolType="square"))
-    )
+    # a legend without entries has no finite size
+    legend = alt.Legend(title=None, orient="top", values=present(bars), symbolType="square") if bars.height else None
+    families = alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(legend)
     tips = [alt.Tooltip("role:N"), alt.Tooltip("text:N", title="DRAM")]
     bar = (
         alt.Chart(bars)
