@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs notebooks fixtures clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m bench.pages
+
+roles-report: $(READY) ## compare roles by name with the public list; writes docs/roles-confusion.md
+	$(BIN)/python -m bench.roles_report
 
 fixtures: $(READY) ## write the synthetic captures again
 	$(BIN)/python -m tests.synthetic.fixtures

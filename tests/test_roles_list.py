@@ -7,6 +7,7 @@ from functools import lru_cache
 import polars as pl
 import pytest
 
+from bench import roles_report
 from tests.corpus import needs_corpus
 from tests.role_list import MAIN, accuracy, judged
 
@@ -39,3 +40,11 @@ def test_names_that_need_context_are_seldom_taken_for_the_other_of_fc_and_attent
     main = rows("needs-context").filter(pl.col("label").is_in(MAIN))
 
     assert main["crossed"].mean() <= 0.05
+
+
+def test_the_page_about_roles_tells_todays_rules() -> None:
+    assert roles_report.PAGE.read_text() == roles_report.page(), "run: make roles-report"
+
+
+def test_every_disagreement_has_a_verdict() -> None:
+    assert "none yet" not in roles_report.page()
