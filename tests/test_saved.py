@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from ncu_roofline.capture.capture import Capture, Fact, Run
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import read, saved
+from ncu_roofline.readers import footer, read, saved
 from tests.kernels import H100, launch, launches
 
 
@@ -18,7 +20,7 @@ def capture(**given: object) -> Capture:
     rows = [launch("a", nvtx=["step", "layer"], m={"dram__bytes.sum": 3.0}), launch("b|<x>", seconds=None, grid=None)]
     opcodes = {"m:sass__inst_executed_per_opcode_with_modifier_all": [[{"id": "MOV", "value": 2.0}], None]}
     frame = launches(*rows).with_columns(pl.Series(n, v) for n, v in opcodes.items())
-    run = Run(batch=Fact(8, "given", "stated by the user"), layers_captured=Fact("2/32", "given", ""))
+    run = Run(batch=Fact(8, "given", "stated by the user"), layers_captured=Fact((2, 32), "given", ""))
     return Capture(launches=frame, device=H100, run=run, notes=("one note",), name="x.ncu-rep", **given)
 
 
@@ -100,3 +102,88 @@ def test_folders_missing_files_and_empty_globs_say_so(tmp_path: Path) -> None:
     for source, words in ((tmp_path, "a folder"), (tmp_path / "no.csv", "no such file"), (tmp_path / "*.csv", "no file has such a name")):
         with pytest.raises(UnreadableCapture, match=words):
             read(source)
+
+
+def forged(target: Path, frame: pl.DataFrame | None = None, text: str | None = None, **parts: Any) -> Path:
+    """A saved capture of which a stranger changed the columns, the footer, or parts of the footer."""
+    whole = capture()
+    told = text if text is not None else json.dumps({**json.loads(footer.written(whole)), **parts})
+    (whole.launches if frame is None else frame).write_parquet(target, metadata={saved.KEY: told})
+    return target
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{}", "5", "null", '"x"', "[1]", '{"schema_version": 1}', " " * (footer.LONGEST + 1)]
+)
+def test_a_footer_that_is_no_footer_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UnreadableCapture, match=r"x.parquet: its ncu-roofline footer is damaged; save the capture again"):
+        read(forged(tmp_path / "x.parquet", text=text))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"device": None}, {"device": {"name": 5}}, {"device": {"sms": "many"}}, {"device": {"sm_hertz": 1e999}},
+        {"device": {"bus_bits": -4}}, {"run": [1]}, {"run": {"batch": 5}}, {"run": {"batch": {"value": 8}}},
+        {"run": {"batch": {"value": -5, "origin": "given", "evidence": ""}}},
+        {"run": {"batch": {"value": float("nan"), "origin": "given", "evidence": ""}}},
+        {"run": {"replay_mode": {"value": {"a": 1}, "origin": "given", "evidence": ""}}},
+        {"run": {"batch": {"value": 8, "origin": "hearsay", "evidence": ""}}},
+        {"notes": 5}, {"notes": "abc"}, {"notes": [1, None]}, {"name": None}, {"name": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_footer_with_values_of_other_types_is_refused(tmp_path: Path, part: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableCapture, match="footer is damaged"):
+        read(forged(tmp_path / "x.parquet", **part))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pl.lit("x").alias("seconds"), pl.lit(5).alias("kernel"), pl.lit([1, 2, 3]).alias("grid"),
+        pl.lit("x").alias("m:dram__bytes.sum"), pl.lit([1]).alias("m:sass__inst_executed_per_opcode_with_modifier_all"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_columns_of_other_types_are_refused(tmp_path: Path, change: pl.Expr) -> None:
+    with pytest.raises(UnreadableCapture, match="its columns are not those of a capture"):
+        read(forged(tmp_path / "x.parquet", capture().launches.with_columns(change)))
+
+
+@pytest.mark.parametrize("column", ["kernel", "nvtx", "index"])
+def test_a_missing_column_is_refused(tmp_path: Path, column: str) -> None:
+    with pytest.raises(UnreadableCapture, match=f"not those of a capture \\({column}\\)"):
+        read(forged(tmp_path / "x.parquet", capture().launches.drop(column)))
+
+
+@pytest.mark.parametrize("index", [pl.lit(0, pl.Int64), pl.lit(None, pl.Int64), pl.col("index") + 1], ids=["same", "none", "shifted"])
+def test_launches_that_are_not_numbered_from_zero_are_refused(tmp_path: Path, index: pl.Expr) -> None:
+    with pytest.raises(UnreadableCapture, match="not numbered from 0"):
+        read(forged(tmp_path / "x.parquet", capture().launches.with_columns(index.alias("index"))))
+
+
+def test_a_capture_without_launches_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCapture, match="without any launch"):
+        read(forged(tmp_path / "x.parquet", capture().launches.head(0)))
+
+
+def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "SPARED_CELLS", 1000)
+    same = pl.lit("k").alias("kernel"), pl.lit("k").alias("name"), pl.lit(0, pl.Int64).alias("index")
+    bomb = capture().launches.clear(500_000).with_columns(same)
+
+    with pytest.raises(UnreadableCapture, match="unpacks to 500,000 rows"):
+        read(forged(tmp_path / "x.parquet", bomb))
+
+
+def test_columns_that_no_capture_has_are_left_behind(tmp_path: Path) -> None:
+    more = capture().launches.with_columns(role=pl.lit("x"), flops=pl.lit("y"))
+
+    assert_frame_equal(read(forged(tmp_path / "x.parquet", more)).launches, capture().launches)
+
+
+def test_not_a_number_in_a_foreign_file_is_missing(tmp_path: Path) -> None:
+    strange = capture().launches.with_columns(seconds=pl.lit(float("nan")))
+
+    assert read(forged(tmp_path / "x.parquet", strange)).launches["seconds"].to_list() == [None, None]

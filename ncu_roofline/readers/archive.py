@@ -29,7 +29,7 @@ PARTIAL = ".partial"
 SUFFIXES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
 PIECE = 1 << 20
 
-NUMBER = "device_number"
+NUMBER = saved.ARCHIVED
 """The launches' column `device` inside an archive, where `device` is the partition: the name of the GPU."""
 CAPTURE = "capture"
 """File name of the capture that a launch came from."""
@@ -185,10 +185,4 @@ def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
 
 def read(path: Path) -> Capture:
     """The whole archive as one capture; raises UnreadableCapture where it mixes devices."""
-    return combine([_unpacked(file) for file in files(path)])
-
-
-def _unpacked(file: Path) -> Capture:
-    capture = saved.read(file)
-    launches = capture.launches.drop(CAPTURE).rename({NUMBER: "device"})
-    return Capture(launches=launches, device=capture.device, run=capture.run, notes=capture.notes, name=capture.name)
+    return combine([saved.read(file) for file in files(path)])

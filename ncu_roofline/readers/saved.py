@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, fields
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.capture import Capture, Device, Fact, Run
+from ncu_roofline.capture.capture import Capture
+from ncu_roofline.capture.schema import LAUNCHES, MEASURED, OPCODES, conform
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers import footer
+from ncu_roofline.readers.footer import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
+__all__ = ["ARCHIVED", "KEY", "SCHEMA_VERSION", "facts_of", "packed", "read"]
+
 KEY = "ncu_roofline"
-
-
-def header(capture: Capture) -> str:
-    """Everything of a capture but its launches, as JSON."""
-    run = {name: asdict(fact) for name, fact in capture.run.known().items()}
-    parts = {"device": asdict(capture.device), "run": run, "notes": capture.notes, "name": capture.name}
-    return json.dumps({"schema_version": SCHEMA_VERSION, **parts}, sort_keys=True)
+ARCHIVED = "device_number"
+"""The column `device` of a file that lies in an archive, where `device` is the folder."""
+SPARED_CELLS, CELLS_PER_BYTE = 50_000_000, 200
+"""Rows times columns that a file may unpack to: 0.4 GB, or this many per byte (captures have under 5)."""
 
 
 def packed(capture: Capture) -> bytes:
     """The capture as the bytes of one Parquet file with one row group."""
     target = BytesIO()
     capture.launches.write_parquet(
-        target, metadata={KEY: header(capture)}, row_group_size=max(capture.launches.height, 1), statistics=True
+        target, metadata={KEY: footer.written(capture)}, row_group_size=max(capture.launches.height, 1), statistics=True
     )
     return target.getvalue()
 
 
 def read(path: Path) -> Capture:
-    """The capture as it was saved."""
+    """The capture as it was saved, from a file of its own or from one of an archive."""
     facts = facts_of(path)
     try:
-        launches = pl.read_parquet(path, hive_partitioning=False)
+        rows = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        launches = frame(rows, path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
-    return unpacked(launches, facts)
+    return Capture(launches=launches, **facts)
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """The footer of a saved capture; refuses other people's Parquet and newer versions of ours."""
+    """The footer of a saved capture; refuses other people's Parquet and other versions of ours."""
     try:
         text = pl.read_parquet_metadata(path).get(KEY)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -53,33 +53,30 @@ def facts_of(path: Path) -> dict[str, Any]:
         raise UnreadableCapture(
             f"{path.name}: a Parquet file, but not one of ncu-roofline's; make one with `ncu-roofline save REPORT -o X.parquet`"
         )
-    return checked(text, path.name)
+    return footer.parsed(text, path.name)
 
 
-def checked(text: str, name: str) -> dict[str, Any]:
-    """The footer as facts, if this version can read it."""
-    try:
-        facts = json.loads(text)
-        version = facts["schema_version"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise UnreadableCapture(f"{name}: its ncu-roofline footer is damaged; save the capture again") from error
-    if version != SCHEMA_VERSION:
-        raise UnreadableCapture(
-            f"{name}: saved in format {version}, this program reads format {SCHEMA_VERSION}; update ncu-roofline or save again"
-        )
-    return dict(facts)
+def frame(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    """The launches, once the file has shown that it holds nothing else and no more than it can."""
+    schema = rows.collect_schema()
+    if ARCHIVED in schema and schema.get("device") != pl.Int64:
+        rows, schema = rows.rename({ARCHIVED: "device"}), rows.rename({ARCHIVED: "device"}).collect_schema()
+    measured = {name: kind for name, kind in schema.items() if name.startswith(MEASURED)}
+    foreign = [c.name for c in LAUNCHES if schema.get(c.name) != c.dtype]
+    foreign += [name for name, kind in measured.items() if kind not in (pl.Float64(), OPCODES)]
+    if foreign:
+        raise UnreadableCapture(f"{path.name}: its columns are not those of a capture ({foreign[0]}); save the capture again")
+    height = rows.select(pl.len()).collect().item()
+    if not height:
+        raise UnreadableCapture(f"{path.name}: a saved capture without any launch; save the capture again")
+    if height * len(schema) > max(SPARED_CELLS, CELLS_PER_BYTE * path.stat().st_size):
+        raise UnreadableCapture(f"{path.name}: unpacks to {height:,} rows, which no capture of its size does; save it again")
+    return sound(rows.select(*(c.name for c in LAUNCHES), *measured).collect(), path)
 
 
-def unpacked(launches: pl.DataFrame, facts: dict[str, Any]) -> Capture:
-    """A capture from its frame and its footer."""
-    known = {f.name for f in fields(Run)}
-    try:
-        return Capture(
-            launches=launches,
-            device=Device(**facts["device"]),
-            run=Run(**{name: Fact(**fact) for name, fact in facts["run"].items() if name in known}),
-            notes=tuple(facts["notes"]),
-            name=facts["name"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableCapture("a saved capture whose footer is damaged; save the capture again") from error
+def sound(launches: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The launches, numbered from 0 and named, without anything that is no number."""
+    numbered = (launches["index"] == pl.int_range(launches.height, eager=True)).fill_null(False).all()
+    if not numbered or launches["kernel"].null_count() or launches["name"].null_count():
+        raise UnreadableCapture(f"{path.name}: its launches are not numbered from 0 or have no name; save the capture again")
+    return conform(launches, LAUNCHES, source=path.name)
