@@ -1,0 +1,98 @@
+"""Posts a comparison as one comment of a pull request, or updates the one that is there. Needs Python alone.
+
+    python comment.py summary.json comment.md
+
+Reads GITHUB_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST and GITHUB_API_URL. Silent where nothing changed: no
+comment is posted for `no_change` with a gate that passes, and one that stands already is not written again
+with the same words. Without the two files (an input that could not be used) nothing is posted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+MARK = "<!-- ncu-roofline: bytes per token -->"
+LIMIT = 65_000
+"""Characters; GitHub takes 65,536."""
+PAGE = 100
+
+
+def call(method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """One request to the API; an answer of GitHub that is no success becomes one sentence."""
+    request = urllib.request.Request(
+        os.environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/") + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={
+            "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
+            "Accept": "application/vnd.github+json",
+            "Content-Type": "application/json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        sys.exit(f"comment.py: {method} {path} was answered with {error.code} {error.reason}")
+    except urllib.error.URLError as error:
+        sys.exit(f"comment.py: {method} {path} was not answered: {error.reason}")
+
+
+def standing(repository: str, number: str) -> dict[str, Any] | None:
+    """The comment that an earlier run left on the pull request."""
+    page = 1
+    while True:
+        found = call("GET", f"/repos/{repository}/issues/{number}/comments?per_page={PAGE}&page={page}")
+        for comment in found:
+            if comment["body"].startswith(MARK):
+                return dict(comment)
+        if len(found) < PAGE:
+            return None
+        page += 1
+
+
+def worth_saying(summary: dict[str, Any]) -> bool:
+    """Whether anything changed, or a rule of the gate did not pass."""
+    gate = all(rule["outcome"] == "pass" for rule in summary.get("gate", []))
+    return summary["verdict"] != "no_change" or not gate
+
+
+def post(summary: dict[str, Any], text: str) -> str:
+    """What was done with the comment."""
+    repository, number = os.environ["GITHUB_REPOSITORY"], os.environ["PULL_REQUEST"]
+    body = f"{MARK}\n{text}"[:LIMIT]
+    old = standing(repository, number)
+    if old is not None and old["body"].strip() == body.strip():
+        return "unchanged"
+    if old is not None:
+        call("PATCH", f"/repos/{repository}/issues/comments/{old['id']}", {"body": body})
+        return "updated"
+    if not worth_saying(summary):
+        return "silent"
+    call("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body})
+    return "posted"
+
+
+def main(arguments: list[str]) -> None:
+    """Read both files and say what was done."""
+    if len(arguments) != 2:
+        sys.exit("comment.py: give summary.json and comment.md")
+    paths = [Path(a) for a in arguments]
+    if not all(p.is_file() for p in paths):
+        print("comment.py: no comparison was made, nothing is posted")
+        return
+    lacking = [n for n in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "PULL_REQUEST") if not os.environ.get(n)]
+    if lacking:
+        sys.exit(f"comment.py: set {', '.join(lacking)}")
+    print(f"comment.py: {post(json.loads(paths[0].read_text()), paths[1].read_text())}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
