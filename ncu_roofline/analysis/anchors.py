@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.rows import opening, satellite
+from ncu_roofline.analysis.heads import with_ends
+from ncu_roofline.analysis.rows import opening, residual, satellite
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
@@ -31,7 +32,7 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
         "index", "kernel", "name", "grid",
         pl.col("process", "device", "stream").fill_null(-1),
         kind=kind, fc=(role == "fc").fill_null(False), norm=(role == "norm").fill_null(False),
-        helper=satellite(launches), opening=opening(launches),
+        helper=satellite(launches), opening=opening(launches), residual=residual(launches),
     )  # fmt: skip
     ordered = named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
         pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
@@ -39,7 +40,7 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     # the role of a lone gather may be unknown; before all work it can only be the embedding
     opens = pl.col("opening") & (pl.col("fcs") + pl.col("norms") == 0) & pl.col("kind").is_null()
-    return ordered.with_columns(kind=pl.when(opens).then(pl.lit("embedding").cast(KINDS)).otherwise("kind"))
+    return with_ends(ordered.with_columns(kind=pl.when(opens).then(pl.lit("embedding").cast(KINDS)).otherwise("kind")))
 
 
 def lane(named: pl.DataFrame) -> pl.Expr:
@@ -115,17 +116,18 @@ def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
 
 
 def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
-    """Anchors without mixer kernels that only prepare for a whole pass (varlen plans and the like)."""
+    """Anchors without mixer kernels that only prepare for a whole pass, before its first product (varlen plans and the like)."""
     if joined.filter(pl.col("kind") == "sampling").is_empty():
         return anchors
     ended = (pl.col("kind") == "sampling").cast(pl.Int64).cum_sum().over("lane")
     counts = (
         anchors.with_columns(between=ended)
+        .with_columns(begins=pl.col("fcs") == pl.when(pl.col("between") > 0).then(pl.col("fcs").min().over("lane", "between")).otherwise(0))
         .filter(pl.col("kind") == "mixer")
         .group_by("kernel")
-        .agg(often=pl.len() / pl.struct("lane", "between").n_unique())
+        .agg(often=pl.len() / pl.struct("lane", "between").n_unique(), begins=pl.col("begins").all())
     )
-    rare = counts.filter((pl.col("often") <= 1.5) & (pl.col("often").max() >= FEWEST_SATELLITES))["kernel"]
+    rare = counts.filter(pl.col("begins") & (pl.col("often") <= 1.5) & (pl.col("often").max() >= FEWEST_SATELLITES))["kernel"]
     return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
 
 

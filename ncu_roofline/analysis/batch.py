@@ -15,8 +15,8 @@ AGREEING = 0.8
 def infer_batch(launches: pl.DataFrame) -> Fact:
     """The batch, inferred, with its evidence; unknown where no kernel of a decode step tells it."""
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
-    told = votes(decode).join(decode.select("index", "layer", group=pl.col("step").fill_null(-1)), on="index")
-    steps = rows_of_passes(told).filter(pl.col("rows").is_not_null())
+    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1))
+    steps = rows_of_passes(votes(decode), places).filter(pl.col("rows").is_not_null())
     if steps.is_empty():
         return UNKNOWN
     counts = steps.group_by("rows").agg(steps=pl.len(), what=pl.col("what").first()).sort(

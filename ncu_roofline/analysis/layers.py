@@ -22,7 +22,7 @@ def cuts(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
 
 def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The boundaries of one lane; a layer is whole where both its ends were seen."""
-    rows = rows.with_columns(norm=hidden_norm(rows, anchors))
+    rows = rows.with_columns(norm=hidden_norm(rows, anchors), any_norm="norm")
     inner = boundaries(rows, anchors)
     starts = rows.group_by("pass", maintain_order=True).agg(pl.col("row").first())
     both = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind")
@@ -40,22 +40,33 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
 
 
 def hidden_norm(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.Series:
-    """Norms over hidden rows: those with the grid of the norm that follows attention and its projection.
+    """Norms over hidden rows: those that begin like the norm that follows attention and its projection.
 
-    Norms of queries and keys stand between the projections of a layer and have another grid.
+    Norms of queries and keys stand between the projections of a layer and have another grid; norms of
+    latents (MLA) have the same one, but do not add the residual stream where the others do. A norm of
+    several kernels in a row is one, known by its first.
     """
     mixing = pl.col("row").is_in(anchors.filter(pl.col("kind") == "mixer")["end"].to_list())
-    sides = [pl.col("grid").arr.get(i) for i in range(3)]
+    begins = pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)
+    adds = pl.col("residual") & pl.lit(added_twice(rows, mixing))
+    sides = [pl.col("grid").arr.get(i).alias(f"side{i}") for i in range(3)]
     seen = rows.select(
-        "pass", "norm", *[s.alias(f"side{i}") for i, s in enumerate(sides)],
+        "pass", "norm", look=pl.when(begins).then(pl.struct(adds, *sides)).forward_fill(), begins=begins,
         fc=pl.when("fc").then("row").forward_fill(), mixer=pl.when(mixing).then("row").forward_fill(),
     )  # fmt: skip
-    grids = ["side0", "side1", "side2"]
-    after = seen.filter(pl.col("norm") & (pl.col("fc") > pl.col("mixer"))).unique("mixer", keep="first", maintain_order=True)
-    counts = after.group_by("pass", *grids).len().sort("len", descending=True).unique("pass", keep="first")
-    usual = seen.join(counts.select("pass", hidden=pl.struct(grids)), on="pass", how="left", maintain_order="left")
-    same = (pl.struct(grids) == pl.col("hidden")).fill_null(True) | pl.col("hidden").is_null()
+    after = seen.filter(pl.col("begins") & (pl.col("fc") > pl.col("mixer"))).unique("mixer", keep="first", maintain_order=True)
+    counts = after.group_by("pass", "look").len().sort("len", descending=True).unique("pass", keep="first")
+    usual = seen.join(counts.select("pass", hidden="look"), on="pass", how="left", maintain_order="left")
+    same = (pl.col("look") == pl.col("hidden")).fill_null(True) | pl.col("hidden").is_null()
     return usual.select(pl.col("norm") & same)["norm"]
+
+
+def added_twice(rows: pl.DataFrame, mixing: pl.Expr) -> bool:
+    """Whether both norms of a layer add the residual stream: else that tells nothing of where a layer begins."""
+    counted = rows.filter(pl.col("residual") & pl.col("norm"))
+    after = rows.select("row", mixer=mixing.cast(pl.Int64).cum_sum())
+    each = counted.join(after, on="row").filter(pl.col("mixer") > 0).group_by("mixer").len()["len"]
+    return each.len() > 0 and int(each.max()) > 1  # type: ignore[arg-type]
 
 
 def boundaries(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
@@ -83,19 +94,21 @@ def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     first = int(rows["row"][0])
     here, run = pl.col("row"), pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)
     seen = rows.select(
-        fc=pl.when("fc").then(here).forward_fill(), norm=pl.when(run).then(here).forward_fill(), at="pass"
-    )
+        fc=pl.when("fc").then(here).forward_fill(), norm=pl.when(run).then(here).forward_fill(), at="pass",
+        next_norm=pl.when("any_norm").then(here).backward_fill(),
+    )  # fmt: skip
     at = anchors["start"] - first
     head = seen["fc"].gather(at)
     found = anchors.with_columns(
         seen["at"].gather(at).alias("pass"), head=head, norm=seen["norm"].gather(head - first),
         before=pl.col("end").shift(1).fill_null(first - 1), previous=pl.col("kind").shift(1),
+        opening=seen["next_norm"].gather(anchors["end"] - first).shift(1),
     )  # fmt: skip
     after_embedding = (pl.col("previous") == "embedding") & (pl.col("kind") == "mixer")
+    opened = pl.when(pl.col("opening") < pl.col("start")).then(pl.col("opening")).otherwise(pl.col("before") + 1)
     return found.with_columns(
-        cut=pl.when(pl.col("norm") > pl.col("before")).then(pl.col("norm"))
-        .when(after_embedding).then(pl.col("before") + 1)
-    )  # fmt: skip
+        cut=pl.when(after_embedding).then(opened).when(pl.col("norm") > pl.col("before")).then(pl.col("norm"))
+    )
 
 
 def layer_begins(mixers: pl.DataFrame) -> pl.DataFrame:

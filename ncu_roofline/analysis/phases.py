@@ -13,27 +13,46 @@ SMALLEST_PREFILL = 2048
 """Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
 
 
-def rows_of_passes(told: pl.DataFrame) -> pl.DataFrame:
-    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, and what told them."""
-    # the last norm of a prefill may see one row per sequence: layers decide, where there are any
-    layered = told.filter(pl.col("layer").is_not_null() | pl.col("layer").is_null().all().over("group", "rule"))
+MOST_PADDING = 2
+"""Rows per sampled row, up to which a pass may be a decode step padded to the size of its CUDA graph."""
+
+
+def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, and what told them.
+
+    `places` has index, layer and group of every launch. The LM head and the norm before it may see one row
+    per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
+    """
+    at = told.join(places, on="index")
+    anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
+    layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.lit(places["layer"].count() == 0))
+    table = layered.select("group").unique(maintain_order=True)
+    for name in ("sequences", "sampled", "rows"):
+        chosen = agreed(layered.filter(kind_of(name)))
+        table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
+    return table.with_columns(what=pl.col("what_rows"))
+
+
+def kind_of(name: str) -> pl.Expr:
+    """The votes on sequences, on sampled rows, or on rows."""
+    return ~pl.col("sampled") & ~pl.col("sequences") if name == "rows" else pl.col(name)
+
+
+def agreed(layered: pl.DataFrame) -> pl.DataFrame:
+    """Per group the rows that most rules tell: in layers by all, else by the embedding."""
     least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
-    in_layers = layered.group_by("group", "rule", "what", "sampled", "layer").agg(rows=least)
-    by_rule = in_layers.group_by("group", "rule", "what", "sampled").agg(pl.col("rows").mode().min())
-    counted = by_rule.group_by("group", "rows", "sampled").agg(
+    in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
+    by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min())
+    counted = by_rule.group_by("group", "rows").agg(
         rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", ")
     ).sort("group", "rules", "rows", descending=[False, True, False])  # fmt: skip
-    chosen = counted.filter(~pl.col("sampled")).unique("group", keep="first", maintain_order=True)
-    sampled = counted.filter("sampled").unique("group", keep="first", maintain_order=True)
-    return chosen.select("group", "rows", "what").join(
-        sampled.select("group", sampled="rows"), on="group", how="full", coalesce=True
-    )
+    return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
 
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: pass, rows, sampled, phase (null unknown)."""
     at = laid.select("index", "layer", group="pass")
-    told = rows_of_passes(votes(launches).join(at, on="index"))
+    told = rows_of_passes(votes(launches), at)
     kinds = phase_kinds(launches).join(at, on="index").group_by("group").agg(
         only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all()
     )  # fmt: skip
@@ -49,8 +68,8 @@ def by_itself() -> pl.Expr:
     return (
         pl.when("only_prefill").then(pl.lit("prefill"))
         .when("only_decode").then(pl.lit("decode"))
-        .when(rows > pl.col("sampled")).then(pl.lit("prefill"))
-        .when(rows == pl.col("sampled")).then(pl.lit("decode"))
+        .when(rows >= MOST_PADDING * pl.col("sampled")).then(pl.lit("prefill"))
+        .when(rows >= pl.col("sampled")).then(pl.lit("decode"))
         .when(rows <= LARGEST_DECODE).then(pl.lit("decode"))
         .when(rows >= SMALLEST_PREFILL).then(pl.lit("prefill"))
     )  # fmt: skip

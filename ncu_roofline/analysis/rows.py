@@ -11,17 +11,18 @@ from ncu_roofline.knowledge.rows import (
     expert_kernels,
     opening_kernels,
     phase_rules,
+    residual_norms,
     row_rules,
     satellites,
 )
 
 AXES = {"x": 0, "y": 1, "z": 2}
 VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
-         "sampled": pl.Boolean, "rows": pl.Int64}  # fmt: skip
+         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "rows": pl.Int64}  # fmt: skip
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per launch that a rule speaks of: index, rule, what, least, sampled, rows."""
+    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, rows."""
     told = [vote(launches, number, rule) for number, rule in enumerate(row_rules())]
     found = [frame for frame in told if frame.height]
     return pl.concat(found) if found else pl.DataFrame(schema=VOTES)
@@ -40,7 +41,8 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
         chosen = chosen.filter(pl.col("grid").arr.get(1) == 1)
     counted = chosen.select(
         "index", rule=pl.lit(number, pl.Int64), what=pl.lit(rule.what), least=pl.lit(rule.least),
-        sampled=pl.lit(rule.sampled), rows=rows_of(rule),
+        sampled=pl.lit(rule.sampled), sequences=pl.lit(rule.sequences), embedding=pl.lit(rule.role == "embedding"),
+        rows=rows_of(rule),
     )  # fmt: skip
     return counted.filter(pl.col("rows") > 0).collect()
 
@@ -83,6 +85,11 @@ def satellite(launches: pl.DataFrame) -> pl.Expr:
 def of_experts(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch streams the matrices of several experts at once, by its name."""
     return named(launches, expert_kernels())
+
+
+def residual(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch adds the residual stream before it normalises, by its name."""
+    return named(launches, residual_norms())
 
 
 def opening(launches: pl.DataFrame) -> pl.Expr:

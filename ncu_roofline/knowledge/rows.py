@@ -22,6 +22,7 @@ class RowRule:
     least: bool = False
     flat: bool = False
     sampled: bool = False
+    sequences: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +71,9 @@ def expert_kernels() -> NamedRule:
 def opening_kernels() -> NamedRule:
     """Gathers that open a step where they come before any norm or product."""
     return NamedRule(**load(files(__package__) / "rows.toml")["opening"])
+
+
+@cache
+def residual_norms() -> NamedRule:
+    """Norms that also add the residual stream: those of a layer's beginning and of its second half."""
+    return NamedRule(**load(files(__package__) / "rows.toml")["residual"])

@@ -1,0 +1,50 @@
+"""LM heads by their place, for engines whose sampling the GPU does not run or no rule knows."""
+
+from __future__ import annotations
+
+import polars as pl
+
+RARE = 4
+"""Attention kernels from one launch of the LM head to the next, at least: a layer's own product has one."""
+WIDER = 1.5
+"""Blocks of the last product of a window over those of any other, to be taken for an LM head."""
+
+
+def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the LM head as the end of its pass, in lanes without sampling.
+
+    It is the only product between two norms, far rarer than attention, and another layer's projections
+    follow before the next attention; at the end of a window it is the same kernel, or by far the widest.
+    """
+    closed = rows.group_by("lane").agg(sampled=(pl.col("kind") == "sampling").any()).filter("sampled")["lane"]
+    heads = found(rows.filter(~pl.col("lane").is_in(closed.implode())))
+    if heads.is_empty():
+        return rows
+    kinds = rows["kind"].dtype
+    is_head = pl.col("row").is_in(heads.implode())
+    return rows.with_columns(kind=pl.when(is_head).then(pl.lit("sampling").cast(kinds)).otherwise("kind"))
+
+
+def found(rows: pl.DataFrame) -> pl.Series:
+    """The rows of LM heads."""
+    products = lone_products(rows)
+    inner = products.filter(pl.col("fcs_at_mixer") > pl.col("fcs"))
+    same = pl.struct("name", "grid").is_in(inner.select(pl.struct("name", "grid")).to_series().implode())
+    last = products.filter(pl.col("fcs_at_mixer").is_null() & (same | (pl.col("blocks") > WIDER * pl.col("widest"))))
+    return pl.concat([inner["row"], last["row"]])
+
+
+def lone_products(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rare products that are alone between two norms, with how many products the next attention has before it."""
+    main = pl.col("fc") & ~pl.col("helper")
+    mixing = (pl.col("kind") == "mixer").fill_null(False) & ~pl.col("helper")
+    blocks = pl.col("grid").arr.get(0) * pl.col("grid").arr.get(1) * pl.col("grid").arr.get(2)
+    seen = rows.with_columns(
+        blocks=blocks, mixers=mixing.cast(pl.Int64).cum_sum().over("lane"), between=main.sum().over("lane", "norms"),
+        fcs_at_mixer=pl.when(mixing).then("fcs").backward_fill().over("lane"),
+    ).filter(main)  # fmt: skip
+    # a product of every layer recurs after one attention
+    apart = pl.col("mixers").diff().min().over("lane", "name", "grid").fill_null(pl.col("mixers").max().over("lane"))
+    counted = seen.with_columns(rare=apart >= RARE)
+    widest = pl.col("blocks").filter(~pl.col("rare")).max().over("lane")
+    return counted.with_columns(widest=widest).filter((pl.col("between") == 1) & pl.col("rare") & (pl.col("norms") > 0))
