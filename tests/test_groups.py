@@ -138,3 +138,16 @@ def test_a_group_names_the_least_exact_rung_among_its_launches() -> None:
     )
 
     assert groups.group(frame)["dram_bytes_source"].to_list() == ["cycles"]
+
+
+def test_the_ridge_of_a_group_is_that_of_the_path_which_did_most_of_its_work() -> None:
+    row = groups.group(
+        launches(
+            {"flops": 1e9, "path": "bf16", "ridge": 200.0, "seconds": 1e-5},
+            {"flops": 1e3, "path": "fp32", "ridge": 13.0, "seconds": 5e-5, "name": "prepare"},
+        ),
+        "role",
+    ).row(0, named=True)
+
+    # a mean over time would be (200 x 10 + 13 x 50) / 60 = 44, the ridge of nothing
+    assert (row["path"], row["ridge"]) == ("bf16", 200.0)

@@ -31,7 +31,9 @@ SUMMED = (
     "scalar_flops",
     "useful_flops",
 )
-ROOFS = ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock", "ridge", "ridge_spec", "ridge_profiled")
+SLOPES = ("bandwidth", "bandwidth_at_clock")
+CEILINGS = ("peak", "peak_at_clock", "ridge", "ridge_spec", "ridge_profiled")
+ROOFS = (*SLOPES, *CEILINGS)
 PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"), ("flops", "seconds"), ("needed", "seconds"))
 BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 OPTIONAL: dict[str, type[pl.DataType] | pl.DataType] = {
@@ -172,15 +174,16 @@ def sums() -> list[pl.Expr]:
     return [e for c in SUMMED for e in (known_sum(c).alias(c), pl.col(c).null_count().cast(pl.Int64).alias(f"{c}_unknown"))]
 
 
+def mean(name: str) -> pl.Expr:
+    """Mean over time of the launches that have it; null where none has."""
+    weighted = (pl.col(name) * pl.col("seconds")).filter(pl.col("seconds").is_not_null() & pl.col(name).is_not_null())
+    time = pl.col("seconds").filter(pl.col(name).is_not_null()).sum()
+    return pl.when((time > 0) & (weighted.count() > 0)).then(weighted.sum() / time).alias(name)
+
+
 def averages() -> list[pl.Expr]:
-    """Roofs and shares of roofs, weighted by time: a share times its time is the time at the roof."""
-
-    def mean(name: str) -> pl.Expr:
-        weighted = (pl.col(name) * pl.col("seconds")).filter(pl.col("seconds").is_not_null() & pl.col(name).is_not_null())
-        time = pl.col("seconds").filter(pl.col(name).is_not_null()).sum()
-        return pl.when((time > 0) & (weighted.count() > 0)).then(weighted.sum() / time).alias(name)
-
-    return [mean(name) for name in (*ROOFS, "bandwidth_share", "compute_share")]
+    """Bandwidths and shares of roofs, weighted by time: a share times its time is the time at the roof."""
+    return [mean(name) for name in (*SLOPES, "bandwidth_share", "compute_share")]
 
 
 def paired() -> list[pl.Expr]:
@@ -194,14 +197,17 @@ def paired() -> list[pl.Expr]:
 
 
 def with_path(summed: pl.DataFrame, launches: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Groups with the path that did most of their work; null where none did any."""
+    """Groups with the path that did most of their work, and its ceilings; null where none did any.
+
+    A ceiling is never a mean over paths: FP32 helpers beside a BF16 kernel would lower its ridge.
+    """
     main = (
         launches.filter(pl.col("path").is_not_null())
         .group_by(*keys, "path", maintain_order=True)
-        .agg(pl.col("flops").sum())
+        .agg(pl.col("flops").sum(), *(mean(name) for name in CEILINGS))
         .sort("flops", descending=True, maintain_order=True)
         .group_by(keys, maintain_order=True)
-        .agg(pl.col("path").first())
+        .agg(pl.col("path", *CEILINGS).first())
     )
     return summed.join(main, on=keys, how="left", nulls_equal=True, maintain_order="left")
 

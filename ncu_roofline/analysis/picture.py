@@ -51,6 +51,8 @@ class Picture:
     size_by: str
     """The share that sizes the marks: bytes or time."""
     by: str
+    levels: tuple[str, ...]
+    """Memory levels that were asked for."""
     ridge: str
     """Which ridge decides the side: capture or datasheet."""
     device: str | None
@@ -80,6 +82,7 @@ def picture(study: Studied, by: str = "kernel", *, ridge: str = "profiled", leve
         ridges=ridges(lines),
         size_by=size_by,
         by=by,
+        levels=levels,
         ridge="datasheet" if ridge == "spec" or lines.filter(kind="capture").is_empty() else "capture",
         device=study.gpu.product if study.gpu else study.capture.device.name,
         sm_hertz=weighted(launches, sm_hertz(launches)),

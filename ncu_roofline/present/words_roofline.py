@@ -158,7 +158,8 @@ def small(picture: Picture) -> list[str]:
 def basis(picture: Picture, room: int = 62) -> list[str]:
     """Device, clocks, caches; capture, grouping, tokens: two lines at the foot."""
     device = picture.device or "unknown device (name it with --gpu)"
-    first = " · ".join(part for part in (device, clocks(picture), caches(picture)) if part)
+    lacking = [f"{level.upper()} roof not captured" for level in picture.levels if picture.roofs.filter(what=level).is_empty()]
+    first = " · ".join([device, clocks(picture), caches(picture), *lacking])
     count = f"{picture.launches:,} launch{'' if picture.launches == 1 else 'es'}"
     time = "" if picture.seconds is None else f" in {quantity(picture.seconds, 's')}"
     return [clean(first), f"{shorten(clean(picture.name), room)} · {count}{time} · {tokens(picture)}"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -70,7 +72,7 @@ def drawn(picture: Picture, plane: Plane) -> pl.DataFrame:
     in_band = (largest["place"].cast(pl.String) == "bytes") | (largest["x"] < plane.left).fill_null(False)
     placed = largest.with_columns(in_band.alias("in_band")).with_columns(positions(plane))
     return (
-        placed.with_columns(words(placed))
+        placed.with_columns(words(placed, picture.by))
         .with_columns(size(placed))
         .with_columns(tips(plane))
         .select(ENCODED)
@@ -138,12 +140,12 @@ def ranged(name: str) -> pl.Expr:
     return pl.when(beyond).then(name)
 
 
-def words(placed: pl.DataFrame) -> list[pl.Series]:
+def words(placed: pl.DataFrame, by: str) -> list[pl.Series]:
     """Names made short and harmless, and the basis of each place."""
     rows = placed.select("kernel", "name", "role", "family", "layer", "launches", "grid", "block", "place").rows(named=True)
     return [
-        pl.Series("label", [title(r) for r in rows], dtype=pl.String),
-        pl.Series("full", [shorten(clean(r["name"] or r["role"] or title(r)), FULL_NAME) for r in rows], dtype=pl.String),
+        pl.Series("label", [title(r, by) for r in rows], dtype=pl.String),
+        pl.Series("full", [shorten(clean(r["name"] or title(r, by)), FULL_NAME) for r in rows], dtype=pl.String),
         pl.Series("family", [FAMILY_NAMES[r["family"]] for r in rows], dtype=pl.String),
         pl.Series(
             "shape",
@@ -154,13 +156,14 @@ def words(placed: pl.DataFrame) -> list[pl.Series]:
     ]
 
 
-def title(row: dict[str, object]) -> str:
-    """The name in the chart: of the kernel, else of what the launches have in common."""
-    if row["kernel"]:
-        return brief(str(row["kernel"]), str(row["name"] or ""))
-    if row["layer"] is not None:
-        return f"layer {row['layer']} {FAMILY_NAMES[str(row['family'])]}"
-    return str(row["role"] or "unknown role")
+def title(row: Mapping[str, Any], by: str = "kernel") -> str:
+    """The name in the chart: of the kernel, or of what the launches have in common."""
+    if by == "layer":
+        layer = "no layer" if row["layer"] is None else f"layer {row['layer']}"
+        return f"{layer}, {FAMILY_NAMES[row['family']]}"
+    if by == "role" or not row["kernel"]:
+        return FAMILY_NAMES.get(row["role"], row["role"]) if row["role"] else "unknown role"
+    return brief(row["kernel"], row["name"] or "")
 
 
 def tooltip(picture: Picture) -> list[alt.Tooltip]:
