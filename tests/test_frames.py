@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import ncu_roofline as nr
-from ncu_roofline.analysis import floor_parts
+from ncu_roofline.analysis import floor_parts, measured
 from ncu_roofline.analysis.devices import DEVICES as DEVICE_FRAME
 from ncu_roofline.analysis.flops import PATHS
 from ncu_roofline.analysis.footprint import Setting
@@ -42,7 +42,7 @@ def frames() -> dict[str, list[pl.Schema]]:
     compared = nr.compare(studied, studied)
     swept = nr.sweep([studied], "kind", ["dense"])
     model = models.load("llama-3.1-8b")
-    least = [nr.floor("llama-3.1-8b", "h100", context=2048), floor_parts.matrix_floors(model, Setting()), floor_parts.role_floors(model, Setting())]
+    least = [nr.floor("llama-3.1-8b", "h100", context=2048), floor_parts.matrix_floors(model, Setting()), floor_parts.role_floors(model, Setting()), measured.against_floor(studied.launches, studied.run, model)]
     return {
         "launches": [nr.place(studied).schema],
         "kernels": [nr.kernels(studied, by).schema for by in ("kernel", "role", "family", "layer")],

@@ -145,6 +145,7 @@ TOKENS = (
     Column("<measure>_low", F64, "of the measure", "smallest step or layer", "no spread"),
     Column("<measure>_median", F64, "of the measure", "median step or layer", "no spread"),
     Column("<measure>_high", F64, "of the measure", "largest step or layer", "no spread"),
+    Column("experts_expected", F64, "", "distinct experts that routing by chance would read at this batch", NO_MODEL),
     Column("explained_low", F64, "", "of the matrix' bytes: activations, which must be read beside it", NO_MODEL),
     Column("explained_high", F64, "", "the same with outputs, where reads and writes were not measured apart", NO_MODEL),
     Column("unexplained", F64, "", "of the matrix' bytes: what was read beyond both", NO_MODEL),
@@ -228,6 +229,8 @@ FLOOR = (
     Column("K", I64, "", "columns of the matrix (inputs)", NEVER),
     Column("count", I64, "", "layers that have it", NEVER),
     Column("floor_bytes", F64, "byte", "least bytes of a step for a role", NEVER),
+    Column("measured_bytes", F64, "byte", "what the capture moved for that role per step", "not measured, or steps unknown"),
+    Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero"),
 )  # fmt: skip
 """What a step must cost at least (analysis/floor.py, analysis/floor_parts.py)."""
 
