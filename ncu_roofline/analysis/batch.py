@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.phases import rows_of_passes
+from ncu_roofline.analysis.phases import MOST_PADDING, rows_of_passes
 from ncu_roofline.analysis.rows import votes
 from ncu_roofline.capture.capture import UNKNOWN, Fact
 
@@ -16,15 +16,45 @@ def infer_batch(launches: pl.DataFrame) -> Fact:
     """The batch, inferred, with its evidence; unknown where no kernel of a decode step tells it."""
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
     places = decode.select("index", "layer", group=pl.col("step").fill_null(-1))
-    steps = rows_of_passes(votes(decode), places).filter(pl.col("rows").is_not_null())
+    told = rows_of_passes(votes(decode), places).with_columns(batch=sequences_of_step())
+    steps = told.filter(pl.col("batch").is_not_null())
     if steps.is_empty():
-        return UNKNOWN
-    counts = steps.group_by("rows").agg(steps=pl.len(), what=pl.col("what").first()).sort(
-        "steps", "rows", descending=[True, False]
+        return drafts(told)
+    counts = steps.group_by("batch").agg(steps=pl.len(), what=evidence().sort().first()).sort(
+        "steps", "batch", descending=[True, False]
     )  # fmt: skip
-    rows, agreeing, what = counts.row(0)
+    batch, agreeing, what = counts.row(0)
     if agreeing < AGREEING * steps.height:
-        sizes = sorted(steps["rows"].to_list())
+        sizes = sorted(steps["batch"].to_list())
         return Fact(None, "unknown", f"rows change between steps, from {sizes[0]} to {sizes[-1]}")
     where = "every decode step" if agreeing == steps.height else f"{agreeing} of {steps.height} decode steps"
-    return Fact(int(rows), "inferred", f"{what}: {rows} {'row' if rows == 1 else 'rows'} in {where}")
+    return Fact(int(batch), "inferred", f"{what}: {batch} {'row' if batch == 1 else 'rows'} in {where}")
+
+
+def sequences_of_step() -> pl.Expr:
+    """Sequences of a step: those verified or sampled, else its rows; null where rows hold drafts too.
+
+    Rows beyond the sampled ones pad a CUDA graph, up to twice as many.
+    """
+    rows, sampled = pl.col("rows"), pl.col("sampled")
+    return (
+        pl.when(pl.col("sequences").is_not_null()).then("sequences")
+        .when(sampled.is_null()).then(rows)
+        .when(rows.is_null() | (rows < MOST_PADDING * sampled)).then(sampled)
+    )  # fmt: skip
+
+
+def evidence() -> pl.Expr:
+    """Which kinds of kernels told."""
+    return pl.coalesce(
+        "what_sequences", pl.when(pl.col("sampled") != pl.col("rows")).then("what_sampled"), "what_rows", "what_sampled"
+    )
+
+
+def drafts(told: pl.DataFrame) -> Fact:
+    """No batch: nothing tells it, or a step has rows that sampling does not see."""
+    beyond = told.filter(pl.col("rows").is_not_null() & pl.col("sampled").is_not_null())
+    if beyond.is_empty():
+        return UNKNOWN
+    rows, sampled = beyond.select("rows", "sampled").row(0)
+    return Fact(None, "unknown", f"a step works on {rows} rows and samples {sampled}: drafts or prompt tokens are among them")

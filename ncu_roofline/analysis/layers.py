@@ -96,19 +96,21 @@ def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     seen = rows.select(
         fc=pl.when("fc").then(here).forward_fill(), norm=pl.when(run).then(here).forward_fill(), at="pass",
         next_norm=pl.when("any_norm").then(here).backward_fill(),
+        last_norm=pl.when(pl.col("any_norm") & ~pl.col("any_norm").shift(1, fill_value=False)).then(here).forward_fill(),
     )  # fmt: skip
     at = anchors["start"] - first
     head = seen["fc"].gather(at)
     found = anchors.with_columns(
         seen["at"].gather(at).alias("pass"), head=head, norm=seen["norm"].gather(head - first),
+        final=seen["last_norm"].gather(head - first),
         before=pl.col("end").shift(1).fill_null(first - 1), previous=pl.col("kind").shift(1),
         opening=seen["next_norm"].gather(anchors["end"] - first).shift(1),
     )  # fmt: skip
     after_embedding = (pl.col("previous") == "embedding") & (pl.col("kind") == "mixer")
     opened = pl.when(pl.col("opening") < pl.col("start")).then(pl.col("opening")).otherwise(pl.col("before") + 1)
-    return found.with_columns(
-        cut=pl.when(after_embedding).then(opened).when(pl.col("norm") > pl.col("before")).then(pl.col("norm"))
-    )
+    # the norm before the LM head may see one row per sequence only
+    norm = pl.when(pl.col("kind") == "sampling").then("final").otherwise("norm")
+    return found.with_columns(cut=pl.when(after_embedding).then(opened).when(norm > pl.col("before")).then(norm))
 
 
 def layer_begins(mixers: pl.DataFrame) -> pl.DataFrame:
@@ -166,8 +168,12 @@ def tail_length(rows: pl.DataFrame, begins: pl.DataFrame) -> int | None:
 
 
 def nearest_norm(rows: pl.DataFrame, starts: pl.Series, length: int) -> pl.Series:
-    """The row one layer's length after each start, moved to a norm that begins within a quarter of it."""
+    """The norm that begins one layer's length after each start, give or take a quarter; that row where no norm is captured.
+
+    Null where norms are captured but none begins there: then the layer is longer than the others, and cut.
+    """
     runs = rows.filter(pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)).select("row", near="row")
     wished = pl.DataFrame({"wish": (starts + length).cast(pl.Int64)}).with_row_index("order").sort("wish")
     joined = wished.join_asof(runs, left_on="wish", right_on="row", strategy="nearest", tolerance=max(length // 4, 1))
-    return joined.sort("order").select(pl.coalesce("near", "wish"))["near"]
+    found = pl.col("near") if runs.height else pl.col("wish")
+    return joined.sort("order").select(near=found)["near"]

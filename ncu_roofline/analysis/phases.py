@@ -30,7 +30,7 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     for name in ("sequences", "sampled", "rows"):
         chosen = agreed(layered.filter(kind_of(name)))
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
-    return table.with_columns(what=pl.col("what_rows"))
+    return table
 
 
 def kind_of(name: str) -> pl.Expr:
@@ -77,7 +77,7 @@ def by_itself() -> pl.Expr:
 
 def by_others() -> pl.Expr:
     """A pass with more than twice the rows of the usual decode step is a prefill, unless its kernels say decode."""
-    decode_rows = pl.col("rows").filter(pl.col("phase") == "decode")
-    usual = decode_rows.mode().min()
-    more = (pl.col("rows") > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (decode_rows.count() > 1)
-    return pl.when(more & (pl.col("phase") == "decode")).then(pl.lit("prefill")).otherwise("phase")
+    rows, decode = pl.col("rows"), pl.col("phase") == "decode"
+    usual = rows.filter(decode).mode().min()
+    more = (rows > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
+    return pl.when(more & (decode | pl.col("phase").is_null())).then(pl.lit("prefill")).otherwise("phase")

@@ -41,7 +41,7 @@ def segment(launches: pl.DataFrame) -> Segmented:
     the window cuts.
     """
     if launches.is_empty():
-        return summarised(launches.with_columns(no_place()), empty_passes())
+        return unfollowed(launches)
     rows = anchors.marked(launches)
     found = anchors.clusters(rows)
     rows = anchors.passes(rows, found)
@@ -49,6 +49,11 @@ def segment(launches: pl.DataFrame) -> Segmented:
     table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
     joined = laid.join(table.select("pass", "phase", "step", step_whole="whole"), on="pass", how="left")
     return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+
+
+def unfollowed(launches: pl.DataFrame) -> Segmented:
+    """Launches whose order means nothing: no phase, step, layer or place."""
+    return summarised(launches.with_columns(no_place()), empty_passes())
 
 
 def no_place() -> list[pl.Expr]:
@@ -79,18 +84,18 @@ def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
 
 def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
-    at = found.with_columns(rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer")
+    work = (rows["fcs"] + rows["norms"]).gather(found["start"])
+    at = found.with_columns(rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer", before=work)
     of_pass = at.group_by("pass").agg(
-        mixers=pl.col("work").sum(), first=pl.col("start").filter("work").min(),
+        mixers=pl.col("work").sum(), first=pl.col("before").filter("work").min(),
         embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
         sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
     )  # fmt: skip
     spans = rows.group_by("pass", maintain_order=True).agg(
-        pl.col("lane").first(), pl.len().alias("launches"),
-        begin=pl.col("row").first(), work=pl.col("row").filter(pl.col("fc") | pl.col("norm")).min(),
+        pl.col("lane").first(), pl.len().alias("launches"), done=(pl.col("fcs") + pl.col("norms") - pl.col("fc") - pl.col("norm")).first(),
     )  # fmt: skip
     table = spans.join(of_pass, on="pass", how="left", maintain_order="left").with_columns(
-        lead=pl.col("first") - pl.col("work"),
+        lead=pl.col("first") - pl.col("done"),
         opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
         closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
     )

@@ -34,14 +34,14 @@ def gpt_fast(rows: int, sequences: int, layers: int, prefill: bool = False) -> l
 
 def mlc(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """Llama-3-8B in q4f16_1."""
-    del prefill
+    attention = "batch_prefill_paged_kv_kernel" if prefill else "batch_decode_paged_kv_kernel"
 
-    def layer(_: int) -> Iterator[K]:
-        yield k("rms_norm2_kernel", rows)
+    def layer(number: int) -> Iterator[K]:
+        yield k("fuse_add_norm_prefill_kernel" if number else "rms_norm2_kernel", rows)
         yield k("fused_fused_dequantize1_NT_matmul10_kernel", 1536, read=14e6)
         yield k("fused_rope_kernel", 6 * rows)
         yield k("tir_kv_cache_transpose_append_kernel", rows)
-        yield k("batch_decode_paged_kv_kernel", sequences, 8, read=4e6)
+        yield k(attention, sequences, 8, read=4e6)
         yield k("fused_dequantize2_NT_matmul11_kernel", 1024, read=9e6)
         yield k("fuse_add_norm_prefill_kernel", rows)
         yield k("fused_fused_dequantize3_NT_matmul12_kernel", 7168, read=66e6)
@@ -49,7 +49,7 @@ def mlc(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
         yield k("fused_fused_dequantize4_NT_matmul13_kernel", 1024, read=33e6)
 
     begin = [k("fused_fused_dequantize_take1_kernel", 4 * rows)]
-    end = [k("rms_norm2_kernel", rows), k("fused_fused_dequantize_fused_NT_matmul14_cast1_kernel", 32064, read=295e6), k("divide_kernel", 501), k("softmax_kernel", sequences)]
+    end = [k("fuse_add_norm_prefill_kernel", rows), k("fused_fused_dequantize_fused_NT_matmul14_cast1_kernel", 32064, read=295e6), k("divide_kernel", 501), k("softmax_kernel", sequences)]
     return [*begin, *stack(layers, layer), *end]
 
 
