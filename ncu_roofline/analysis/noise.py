@@ -1,10 +1,4 @@
-"""How far a total may be off by chance: from equal launches, and from repeated captures.
-
-Launches that stand for each other in base and head differ by chance or by an effect common to their
-kind, so the spread of ln(head / base) within a kind is noise: it leaves out what differs from layer to
-layer on both sides alike. Where the two sides have no like launches, each side's own spread is taken.
-The robust scale keeps a change in some of the layers from being called noise.
-"""
+"""How far a total may be off by chance: from equal launches, and from repeated captures."""
 
 from __future__ import annotations
 
@@ -13,21 +7,12 @@ from math import inf, log, sqrt
 
 import polars as pl
 
-from ncu_roofline.analysis.student import EFFICIENCY, effective, f_exceeds, quantile, robust_deviation
+from ncu_roofline.analysis.spreads import Spread, spreads
+from ncu_roofline.analysis.student import effective, f_exceeds, quantile
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-PRIOR = 4.0
-"""Degrees of freedom that the spread of all kinds is worth for the spread of one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Variance of one launch's ln(value), per side or of the difference of the two, and its weight."""
-
-    paired: bool
-    base: float | None
-    head: float | None
-    dof: float
+CALM = 0.05
+"""Chance below which repeated captures are believed to vary less than their launches say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +34,7 @@ def noise(base: pl.DataFrame, head: pl.DataFrame, by: str) -> dict[tuple[object,
     sides = (slots(base, by), slots(head, by))
     found: dict[tuple[object, str], Noise] = {}
     for quantity in QUANTITIES:
-        spreads, pooled = launch_spreads(sides, quantity)
-        within = propagated(sides, quantity, spreads, pooled)
+        within = propagated(sides, quantity, spreads(*sides, quantity))
         between = repeated(base, head, by, quantity)
         for row in {*within, *between}:
             found[(row, quantity)] = together(within.get(row), between.get(row), limit(f"drift_{quantity}"))
@@ -68,91 +52,25 @@ def slots(launches: pl.DataFrame, by: str) -> pl.DataFrame:
     )
 
 
-def launch_spreads(sides: tuple[pl.DataFrame, pl.DataFrame], quantity: str) -> tuple[dict[int, Spread], Spread | None]:
-    """Spread of each kind of launch, and the pooled one for kinds that occur once."""
-    base, head = (logs(side, quantity) for side in sides)
-    spreads: dict[int, Spread] = {}
-    for pair in {*base, *head}:
-        one, other = base.get(pair, {}), head.get(pair, {})
-        if one.keys() == other.keys() and len(one) > 1:
-            apart = [other[slot] - one[slot] for slot in sorted(one)]
-            spreads[pair] = Spread(paired=True, base=squared(apart), head=None, dof=worth(len(apart)))
-        elif max(len(one), len(other)) > 1:
-            own, theirs = list(one.values()), list(other.values())
-            spreads[pair] = Spread(
-                paired=False, base=squared(own) if len(own) > 1 else None,
-                head=squared(theirs) if len(theirs) > 1 else None, dof=worth(max(len(own), len(theirs))),
-            )  # fmt: skip
-    pooled = pool(list(spreads.values()))
-    return {pair: moderated(spread, pooled) for pair, spread in spreads.items()}, pooled
-
-
-def moderated(spread: Spread, pooled: Spread | None) -> Spread:
-    """A kind's own variance, held towards that of all kinds: two launches alone tell next to nothing.
-
-    The weighted mean of both, as limma does for few replicates (Smyth 2004), with the weight of PRIOR.
-    """
-    if pooled is None or pooled.base is None:
-        return spread
-    weight = min(PRIOR, pooled.dof)
-    dof = spread.dof + weight
-    prior = pooled.base * (2 if spread.paired else 1)
-
-    def held(own: float | None) -> float | None:
-        return None if own is None else (own * spread.dof + prior * weight) / dof
-
-    return Spread(paired=spread.paired, base=held(spread.base), head=held(spread.head), dof=dof)
-
-
-def logs(side: pl.DataFrame, quantity: str) -> dict[int, dict[int, float]]:
-    """Pair -> slot -> ln(value), of values above zero."""
-    found: dict[int, dict[int, float]] = {}
-    for pair, slot, value in side.filter(pl.col(quantity) > 0).select("pair", "slot", quantity).iter_rows():
-        found.setdefault(pair, {})[slot] = log(value)
-    return found
-
-
-def squared(values: list[float]) -> float:
-    """Robust variance."""
-    return robust_deviation(values) ** 2
-
-
-def worth(count: int) -> float:
-    """Degrees of freedom of the robust scale of this many values."""
-    return max(EFFICIENCY * (min(count, 100) - 1), 0.5)
-
-
-def pool(spreads: list[Spread]) -> Spread | None:
-    """Variance of one launch on one side, over all kinds that occur more than once, by their weight."""
-    each = [
-        (v / 2 if s.paired else v, s.dof) for s in spreads for v in (s.base, s.head) if v is not None
-    ]  # fmt: skip
-    weight = sum(dof for _, dof in each)
-    if not weight:
-        return None
-    mean = sum(v * dof for v, dof in each) / weight
-    return Spread(paired=False, base=mean, head=mean, dof=weight)
-
-
-def propagated(
-    sides: tuple[pl.DataFrame, pl.DataFrame], quantity: str, spreads: dict[int, Spread], pooled: Spread | None
-) -> dict[object, Noise]:
+def propagated(sides: tuple[pl.DataFrame, pl.DataFrame], quantity: str, known: dict[int, Spread]) -> dict[object, Noise]:
     """Noise of each row's total, were launches independent: shares squared times spread over count."""
-    if pooled is None:
-        return {}
     parts: dict[object, list[tuple[float, float]]] = {}
     for row, pair, weights, counts in shares(sides, quantity):
-        spread = spreads.get(pair, pooled)
-        variance = 0.0
-        if spread.paired and counts[0] and counts[1]:
-            mean = (weights[0] + weights[1]) / 2
-            variance = mean**2 * (spread.base or 0.0) / min(counts)
-        else:
-            for weight, count, own in zip(weights, counts, (spread.base, spread.head), strict=True):
-                known = next((v for v in (own, spread.base, spread.head) if v is not None), 0.0)
-                variance += weight**2 * known / count if count else 0.0
-        parts.setdefault(row, []).append((variance, spread.dof))
+        if (spread := known.get(pair)) is not None:
+            parts.setdefault(row, []).append((variance_of(spread, weights, counts), spread.dof))
     return {row: Noise(variance=v, dof=d) for row, p in parts.items() for v, d in [effective(sorted(p))]}
+
+
+def variance_of(spread: Spread, weights: tuple[float, float], counts: tuple[int, int]) -> float:
+    """What the launches of one kind add to the variance of ln(head / base) of a total."""
+    if spread.paired and counts[0] and counts[1]:
+        mean = (weights[0] + weights[1]) / 2
+        return mean**2 * (spread.base or 0.0) / min(counts)
+    variance = 0.0
+    for weight, count, own in zip(weights, counts, (spread.base, spread.head), strict=True):
+        known = next((v for v in (own, spread.base, spread.head) if v is not None), 0.0)
+        variance += weight**2 * known / count if count else 0.0
+    return variance
 
 
 def shares(
@@ -194,12 +112,18 @@ def from_repeats(parts: list[tuple[float, int]]) -> Noise | None:
 
 
 def together(launches: Noise | None, captures: Noise | None, doubt: float) -> Noise:
-    """Both estimates pooled, unless captures differ by more than their launches explain with this chance."""
+    """Both estimates pooled, unless they contradict each other with this chance: then what captures show.
+
+    Captures that differ by more than their launches explain drift; ones that differ by less have launches
+    whose kinds were not as alike as they seemed.
+    """
     if launches is None or captures is None:
         return launches or captures or Noise()
-    ratio = captures.variance / launches.variance if launches.variance > 0 else inf if captures.variance > 0 else 0.0
-    if f_exceeds(ratio, captures.dof, launches.dof) < doubt:
-        return Noise(variance=captures.variance, dof=captures.dof, drift=True)
+    ratio = captures.variance / launches.variance if launches.variance > 0 else inf if captures.variance > 0 else 1.0
+    drift = f_exceeds(ratio, captures.dof, launches.dof) < doubt
+    calm = ratio > 0 and f_exceeds(1 / ratio, launches.dof, captures.dof) < CALM
+    if drift or calm:
+        return Noise(variance=captures.variance, dof=captures.dof, drift=drift)
     dof = launches.dof + captures.dof
     pooled = (launches.variance * launches.dof + captures.variance * captures.dof) / dof
     return Noise(variance=pooled, dof=dof)
