@@ -44,7 +44,7 @@ bench: $(READY) ## time this project against the alternatives; writes bench/RESU
 	$(BIN)/python -m bench
 
 fuzz: $(READY) ## the long form of the fuzz tests
-	FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/test_report_fuzz.py
+	$(BIN)/python -m tests.fuzz_report --cuts 1000 --flips 10000
 
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
 	$(BIN)/python -m bench.mutation

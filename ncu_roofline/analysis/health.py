@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.ladder import sm_hertz
-from ncu_roofline.analysis.overview import share
+from ncu_roofline.analysis.overview import launch_count, share
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
@@ -52,12 +52,12 @@ def gaps(findings: Iterable[Finding]) -> set[str]:
 
 def counted(study: Study, which: pl.Expr) -> int:
     """Number of launches that fit."""
-    return study.launches.filter(which).height
+    return launch_count(study.launches.filter(which))
 
 
 def of_all(number: int, study: Study) -> str:
     """`all 30 launches`, `3 of 30 launches`, `the only launch`."""
-    total = study.launches.height
+    total = launch_count(study.launches)
     if total == 1:
         return "the only launch"
     return f"all {total} launches" if number == total else f"{number} of {total} launches"
@@ -66,7 +66,7 @@ def of_all(number: int, study: Study) -> str:
 def unmeasured(study: Study) -> Iterator[Finding]:
     """Nothing at all to analyse."""
     nothing = pl.col("seconds").is_null() & pl.col("dram_bytes").is_null() & pl.col("flops").is_null()
-    if (number := counted(study, nothing)) == study.launches.height:
+    if (without := counted(study, nothing)) == launch_count(study.launches):
         yield Finding(
             code="unmeasured", severity=BLOCKS,
             message="Nothing is measurable here: no launch has a duration, bytes or FLOPs.",
@@ -78,8 +78,8 @@ def unmeasured(study: Study) -> Iterator[Finding]:
             message=f"No duration for {of_all(no_time, study)}; their time, rates and shares are unknown.",
             advice="Add --metrics gpu__time_duration.sum.",
         )  # fmt: skip
-    elif number:
-        yield Finding(code="unmeasured", severity=NOTES, message=f"Nothing was measured for {of_all(number, study)}.")
+    elif without:
+        yield Finding(code="unmeasured", severity=NOTES, message=f"Nothing was measured for {of_all(without, study)}.")
 
 
 def device(study: Study) -> Iterator[Finding]:

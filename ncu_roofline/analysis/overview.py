@@ -47,13 +47,13 @@ def overview(study: Study) -> Overview:
     path, spec, profiled = main_ridge(launches)
     both = launches.filter(pl.col("dram_bytes").is_not_null(), pl.col("seconds").is_not_null())
     return Overview(
-        launches=launches.height,
+        launches=launch_count(launches),
         kernels=launches["name"].n_unique(),
         seconds=known_sum(launches, "seconds"),
         dram_bytes=known_sum(launches, "dram_bytes"),
         flops=known_sum(launches, "flops"),
-        bytes_known=launches["dram_bytes"].count(),
-        flops_known=launches["flops"].count(),
+        bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
+        flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
         roles=group(launches, "role"),
         families=families(launches),
         memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
@@ -64,6 +64,11 @@ def overview(study: Study) -> Overview:
         ridge_profiled=profiled,
         bandwidth_share=share_of_time(both, "bandwidth_share"),
     )
+
+
+def launch_count(launches: pl.DataFrame) -> int:
+    """How many launches the rows stand for."""
+    return int(launches["times"].sum()) if "times" in launches.columns else launches.height
 
 
 def known_sum(frame: pl.DataFrame, column: str) -> float | None:
@@ -89,7 +94,7 @@ def families(launches: pl.DataFrame) -> pl.DataFrame:
     role = pl.col("role").cast(pl.String)
     apart = pl.when(role.is_null()).then(pl.lit("unclassified")).when(role == "kv-cache").then(role)
     sums = launches.group_by(family=apart.otherwise(pl.col("family").cast(pl.String))).agg(
-        launches=pl.len(),
+        launches=pl.col("times").sum() if "times" in launches.columns else pl.len(),
         seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
         dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),
     )

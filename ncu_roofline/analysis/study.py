@@ -43,7 +43,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     gpu, notes = device_of(capture, chosen.gpu)
     named = roles.assign(capture.launches, chosen.rules or load_rules(None))
     worked = work(named, gpu, capture.device)
-    segmented = sequence.segment(worked)
+    segmented = sequence.segment(worked) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = useful.with_context(worked_out, run, chosen.model)
@@ -52,6 +52,11 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
         ridge=chosen.ridge, latency_share=chosen.latency_share,
     )  # fmt: skip
     return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more))
+
+
+def in_order(launches: pl.DataFrame) -> bool:
+    """Whether the launches are one run in its order: not several captures, and not added up."""
+    return "times" not in launches.columns and ("capture" not in launches.columns or launches["capture"].n_unique() <= 1)
 
 
 def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:

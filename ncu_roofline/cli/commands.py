@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 MODULES = ("summary", "kernels", "tokens", "roles", "plot", "report", "compare", "sweep", "project", "floor",
-           "recipe", "gpus", "demo")  # fmt: skip
+           "recipe", "save", "gpus", "demo")  # fmt: skip
 
 
 def register() -> None:

@@ -1,9 +1,8 @@
-"""`kernels` lists launches or kernel groups; `check` says what cannot be trusted; `save` keeps a capture."""
+"""`kernels` lists launches or kernel groups; `check` says what cannot be trusted."""
 
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,24 +97,3 @@ def mending(study: Study, missing: set[str]) -> str:
         return command(for_gap(missing, gpu=(gpu.name, gpu.compute_capability)))
     except UnusableInput:  # an architecture whose metric names nobody wrote down yet
         return ""
-
-
-@app.command()
-def save(
-    captures: Captures,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .parquet file to write.")],
-    reader: ReaderKind = Reader.AUTO, force: Force = False,
-    metrics: Annotated[list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")] = None,
-) -> None:  # fmt: skip
-    """Keep a capture as one Parquet file, which every command reads.
-
-    Example: ncu-roofline save decode.ncu-rep -o decode.parquet
-    """
-    from ncu_roofline.cli.output import refuse_overwrite, write_file
-    from ncu_roofline.cli.progress import progress
-    from ncu_roofline.readers import read, saved
-
-    refuse_overwrite(output, force=force)
-    with progress(f"reading {captures[0]}"):
-        packed = saved.packed(read(captures, reader=reader.value, metrics=metrics or ()))
-    write_file(packed, output, force=force)

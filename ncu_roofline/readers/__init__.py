@@ -12,9 +12,13 @@ from ncu_roofline.capture.capture import Capture, Fact
 from ncu_roofline.errors import UnreadableCapture
 
 REPORT = b"NVR\0"
-COMPRESSED = (b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
+COMPRESSED = b"\x28\xb5\x2f\xfd"
 PARQUET = b"PAR1"
 LFS = b"version https://git-lfs"
+PACKED = {
+    b"\x1f\x8b": "a gzip file; unpack it with gunzip", b"PK\x03\x04": "a ZIP archive; unpack it",
+    b"BZh": "a bzip2 file; unpack it with bunzip2", b"\xfd7zXZ": "an xz file; unpack it with unxz",
+}  # fmt: skip
 HEAD = 4096
 SYNTHETIC = "m:ncu_roofline__synthetic"
 
@@ -45,7 +49,7 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """Every file that is meant: globs in name order, the rest as given."""
     paths: list[Path] = []
     for source in (os.fspath(s) for s in sources):
-        pattern = glob.has_magic(source) and not Path(source).exists()
+        pattern = glob.has_magic(source) and not os.path.lexists(source)
         found = sorted(glob.glob(source, recursive=True)) if pattern else [source]
         if not found:
             raise UnreadableCapture(f"{source}: no file has such a name; quote the pattern or check the folder")
@@ -56,7 +60,12 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -> Capture:
-    """One file, by what stands in it."""
+    """One file, by what stands in it; a folder only if it is an archive."""
+    if path.is_dir():
+        from ncu_roofline.readers import archive
+
+        if archive.is_archive(path):
+            return archive.read(path)
     head = first_bytes(path)
     if head.startswith(REPORT) or head.startswith(COMPRESSED):
         return read_report(path, reader, metrics)
@@ -72,15 +81,18 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
 
 def first_bytes(path: Path) -> bytes:
     """The beginning of a file that exists and can be read."""
-    if path.is_dir():
-        raise UnreadableCapture(f"{path.name}: a folder, not a capture; name its files, for example '{path.name}/*.ncu-rep'")
     try:
+        if path.is_dir():
+            raise UnreadableCapture(f"{path.name or path}: a folder, not a capture; name its files, for example '{path / '*.ncu-rep'}'")
+        if path.exists() and not path.is_file():
+            raise UnreadableCapture(f"{path.name}: not a file but a pipe or a device; write it to a file first")
         with path.open("rb") as file:
             return file.read(HEAD)
     except FileNotFoundError as error:
         raise UnreadableCapture(f"{path.name}: no such file; check the name and the folder") from error
-    except OSError as error:
-        raise UnreadableCapture(f"{path.name}: cannot be opened ({error.strerror}); check its permissions") from error
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableCapture(f"{path.name[:100]}: cannot be opened ({reason}); check its name and permissions") from error
 
 
 def refuse(path: Path, head: bytes) -> None:
@@ -89,6 +101,9 @@ def refuse(path: Path, head: bytes) -> None:
         raise UnreadableCapture(f"{path.name}: an empty file; the profiler wrote nothing, capture again")
     if head.startswith(LFS):
         raise UnreadableCapture(f"{path.name}: a Git LFS pointer, not the file itself; run `git lfs pull` and try again")
+    for magic, what in PACKED.items():
+        if head.startswith(magic):
+            raise UnreadableCapture(f"{path.name}: {what} and name the capture inside")
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableCapture(
             f"{path.name}: no report of Nsight Compute (its signature is missing; the profiler may have been stopped while "

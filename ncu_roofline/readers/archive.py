@@ -21,10 +21,17 @@ import polars as pl
 from ncu_roofline.capture import schema
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import RooflineError, UnreadableCapture, UnusableInput
-from ncu_roofline.readers import expand, marked, read_one, saved
-from ncu_roofline.readers.combine import combine
+from ncu_roofline.readers import combine, expand, marked, read_one, saved
 
+LARGE = 100_000
+"""Launches from which on an archive is condensed before it is analysed."""
+TIMES = "times"
+"""How many equal launches a condensed row stands for."""
+AVERAGED = (".per_second", ".per_cycle", ".pct", ".peak_sustained", "m:launch__", "m:profiler__", "m:ncu_roofline__", "ratio")
+"""Parts of the names of counters that are no counts."""
 FILES = "device=*/label=*/*.parquet"
+PARTS = (FILES, "label=*/*.parquet")
+"""Captures below an archive, and below the folder of one of its devices."""
 PARTIAL = ".partial"
 SUFFIXES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
 PIECE = 1 << 20
@@ -145,12 +152,12 @@ def _sweep(target: Path) -> None:
 
 def is_archive(path: Path) -> bool:
     """Whether a folder holds an archive."""
-    return path.is_dir() and next(path.glob(FILES), None) is not None
+    return path.is_dir() and any(next(path.glob(part), None) is not None for part in PARTS)
 
 
 def files(path: Path) -> list[Path]:
     """The captures of an archive; raises UnreadableCapture where there is none."""
-    found = sorted(path.glob(FILES))
+    found = sorted(file for part in PARTS for file in path.resolve().glob(part))
     if not found:
         raise UnreadableCapture(f"{path.name}: no archive of captures; make one with `ncu-roofline save DIR -o {path.name}/`")
     return found
@@ -184,5 +191,50 @@ def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
 
 
 def read(path: Path) -> Capture:
-    """The whole archive as one capture; raises UnreadableCapture where it mixes devices."""
-    return combine([saved.read(file) for file in files(path)])
+    """The whole archive as one capture; raises UnreadableCapture where it mixes devices.
+
+    A large one is condensed: equal launches of a capture are added up into one row that says how many.
+    """
+    found = files(path)
+    facts = [Capture(launches=pl.DataFrame(), **saved.facts_of(file)) for file in found]
+    every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
+    number = every.select(pl.len()).collect().item()
+    launches = condensed(every) if number > LARGE else every
+    told = (f"{number} launches: equal ones of a capture were added up before the analysis",) if number > LARGE else ()
+    return Capture(
+        launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)).collect(),
+        device=combine.device([f.device for f in facts], [f.name for f in facts]),
+        run=combine.run([f.run for f in facts]),
+        notes=(*told, *combine.notes(facts)),
+        name=f"archive {path.name} of {len(found)} captures" if len(found) > 1 else facts[0].name,
+    )
+
+
+def condensed(launches: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per capture, kernel, grid and block: counts added up, rates and clocks averaged over time."""
+    kinds = launches.collect_schema()
+    keys = [c for c in (CAPTURE, "kernel", "name", "grid", "block") if c in kinds]
+    counters = [c for c, kind in kinds.items() if c.startswith(schema.MEASURED) and kind == pl.Float64]
+    listed = [c for c in kinds if c.startswith(schema.MEASURED) and c not in counters]
+    lost = {c.name: pl.lit(None, c.dtype) for c in schema.LAUNCHES if c.name not in [*keys, "index", "seconds"]}
+    return (
+        launches.group_by(keys, maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias(TIMES),
+            whole("seconds"),
+            *(over_time(c) if any(part in c for part in AVERAGED) else whole(c) for c in counters),
+            *(pl.col(c).drop_nulls().explode() for c in listed),
+        )
+        .with_columns(index=pl.lit(0, pl.Int64), **lost)
+    )
+
+
+def whole(name: str) -> pl.Expr:
+    """Sum of a counter; null where a launch lacks it."""
+    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).alias(name)
+
+
+def over_time(name: str) -> pl.Expr:
+    """Mean of a rate, weighted by the duration; null where a launch lacks it."""
+    weighted = (pl.col(name) * pl.col("seconds")).sum() / pl.col("seconds").sum()
+    return pl.when((pl.col(name).null_count() == 0) & weighted.is_finite()).then(weighted).alias(name)
