@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.project import Target, error, project
+from ncu_roofline.analysis.project import error, project
+from ncu_roofline.analysis.scales import Target
 from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import gpus

@@ -37,6 +37,8 @@ class Comparison:
     """By role, layer and kernel: base, head, change and verdict of each."""
     latency: tuple[float | None, float | None]
     """Share of time in latency-bound kernels, base and head: caps what any byte saving can give."""
+    useful: tuple[float | None, float | None]
+    """Useful FLOPs, base and head; executed ones count whole tiles."""
 
     @property
     def verdict(self) -> str:
@@ -80,6 +82,7 @@ def compare(
             if by != "layer" or layered(one, other)
         },
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
+        useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
     )  # fmt: skip
 
 

@@ -33,8 +33,9 @@ def project(
 
     Example: ncu-roofline project decode.ncu-rep --gpu b200 --weights fp8 --batch 32
     """
-    from ncu_roofline.analysis.project import Target, error
+    from ncu_roofline.analysis.project import error
     from ncu_roofline.analysis.project import project as projected
+    from ncu_roofline.analysis.scales import Target
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.sides import facts_of

@@ -13,6 +13,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present import words_compare as words
 from ncu_roofline.present.columns import change
 from ncu_roofline.present.document import Document, Table
+from ncu_roofline.present.doubts_compare import doubts
 
 MOST_KERNELS = 8
 KERNEL_COLUMNS = ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")
@@ -26,7 +27,7 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
     return Document(
         answer=(*gate_answer(outcomes), *words.answer(comparison)),
         tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
-        doubts=() if withheld else words.doubts(comparison),
+        doubts=() if withheld else doubts(comparison),
         data=data(comparison, by, outcomes),
     )
 
@@ -118,7 +119,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "basis": comparison.basis, "base": [s.capture.name for s in comparison.base.studies],
         "head": [s.capture.name for s in comparison.head.studies], "comparable": not comparison.blocking,
         "differences": list(comparison.differences), **shown, "doubt": judged.doubt or None,
-        "doubts": [] if withheld else list(words.doubts(comparison)), "by": by,
+        "doubts": [] if withheld else list(doubts(comparison)), "by": by,
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
     }  # fmt: skip
@@ -137,5 +138,5 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "numbers": each, "realised": judged.realised, "allowed_speedup": judged.allowed, "speedup": judged.speedup,
-        "beyond_ridge": judged.beyond, "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
+        "beyond_ridge": judged.beyond, "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]}, "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
     }  # fmt: skip
