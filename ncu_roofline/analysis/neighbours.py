@@ -81,12 +81,16 @@ def _with_neighbours(launches: pl.DataFrame, streams: Lane) -> pl.DataFrame:
     )
 
 
-def _in_layers(launches: pl.DataFrame) -> pl.Expr:
-    """Whether a kernel runs about as often as the kernels of which every layer has one."""
+def _in_layers(launches: pl.DataFrame) -> list[pl.Expr]:
+    """How often the kernels run of which every layer has one, and whether a kernel runs about as often."""
     layered = launches.filter(pl.col("role").is_in(LAYERED)).group_by("role", "name").len().sort("len")
     often = dict(layered.select(pl.col("role").cast(pl.String), "len").iter_rows())
-    floor = next((often[role] for role in LAYERED if role in often), 0) / MANY
-    return ((pl.len().over("name") >= floor) & pl.lit(floor >= 1)).alias("in_layers")
+    layers = next((often[role] for role in LAYERED if role in often), 0)
+    floor = layers / MANY
+    return [
+        pl.lit(layers, pl.Int64).alias("layered"),
+        ((pl.len().over("name") >= floor) & pl.lit(floor >= 1)).alias("in_layers"),
+    ]
 
 
 def _close() -> pl.Expr:
@@ -119,7 +123,9 @@ def _gate(experts: bool) -> pl.Expr:
     free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
     selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
-    rows = (pl.col("open") == "gather") & pl.col("in_layers")
+    # a few layers do not tell a gather of each layer from the one of the step that reads the embedding
+    often = (pl.len().over("name") > 1) & (2 * pl.len().over("name") >= pl.col("layered").fill_null(0))
+    rows = (pl.col("open") == "gather") & pl.col("in_layers") & often
     return (
         pl.when(selects & chooses).then(pl.lit("moe-routing"))
         .when(selects).then(pl.lit("attention"))
