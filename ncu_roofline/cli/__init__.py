@@ -9,9 +9,10 @@ from ncu_roofline.errors import RooflineError
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of ours is one sentence and its exit code, never a traceback."""
-    from ncu_roofline.cli import commands
+    from ncu_roofline.cli import commands, streams
     from ncu_roofline.cli.app import app
 
+    streams.prepare()
     commands.register()
     try:
         app(arguments)
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         print(f"ncu-roofline: {clean(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except OSError as error:  # of a stream; files are the readers' and the writer's own business
+        streams.abandon()
+        print(f"ncu-roofline: cannot read or write ({error.strerror or type(error).__name__})", file=sys.stderr)
+        sys.exit(streams.STOPPED if isinstance(error, BrokenPipeError) else RooflineError.exit_code)

@@ -7,18 +7,24 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from ncu_roofline.cli.notes import note
 from ncu_roofline.cli.options import Format
+from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.document import Document
+
+PARQUET = b"PAR1"
+CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd", PARQUET)
+"""First bytes of reports, of compressed reports, of saved captures."""
 
 
 def write(document: Document, form: Format = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
     """The document in its form, to the screen or whole into a file."""
     body = rendered(document, form, to_screen=output is None)
     if output is None:
-        sys.stdout.write(body)
+        put(body)
     else:
         write_file(body.encode(), output, force=force)
 
@@ -54,14 +60,42 @@ def write_file(body: bytes, target: Path, *, force: bool) -> None:
     refuse_overwrite(target, force=force)
     if not target.parent.is_dir():
         raise UnusableInput(f"{target.parent}: no such folder; make it first or choose another with -o")
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as draft:
-        draft.write(body)
-    os.chmod(draft.name, 0o644)
-    os.replace(draft.name, target)
+    if is_capture(target) and not body.startswith(PARQUET):
+        raise UnusableInput(f"{target} is a capture and would be lost; choose another file with -o")
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as draft:
+            settle(body, draft, target)
+    except OSError as error:
+        raise UnusableInput(f"{target} cannot be written ({error.strerror}); choose another with -o") from error
     note(f"Wrote {target}")
 
 
+def settle(body: bytes, draft: IO[bytes], target: Path) -> None:
+    """The whole body under the target's name, or no trace of it."""
+    try:
+        draft.write(body)
+        draft.close()
+        os.chmod(draft.name, 0o644)
+        os.replace(draft.name, target)
+    except OSError:
+        Path(draft.name).unlink(missing_ok=True)
+        raise
+
+
 def refuse_overwrite(target: Path, *, force: bool) -> None:
-    """An existing file is kept unless the user says otherwise."""
-    if target.exists() and not force:
+    """An existing file is kept unless the user says otherwise; anything but a file is kept always."""
+    if not os.path.lexists(target):
+        return
+    if not target.is_file():
+        raise UnusableInput(f"{target} is not a file; name a file with -o")
+    if not force:
         raise UnusableInput(f"{target} exists already; add --force to overwrite it, or choose another with -o")
+
+
+def is_capture(target: Path) -> bool:
+    """Whether a file that would be overwritten holds what only a profiler or `save` can make again."""
+    try:
+        with target.open("rb") as file:
+            return file.read(4).startswith(CAPTURES)
+    except OSError:
+        return False

@@ -41,7 +41,7 @@ def document(
     return Document(
         answer=tuple(answer),
         tables=(
-            Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE)),
+            Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE), spare=("launches", "dram_bytes", "seconds")),
             Table(title, first, columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
         ),
         doubts=tuple(doubt(f) for f in findings),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ncu_roofline.present.columns import cell, shown
 from ncu_roofline.present.document import Document, Table
-from ncu_roofline.present.text import shorten, width
+from ncu_roofline.present.text import clean, shorten, width
 
 GAP = "  "
 LEAST_NAME = 22
@@ -27,7 +27,7 @@ def render(document: Document, columns: int = 80) -> str:
 def paragraph(sentence: str, columns: int, mark: str = "") -> str:
     """One sentence, wrapped; later lines stand under the first letter."""
     return textwrap.fill(
-        sentence, columns, initial_indent=mark, subsequent_indent=" " * len(mark),
+        clean(sentence), columns, initial_indent=mark, subsequent_indent=" " * len(mark),
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ def table(data: Table, columns: int) -> str:
         names.remove(spare.pop(0))
     rows = zip(*(cells[n] for n in names), strict=True)
     lines = [line(row, widths, names) for row in [[shown(n).heading for n in names], *rows]]
-    return "\n".join([data.title, *lines] if data.title else lines)
+    return "\n".join([clean(data.title), *lines] if data.title else lines)
 
 
 def give_way(widths: list[int], right: list[bool], columns: int) -> bool:

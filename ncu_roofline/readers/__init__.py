@@ -61,13 +61,13 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -> Capture:
     """One file, by what stands in it; a folder only if it is an archive."""
-    if path.is_dir():
+    if is_folder(path):
         from ncu_roofline.readers import archive
 
         if archive.is_archive(path):
             return archive.read(path)
     head = first_bytes(path)
-    if head.startswith(REPORT) or head.startswith(COMPRESSED):
+    if head.startswith((REPORT, COMPRESSED)):
         return read_report(path, reader, metrics)
     if head.startswith(PARQUET):
         from ncu_roofline.readers import saved
@@ -79,11 +79,20 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
     return csv.read(path, metrics=metrics)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder stands there; a name that no system can have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def first_bytes(path: Path) -> bytes:
     """The beginning of a file that exists and can be read."""
     try:
-        if path.is_dir():
-            raise UnreadableCapture(f"{path.name or path}: a folder, not a capture; name its files, for example '{path / '*.ncu-rep'}'")
+        if is_folder(path):
+            pattern = path / "*.ncu-rep"
+            raise UnreadableCapture(f"{path.name or path}: a folder, not a capture; name its files, for example '{pattern}'")
         if path.exists() and not path.is_file():
             raise UnreadableCapture(f"{path.name}: not a file but a pipe or a device; write it to a file first")
         with path.open("rb") as file:
