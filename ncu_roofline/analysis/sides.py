@@ -200,8 +200,9 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
 
 
 def useful() -> pl.Expr:
-    """Useful FLOPs; null where a launch that did work lacks them."""
-    lacking = pl.col("useful_flops").is_null() & (pl.col("flops").fill_null(1.0) > 0)
+    """Useful FLOPs of FC and attention; null where a launch of theirs that did work lacks them."""
+    counted = pl.col("family").is_in(["fc", "attention"]) & (pl.col("flops").fill_null(1.0) > 0)
+    lacking = counted & pl.col("useful_flops").is_null()
     return pl.when(~lacking.any()).then(pl.col("useful_flops").sum())
 
 

@@ -138,5 +138,7 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "numbers": each, "realised": judged.realised, "allowed_speedup": judged.allowed, "speedup": judged.speedup,
-        "beyond_ridge": judged.beyond, "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]}, "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
+        "beyond_ridge": judged.beyond,
+        "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
+        "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
     }  # fmt: skip

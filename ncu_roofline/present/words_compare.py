@@ -24,6 +24,8 @@ UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
 NAMES = {"bytes": "DRAM bytes", "flops": "FLOPs", "seconds": "time"}
 LONG = {"flops": "executed FLOPs"}
 MOST = 3
+WORTH = 0.05
+"""Kernels with less than this part of the excess time are not named."""
 LEAST_CAP = 0.10
 """Latency-bound time below this share caps a gain at 10x or more: not worth a sentence."""
 
@@ -158,7 +160,8 @@ def kernel_words(row: dict[str, Any]) -> str:
 
 def eaten(comparison: Comparison) -> str:
     """Which kernels kept the time."""
-    rows = eaters(comparison).head(MOST).to_dicts()
+    found = eaters(comparison)
+    rows = found.filter(pl.col("excess") >= WORTH * pl.col("excess").sum()).head(MOST).to_dicts()
     if not rows:
         return ""
     return "; it was eaten by " + ", ".join(f"{kernel_words(r)} +{text(r['excess'], 's')}" for r in rows)
