@@ -46,7 +46,8 @@ def frames() -> dict[str, list[pl.Schema]]:
     return {
         "launches": [nr.place(studied).schema],
         "kernels": [nr.kernels(studied, by).schema for by in ("kernel", "role", "family", "layer")],
-        "tokens": [nr.per_token(studied, by).schema for by in ("role", "layer", "kernel", "step", "projection")],
+        "tokens": [nr.per_token(studied, by).schema for by in ("role", "layer", "kernel", "step", "projection")]
+        + [measured.projections(studied.launches, studied.run, model).schema],
         "compared": [rows.schema for rows in compared.rows.values()],
         "swept": [swept.rows.schema, swept.roles.schema, swept.projections.schema],
         "projected": [nr.project(studied, gpu="b200").rows.schema],
