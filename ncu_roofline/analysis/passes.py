@@ -1,0 +1,72 @@
+"""Passes of a capture: which begin and end inside the window, their step numbers, and which only draft."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.capture.schema import PHASES
+
+DRAFT = 3
+"""A pass with at most a third of the attention kernels of the largest drafts for it (speculative decoding)."""
+
+
+def empty_passes() -> pl.DataFrame:
+    """The table of a capture without launches."""
+    return pl.DataFrame(schema={"lane": pl.Int64, "phase": pl.Enum(PHASES), "step": pl.Int64, "whole": pl.Boolean,
+                                "mixers": pl.Int64, "launches": pl.Int64, "draft": pl.Boolean})  # fmt: skip
+
+
+def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
+    table = spans(rows).join(anchored(rows, found), on="pass", how="left", maintain_order="left").with_columns(
+        lead=pl.col("first") - pl.col("done"),
+        opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
+        closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
+    )
+    inner = ~pl.col("opens") & (pl.col("mixers") > 0)
+    usual_lead = pl.col("lead").filter(inner).median().over("lane")
+    usual_mixers = pl.col("mixers").filter(inner).mode().min().over("lane")
+    as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
+    begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
+    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
+    return table.with_columns(
+        pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False)
+    )
+
+
+def spans(rows: pl.DataFrame) -> pl.DataFrame:
+    """Passes with their launches, and how many products and norms came before them."""
+    before = pl.col("fcs") + pl.col("norms") - pl.col("fc") - pl.col("norm")
+    return rows.group_by("pass", maintain_order=True).agg(
+        pl.col("lane", "process", "device").first(), pl.len().alias("launches"), begin=pl.col("index").first(), done=before.first()
+    )
+
+
+def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Passes with their attention kernels, and whether embedding comes before them and sampling after."""
+    at = found.with_columns(
+        rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer",
+        before=(rows["fcs"] + rows["norms"]).gather(found["start"]),
+    )  # fmt: skip
+    return at.group_by("pass").agg(
+        mixers=pl.col("work").sum(), first=pl.col("before").filter("work").min(),
+        embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
+        sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
+    )  # fmt: skip
+
+
+def steps(table: pl.DataFrame) -> pl.DataFrame:
+    """Passes with their step number: counted from 0 per GPU and phase; null without attention.
+
+    Passes that draft belong to the step whose tokens they extend, and their layers follow those of the model.
+    """
+    of_one = ("process", "device", "phase")
+    largest = pl.col("mixers").filter(pl.col("whole") & (pl.col("phase") == "decode")).max().over("lane")
+    draft = (pl.col("phase") == "decode") & pl.col("whole") & (DRAFT * pl.col("mixers") <= largest)
+    marked = table.with_columns(draft=draft.fill_null(False)).sort("begin", maintain_order=True)
+    main = (pl.col("mixers") > 0) & ~pl.col("draft")
+    number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
+    numbered = marked.with_columns(
+        step=pl.when((pl.col("mixers") > 0) & (number >= 0)).then(number), deeper=pl.when("draft").then(largest)
+    )
+    return numbered.sort("pass")
