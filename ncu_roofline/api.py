@@ -163,8 +163,8 @@ def project(
     >>> 1 < low <= high < 3
     True
     """
-    from ncu_roofline.analysis.project import Target
     from ncu_roofline.analysis.project import project as projected
+    from ncu_roofline.analysis.scales import Target
     from ncu_roofline.knowledge import gpus as devices
 
     target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)

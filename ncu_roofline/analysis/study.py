@@ -66,5 +66,6 @@ def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str
         return told, doubts
     chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
-        return chosen, (*chosen.doubts, f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu")
+        differs = f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu"
+        return chosen, (*chosen.doubts, differs)
     return chosen, chosen.doubts

@@ -49,4 +49,5 @@ def shipped() -> Path:
 
 def previous(folder: Path) -> bool:
     """Whether the folder is an earlier demo's, which may be written again."""
-    return (folder / "summary.json").is_file() and "demo.ncu-rep" in (folder / "summary.json").read_text(encoding="utf-8")[:2000]
+    told = folder / "summary.json"
+    return told.is_file() and "demo.ncu-rep" in told.read_text(encoding="utf-8")[:2000]

@@ -60,17 +60,19 @@ def numbers(texts: pl.Series, *, comma: bool = False) -> pl.Series:
     """Every text as Float64; null where it is none."""
     if comma:
         return _translated(texts, texts.drop_nulls().unique(), comma=True)
-    plain = texts.cast(pl.Float64, strict=False)
+    plain: pl.Series = texts.cast(pl.Float64, strict=False)
     plain = plain.set(~plain.is_finite(), None)
     odd = texts.filter(plain.is_null() & texts.is_not_null() & (texts != "")).unique()
     if odd.len() == 0:
         return plain
-    return plain.fill_null(_translated(texts, odd, comma=False))
+    filled: pl.Series = plain.fill_null(_translated(texts, odd, comma=False))
+    return filled
 
 
 def _translated(texts: pl.Series, distinct: pl.Series, *, comma: bool) -> pl.Series:
     values = pl.Series([number(text, comma=comma) for text in distinct], dtype=pl.Float64)
-    return texts.replace_strict(distinct, values, default=None, return_dtype=pl.Float64)
+    translated: pl.Series = texts.replace_strict(distinct, values, default=None, return_dtype=pl.Float64)
+    return translated
 
 
 def number(text: str, *, comma: bool = False) -> float | None:
