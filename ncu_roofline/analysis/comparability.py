@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.ladder import dram_hertz, sm_hertz
-from ncu_roofline.analysis.sides import Studied, basis_of
+from ncu_roofline.analysis.sides import Studied, basis_of, footings
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import VARY, Condition, conditions, limit, rung_class
@@ -97,7 +97,7 @@ def unknown_conditions(base: Sequence[Studied], head: Sequence[Studied]) -> tupl
 def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
     """Tokens known on one side only: then no number is per token on both."""
     one, other = basis_of(base), basis_of(head)
-    if one == other or {one, other} == {"layer", "capture"}:
+    if one == other or {one, other} == {"layer", "capture"} or windows(base, head):
         return []
     coarse = basis_of([*base, *head])
     effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
@@ -107,6 +107,12 @@ def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diff
             what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True
         )
     ]  # fmt: skip
+
+
+def windows(base: Sequence[Studied], head: Sequence[Studied]) -> bool:
+    """Whether all captures are parts of a step, some of which have whole layers that could stand for the rest."""
+    each = [footings(study) for study in (*base, *head)]
+    return all("part" in f and ("token" not in f or f["token"].scaled) for f in each)
 
 
 def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> list[Difference]:

@@ -85,6 +85,8 @@ class Footing:
 
     launches: pl.DataFrame
     divisor: float
+    scaled: bool = False
+    """Whether layers that were captured stand for others."""
 
 
 def footings(study: Studied) -> dict[str, Footing]:
@@ -101,7 +103,9 @@ def footings(study: Studied) -> dict[str, Footing]:
         counted = basis(study.launches, study.run)
         for kind, number in (("step", counted.steps), ("token", counted.tokens)):
             if number:
-                found[kind] = Footing(launches=counted.launches, divisor=number * counted.gpus / counted.scale)
+                found[kind] = Footing(
+                    launches=counted.launches, divisor=number * counted.gpus / counted.scale, scaled=counted.scale != 1
+                )
     else:
         for kind, fact in (("step", study.run.steps), ("token", study.run.tokens)):
             if fact.value:
