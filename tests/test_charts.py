@@ -14,12 +14,13 @@ import altair as alt
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis import picture as pictures
 from ncu_roofline.present import words_roofline as words
 from ncu_roofline.present.charts import export
 from ncu_roofline.present.charts.pages import written
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.plane import plane
-from tests.charted import BANDWIDTH, PEAK, launch, picture
+from tests.charted import BANDWIDTH, PEAK, launch, picture, study
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -269,3 +270,12 @@ def test_every_mark_of_the_chart_has_a_row_in_the_table_of_marks() -> None:
     spec = export.specification(draw(shown))
 
     assert {r["group"] for r in marks(spec)} == set(shown.marks.filter(pl.col("place") != "nowhere")["group"])
+
+
+def test_the_l2_level_puts_a_cross_where_the_same_work_stands_over_the_l2_bytes() -> None:
+    shown = pictures.picture(study(launch(useful_flops=8e6, l2_bytes=4e6)), levels=("dram", "l2"))
+    spec = export.specification(draw(shown))
+
+    # 8 MFLOP over 1 MB of DRAM are 8 FLOP/byte, over 4 MB of L2 they are 2
+    assert (marks(spec)[0]["x"], marks(spec)[0]["l2_x"]) == (8, 2)
+    assert any("L2 roof not captured" in t for t in texts(spec))

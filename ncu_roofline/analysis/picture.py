@@ -8,7 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from ncu_roofline.analysis import groups
-from ncu_roofline.analysis.ladder import dram_hertz, sm_hertz
+from ncu_roofline.analysis.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.analysis.roofs import ridges, roofs, total, weighted
 from ncu_roofline.analysis.theory import Theory, theory
 from ncu_roofline.capture.capture import Capture, Run
@@ -70,7 +70,7 @@ class Picture:
 def picture(study: Studied, by: str = "kernel", *, ridge: str = "profiled", levels: tuple[str, ...] = ("dram",)) -> Picture:
     """The roofline of a study, grouped as asked."""
     launches = study.launches
-    grouped = placed(groups.group(launches, by))
+    grouped = placed(groups.group(launches, by)).with_columns(l2_x=l2_intensity() if "l2" in levels else NOTHING)
     families = groups.group(launches, "family")
     lines = roofs(groups.completed(launches), study.gpu, levels)
     known = families.select(bytes=pl.col("dram_bytes").is_not_null().any()).item() if families.height else False
@@ -111,6 +111,12 @@ def latency_time(launches: pl.DataFrame) -> float | None:
     idle = limited.filter(pl.col("limited_by").cast(pl.String) == "latency")
     whole = total(limited["seconds"])
     return (total(idle["seconds"]) or 0.0) / whole if whole else None
+
+
+def l2_intensity() -> pl.Expr:
+    """The mark's work over its L2 bytes; null where it has no place or either is unknown of a launch."""
+    whole = (pl.col("dram_bytes_unknown") == 0) & (pl.col("l2_bytes_unknown") == 0)
+    return pl.when(whole & (pl.col("l2_bytes") > 0)).then(pl.col("x") * pl.col("dram_bytes") / pl.col("l2_bytes"))
 
 
 def placed(grouped: pl.DataFrame) -> pl.DataFrame:

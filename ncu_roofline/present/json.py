@@ -14,7 +14,8 @@ from ncu_roofline.present.document import Document
 from ncu_roofline.present.text import clean
 
 SCHEMA_VERSION = 1
-DIGITS = 15
+DIGITS = 12
+"""Significant digits: further ones differ from run to run, by the order in which memory is summed."""
 
 
 def render(document: Document) -> str:

@@ -63,7 +63,7 @@ def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int 
     marks = picture.marks
     heavy = marks.filter(pl.col("share") >= 0.005)
     xs = [v for c in ("x", "executed_x") for v in marks[c].drop_nulls() if v >= LEFTMOST]
-    xs += heavy["x"].drop_nulls().to_list()
+    xs += heavy["x"].drop_nulls().to_list() + heavy["l2_x"].drop_nulls().to_list()
     corners = picture.ridges["value"].to_list()
     left = min([*xs, *(c / 20 for c in corners), 1.0]) / 1.8
     right = max([*(x * 3 for x in xs), *(c * 9 for c in corners), left * 1e3])

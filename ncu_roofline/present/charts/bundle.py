@@ -52,7 +52,7 @@ class Material:
 def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
     """Name -> bytes of every file of the bundle."""
     roofline, roles = draw(material.picture, theory=theory), bytes_chart.draw(material.roles, title=role_title(material.roles))
-    marks = by_share(material.picture.marks)
+    marks = by_share(material.picture.marks).with_columns(pl.col(pl.Float64).round_sig_figs(json.DIGITS))
     with ThreadPoolExecutor() as pool:  # the renderer leaves Python alone, so both halves run at once
         library = pool.submit(export.library)
         drawn = {**drawings("roofline", roofline), **drawings("bytes", roles)}

@@ -52,6 +52,7 @@ ENCODED = (
     "tip_y",
     "low_x",
     "low_y",
+    "l2_x",
     "look",
     "basis",
     "intensity",
@@ -98,6 +99,7 @@ def positions(plane: Plane) -> list[pl.Expr]:
         pl.when("in_band").then(by_bandwidth).otherwise(pl.col("y").clip(low, high)).alias("y"),
         kept.then("executed_x").alias("executed_x"),
         kept.then("executed_y").alias("executed_y"),
+        kept.then("l2_x").alias("l2_x"),
         pl.when("in_band")
         .then(pl.lit("solid"))
         .when(pl.col("place").cast(pl.String).is_in(["upper", "partial"]))

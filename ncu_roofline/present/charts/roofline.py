@@ -88,6 +88,7 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
         executed.encode(*far, strokeWidth=choice.width()),
         thin.transform_filter("isValid(datum.tip_x)").encode(x2="tip_x:Q", y2="tip_y:Q"),
         *ranges(base, choice),
+        l2_marks(base, choice),
         *arrows(base, on, choice),
         bounded.encode(x, y, strokeWidth=choice.width()),
         solid.encode(x, y, stroke=choice.stroke(), strokeWidth=choice.width()),
@@ -100,6 +101,12 @@ def ranges(base: alt.Chart, choice: Choice) -> list[alt.Chart]:
     known = base.transform_filter("isValid(datum.low_x)")
     bar = known.mark_rule(strokeWidth=7, strokeCap="round", opacity=0.35, clip=True)
     return [bar.encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), x2="low_x:Q", y2="low_y:Q", color=choice.colour())]
+
+
+def l2_marks(base: alt.Chart, choice: Choice) -> alt.Chart:
+    """A cross where the same work stands over the bytes of L2."""
+    cross = base.transform_filter("isValid(datum.l2_x)").mark_point(shape="cross", filled=True, size=40, clip=True)
+    return cross.encode(alt.X("l2_x:Q"), alt.Y("y:Q"), color=choice.colour(), opacity=choice.opacity)
 
 
 def arrows(base: alt.Chart, on: Plane, choice: Choice) -> list[alt.Chart]:
