@@ -59,7 +59,9 @@ Found = tuple[pl.DataFrame, float, float, str] | None
 
 def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     """Whole decode steps that were found; or all decode launches where the user states another number."""
-    whole = decode.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null())
+    # a batch that the user states says that it is decode where nothing else tells
+    told = pl.col("phase").is_not_null() | pl.lit(run.batch.origin == "given")
+    whole = decode.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null() & told)
     seen = round(whole.select("process", "device", "step").n_unique() / gpus(whole))
     stated = run.steps.value if run.steps.origin == "given" else None
     if stated and (stated != seen or run.tokens.value):
@@ -67,7 +69,8 @@ def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     if not seen:
         return None
     frame = decode if run.tokens.value else whole
-    return frame, float(seen), 1.0, f"{seen} whole decode {'step' if seen == 1 else 'steps'} ({run.steps.evidence})"
+    why = run.steps.evidence if run.steps.value else "taken for decode because a batch is stated"
+    return frame, float(seen), 1.0, f"{seen} whole decode {'step' if seen == 1 else 'steps'} ({why})"
 
 
 def by_layers(decode: pl.DataFrame, run: Run) -> Found:

@@ -12,14 +12,20 @@ AGREEING = 0.8
 """Share of the decode steps that must have the same rows before one batch is named."""
 
 
-def infer_batch(launches: pl.DataFrame) -> Fact:
-    """The batch, inferred, with its evidence; unknown where no kernel of a decode step tells it."""
+def infer_batch(launches: pl.DataFrame, accepted: float = 1.0) -> Fact:
+    """The batch, inferred, with its evidence; unknown where no kernel of a decode step tells it.
+
+    Where more than one token is accepted per step, rows hold drafts: only kernels that count sequences tell.
+    """
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
-    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1))
-    told = rows_of_passes(votes(decode), places).with_columns(batch=sequences_of_step())
+    is_fc = (pl.col("role").cast(pl.String) == "fc").fill_null(False)
+    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1), fc=is_fc)
+    told = rows_of_passes(votes(decode), places).with_columns(
+        batch=sequences_of_step() if accepted == 1 else pl.col("sequences")
+    )
     steps = told.filter(pl.col("batch").is_not_null())
     if steps.is_empty():
-        return drafts(told)
+        return drafts(told, accepted)
     counts = steps.group_by("batch").agg(steps=pl.len(), what=evidence().sort().first()).sort(
         "steps", "batch", descending=[True, False]
     )  # fmt: skip
@@ -51,10 +57,12 @@ def evidence() -> pl.Expr:
     )
 
 
-def drafts(told: pl.DataFrame) -> Fact:
-    """No batch: nothing tells it, or a step has rows that sampling does not see."""
-    beyond = told.filter(pl.col("rows").is_not_null() & pl.col("sampled").is_not_null())
-    if beyond.is_empty():
+def drafts(told: pl.DataFrame, accepted: float) -> Fact:
+    """No batch: nothing tells it, or a step has rows beside those of its sequences."""
+    known = told.filter(pl.coalesce("rows", "sampled").is_not_null())
+    if known.is_empty():
         return UNKNOWN
-    rows, sampled = beyond.select("rows", "sampled").row(0)
+    rows, sampled = known.select("rows", "sampled").row(0)
+    if accepted > 1:
+        return Fact(None, "unknown", f"the {rows or sampled} rows of a step hold drafts beside the sequences")
     return Fact(None, "unknown", f"a step works on {rows} rows and samples {sampled}: drafts or prompt tokens are among them")

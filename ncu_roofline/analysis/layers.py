@@ -35,7 +35,7 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     same = pl.col("pass") == pl.col("pass").shift(-1)
     return found.with_columns(
         kind=pl.when(leading & pl.lit(broken)).then(pl.lit("layer").cast(KINDS)).otherwise("kind"),
-        whole=((pl.col("kind") == "layer") & pl.col("firm") & same).fill_null(False),
+        whole=((pl.col("kind") == "layer") & pl.col("firm") & pl.col("firm").shift(-1) & same).fill_null(False),
     ).filter(pl.col("row") <= int(rows["row"][-1]))
 
 
@@ -75,7 +75,7 @@ def boundaries(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     mixers = placed.filter(pl.col("kind") == "mixer")
     if mixers["cut"].count():
         begins = layer_begins(mixers)
-    elif (length := period(rows)) is not None:
+    elif (length := period(rows)) is not None and fewer_than_two(mixers, length):
         return by_period(rows, length)
     elif mixers.height > 1:
         begins = from_starts(rows, mixers)
@@ -126,10 +126,17 @@ def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
     """Layers as long before their attention as the window is before its first one."""
     gaps = mixers.select(pl.col("start").diff().median().round().cast(pl.Int64)).item()
     lead = (int(mixers["start"][0]) - int(rows["row"][0])) % max(int(gaps), 1)
+    length = pl.col("start").diff().shift(-1)
+    usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)  # else an LM head, or another kind of layer, is among them
     return mixers.with_columns(
         row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1),
-        kind=pl.lit("layer").cast(KINDS), firm=pl.lit(True),
+        kind=pl.lit("layer").cast(KINDS), firm=usual,
     )  # fmt: skip
+
+
+def fewer_than_two(mixers: pl.DataFrame, length: int) -> bool:
+    """Whether no two attention kernels lie within one period: else it is that of steps, not of layers."""
+    return mixers.height < 2 or int(mixers["start"].diff().min()) >= length  # type: ignore[arg-type]
 
 
 def by_period(rows: pl.DataFrame, length: int) -> pl.DataFrame:

@@ -7,6 +7,8 @@ import polars as pl
 LEAST_OVERLAP = 3
 """Launches that must recur before a repetition is called a period."""
 CANDIDATES = 64
+ALIKE = 0.5
+"""Share of a period that equals itself some launches on: then it holds several layers, and is that of a step."""
 
 
 def symbols(rows: pl.DataFrame) -> pl.Series:
@@ -23,5 +25,16 @@ def period(rows: pl.DataFrame) -> int | None:
         overlap = sequence.len() - int(shift)
         head = sequence.head(overlap)
         if overlap >= LEAST_OVERLAP and head.n_unique() > 1 and bool((head == sequence.tail(overlap)).all()):
-            return int(shift)
+            return None if of_several(sequence.head(int(shift))) else int(shift)
     return None
+
+
+def of_several(block: pl.Series) -> bool:
+    """Whether a period nearly repeats something shorter: a step of equal layers with one LM head."""
+    again = (block == block[len(block) // 2]).arg_true() - len(block) // 2
+    for shift in again.filter((again > 0) | (again < 0)).abs().unique().sort().to_list():
+        overlap = len(block) - int(shift)
+        same = int((block.head(overlap) == block.tail(overlap)).sum())
+        if 2 * shift <= len(block) and same >= ALIKE * overlap and block.head(int(shift)).n_unique() > 1:
+            return True
+    return False

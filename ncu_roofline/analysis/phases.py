@@ -20,10 +20,10 @@ MOST_PADDING = 2
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, and what told them.
 
-    `places` has index, layer and group of every launch. The LM head and the norm before it may see one row
+    `places` has index, layer, group and fc of every launch. The LM head and the norm before it may see one row
     per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
     """
-    at = told.join(places, on="index")
+    at = with_leading(told, places)
     anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
     layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.lit(places["layer"].count() == 0))
     table = layered.select("group").unique(maintain_order=True)
@@ -31,6 +31,18 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
         chosen = agreed(layered.filter(kind_of(name)))
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
     return table
+
+
+def with_leading(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Votes with their places; a product of one row by its kind speaks for its layer only if the layer's first one is such.
+
+    Experts that a loop visits one by one may see a single row of many.
+    """
+    at = told.join(places, on="index")
+    leads = places.filter("fc").group_by("group", "layer").agg(lead=pl.col("index").min())
+    joined = at.join(leads, on=["group", "layer"], how="left", nulls_equal=True, maintain_order="left")
+    leading = pl.col("lead").is_in(at.filter("fixed")["index"].implode())
+    return joined.filter(~pl.col("fixed") | leading.fill_null(False)).drop("lead")
 
 
 def kind_of(name: str) -> pl.Expr:
@@ -51,14 +63,14 @@ def agreed(layered: pl.DataFrame) -> pl.DataFrame:
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: pass, rows, sampled, phase (null unknown)."""
-    at = laid.select("index", "layer", group="pass")
+    at = laid.select("index", "layer", "fc", group="pass")
     told = rows_of_passes(votes(launches), at)
     kinds = phase_kinds(launches).join(at, on="index").group_by("group").agg(
         only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all()
     )  # fmt: skip
     every = at.select("group").unique(maintain_order=True)
     table = every.join(told, on="group", how="left").join(kinds, on="group", how="left").sort("group")
-    first = table.with_columns(phase=by_itself())
+    first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
     return first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
 
 
@@ -69,6 +81,8 @@ def by_itself() -> pl.Expr:
         pl.when("only_prefill").then(pl.lit("prefill"))
         .when("only_decode").then(pl.lit("decode"))
         .when(rows >= MOST_PADDING * pl.col("sampled")).then(pl.lit("prefill"))
+        # so many sequences are padded to so many rows, always: more are prompt tokens
+        .when((rows > pl.col("sampled")) & (rows > pl.col("least"))).then(pl.lit("prefill"))
         .when(rows >= pl.col("sampled")).then(pl.lit("decode"))
         .when(rows <= LARGEST_DECODE).then(pl.lit("decode"))
         .when(rows >= SMALLEST_PREFILL).then(pl.lit("prefill"))

@@ -18,11 +18,11 @@ from ncu_roofline.knowledge.rows import (
 
 AXES = {"x": 0, "y": 1, "z": 2}
 VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
-         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "rows": pl.Int64}  # fmt: skip
+         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "fixed": pl.Boolean, "rows": pl.Int64}  # fmt: skip
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, rows."""
+    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, fixed, rows."""
     told = [vote(launches, number, rule) for number, rule in enumerate(row_rules())]
     found = [frame for frame in told if frame.height]
     return pl.concat(found) if found else pl.DataFrame(schema=VOTES)
@@ -42,7 +42,7 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
     counted = chosen.select(
         "index", rule=pl.lit(number, pl.Int64), what=pl.lit(rule.what), least=pl.lit(rule.least),
         sampled=pl.lit(rule.sampled), sequences=pl.lit(rule.sequences), embedding=pl.lit(rule.role == "embedding"),
-        rows=rows_of(rule),
+        fixed=pl.lit(rule.value is not None), rows=rows_of(rule),
     )  # fmt: skip
     return counted.filter(pl.col("rows") > 0).collect()
 

@@ -10,6 +10,7 @@ import polars as pl
 from ncu_roofline.analysis import anchors, layers
 from ncu_roofline.analysis.batch import infer_batch
 from ncu_roofline.analysis.gpus import gpus
+from ncu_roofline.analysis.passes import empty_passes, pass_table, steps
 from ncu_roofline.analysis.phases import phases
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES
@@ -47,7 +48,9 @@ def segment(launches: pl.DataFrame) -> Segmented:
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
     table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
-    joined = laid.join(table.select("pass", "phase", "step", step_whole="whole"), on="pass", how="left")
+    joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(
+        pl.col("layer") + pl.col("deeper").fill_null(0)
+    )
     return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
 
 
@@ -60,12 +63,6 @@ def no_place() -> list[pl.Expr]:
     """The columns of an empty capture."""
     kinds = (pl.Enum(PHASES), pl.Int64(), pl.Int64(), pl.Int64(), pl.Boolean(), pl.Boolean())
     return [pl.lit(None, kind).alias(name) for name, kind in zip(COLUMNS, kinds, strict=True)]
-
-
-def empty_passes() -> pl.DataFrame:
-    """The table of a capture without launches."""
-    return pl.DataFrame(schema={"lane": pl.Int64, "phase": pl.Enum(PHASES), "step": pl.Int64, "whole": pl.Boolean,
-                                "mixers": pl.Int64, "launches": pl.Int64})  # fmt: skip
 
 
 def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
@@ -82,60 +79,28 @@ def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
-    work = (rows["fcs"] + rows["norms"]).gather(found["start"])
-    at = found.with_columns(rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer", before=work)
-    of_pass = at.group_by("pass").agg(
-        mixers=pl.col("work").sum(), first=pl.col("before").filter("work").min(),
-        embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
-        sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
-    )  # fmt: skip
-    spans = rows.group_by("pass", maintain_order=True).agg(
-        pl.col("lane").first(), pl.len().alias("launches"), done=(pl.col("fcs") + pl.col("norms") - pl.col("fc") - pl.col("norm")).first(),
-    )  # fmt: skip
-    table = spans.join(of_pass, on="pass", how="left", maintain_order="left").with_columns(
-        lead=pl.col("first") - pl.col("done"),
-        opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
-        closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
-    )
-    inner = ~pl.col("opens") & (pl.col("mixers") > 0)
-    usual_lead = pl.col("lead").filter(inner).median().over("lane")
-    usual_mixers = pl.col("mixers").filter(inner).mode().min().over("lane")
-    as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
-    begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
-    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
-    return table.with_columns(
-        pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False)
-    )
-
-
-def steps(table: pl.DataFrame) -> pl.DataFrame:
-    """Passes with their step number: counted from 0 per lane and phase; null without attention or phase."""
-    counted = pl.col("phase").is_not_null() & (pl.col("mixers") > 0)
-    return table.with_columns(
-        step=pl.when(counted).then(counted.cast(pl.Int64).cum_sum().over("lane", "phase") - 1)
-    )
-
-
 def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     """The launches with the facts that their passes tell."""
-    whole = table.filter("whole")
-    held = launches.filter("layer_whole").select("phase", "step", "layer", "process", "device").unique().height
+    whole = table.filter(pl.col("whole") & ~pl.col("draft"))
+    held = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0)).height
+    end = "sampling" if "role" in launches.columns and (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
-        launches=launches, steps=steps_fact(whole, gpus(launches)), prefill_passes=prefill_fact(table),
+        launches=launches, steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height), prefill_passes=prefill_fact(table),
         layers=layers_fact(table, held), partial=partial_fact(table, held), whole_layers=held,
     )  # fmt: skip
 
 
-def steps_fact(whole: pl.DataFrame, ranks: int) -> Fact:
+def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
     """Complete decode steps of one rank; unknown where there are none."""
     decode = whole.filter(pl.col("phase") == "decode")
     if decode.is_empty():
-        return Fact(None, "unknown", "no complete decode step in the window")
+        unknown = whole.filter(pl.col("phase").is_null()).height
+        why = f"nothing tells whether {unknown} whole passes are decode" if unknown else "no complete decode step in the window"
+        return Fact(None, "unknown", why)
     sizes = sorted(decode["launches"].to_list())
     size = f"{sizes[0]}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
-    return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches, from embedding to sampling")
+    beside = f", beside {drafts} passes that draft" if drafts else ""
+    return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches up to {end}{beside}")
 
 
 def prefill_fact(table: pl.DataFrame) -> Fact:
@@ -151,7 +116,7 @@ def prefill_fact(table: pl.DataFrame) -> Fact:
 
 def layers_fact(table: pl.DataFrame, held: int) -> Fact:
     """Layers of a complete pass, decode before prefill."""
-    whole = table.filter("whole")
+    whole = table.filter(pl.col("whole") & ~pl.col("draft"))
     decode = whole.filter(pl.col("phase") == "decode")
     # a prefill in chunks looks like one pass of many layers, unless each chunk begins with an embedding
     begun = whole.filter("embedded") if "embedded" in whole.columns else whole
@@ -159,7 +124,7 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact:
     if counted.is_empty():
         return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
     number = int(counted.mode().min())  # type: ignore[arg-type]
-    return Fact(number, "inferred", f"{number} attention or state-space kernels between embedding and sampling")
+    return Fact(number, "inferred", f"{number} attention or state-space kernels in a complete pass")
 
 
 def partial_fact(table: pl.DataFrame, held: int) -> Fact:
@@ -185,7 +150,7 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
     """
     seen = {
         "steps": segmented.steps, "prefill_passes": segmented.prefill_passes,
-        "layers": segmented.layers, "batch": infer_batch(segmented.launches),
+        "layers": segmented.layers, "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
     }  # fmt: skip
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
