@@ -157,6 +157,19 @@ def test_qwen_at_larger_batches_moves_fewer_bytes_per_token(run: Any, before: in
 
 
 @needs_corpus
+def test_with_the_model_the_contexts_are_seen_to_differ_and_have_to_be_named_too(run: Any) -> None:
+    pair = (qwen(1), qwen(32), "--model", "qwen3-30b-a3b", "--format", "json")
+    code, out, err = run("compare", *pair, "--vary", "batch")
+    assert (code, json.loads(out)["verdict"]) == (4, "not_comparable")
+    assert "differ in context" in err
+    code, out, _ = run("compare", *pair, "--vary", "batch,context")
+    found = json.loads(out)
+    assert (code, found["verdict"], found["basis"]) == (0, "cuts_bytes", "part")
+    # both windows are parts of a step: 118 MB, and 288 MB for 32 tokens
+    assert found["numbers"]["bytes"]["base"] == pytest.approx(1.18e8, rel=0.01)
+
+
+@needs_corpus
 @pytest.mark.parametrize("form", FORMATS)
 def test_qwen_at_another_batch_by_accident_is_not_comparable_in_every_form(run: Any, form: str) -> None:
     code, out, err = run("compare", qwen(1), qwen(8), "--format", form)
