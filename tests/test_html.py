@@ -189,7 +189,9 @@ class TestInABrowser:
         bad = opened.tab.evaluate("[...document.querySelectorAll('table')].filter(t => !t.querySelector('th[scope=col]')).length")
         ids = opened.tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
 
-        assert (nameless, bad, len(ids)) == ([], 0, len(set(ids)))
+        unnamed = opened.tab.locator("[role^=graphics]:not([aria-label]):not([aria-hidden])").count()
+
+        assert (nameless, bad, len(ids), unnamed) == ([], 0, len(set(ids)), 0)
         assert opened.tab.evaluate("document.documentElement.lang") == "en"
         assert opened.tab.locator("h1").count() == 1
 

@@ -27,11 +27,12 @@ def brief(kernel: str, name: str, room: int = ROOM) -> str:
     'FlashAttnFwdSm90'
     >>> brief("kernel", "void gemvx::kernel<int, __nv_bfloat16, float>(T1)")
     'gemvx::kernel'
+    >>> brief("kernel", "std::enable_if<!T7, void>::type internal::gemvx::kernel<int, float>(T1)")
+    'gemvx::kernel'
     """
-    shown = clean(kernel)
-    if HOLLOW.fullmatch(shown) and "<" in name:
-        inside = clean(name).split("<", 1)[1]
-        words = (w for w in IDENTIFIER.findall(inside) if not SCAFFOLD.fullmatch(w))
-        scopes = clean(name).split("<", 1)[0].split("::")[:-1]
-        shown = next(words, "::".join([*(s.split(" ")[-1] for s in scopes[-1:]), shown]))
+    shown, whole = clean(kernel), clean(name)
+    own = re.search(rf"(?P<scope>(?:\w+::)*){re.escape(shown)}<(?P<inside>.*)", whole) if HOLLOW.fullmatch(shown) else None
+    if own:
+        words = (w for w in IDENTIFIER.findall(own["inside"]) if not SCAFFOLD.fullmatch(w))
+        shown = next(words, "::".join([*own["scope"].split("::")[-2:-1], shown]))
     return shorten(shown.strip("_") or clean(name), room)

@@ -69,6 +69,14 @@
     } catch { /* a chart without marks has no selections */ }
   };
 
+  // Vega leaves the containers of its marks without a name for screen readers
+  const name = (drawn) => {
+    for (const part of drawn.querySelectorAll("[role^=graphics]:not([aria-label])")) {
+      if (part.childElementCount) part.setAttribute("aria-label", part.getAttribute("aria-roledescription") || "marks");
+      else part.setAttribute("aria-hidden", "true");
+    }
+  };
+
   const draw = async () => {
     for (const { view } of views.splice(0)) view.finalize();
     for (const chart of charts) {
@@ -77,6 +85,7 @@
       const { view } = await vegaEmbed(document.getElementById(chart.id), spec, options);
       views.push({ view, mark: chart.mark });
       listen(view, chart.mark);
+      name(document.getElementById(chart.id));
     }
     document.documentElement.dataset.drawn = String(views.length);
   };
