@@ -51,6 +51,7 @@ mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m bench.pages
+	$(BIN)/python -m bench.shown
 
 roles-report: $(READY) ## compare roles by name with the public list; writes docs/roles-confusion.md
 	$(BIN)/python -m bench.roles_report
