@@ -36,8 +36,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set):
         return [plain(v) for v in value]
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+        return rounded(value) if math.isfinite(value) else None
     return clean(value) if isinstance(value, str) else value
+
+
+def rounded(value: float) -> float:
+    """Counts as they are; quotients to the digits that do not depend on the order of a sum."""
+    return value if value.is_integer() else float(f"{value:.{DIGITS}g}")
 
 
 def facts(run: Run) -> dict[str, Any]:
