@@ -22,6 +22,8 @@ class Basis:
     tokens: float | None = None
     scale: float = 1.0
     """Layers of the model per layer counted, for a window that is a part of one step."""
+    layers_only: bool = False
+    """Whether embedding and LM head are left out: a part of a step stands for the whole."""
     gpus: int = 1
     """GPUs in the capture: figures per step and token are of one."""
     how: str = ""
@@ -35,7 +37,8 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
     """
     decode = decode_launches(launches)
     check(decode, run)
-    found = by_steps(decode, run) or by_layers(decode, run)
+    steps_found = by_steps(decode, run)
+    found = steps_found or by_layers(decode, run)
     if found is None:
         tokens = run.tokens.value
         how = "tokens as stated" if tokens else "neither steps nor tokens are known"
@@ -45,7 +48,7 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
     tokens = run.tokens.value or (None if per_step is None else steps * per_step)
     return Basis(
         kind="step" if tokens is None else "token", launches=frame, steps=steps, tokens=tokens, scale=scale,
-        gpus=gpus(frame), how=how,
+        layers_only=steps_found is None, gpus=gpus(frame), how=how,
     )  # fmt: skip
 
 
@@ -69,8 +72,8 @@ def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     if not seen:
         return None
     frame = decode if run.tokens.value else whole
-    why = run.steps.evidence if run.steps.value else "taken for decode because a batch is stated"
-    return frame, float(seen), 1.0, f"{seen} whole decode {'step' if seen == 1 else 'steps'} ({why})"
+    why = "" if run.steps.value else " (taken for decode because a batch is stated)"
+    return frame, float(seen), 1.0, f"{seen} whole decode {'step' if seen == 1 else 'steps'}{why}"
 
 
 def by_layers(decode: pl.DataFrame, run: Run) -> Found:

@@ -37,8 +37,7 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     """
     whole = totals(launches, run)
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
-    inside = whole.scale != 1.0 or run.layers_captured.value is not None
-    floors = least(model, setting(run), run, inside=inside)
+    floors = least(model, setting(run), run, inside=whole.layers_only)
     share = float(max(whole.tp, whole.gpus))
     measured = roles.filter(pl.col("role").is_in(FAMILIES)).select(
         "role", measured_bytes=pl.col("dram_bytes_per_step") * share

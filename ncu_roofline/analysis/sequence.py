@@ -155,7 +155,7 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
-    return replace(run, **filled), tuple(contradictions(run, seen))
+    return replace(run, **filled), (*contradictions(run, seen), *part_contradicted(run, segmented))
 
 
 def layers_of(model: Model) -> Fact:
@@ -175,3 +175,18 @@ def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
                 f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "
                 f"{stated.value} is used"
             )
+
+
+def part_contradicted(run: Run, segmented: Segmented) -> Iterator[str]:
+    """A sentence where the stated part of the layers cannot be what the capture shows."""
+    if run.layers_captured.value is None:
+        return
+    part, every = run.layers_captured.value
+    steps = segmented.steps.value
+    if steps:
+        yield f"layers captured is stated as {part}/{every}, but the capture shows {steps} whole decode steps: these are used"
+    elif segmented.whole_layers > part:
+        yield (
+            f"layers captured is stated as {part}/{every}, but the capture shows {segmented.whole_layers} whole layers; "
+            f"{part}/{every} is used"
+        )

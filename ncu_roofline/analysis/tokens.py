@@ -33,6 +33,8 @@ class Totals:
     how: str
     sums: Mapping[str, float | None]
     """Measure -> sum over the launches that count, all GPUs of the capture."""
+    layers_only: bool = False
+    """Whether a part of a step stands for the whole, without embedding and LM head."""
     unknown: Mapping[str, int]
     """Measure -> launches for which it was not measured."""
 
@@ -61,7 +63,7 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
     return Totals(
         basis=found.kind, tokens=found.tokens, steps=found.steps, scale=found.scale, gpus=found.gpus,
         tp=int(run.tp.value or 1), launches=found.launches.height, how=found.how,
-        sums={m: row[m] for m in MEASURES}, unknown={m: row[f"{m}_unknown"] for m in MEASURES},
+        layers_only=found.layers_only, sums={m: row[m] for m in MEASURES}, unknown={m: row[f"{m}_unknown"] for m in MEASURES},
     )  # fmt: skip
 
 

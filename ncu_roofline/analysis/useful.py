@@ -68,15 +68,21 @@ def by_cache(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
     """KV bytes that were read, times FLOPs per cached byte: 2 x query heads per key/value head / width."""
     if model is None:
         return pl.lit(None, pl.Float64)
-    width = cache_width(launches, run, model)
-    per_element = sorted({c.flops / c.elements for c in model.caches if c.elements})
+    width, tp = cache_width(launches, run, model), int(run.tp.value or 1)
+    # every GPU reads what cannot be split (MLA's latents), and computes its own heads of it
+    by_layer = {i: c.flops / c.elements * min(tp, c.split) / tp for i, c in enumerate(model.caches) if c.elements}
+    per_element = set(by_layer.values())
     if not per_element:
         return pl.lit(None, pl.Float64)
-    by_layer = {i: c.flops / c.elements for i, c in enumerate(model.caches) if c.elements}
-    known = pl.lit(per_element[0]) if len(per_element) == 1 else pl.col("layer").replace_strict(
-        by_layer, default=None, return_dtype=pl.Float64
+    known = pl.lit(per_element.pop()) if len(per_element) == 1 else pl.when(numbered(launches)).then(
+        pl.col("layer").replace_strict(by_layer, default=None, return_dtype=pl.Float64)
     )  # fmt: skip
     return pl.when(is_role("attention")).then(at_most_executed(pl.col("read") / width * known))
+
+
+def numbered(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the layer's number is the model's: in a window that cuts the step it counts from the cut."""
+    return pl.col("step_whole").fill_null(False) if "step_whole" in launches.columns else pl.lit(False)
 
 
 def cache_width(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
@@ -147,9 +153,13 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
     ).filter(is_role("attention"))  # fmt: skip
     if not full or len({c.elements for c in model.caches if c.elements}) > 1:
         return UNKNOWN
-    per_token = full[0].elements / float(run.tp.value or 1)
+    per_token = full[0].elements / min(int(run.tp.value or 1), full[0].split)
     per_sequence = pl.col("read") / cache_width(mains, run, model) / per_token / run.batch.value
-    tokens = mains.select(per_sequence.median()).item()
+    seen = mains.select(tokens=per_sequence).drop_nulls()
+    if len(full) < sum(c.elements > 0 for c in model.caches):  # layers with a window read less: the others tell
+        seen = seen.filter(pl.col("tokens") >= pl.col("tokens").max() / 2)
+    tokens = seen["tokens"].median()
     if tokens is None:
         return UNKNOWN
-    return Fact(round(tokens), "inferred", "median of KV bytes per attention kernel over bytes per cached token")
+    return Fact(round(float(tokens)),  # type: ignore[arg-type]
+                "inferred", "median of KV bytes per attention kernel over bytes per cached token")

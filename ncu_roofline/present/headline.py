@@ -17,4 +17,4 @@ def headline(study: Study, whole: Totals) -> str:
         return UNKNOWN
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
-    return f"{per(whole).strip().capitalize()}: {amount(whole)}; from {found(whole)}{known}."
+    return f"{per(whole).capitalize()}: {amount(whole)}; from {found(whole)}{known}."

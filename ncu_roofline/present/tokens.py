@@ -16,6 +16,10 @@ from ncu_roofline.present.text import clean
 
 SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "layers_captured")
 MOST_ROWS = 40
+LEAST_SHARE = 0.001
+"""Shares of the whole below this are not named in a sentence."""
+ALIKE = 1.02
+"""Largest over smallest layer, up to which one sentence says it better than a row for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,12 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
 
 def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
-    yield f"{clean(study.capture.name)}: {amount(whole)}{per(whole)}{each_gpu(whole)}."
+    yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):
         yield f"{where} {decides(study, tables.main)}".strip()
     yield f"It stands on {found(whole)}. {known_facts(study)}"
+    if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
+        yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
     if tables.floor is not None:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
@@ -66,24 +72,28 @@ def amount(whole: Totals) -> str:
     if (flops := value("flops")) is not None:
         done.append(f"{text(flops, 'FLOP')} executed")
     if (useful := value("useful_flops")) is not None:
-        done.append(f"{text(useful, 'FLOP')} useful where known")
+        done.append(f"{text(useful, 'FLOP')} useful (where known)")
     return ", ".join([moved, *done])
 
 
 def per(whole: Totals) -> str:
     """The unit in words."""
-    return {"token": " per token", "step": " per decode step (tokens unknown)"}.get(
-        whole.basis, " in the whole capture (steps and tokens unknown)"
+    return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
+        whole.basis, "in the whole capture (steps and tokens unknown)"
     )
 
 
 def each_gpu(whole: Totals) -> str:
-    """One GPU's share, and over all where several hold the model."""
-    if max(whole.tp, whole.gpus) == 1 or whole.basis == "capture":
-        return ""
+    """That the figures are one GPU's share, where several hold the model."""
+    return "" if max(whole.tp, whole.gpus) == 1 or whole.basis == "capture" else " on one GPU"
+
+
+def over_all(whole: Totals) -> str:
+    """The bytes over all GPUs, where several hold the model."""
     everything = whole.over_all("dram_bytes")
-    over = f"; over all {max(whole.tp, whole.gpus)} GPUs {text(everything, 'byte')}" if everything is not None else ""
-    return f" on one GPU{over}"
+    if not each_gpu(whole) or everything is None:
+        return ""
+    return f"; over all {max(whole.tp, whole.gpus)} GPUs {text(everything, 'byte')}"
 
 
 def shares(roles: pl.DataFrame) -> str:
@@ -92,7 +102,7 @@ def shares(roles: pl.DataFrame) -> str:
     whole = roles[column].sum()
     if not whole:
         return ""
-    named = roles.drop_nulls(column).sort(column, descending=True).head(3)
+    named = roles.drop_nulls(column).sort(column, descending=True).head(3).filter(pl.col(column) / whole >= LEAST_SHARE)
     parts = [f"{row['role'] or 'unclassified'} {percent(row[column] / whole)}" for row in named.iter_rows(named=True)]
     return f"Where: {', '.join(parts)} {what}."
 
@@ -130,6 +140,8 @@ def known_facts(study: Study) -> str:
     for name in SHOWN_FACTS:
         fact = getattr(study.run, name)
         if fact.value is not None:
+            if name == "prefill_passes" and not fact.value:
+                continue
             value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else fact.value
             why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""
             told.append(f"{name.replace('_', ' ')} {value} ({fact.origin}{why})")
@@ -141,7 +153,7 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
     for row in floor.iter_rows(named=True):
         if row["over_floor"] is not None:
             yield (
-                f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {number(row['over_floor'])} times "
+                f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
                 f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
             )
 
@@ -160,7 +172,7 @@ def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
     yield table(f"By {tables.by}", tables.main, unit, keys(tables.by))
     if tables.by == "role":
         for name, rows in (("step", tables.steps), ("layer", tables.layers)):
-            if rows.height > 1:
+            if rows.height > 1 and not (name == "layer" and alike(rows)):
                 yield table(f"By {name}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
     if tables.floor is not None and tables.floor["measured_bytes"].count():
         yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
@@ -168,6 +180,14 @@ def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
         columns = ("projection", "matrix_n", "matrix_k", "launches", "matrix_bytes", "read_amplification", "unexplained",
                    "experts_read", "experts_expected")  # fmt: skip
         yield Table("By weight matrix", tables.projections, filled(tables.projections, columns, ("projection", "launches")))
+
+
+def alike(layers: pl.DataFrame) -> bool:
+    """Whether all layers have as many launches and move the same bytes, but for noise."""
+    moved = layers["dram_bytes"] if layers["dram_bytes"].count() else layers["seconds"]
+    low, high = moved.min(), moved.max()
+    same = layers["launches"].n_unique() == 1 and not moved.null_count()
+    return same and low is not None and float(high) <= ALIKE * float(low)  # type: ignore[arg-type]
 
 
 def keys(by: str) -> list[str]:
@@ -183,7 +203,8 @@ def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) ->
         spread = ["seconds_low", "seconds_median", "seconds_high"]
     over = rows["spread_over"].drop_nulls().unique().to_list()
     unit_words = f", {unit.replace('_', ' ')}" if unit else ""
-    told = f"{title}{unit_words}{f'; low, median and high of one {over[0]}' if over else ''}"
+    what = "DRAM" if spread[0].startswith("dram") else "time"
+    told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {over[0]})' if over else ''}"
     columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
     spare = tuple(c for c in columns if c.startswith(("dram_write", "dram_read", "flops")))
     return Table(told, rows, columns, spare=spare)
@@ -201,7 +222,7 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:
             yield f"{what} of {missing} of {whole.launches} launches were not measured: sums are too small by theirs."
-    if whole.scale != 1.0:
+    if whole.layers_only:
         yield (
             f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "
             "and embedding, LM head and sampling are left out."
