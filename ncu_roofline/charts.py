@@ -9,6 +9,9 @@ from ncu_roofline import api
 if TYPE_CHECKING:
     import altair as alt
 
+    from ncu_roofline.analysis.compare import Comparison
+    from ncu_roofline.analysis.sweep import Sweep
+
 
 def roofline(
     capture: api.Captured,
@@ -46,3 +49,44 @@ def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.Layer
     study = api.study(capture, gpu=gpu)
     model = study.run.model.value
     return draw(role_bytes(study.launches, study.run, load(model) if model else None))
+
+
+def waterfall(comparison: Comparison) -> alt.LayerChart:
+    """Bytes of the base, role by role, to bytes of the head.
+
+    >>> import ncu_roofline as nr
+    >>> folder = "fixtures/synthetic"
+    >>> chart = nr.charts.waterfall(nr.compare(f"{folder}/dense-b8.ncu-repz", f"{folder}/kv8-b8.ncu-repz", vary=["kv"]))
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.present.charts.compare import waterfall as draw
+
+    return draw(comparison)
+
+
+def moves(comparison: Comparison) -> alt.LayerChart:
+    """Kernels from their place in the base to their place in the head, under the roofs.
+
+    >>> import ncu_roofline as nr
+    >>> folder = "fixtures/synthetic"
+    >>> chart = nr.charts.moves(nr.compare(f"{folder}/dense-b8.ncu-repz", f"{folder}/kv8-b8.ncu-repz", vary=["kv"]))
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.present.charts.compare import roofline as draw
+
+    return draw(comparison)
+
+
+def trajectories(sweep: Sweep) -> alt.LayerChart:
+    """FC and attention along a sweep, against their ridge.
+
+    >>> import ncu_roofline as nr
+    >>> chart = nr.charts.trajectories(nr.sweep([f"fixtures/synthetic/dense-b{batch}.ncu-repz" for batch in (1, 8)]))
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.present.charts.sweep import draw
+
+    return draw(sweep)

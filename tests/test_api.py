@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "fixtures" / "synthetic" / "demo.ncu-rep"
 FUNCTIONS = sorted(name for name in nr.__all__ if getattr(getattr(nr, name), "__module__", "") == api.__name__)
 
+CHARTS = sorted(name for name, it in vars(nr.charts).items() if getattr(it, "__module__", "") == nr.charts.__name__)
+
 
 def test_importing_the_package_imports_no_library() -> None:
     code = "import sys, ncu_roofline; print([m for m in ('polars', 'altair', 'typer', 'ncu_report') if m in sys.modules])"
@@ -35,10 +37,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         nr.rooflines  # noqa: B018
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", FUNCTIONS + CHARTS)
 def test_every_function_has_an_example_that_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    (found,) = doctest.DocTestFinder(recurse=False).find(getattr(nr, name), name)
+    (found,) = doctest.DocTestFinder(recurse=False).find(getattr(nr, name, None) or getattr(nr.charts, name), name)
 
     assert found.examples
     assert doctest.DocTestRunner().run(found).failed == 0

@@ -189,7 +189,7 @@ SWEPT = (
     Column("<family>_bytes", F64, "byte", "DRAM bytes of FC, attention or the rest", "not measured"),
     Column("<family>_seconds", F64, "s", "their time", "not measured"),
     Column("<family>_<work>_intensity", F64, "FLOP/byte", "by that work; dense: useful, of matrices read whole", "unknown"),
-    Column("cache_share", F64, "", "part of the bytes that attention moves", "not measured"),
+    Column("cache_share", F64, "", "bytes of attention over bytes of FC: the cache against the weights", "not measured"),
     Column("attention_low", F64, "FLOP/byte", "least useful intensity that this cache type allows", "cache type unknown"),
     Column("attention_high", F64, "FLOP/byte", "greatest one", "cache type unknown"),
     Column("ridge", F64, "FLOP/byte", "the ridge that FC meets", NO_DEVICE),
