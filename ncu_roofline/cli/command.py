@@ -8,7 +8,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ncu_roofline.cli import notes
 
@@ -58,6 +58,16 @@ class Command(TyperCommand):
                 formatter.write_dl(records)
 
 
+class Group(TyperGroup):
+    """A group whose list of commands cuts no sentence short."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Every command with its purpose."""
+        listed = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, parts(found.help or "")[0].split("\n\n")[0]) for name, found in listed if found])
+
+
 def parts(text: str) -> tuple[str, str]:
     """The purpose and the example of a command's docstring."""
     purpose, _, example = text.partition("Example:")
@@ -77,6 +87,9 @@ def grouped(command: Command, ctx: Any) -> dict[str, list[tuple[str, str]]]:
 
 class App(typer.Typer):
     """A typer application whose commands are ours."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(cls=Group, **how)
 
     def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **how: Any) -> Callable[[Any], Any]:
         """As typer's, with grouped help and `--quiet`."""
