@@ -184,3 +184,13 @@ def test_a_context_beyond_memory_ends_with_code_three(capsys: pytest.CaptureFixt
     answer = command(capsys, "tokens", str(CORPUS / "csv" / QWEN), *arguments)
     assert answer.code == 3
     assert "--context 10000000 is beyond memory" in answer.err
+
+
+def test_whole_steps_are_held_to_the_whole_floor_whatever_part_was_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_raw_csv(tmp_path / "decode.csv", Plan(model=TINY, batch=8, layers=4, steps=2))
+    stated = ("--layers-captured", "3/5", "--model", "llama-3.2-1b", "--format", "json")
+    told = json.loads(command(capsys, "tokens", str(tmp_path / "decode.csv"), *stated).out)
+    # 16 layers of q, k, v, o and three matrices of the MLP, and a tied head of [128256, 2048] that is read whole
+    layers = 16 * (2048 * (2048 + 2 * 512) + 2048 * 2048 + 3 * 2048 * 8192)
+    assert told["floor"][0]["floor_bytes"] == 2 * (layers + 128256 * 2048)
+    assert any("shows 2 whole decode steps" in note for note in told["notes"])

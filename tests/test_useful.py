@@ -8,7 +8,7 @@ import pytest
 from ncu_roofline.analysis.alignment import Matrix, Product, aligned
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.tokens import per_token
-from ncu_roofline.analysis.useful import useful
+from ncu_roofline.analysis.useful import useful, with_context
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.knowledge import models
@@ -182,3 +182,20 @@ def test_partial_sums_of_a_product_split_in_three_are_four_bytes_each() -> None:
     # grid 4 x 24 = 96 tiles of 64 x 32; the result [32, 2048] has 32 of them: K is split in 3
     assert row["output_bytes"] == 3 * 32 * 2048 * 4
     assert row["activation_bytes"] == 2 * 32 * 7168
+
+
+def test_every_gpu_reads_all_latents_and_computes_its_own_heads() -> None:
+    model = models.load("deepseek-v3")
+    frame = decode(role="attention", cache_dtype="bf16", dram_read_bytes=2 * 576e6, flops=1e15)
+    alone, shared = (useful(frame, Run().given(batch=8, tp=tp), model)["useful_flops"].item() for tp in (1, 8))
+    # 576e6 elements of [512 + 64] latents are 1e6 cached tokens; on 8 GPUs each has 16 of the 128 heads
+    assert shared == pytest.approx(alone / 8)
+
+
+def test_layers_with_a_window_do_not_tell_the_context() -> None:
+    model = models.load("gpt-oss-20b")
+    # a cached token: K and V of 8 heads of 64, two bytes = 2,048 bytes; windows of 128 tokens, the others 4,096
+    read = [128 * 2048.0, 4096 * 2048.0] * 3
+    rows = pl.concat([decode(role="attention", cache_dtype="bf16", dram_read_bytes=r) for r in read])
+    run, _ = with_context(useful(rows, Run().given(batch=1), model), Run().given(batch=1), model)
+    assert run.context.value == 4096

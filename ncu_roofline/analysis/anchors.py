@@ -116,13 +116,15 @@ def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
 
 
 def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
-    """Anchors without mixer kernels that only prepare for a whole pass, before its first product (varlen plans and the like)."""
+    """Anchors without mixer kernels that only prepare for a whole pass, before its first product (varlen plans)."""
     if joined.filter(pl.col("kind") == "sampling").is_empty():
         return anchors
     ended = (pl.col("kind") == "sampling").cast(pl.Int64).cum_sum().over("lane")
+    # a window's first pass may be cut: only what comes before every product begins it
+    first = pl.when(pl.col("between") > 0).then(pl.col("fcs").min().over("lane", "between")).otherwise(0)
     counts = (
         anchors.with_columns(between=ended)
-        .with_columns(begins=pl.col("fcs") == pl.when(pl.col("between") > 0).then(pl.col("fcs").min().over("lane", "between")).otherwise(0))
+        .with_columns(begins=pl.col("fcs") == first)
         .filter(pl.col("kind") == "mixer")
         .group_by("kernel")
         .agg(often=pl.len() / pl.struct("lane", "between").n_unique(), begins=pl.col("begins").all())

@@ -127,7 +127,8 @@ def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
     gaps = mixers.select(pl.col("start").diff().median().round().cast(pl.Int64)).item()
     lead = (int(mixers["start"][0]) - int(rows["row"][0])) % max(int(gaps), 1)
     length = pl.col("start").diff().shift(-1)
-    usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)  # else an LM head, or another kind of layer, is among them
+    # a longer one has an LM head in it, or is another kind of layer
+    usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)
     return mixers.with_columns(
         row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1),
         kind=pl.lit("layer").cast(KINDS), firm=usual,

@@ -38,8 +38,9 @@ def spans(rows: pl.DataFrame) -> pl.DataFrame:
     """Passes with their launches, and how many products and norms came before them."""
     before = pl.col("fcs") + pl.col("norms") - pl.col("fc") - pl.col("norm")
     return rows.group_by("pass", maintain_order=True).agg(
-        pl.col("lane", "process", "device").first(), pl.len().alias("launches"), begin=pl.col("index").first(), done=before.first()
-    )
+        pl.col("lane", "process", "device").first(), pl.len().alias("launches"),
+        begin=pl.col("index").first(), done=before.first(),
+    )  # fmt: skip
 
 
 def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:

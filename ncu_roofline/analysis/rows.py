@@ -18,7 +18,8 @@ from ncu_roofline.knowledge.rows import (
 
 AXES = {"x": 0, "y": 1, "z": 2}
 VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
-         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "fixed": pl.Boolean, "rows": pl.Int64}  # fmt: skip
+         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "fixed": pl.Boolean,
+         "rows": pl.Int64}  # fmt: skip
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:

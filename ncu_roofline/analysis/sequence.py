@@ -83,9 +83,10 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     """The launches with the facts that their passes tell."""
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
     held = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0)).height
-    end = "sampling" if "role" in launches.columns and (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
+    end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
-        launches=launches, steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height), prefill_passes=prefill_fact(table),
+        launches=launches, steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height),
+        prefill_passes=prefill_fact(table),
         layers=layers_fact(table, held), partial=partial_fact(table, held), whole_layers=held,
     )  # fmt: skip
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.engines.launches import K, k, stack
-from tests.engines.names import ACT, ALL_GATHER, ALL_REDUCE, ARGMAX, CAST, FA3, FA3_COMBINE, GATHER, LAST_ROWS, PREPARE, SPLIT_K, VLLM_CACHE, nvjet
+from tests.engines.names import (
+    ACT,
+    ALL_GATHER,
+    ALL_REDUCE,
+    ARGMAX,
+    CAST,
+    FA3,
+    FA3_COMBINE,
+    GATHER,
+    LAST_ROWS,
+    PREPARE,
+    SPLIT_K,
+    VLLM_CACHE,
+    nvjet,
+)
 
 NORM = "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_{}"
 PLAIN_NORM = "void vllm::rms_norm_kernel<c10::BFloat16, (int)8, (int)2>(T1 *, const T1 *, long, const T1 *, float, int, int)"
