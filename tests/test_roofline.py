@@ -134,6 +134,15 @@ def test_no_frame_ever_holds_what_is_not_a_number(flops: float | None, dram: flo
     assert all(v == v and abs(v) != float("inf") for v in row.values() if isinstance(v, float))
 
 
+@settings(deadline=None)
 @given(scale=st.floats(0.01, 100))
 def test_scaling_time_changes_no_intensity(scale: float) -> None:
     assert one(1e9, 1e8, 1e-4 * scale)["intensity"] == one(1e9, 1e8, 1e-4)["intensity"]
+
+
+def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
+    tensor, every = {f"{TENSOR}bf16_dst_fp32.sum": 0.0, "dram__bytes.sum": 1e6}, {**EVERY_SCALAR, **EVERY_TENSOR, "dram__bytes.sum": 1e6}
+    only, all_ = (place(work(launches(launch(m=m)), h100(), H100), h100(), H100).row(0, named=True) for m in (tensor, every))
+
+    assert (only["compute_share"], only["limited_by"]) == (None, None)
+    assert (all_["compute_share"], all_["limited_by"]) == (0, "latency")

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis.ladder import sm_hertz
+from ncu_roofline.analysis.finding import BLOCKS, NOTES, WEAKENS, Finding, again, counted, its, of_all, s, sentence
 from ncu_roofline.analysis.overview import launch_count, share
+from ncu_roofline.analysis.settings import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
 
-BLOCKS, WEAKENS, NOTES = "blocks", "weakens", "note"
+__all__ = ["BLOCKS", "NOTES", "WEAKENS", "Finding", "gaps", "health"]
+
 BYTE_METRICS = "dram__bytes_read.sum,dram__bytes_write.sum"
 BYTE_METRICS_SM120 = "dram__bytes_op_read.sum,dram__bytes_op_write.sum"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One doubt: its code (a closed set), how much it costs, what is wrong, what to do."""
-
-    code: str
-    severity: str
-    message: str
-    advice: str = ""
 
 
 def health(study: Study) -> tuple[Finding, ...]:
@@ -35,10 +26,14 @@ def health(study: Study) -> tuple[Finding, ...]:
         clocks, cache, replay, short_kernels, processes, unclassified, synthetic, reader,
     )  # fmt: skip
     found = [finding for check in checks for finding in check(study)]
+    if any(f.code == "unmeasured" and f.severity == BLOCKS for f in found):
+        found = [f for f in found if f.code not in MOOT]
     order = (BLOCKS, WEAKENS, NOTES)
     return tuple(sorted(found, key=lambda f: order.index(f.severity)))
 
 
+MOOT = {"missing_bytes", "missing_flops", "cache_flushed", "cache_kept", "clocks_unknown"}
+"""What needs no mention where nothing at all was measured."""
 GAPS = {
     "unmeasured": ("seconds", "bytes", "flops"), "missing_time": ("seconds",), "missing_bytes": ("bytes",),
     "missing_flops": ("flops",), "partial_flops": ("flops",), "derived_pipe": ("flops",), "derived_instructions": ("flops",),
@@ -48,19 +43,6 @@ GAPS = {
 def gaps(findings: Iterable[Finding]) -> set[str]:
     """What another capture would have to bring: seconds, bytes, flops."""
     return {gap for finding in findings for gap in GAPS.get(finding.code, ())}
-
-
-def counted(study: Study, which: pl.Expr) -> int:
-    """Number of launches that fit."""
-    return launch_count(study.launches.filter(which))
-
-
-def of_all(number: int, study: Study) -> str:
-    """`all 30 launches`, `3 of 30 launches`, `the only launch`."""
-    total = launch_count(study.launches)
-    if total == 1:
-        return "the only launch"
-    return f"all {total} launches" if number == total else f"{number} of {total} launches"
 
 
 def unmeasured(study: Study) -> Iterator[Finding]:
@@ -75,11 +57,19 @@ def unmeasured(study: Study) -> Iterator[Finding]:
     elif no_time := counted(study, pl.col("seconds").is_null()):
         yield Finding(
             code="missing_time", severity=WEAKENS,
-            message=f"No duration for {of_all(no_time, study)}; their time, rates and shares are unknown.",
-            advice="Add --metrics gpu__time_duration.sum.",
+            message=f"No duration for {of_all(no_time, study)}; {its(no_time)} rates and shares are unknown.",
+            advice=again(no_time, study) or "Add --metrics gpu__time_duration.sum.",
         )  # fmt: skip
     elif without:
         yield Finding(code="unmeasured", severity=NOTES, message=f"Nothing was measured for {of_all(without, study)}.")
+
+
+def untold(study: Study) -> str:
+    """Why no roof can be drawn: no device is named, or one that nobody knows."""
+    name = study.capture.device.name
+    return f"{name} is not a GPU that the table knows, nor does the capture describe it in full" if name else (
+        "The capture does not say which GPU it was taken on"
+    )  # fmt: skip
 
 
 def device(study: Study) -> Iterator[Finding]:
@@ -87,7 +77,7 @@ def device(study: Study) -> Iterator[Finding]:
     if study.gpu is None:
         yield Finding(
             code="device_unknown", severity=BLOCKS,
-            message="The capture does not say which GPU it was taken on: ridge, side and shares are unknown.",
+            message=f"{untold(study)}: ridge, side and shares are unknown.",
             advice="Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
         )  # fmt: skip
 
@@ -102,20 +92,23 @@ def missing_bytes(study: Study) -> Iterator[Finding]:
             metrics = BYTE_METRICS_SM120 if (capability or "").startswith("12") else BYTE_METRICS
         yield Finding(
             code="missing_bytes", severity=BLOCKS,
-            message=f"No DRAM bytes for {of_all(number, study)}: bytes per token, intensity and side are unknown for them.",
-            advice=f"Add --metrics {metrics}.",
+            message=f"No DRAM bytes for {of_all(number, study)}: {its(number)} bytes per token, intensity and side "
+            "are unknown.",
+            advice=again(number, study) or f"Add --metrics {metrics}.",
         )  # fmt: skip
 
 
 def missing_flops(study: Study) -> Iterator[Finding]:
     """Launches whose FLOPs are unknown, or only a part of them."""
-    missing = counted(study, pl.col("flops").is_null())
+    countable = ~pl.col("kernel").is_in(table()["integer_dot"]["names"])
+    missing = counted(study, pl.col("flops").is_null() & countable)
     partial = counted(study, pl.col("flops").is_not_null() & ~pl.col("flops_complete"))
     advice = "Add the work counters that `ncu-roofline recipe` prints for this device."
     if missing:
         yield Finding(
             code="missing_flops", severity=WEAKENS,
-            message=f"No FLOPs for {of_all(missing, study)}: intensity, side and limit are unknown for them.", advice=advice,
+            message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} intensity, side and limit are unknown.",
+            advice=advice,
         )  # fmt: skip
     if partial:
         yield Finding(
@@ -164,8 +157,8 @@ def integer_dots(study: Study) -> Iterator[Finding]:
     if number := counted(study, pl.col("kernel").is_in(names) & pl.col("flops").is_null()):
         yield Finding(
             code="integer_dots", severity=NOTES,
-            message=f"{of_all(number, study).capitalize()} compute with integer dot products (dp4a), which no FLOP counter "
-            "sees: their FLOPs are unknown, their bytes are not.",
+            message=f"{of_all(number, study).capitalize()} compute{s(number)} with integer dot products (dp4a), which no FLOP "
+            f"counter sees: {its(number)} FLOPs are unknown, {its(number)} bytes are not.",
         )  # fmt: skip
 
 
@@ -175,53 +168,8 @@ def sparse(study: Study) -> Iterator[Finding]:
     if columns and (number := counted(study, pl.any_horizontal(pl.col(c) > 0 for c in columns))):
         yield Finding(
             code="sparse", severity=NOTES,
-            message=f"{of_all(number, study).capitalize()} use 2:4 sparse instructions; their FLOPs count the zeros too.",
-        )  # fmt: skip
-
-
-def clocks(study: Study) -> Iterator[Finding]:
-    """Clocks that were held down while profiling stretch everything but the streaming kernels."""
-    highest = study.capture.device.sm_hertz or (study.gpu.boost_hertz if study.gpu else None)
-    seen = study.launches.select(sm_hertz(study.launches).median()).item()
-    if highest and seen and seen / highest < THRESHOLDS.locked_clock_ratio:
-        yield Finding(
-            code="clocks_locked", severity=WEAKENS,
-            message=f"The SM clock was {seen / highest:.0%} of its maximum: small and compute-bound kernels look "
-            "slower than they run; bytes and FLOPs are not affected.",
-            advice="Capture with --clock-control none.",
-        )  # fmt: skip
-    if study.gpu and not seen:
-        yield Finding(
-            code="clocks_unknown", severity=NOTES,
-            message="Clocks were not measured: shares refer to the datasheet's roofs.",
-            advice="Add --metrics sm__cycles_elapsed.avg.per_second,dram__cycles_elapsed.avg.per_second.",
-        )  # fmt: skip
-
-
-def cache(study: Study) -> Iterator[Finding]:
-    """Flushed caches charge every kernel for what it would have found in L2."""
-    setting = study.run.cache_control
-    if setting.value == "none":
-        yield Finding(
-            code="cache_kept", severity=NOTES,
-            message="Caches were not flushed (--cache-control none): kernels that fit in L2 may show too few bytes, "
-            "because every replay pass after the first finds them there.",
-        )  # fmt: skip
-    else:
-        known = f"({setting.origin})" if setting.value else "(the profiler's default; the file does not say)"
-        yield Finding(
-            code="cache_flushed", severity=NOTES,
-            message=f"Caches were flushed before every kernel {known}: small kernels move more bytes here than in a real step.",
-            advice="For the bytes of a real step capture with --cache-control none and few passes.",
-        )  # fmt: skip
-
-
-def replay(study: Study) -> Iterator[Finding]:
-    """Range or graph results cannot be told apart by kernel."""
-    if study.run.graph_profiling.value == "graph":
-        yield Finding(
-            code="whole_graphs", severity=WEAKENS,
-            message="Graphs were profiled whole: a row is a graph, not a kernel.", advice="Capture with --graph-profiling node.",
+            message=f"{of_all(number, study).capitalize()} use{s(number)} 2:4 sparse instructions; {its(number)} FLOPs count "
+            "the zeros too.",
         )  # fmt: skip
 
 
@@ -232,8 +180,8 @@ def short_kernels(study: Study) -> Iterator[Finding]:
     if (number := counted(study, short)) and (part := share(study.launches, short, "seconds")) is not None:
         yield Finding(
             code="short_kernels", severity=NOTES,
-            message=f"{of_all(number, study).capitalize()} ({part:.0%} of the time) last under {limit * 1e6:.0f} µs, "
-            "where rates and shares are unreliable; their counts are not.",
+            message=f"{of_all(number, study).capitalize()} ({100 * part:.0f} % of the time) last{s(number)} under "
+            f"{limit * 1e6:.0f} µs, where rates and shares are unreliable; {its(number)} counts are not.",
         )  # fmt: skip
 
 
@@ -250,7 +198,7 @@ def unclassified(study: Study) -> Iterator[Finding]:
     """Kernels whose role nobody knows."""
     if number := counted(study, pl.col("role").is_null()):
         part = share(study.launches, pl.col("role").is_null(), "seconds")
-        time = "" if part is None else f", {part:.1%} of the time"
+        time = "" if part is None else f" ({100 * part:.1f} % of the time)"
         yield Finding(
             code="unclassified", severity=NOTES if (part or 0) < 0.01 else WEAKENS,
             message=f"The role of {of_all(number, study)}{time} is not recognised.",
@@ -261,10 +209,11 @@ def unclassified(study: Study) -> Iterator[Finding]:
 def synthetic(study: Study) -> Iterator[Finding]:
     """A capture that no GPU made."""
     if study.run.synthetic.value:
-        yield Finding(code="synthetic", severity=WEAKENS, message="This capture is synthetic: a generator wrote it, no GPU measured it.")
+        message = "This capture is synthetic: a generator wrote it, no GPU measured it."
+        yield Finding(code="synthetic", severity=WEAKENS, message=message)
 
 
 def reader(study: Study) -> Iterator[Finding]:
     """What the reader and the device table had to say."""
     for note in study.notes:
-        yield Finding(code="noted", severity=NOTES, message=note if note.endswith(".") else note + ".")
+        yield Finding(code="noted", severity=NOTES, message=sentence(note))

@@ -30,7 +30,12 @@ class Overview:
     """Of the bytes whose side is known: those moved by kernels left of their ridge."""
     latency_time_share: float | None
     """Of the time whose limit is known: that of kernels near neither roof."""
+    limit_known_time_share: float | None
     side_known_bytes_share: float | None
+    partial_bytes_share: float | None
+    """Of the bytes left of the ridge: those of kernels whose work was not counted in full."""
+    flops_partial: int
+    """Launches whose FLOPs are a lower bound."""
     main_path: str | None
     """The path that did most FLOPs."""
     ridge_spec: float | None
@@ -58,6 +63,9 @@ def overview(study: Study) -> Overview:
         families=families(launches),
         memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
         latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),
+        limit_known_time_share=share(launches, pl.col("limited_by").is_not_null(), "seconds"),
+        partial_bytes_share=share(sided.filter(pl.col("bound") == "memory"), pl.col("bound_source") == "partial", "dram_bytes"),
+        flops_partial=launch_count(launches.filter(pl.col("flops").is_not_null(), ~pl.col("flops_complete"))),
         side_known_bytes_share=share(launches, pl.col("bound").is_not_null(), "dram_bytes"),
         main_path=path,
         ridge_spec=spec,

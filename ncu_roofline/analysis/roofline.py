@@ -81,12 +81,15 @@ def ensure_useful(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def compute_share() -> pl.Expr:
-    """FLOP/s of the launch's path over that path's roof; 0 where it measured no FLOPs at all."""
+    """FLOP/s of the launch's path over that path's roof; 0 where it did none, with FP32 among what was counted.
+
+    Nearly every kernel does some FP32 work, so that tensor counters alone prove no kernel idle.
+    """
     of_path = pl.coalesce(
         *[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS]
     )
     roof = pl.coalesce("peak_at_clock", "peak")
-    idle = (pl.col("flops") == 0) & pl.col("bandwidth").is_not_null()
+    idle = (pl.col("flops") == 0) & pl.col("flops_fp32").is_not_null() & pl.col("bandwidth").is_not_null()
     return pl.when(idle).then(0.0).otherwise(ratio(ratio(of_path, "seconds"), roof))
 
 

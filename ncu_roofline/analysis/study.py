@@ -63,7 +63,7 @@ def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str
     """The device the user named, else the one the capture tells of, with what is doubtful about it."""
     told, doubts = gpus.identify(capture.device)
     if name is None:
-        return told, doubts
+        return told, doubts if told else ()  # health says what an unknown device costs
     chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
         differs = f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu"

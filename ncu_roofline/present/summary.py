@@ -35,7 +35,7 @@ def document(
     """What one capture says, answer first."""
     answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
-    title = f"By kernel, longest first ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else "By kernel, longest first"
+    title = "By kernel, longest first" + (f" ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else "")
     first = groups.head(top)
     columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
     return Document(
@@ -62,14 +62,31 @@ def doubt(finding: Finding) -> str:
 def device(study: Study, numbers: Overview) -> str:
     """What was captured, on what, how much."""
     synthetic = "SYNTHETIC capture, not measured. " if study.run.synthetic.value else ""
-    on = f" on {study.gpu.product}" if study.gpu else (f" on {clean(study.capture.device.name)}" if study.capture.device.name else "")
+    name = study.gpu.product if study.gpu else study.capture.device.name
+    on = f" on {clean(name)}" if name else ""
     amounts = [
         quantity(numbers.seconds, "s") if numbers.seconds is not None else "time unknown",
         dram(study, numbers),
-        f"{quantity(numbers.flops, 'FLOP')} executed" if numbers.flops is not None else "FLOPs unknown",
+        executed(numbers),
     ]
-    launches = f"{numbers.launches:,} launch{'es' if numbers.launches != 1 else ''} of {numbers.kernels:,} kernel{'s' if numbers.kernels != 1 else ''}"
-    return f"{synthetic}{clean(study.capture.name)}: {launches}{on}; {', '.join(amounts)}.{ridge(numbers)}"
+    launches = f"{numbers.launches:,} launch{'es' * (numbers.launches != 1)}"
+    kernels = f"{numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
+    return f"{synthetic}{clean(study.capture.name)}: {launches} of {kernels}{on}; {', '.join(amounts)}.{ridge(numbers)}"
+
+
+def executed(numbers: Overview) -> str:
+    """The work, in operations where it is integer, as a lower bound where not every kind was counted."""
+    if numbers.flops is None:
+        return "FLOPs unknown"
+    if not numbers.flops and numbers.flops_partial:
+        return "no FLOPs among the kinds of work that were counted"
+    least = "at least " if numbers.flops_partial else ""
+    return f"{least}{quantity(numbers.flops, operations(numbers))} executed"
+
+
+def operations(numbers: Overview) -> str:
+    """FLOP, or OP where most work is integer."""
+    return "OP" if (numbers.main_path or "").startswith("int") else "FLOP"
 
 
 def dram(study: Study, numbers: Overview) -> str:
@@ -85,15 +102,18 @@ def ridge(numbers: Overview) -> str:
     """Both ridges of the precision that most work is done in."""
     if numbers.main_path is None or numbers.ridge_spec is None:
         return ""
-    clocks = f", {quantity(numbers.ridge_profiled)} at the clocks of the capture" if numbers.ridge_profiled is not None else ""
-    return f" Ridge for {numbers.main_path.split('_')[0]}: {quantity(numbers.ridge_spec)} FLOP/B by datasheet{clocks}."
+    profiled = numbers.ridge_profiled
+    clocks = f", {quantity(profiled)} at the clocks of the capture" if profiled is not None else ""
+    precision = numbers.main_path.split("_")[0]
+    return f" Ridge for {precision}: {quantity(numbers.ridge_spec)} {operations(numbers)}/B by datasheet{clocks}."
 
 
 def where(numbers: Overview) -> str:
     """Where the time and the bytes go."""
     parts = []
     for row in numbers.families.sort("seconds", descending=True, nulls_last=True).iter_rows(named=True):
-        shares = [f"{percent(row[c])} of the {w}" for c, w in (("time_share", "time"), ("bytes_share", "bytes")) if row[c] is not None]
+        both = (("time_share", "time"), ("bytes_share", "bytes"))
+        shares = [f"{percent(row[column])} of the {what}" for column, what in both if row[column] is not None]
         if shares:
             parts.append(f"{NAMES[row['family']]} {' and '.join(shares)}")
     return f"Where it goes: {'; '.join(parts)}." if parts else ""
@@ -109,12 +129,22 @@ def meaning(numbers: Overview) -> str:
     if (memory := numbers.memory_bytes_share) is not None:
         known = numbers.side_known_bytes_share or 0
         whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
-        sentences.append(f"{percent(memory)} of {whole} are moved left of the ridge: {verdict(memory)}.")
+        moved = f"{percent(memory)} of {whole} are" if memory else f"None of {whole} are"
+        sentences.append(f"{moved} moved left of the ridge{unsure(numbers)}: {verdict(memory)}.")
     if (latency := numbers.latency_time_share) is not None and latency > 0:
-        sentences.append(f"{percent(latency)} of the time is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches.")
+        known = numbers.limit_known_time_share or 0
+        time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
+        near = "is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches"
+        sentences.append(f"{percent(latency)} of {time} {near}.")
     if (reached := numbers.bandwidth_share) is not None:
         sentences.append(f"Over all, {percent(reached)} of the bandwidth is reached.")
     return " ".join(sentences)
+
+
+def unsure(numbers: Overview) -> str:
+    """How much of what lies left of the ridge might lie elsewhere, had all its work been counted."""
+    partial = numbers.partial_bytes_share or 0
+    return f" ({percent(partial)} of them by a partial count of the work)" if partial > 0.005 else ""
 
 
 def verdict(memory: float) -> str:
@@ -128,7 +158,7 @@ def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequen
     """The summary for programs, small whatever the capture: rows give way first."""
     total = {n: getattr(numbers, n) for n in ("launches", "kernels", "seconds", "dram_bytes", "flops",
              "memory_bytes_share", "latency_time_share", "bandwidth_share", "ridge_spec", "ridge_profiled")}  # fmt: skip
-    notes = [doubt(f)[:LONGEST] for f in findings if f.severity in (BLOCKS,)] + [doubt(f)[:LONGEST] for f in findings if f.severity != BLOCKS]
+    notes = [doubt(f)[:LONGEST] for f in sorted(findings, key=lambda f: f.severity != BLOCKS)]
     rows = groups.select(IN_JSON).with_columns(pl.col("kernel").str.slice(0, 80))
     whole: dict[str, Any] = {
         "capture": study.capture.name[:LONGEST], "total": total,

@@ -1,0 +1,55 @@
+"""One doubt about a capture, and the words that all doubts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.overview import launch_count
+from ncu_roofline.analysis.study import Study
+
+BLOCKS, WEAKENS, NOTES = "blocks", "weakens", "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One doubt: its code (a closed set), how much it costs, what is wrong, what to do."""
+
+    code: str
+    severity: str
+    message: str
+    advice: str = ""
+
+
+def counted(study: Study, which: pl.Expr) -> int:
+    """Number of launches that fit."""
+    return launch_count(study.launches.filter(which))
+
+
+def of_all(number: int, study: Study) -> str:
+    """`all 30 launches`, `3 of 30 launches`, `the only launch`."""
+    total = launch_count(study.launches)
+    if total == 1:
+        return "the only launch"
+    return f"all {total} launches" if number == total else f"{number} of {total} launches"
+
+
+def its(number: int) -> str:
+    """`its` for one launch, `their` for several."""
+    return "its" if number == 1 else "their"
+
+
+def again(number: int, study: Study) -> str:
+    """What helps where other launches of the same capture were measured; empty where none was."""
+    return "The other launches have them: capture these kernels again." if number < launch_count(study.launches) else ""
+
+
+def sentence(note: str) -> str:
+    """A reader's note with a capital and a full stop."""
+    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+
+
+def s(number: int) -> str:
+    """The ending of a verb: one launch uses, two use."""
+    return "s" if number == 1 else ""

@@ -1,0 +1,96 @@
+"""What a capture lacks is said once, in grammar, with advice that would help."""
+
+from __future__ import annotations
+
+from ncu_roofline.analysis.groups import group
+from ncu_roofline.analysis.health import Finding, health
+from ncu_roofline.analysis.overview import overview
+from ncu_roofline.analysis.study import Study, study
+from ncu_roofline.capture.capture import Capture, Device
+from ncu_roofline.present.summary import document
+from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, TENSOR, launch, launches
+
+BYTES = {"dram__bytes.sum": 1e8}
+WORK = {**EVERY_SCALAR, **EVERY_TENSOR}
+
+
+def of(*rows: dict[str, object], device: Device = H100) -> Study:
+    return study(Capture(launches=launches(*rows), device=device, name="x.ncu-rep"))
+
+
+def found(taken: Study) -> dict[str, Finding]:
+    return {finding.code: finding for finding in health(taken)}
+
+
+def told(taken: Study) -> str:
+    return " ".join(document(taken, overview(taken), group(taken.launches), health(taken)).answer)
+
+
+def test_one_launch_is_spoken_of_in_the_singular() -> None:
+    lacking = found(of(launch(m={"gpu__time_duration.sum": 1e-6}, seconds=1e-6)))
+
+    assert lacking["missing_flops"].message == "No FLOPs for the only launch: its intensity, side and limit are unknown."
+    assert lacking["missing_bytes"].message.startswith("No DRAM bytes for the only launch: its bytes")
+    assert "the only launch (100 % of the time) lasts under 20 µs" in lacking["short_kernels"].message.lower()
+
+
+def test_where_only_some_launches_lack_a_counter_the_advice_is_not_to_collect_it() -> None:
+    some = found(of(launch(m={**WORK, **BYTES}), launch(m=WORK, seconds=None)))
+
+    assert some["missing_bytes"].advice == some["missing_time"].advice == "The other launches have them: capture these kernels again."
+
+
+def test_where_nothing_was_measured_nothing_else_is_complained_of() -> None:
+    nothing = found(of(launch(seconds=None)))
+
+    assert {"missing_bytes", "missing_flops", "cache_flushed"}.isdisjoint(nothing)
+    assert nothing["unmeasured"].severity == "blocks"
+
+
+def test_an_unknown_device_is_told_once_and_by_its_name() -> None:
+    nameless, strange = of(launch(m=BYTES), device=Device()), of(launch(m=BYTES), device=Device(name="Voodoo 2"))
+
+    assert sum("--gpu NAME" in f"{f.message} {f.advice}" for f in health(nameless)) == 1
+    assert "does not say which GPU" in found(nameless)["device_unknown"].message
+    assert found(strange)["device_unknown"].message.startswith("Voodoo 2 is not a GPU that the table knows")
+
+
+def test_integer_dot_products_are_no_missing_counter() -> None:
+    dots = found(of(launch("mul_mat_vec_q", m={**WORK, **BYTES})))
+
+    assert "missing_flops" not in dots
+    assert dots["integer_dots"].message.startswith("The only launch computes with integer dot products")
+
+
+def test_a_lower_bound_is_said_to_be_one() -> None:
+    partial = told(of(launch(m={SASS.format("fadd"): 5e6, SASS.format("fmul"): 0.0, SASS.format("ffma"): 0.0, **BYTES})))
+
+    assert "at least 5 MFLOP executed" in partial
+    assert "(100 % of them by a partial count of the work)" in partial
+    assert "at least" not in told(of(launch(m={**WORK, SASS.format("fadd"): 5e6, **BYTES})))
+
+
+def test_no_work_among_what_was_counted_is_not_no_work() -> None:
+    assert "no FLOPs among the kinds of work that were counted" in told(of(launch(m={f"{TENSOR}bf16_dst_fp32.sum": 0.0, **BYTES})))
+    assert "0 FLOP executed" in told(of(launch(m={**WORK, **BYTES})))
+
+
+def test_integer_work_is_counted_in_operations() -> None:
+    integer = told(of(launch(m={**WORK, f"{TENSOR}int8.sum": 3e9, **BYTES})))
+
+    assert "3 GOP executed" in integer
+    assert "OP/B by datasheet" in integer
+    assert "FLOP/B" not in integer
+
+
+def test_a_share_of_the_time_whose_limit_is_known_is_not_called_one_of_all_time() -> None:
+    # 0.1 s without FLOPs, 0.1 s near neither roof: half of the time has a limit
+    half = told(of(launch(m=BYTES, seconds=0.1), launch(m={**WORK, **BYTES}, seconds=0.1)))
+
+    assert "100 % of the time whose limit is known (50.0 %) is in kernels near neither roof" in half
+
+
+def test_where_all_is_compute_bound_no_percentage_of_nothing_is_printed() -> None:
+    heavy = told(of(launch(m={**WORK, f"{TENSOR}bf16_dst_fp32.sum": 1e12, "dram__bytes.sum": 1e6}, seconds=2e-3)))
+
+    assert "None of the bytes are moved left of the ridge" in heavy
