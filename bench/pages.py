@@ -294,7 +294,7 @@ def stale() -> list[str]:
     """Pages that are not what would be written, those that nothing writes any more too."""
     expected = pages()
     commands_there = {p.relative_to(DOCS).as_posix() for folder in ("commands", "schemas") for p in (DOCS / folder).glob("*")}
-    differing = [n for n, body in expected.items() if not (DOCS / n).is_file() or (DOCS / n).read_text() != body]
+    differing = [n for n, body in expected.items() if not (DOCS / n).is_file() or (DOCS / n).read_text(encoding="utf-8") != body]
     return sorted({*differing, *(commands_there - set(expected))})
 
 
@@ -305,7 +305,7 @@ def main() -> None:
         page = DOCS / name
         if name in expected:
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(expected[name])
+            page.write_text(expected[name], encoding="utf-8")
             print(f"Wrote docs/{name}", file=sys.stderr)
         else:
             page.unlink()
