@@ -389,6 +389,14 @@ REFUSED = {
         "".join(part for n, part in enumerate(wide(RAW).splitlines(keepends=True)) if n != 1), "without its row of units"),
     "two captures": (CLEAN + PREAMBLE + CLEAN, "two captures in one file"),
     "two raw captures": (wide(RAW) + wide(RAW), "two captures in one file"),
+    "two captures of the same kernels under one header": (
+        long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1), asked("gpu__time_duration.sum", "us", "4")),
+        "launch 0 comes twice, so two captures stand in one file"),
+    "two captures of the same kernel under one header": (
+        long(TIME, asked("gpu__time_duration.sum", "us", "3")),
+        "launch 0 has two values of gpu__time_duration.sum, so two captures stand in one file"),
+    "two raw captures under one header": (
+        wide(RAW) + wide(RAW).split("\n", 2)[2], "launch 0 comes twice, so two captures stand in one file"),
     "two captures under one header": (
         long(TIME, asked("gpu__time_duration.sum", "us", "3", kernel="other(int)")), "two captures stand in one file"),
     "a row cut inside a name": (CLEAN + CLEAN.splitlines()[1][:60], CUT),

@@ -122,12 +122,14 @@ def text(value: float | None, unit: str = "") -> str:
 def number(value: float) -> str:
     """Digits alone: three significant ones, two decimals below 100, thousands grouped.
 
-    >>> number(0.12345), number(4.2), number(20.97), number(99.999), number(1234.5)
-    ('0.123', '4.2', '20.97', '100', '1,234')
+    >>> number(0.12345), number(4.2), number(20.97), number(99.999), number(1234.5), number(1e300)
+    ('0.123', '4.2', '20.97', '100', '1,234', '1e+300')
     """
     size = abs(value)
     if size == 0:
         return "0"
+    if size >= 1e15:
+        return f"{value:.3g}"
     if round(size, 2) >= 100:
         return f"{value:,.0f}"
     decimals = 2 if size >= 1 else 2 - math.floor(math.log10(size))

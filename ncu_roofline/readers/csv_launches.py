@@ -72,6 +72,11 @@ def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
     )
 
 
+def two_captures(file: str, sign: str) -> UnreadableCapture:
+    """The error for a file into which two captures were put."""
+    return UnreadableCapture(f"{file}: {sign}, so two captures stand in one file; give each capture its own file")
+
+
 def _text(rows: pl.DataFrame, word: str) -> pl.Expr:
     if word not in rows.columns:
         return pl.lit(None, dtype=pl.String)

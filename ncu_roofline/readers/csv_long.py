@@ -9,7 +9,6 @@ import polars as pl
 
 from ncu_roofline import knowledge
 from ncu_roofline.capture.units import to_base
-from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge.toml import load
 from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
 from ncu_roofline.readers.csv_device import ATTRIBUTE
@@ -54,6 +53,7 @@ def read(page: csv_text.Page) -> csv_launches.Table:
     launches = csv_launches.launches(firsts, page.file)
     _one_capture(rows, firsts, page.file)
     metrics = _metrics(rows)
+    _one_value(metrics, page.file)
     comma = _decimal_comma(metrics, page.file)
     values = _values(metrics, comma=comma)
     attributes = metrics.filter(pl.col("counter").str.starts_with(ATTRIBUTE))
@@ -78,10 +78,20 @@ def _one_capture(rows: pl.DataFrame, firsts: pl.DataFrame, file: str) -> None:
     same = firsts["name"].gather(rows["launch"])
     other = rows.filter((rows["name"] != same).fill_null(False))
     if other.height:
-        raise UnreadableCapture(
-            f"{file}: launch {other['id'][0]} has two kernel names, so two captures stand in one file; "
-            "give each capture its own file"
-        )
+        raise csv_launches.two_captures(file, f"launch {other['id'][0]} has two kernel names")
+    back = rows.filter(rows["launch"] < rows["launch"].shift(1))
+    if back.height:
+        raise csv_launches.two_captures(file, f"launch {back['id'][0]} comes twice")
+
+
+def _one_value(metrics: pl.DataFrame, file: str) -> None:
+    """Raises where a section prints one metric of a launch twice, differently."""
+    printed = ["launch", "section", "item", "counter", "unit"]
+    known = metrics.drop_nulls("counter").group_by(printed, maintain_order=True)
+    twice = known.agg(pl.col("text").n_unique(), pl.col("id").first())
+    if (several := twice.filter(pl.col("text") > 1)).height:
+        row = several.row(0, named=True)
+        raise csv_launches.two_captures(file, f"launch {row['id']} has two values of {row['counter']}")
 
 
 def _metrics(rows: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     csv_text.whole(page, rows.select(id=places["id"], last=last))
     identity = rows.select(pl.col(place).alias(word) for word, place in places.items())
     launches = csv_launches.launches(identity, page.file)
+    _one_capture(launches, page.file)
     measured = {n: place for n, place in named.items() if n in wanted and not n.startswith(ATTRIBUTE)}
     texts = rows.select(pl.col(place).alias(name) for name, place in measured.items())
     scales = {name: units[place] for name, place in measured.items()}
@@ -48,6 +49,13 @@ def _units(page: csv_text.Page, table: pl.DataFrame, key: str) -> tuple[dict[str
             f"{csv_text.EXPORT}"
         )
     return {place: unit or "" for place, unit in first.items()}, table.slice(1)
+
+
+def _one_capture(launches: pl.DataFrame, file: str) -> None:
+    """Raises where two rows have one number."""
+    numbers = launches.select("process", "profiler_id").drop_nulls("profiler_id")
+    if (again := numbers.filter(numbers.is_duplicated())).height:
+        raise csv_launches.two_captures(file, f"launch {again['profiler_id'][0]} comes twice")
 
 
 def _attributes(rows: pl.DataFrame, attributes: dict[str, str], units: dict[str, str]) -> pl.DataFrame:
