@@ -25,6 +25,8 @@ from bench.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "mutation"
+SNAPSHOT = OUT / "snapshot" / "tree"
+"""The tree as it was when the run began: nobody's edits during it count."""
 FOLDERS = ("ncu_roofline/analysis", "ncu_roofline/readers")
 COPIED = ("ncu_roofline", "tests", "fixtures", "bench", "docs", "examples", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md")
 SEED, SAMPLE, WORKERS = 20260801, 400, 2
@@ -54,15 +56,15 @@ class Covering:
         return sorted((t for t in found if t in self.seconds), key=lambda t: (self.seconds[t], t))
 
 
-def copy(target: Path) -> Path:
+def copy(source: Path, target: Path) -> Path:
     """The tree under a folder of its own, beside a link to the shared material."""
     tree = target / "tree"
     tree.mkdir(parents=True)
     for name in COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        elif (ROOT / name).exists():
-            shutil.copy(ROOT / name, tree / name)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        elif (source / name).exists():
+            shutil.copy(source / name, tree / name)
     if (ROOT.parent / "shared").is_dir():
         (target / "shared").symlink_to((ROOT.parent / "shared").resolve())
     return tree
@@ -70,7 +72,7 @@ def copy(target: Path) -> Path:
 
 def pytest(tree: Path, *arguments: str, timeout: float | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """pytest in a copy, whose package comes before the installed one."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", LEFT_OUT, "--hypothesis-seed=0", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "bench.timed", "-m", LEFT_OUT, "--hypothesis-seed=0", *arguments]
     more = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "POLARS_MAX_THREADS": "1", **environment}
     return subprocess.run(command, check=False, cwd=tree, env={**os.environ, **more}, capture_output=True, text=True, timeout=timeout)
 
@@ -80,7 +82,7 @@ def cover(tree: Path) -> Covering:
     (tree / ".coveragerc").write_text("[run]\nbranch = true\nsource = ncu_roofline\n")
     seen = tree / "seen.json"
     done = pytest(
-        tree, "-n", str(WORKERS), "-p", "bench.timed", "--cov=ncu_roofline", "--cov-config=.coveragerc", "--cov-context=test",
+        tree, "-n", str(WORKERS), "--cov=ncu_roofline", "--cov-config=.coveragerc", "--cov-context=test",
         "--cov-report=", TIMED_TESTS=str(seen),
     )  # fmt: skip
     (OUT / "cover.txt").write_text(done.stdout[-20_000:])
@@ -101,11 +103,11 @@ def cover(tree: Path) -> Covering:
 
 
 def kept_cover(again: bool) -> Covering:
-    """The map of tests to lines, made anew or as kept."""
+    """The map of tests to lines of the snapshot, both made anew or as kept."""
     kept = OUT / "cover.json"
     if again or not kept.is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            found = cover(copy(Path(folder)))
+        shutil.rmtree(SNAPSHOT.parent, ignore_errors=True)
+        found = cover(copy(ROOT, SNAPSHOT.parent))
         kept.write_text(json.dumps([found.by_line, found.seconds, found.percent]))
     by_line, seconds, percent = json.loads(kept.read_text())
     return Covering({f: {int(n): t for n, t in lines.items()} for f, lines in by_line.items()}, seconds, percent)
@@ -113,7 +115,7 @@ def kept_cover(again: bool) -> Covering:
 
 def sample(size: int, seed: int) -> list[Mutant]:
     """The same mutants for the same seed and source."""
-    every = [m for folder in FOLDERS for file in sorted((ROOT / folder).glob("*.py")) for m in mutants(ROOT, file)]
+    every = [m for folder in FOLDERS for file in sorted((SNAPSHOT / folder).glob("*.py")) for m in mutants(SNAPSHOT, file)]
     chosen = random.Random(seed).sample(range(len(every)), min(size, len(every)))
     return [every[n] for n in sorted(chosen)]
 
@@ -166,7 +168,7 @@ def judged(chosen: list[Mutant], covering: Covering) -> list[str]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
         trees: Queue[Path] = Queue()
         for number in range(WORKERS):
-            trees.put(copy(Path(folder) / str(number)))
+            trees.put(copy(SNAPSHOT, Path(folder) / str(number)))
 
         def one(mutant: Mutant) -> str:
             tree = trees.get()
