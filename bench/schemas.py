@@ -183,11 +183,11 @@ def of_several() -> dict[str, Schema]:
         "compare": thing(
             verdict={"enum": list(VERDICTS)}, reason=text(), title=text(), basis=BASIS, base=texts(), head=texts(),
             comparable=a("boolean"), differences=a("array", items=a("object")),
-            numbers=thing(bytes=one, flops=one, seconds=one, useful_flops=one), realised=number(), allowed_speedup=number(), speedup=number(),
+            numbers=thing(bytes=one, flops=one, seconds=one), useful_flops=side, realised=number(), allowed_speedup=number(), speedup=number(),
             beyond_ridge=number(), latency_share=side, doubt=text("for cannot_tell: what is lacking", null=True), doubts=texts(),
             by=text(), gate=a("array", items=thing(rule=text(), outcome=text(), measured=number(), limit=number())),
             rows=rows("compared", "role", "sequence"),
-            optional=("numbers", "realised", "allowed_speedup", "speedup", "beyond_ridge", "latency_share"),
+            optional=("numbers", "useful_flops", "realised", "allowed_speedup", "speedup", "beyond_ridge", "latency_share"),
         ),
         "sweep": thing(
             along=text(), basis=BASIS, rows=rows("swept", along={}), roles=rows("swept", along={}), projections=rows("swept", along={}),
