@@ -146,3 +146,13 @@ def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
 
     assert (only["compute_share"], only["limited_by"]) == (None, None)
     assert (all_["compute_share"], all_["limited_by"]) == (0, "latency")
+
+
+def test_the_clocks_of_another_chip_draw_no_roof() -> None:
+    a100 = Device(name="NVIDIA A100-SXM4-80GB", compute_capability="8.0", sms=108, bus_bits=5120)
+    frame = launches(launch(m=counters(1e9, 1e8)))
+    row = place(work(frame, h100(), a100), h100(), a100).row(0, named=True)
+
+    assert (row["peak_at_clock"], row["bandwidth_at_clock"]) == (None, None)
+    assert row["ridge"] == row["ridge_spec"] == pytest.approx(989.4e12 / 3.35e12)
+    assert row["bandwidth_share"] == pytest.approx(1e8 / 1e-4 / 3.35e12)

@@ -37,10 +37,11 @@ def roofs(worked: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr
     """Both roofs at the clocks of the capture: `peak` in FLOP/s of the path, `bandwidth` in byte/s."""
     if gpu is None:
         return [NOTHING.alias(n) for n in ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock")]
-    sms = device.sms or gpu.sms
-    per_cycle = {p: rate * sms for p, rate in dense_rates(gpu).items()} if sms else {}
-    bus = device.bus_bits or gpu.bus_bits
-    memory = dram_hertz(worked) * (2 * bus / 8) if bus and not device.integrated else NOTHING
+    sms, bus = device.sms or gpu.sms, device.bus_bits or gpu.bus_bits
+    # the clocks of one chip say nothing of another, which --gpu may have named
+    other = device.compute_capability not in (None, gpu.compute_capability)
+    per_cycle = {p: rate * sms for p, rate in dense_rates(gpu).items()} if sms and not other else {}
+    memory = dram_hertz(worked) * (2 * bus / 8) if bus and not (device.integrated or other) else NOTHING
     peaks = {p: peak for p in PATHS if (peak := gpu.peaks.get(p))}
     return [
         by_path(peaks).alias("peak"),

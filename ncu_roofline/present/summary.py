@@ -151,6 +151,8 @@ def verdict(memory: float) -> str:
     """The master filter in words; 30 % of the bytes beyond the ridge leave the regime."""
     if memory >= 0.7:
         return "fewer bytes, not fewer FLOPs, make it faster"
+    if memory < 0.005:
+        return "it is compute-bound, so bytes do not decide"
     return "a large part is compute-bound, so bytes alone do not decide"
 
 

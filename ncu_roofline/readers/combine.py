@@ -8,6 +8,7 @@ from dataclasses import fields
 import polars as pl
 
 from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, Run
+from ncu_roofline.capture.schema import OPCODES
 from ncu_roofline.errors import UnreadableCapture
 
 IDENTITY = ("name", "compute_capability", "sms")
@@ -17,7 +18,7 @@ def combine(captures: Sequence[Capture]) -> Capture:
     """One capture of all launches; refused where the files come from different devices."""
     if len(captures) == 1:
         return captures[0]
-    launches = pl.concat([c.launches for c in captures], how="diagonal_relaxed")
+    launches = pl.concat(alike([c.launches for c in captures]), how="diagonal_relaxed")
     return Capture(
         launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)),
         device=device([c.device for c in captures], [c.name for c in captures]),
@@ -25,6 +26,12 @@ def combine(captures: Sequence[Capture]) -> Capture:
         notes=notes(captures),
         name=f"{captures[0].name} and {len(captures) - 1} more",
     )
+
+
+def alike(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """The frames, without the sum of a counter (as in a CSV) where another file has its parts (as in a report)."""
+    parted = {name for frame in frames for name, kind in frame.schema.items() if kind == OPCODES}
+    return [frame.drop([n for n in parted if n in frame.columns and frame.schema[n] != OPCODES]) for frame in frames]
 
 
 def notes(captures: Sequence[Capture]) -> tuple[str, ...]:
