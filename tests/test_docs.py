@@ -56,3 +56,10 @@ def test_modules_that_pages_name_exist() -> None:
     named = {name for page in PAGES for name in re.findall(r"`((?:ncu_roofline|analysis|readers|capture|knowledge|present|cli|tests|bench)/[\w/]+\.(?:py|toml))`", page.read_text(encoding="utf-8"))}
 
     assert [n for n in sorted(named) if not (ROOT / n).exists() and not (ROOT / "ncu_roofline" / n).exists()] == []
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages_there = [p for p in (ROOT / "docs").glob("*.md") if p.name != "README.md"]
+
+    assert [p.name for p in pages_there if f"]({p.name})" not in index] == []
