@@ -77,8 +77,10 @@ def test_it_installs_into_an_empty_environment_and_summarises(built: Path, tmp_p
     run(scripts / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", only(built, kind), cwd=tmp_path)
     answer = run(scripts / "ncu-roofline", "summary", DEMO, cwd=tmp_path)
     by_module = run(scripts / "python", "-m", "ncu_roofline", "summary", DEMO, cwd=tmp_path)
+    demo = run(scripts / "ncu-roofline", "demo", cwd=tmp_path)
     picture = run(scripts / "python", "-m", "ncu_roofline", "plot", DEMO, "-o", tmp_path / "demo.png", cwd=tmp_path)
 
     assert "51 launches" in answer and "H100" in answer
     assert by_module == answer
+    assert "SYNTHETIC" in demo and str(ROOT) not in demo
     assert picture == "" and (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
