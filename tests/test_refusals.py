@@ -28,6 +28,7 @@ from tests.test_cli import DEMO
         (bytes(100), "no report of Nsight Compute"),
         (b"hello\n" * 9, "no Nsight Compute table in it"),
     ],
+    ids=["empty", "lfs", "zip", "gzip", "bzip2", "xz", "zeros", "text"],
 )
 def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "x").write_bytes(content)
