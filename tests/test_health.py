@@ -66,7 +66,7 @@ def test_a_lower_bound_is_said_to_be_one() -> None:
     partial = told(of(launch(m={SASS.format("fadd"): 5e6, SASS.format("fmul"): 0.0, SASS.format("ffma"): 0.0, **BYTES})))
 
     assert "at least 5 MFLOP executed" in partial
-    assert "(100 % of them by a partial count of the work)" in partial
+    assert "100 % of them by a partial count of the work: the side is not certain" in partial
     assert "at least" not in told(of(launch(m={**WORK, SASS.format("fadd"): 5e6, **BYTES})))
 
 
@@ -94,3 +94,22 @@ def test_where_all_is_compute_bound_no_percentage_of_nothing_is_printed() -> Non
     heavy = told(of(launch(m={**WORK, f"{TENSOR}bf16_dst_fp32.sum": 1e12, "dram__bytes.sum": 1e6}, seconds=2e-3)))
 
     assert "None of the bytes are moved left of the ridge" in heavy
+
+
+def test_what_a_partial_count_leaves_out_is_named_and_nothing_advised_where_the_main_kinds_were_counted() -> None:
+    rare = {k: v for k, v in WORK.items() if "_op_d" not in k and "fp64" not in k}
+    note = found(of(launch(m={**rare, **BYTES})))["partial_flops"]
+    scalar = found(of(launch(m={**EVERY_SCALAR, **BYTES})))["partial_flops"]
+
+    assert note.message == "FLOPs of the only launch are a lower bound: work in fp64, fp64 tensor was not counted."
+    assert note.advice == ""
+    assert scalar.message.endswith("work in bf16, fp16, tf32, fp64 tensor and 3 more kinds was not counted.")
+    assert "recipe" in scalar.advice
+
+
+def test_a_count_that_lacks_only_rare_kinds_of_work_is_told_without_reserve() -> None:
+    rare = {k: v for k, v in WORK.items() if "_op_d" not in k and "fp64" not in k}
+    sentences = told(of(launch(m={**rare, SASS.format("fadd"): 5e6, **BYTES})))
+
+    assert "5 MFLOP executed" in sentences
+    assert "at least" not in sentences and "partial" not in sentences

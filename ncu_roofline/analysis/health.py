@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import polars as pl
 
 from ncu_roofline.analysis.finding import BLOCKS, NOTES, WEAKENS, Finding, again, counted, its, of_all, s, sentence
-from ncu_roofline.analysis.overview import launch_count, share
+from ncu_roofline.analysis.flops import SCALAR_PATHS, TENSOR_PATHS
+from ncu_roofline.analysis.overview import lacking, launch_count, share
 from ncu_roofline.analysis.settings import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.counters import table
@@ -111,10 +112,24 @@ def missing_flops(study: Study) -> Iterator[Finding]:
             advice=advice,
         )  # fmt: skip
     if partial:
+        main = counted(study, pl.col("flops").is_not_null() & lacking())
         yield Finding(
             code="partial_flops", severity=NOTES,
-            message=f"FLOPs of {of_all(partial, study)} are a lower bound: not every kind of work was counted.", advice=advice,
+            message=f"FLOPs of {of_all(partial, study)} are a lower bound: {uncounted(study)} not counted.",
+            advice=advice if main else "",
         )  # fmt: skip
+
+
+def uncounted(study: Study) -> str:
+    """The kinds of work that some partial count leaves out, as the subject of a sentence."""
+    capability = study.capture.device.compute_capability or (study.gpu.compute_capability if study.gpu else None)
+    known = study.launches.filter(pl.col("flops").is_not_null(), ~pl.col("flops_complete"))
+    paths = (*SCALAR_PATHS, *table()["tensor_types"].get(capability, TENSOR_PATHS))
+    kinds = list(dict.fromkeys(p.replace("_", " ") for p in paths if known[f"flops_{p}"].null_count()))
+    if not kinds:
+        return "a part of it was"
+    first = ", ".join(kinds[:4]) + (f" and {len(kinds) - 4} more kinds" if len(kinds) > 4 else "")
+    return f"work in {first} was"
 
 
 MEANING = {

@@ -33,9 +33,9 @@ class Overview:
     limit_known_time_share: float | None
     side_known_bytes_share: float | None
     partial_bytes_share: float | None
-    """Of the bytes left of the ridge: those of kernels whose work was not counted in full."""
+    """Of the bytes left of the ridge: those of kernels of which a main kind of work was not counted."""
     flops_partial: int
-    """Launches whose FLOPs are a lower bound."""
+    """Launches of which a main kind of work was not counted: a lower bound that may be far off."""
     main_path: str | None
     """The path that did most FLOPs."""
     ridge_spec: float | None
@@ -49,6 +49,7 @@ def overview(study: Study) -> Overview:
     launches = study.launches
     sided = launches.filter(pl.col("bound").is_not_null(), pl.col("dram_bytes").is_not_null())
     limited = launches.filter(pl.col("limited_by").is_not_null())
+    by_part = (pl.col("bound_source") == "partial") & lacking()
     path, spec, profiled = main_ridge(launches)
     both = launches.filter(pl.col("dram_bytes").is_not_null(), pl.col("seconds").is_not_null())
     return Overview(
@@ -64,14 +65,19 @@ def overview(study: Study) -> Overview:
         memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
         latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),
         limit_known_time_share=share(launches, pl.col("limited_by").is_not_null(), "seconds"),
-        partial_bytes_share=share(sided.filter(pl.col("bound") == "memory"), pl.col("bound_source") == "partial", "dram_bytes"),
-        flops_partial=launch_count(launches.filter(pl.col("flops").is_not_null(), ~pl.col("flops_complete"))),
+        partial_bytes_share=share(sided.filter(pl.col("bound") == "memory"), by_part, "dram_bytes"),
+        flops_partial=launch_count(launches.filter(pl.col("flops").is_not_null() & lacking())),
         side_known_bytes_share=share(launches, pl.col("bound").is_not_null(), "dram_bytes"),
         main_path=path,
         ridge_spec=spec,
         ridge_profiled=profiled,
         bandwidth_share=share_of_time(both, "bandwidth_share"),
     )
+
+
+def lacking() -> pl.Expr:
+    """Whether FP32 or all tensor work was not counted; other kinds are rare in language models."""
+    return ~pl.col("flops_complete") & (pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null())
 
 
 def launch_count(launches: pl.DataFrame) -> int:

@@ -130,7 +130,7 @@ def meaning(numbers: Overview) -> str:
         known = numbers.side_known_bytes_share or 0
         whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
         moved = f"{percent(memory)} of {whole} are" if memory else f"None of {whole} are"
-        sentences.append(f"{moved} moved left of the ridge{unsure(numbers)}: {verdict(memory)}.")
+        sentences.append(f"{moved} moved left of the ridge{consequence(memory, numbers.partial_bytes_share or 0)}.")
     if (latency := numbers.latency_time_share) is not None and latency > 0:
         known = numbers.limit_known_time_share or 0
         time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
@@ -141,10 +141,12 @@ def meaning(numbers: Overview) -> str:
     return " ".join(sentences)
 
 
-def unsure(numbers: Overview) -> str:
-    """How much of what lies left of the ridge might lie elsewhere, had all its work been counted."""
-    partial = numbers.partial_bytes_share or 0
-    return f" ({percent(partial)} of them by a partial count of the work)" if partial > 0.005 else ""
+def consequence(memory: float, partial: float) -> str:
+    """What follows from the side, and how sure it is where a main kind of work was not counted."""
+    if partial > 0.5:
+        return f", {percent(partial)} of them by a partial count of the work: the side is not certain"
+    part = f" ({percent(partial)} of them by a partial count of the work)" if partial > 0.005 else ""
+    return f"{part}: {verdict(memory)}"
 
 
 def verdict(memory: float) -> str:
