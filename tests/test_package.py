@@ -58,7 +58,8 @@ def test_the_wheel_has_every_module_and_data_file_and_nothing_else(built: Path) 
 
 @pytest.mark.slow
 def test_the_sdist_has_what_its_tests_need_and_no_build_outputs(built: Path) -> None:
-    names = {n.split("/", 1)[1] for n in tarfile.open(only(built, "*.tar.gz")).getnames() if "/" in n}
+    with tarfile.open(only(built, "*.tar.gz")) as sdist:
+        names = {n.split("/", 1)[1] for n in sdist.getnames() if "/" in n}
 
     assert {"pyproject.toml", "Makefile", "LICENSE", "README.md", "ncu_roofline/py.typed", "fixtures/synthetic/demo.ncu-rep"} <= names
     assert not [n for n in names if n.split("/")[0] in (".venv", "dist", ".mypy_cache", ".hypothesis") or "__pycache__" in n]

@@ -34,6 +34,10 @@ class By(str, Enum):
     KERNEL = "kernel"
 
 
+Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Largest first; '-COLUMN' for smallest first.")]
+Only = Annotated[
+    str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")
+]
 Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
 
 
@@ -41,8 +45,8 @@ Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all
 def kernels(
     captures: Captures,
     by: Annotated[By, typer.Option("--by", help="A row per launch, or per name, grid and block.")] = By.LAUNCH,
-    sort: Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Largest first; '-COLUMN' for smallest first.")] = "seconds",
-    only: Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")] = None,
+    sort: Sort = "seconds",
+    only: Only = None,
     top: Rows = 50, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None, form: As = Format.TABLE, output: Output = None, force: Force = False,
 ) -> None:  # fmt: skip

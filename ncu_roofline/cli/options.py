@@ -59,7 +59,8 @@ RolesFile = Annotated[
 ]
 As = Annotated[Format, typer.Option("--format", help="Form of the answer.", rich_help_panel=OUTPUT)]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT)
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=OUTPUT)]
 Top = Annotated[int, typer.Option("--top", min=1, help="Rows to show.", rich_help_panel=OUTPUT)]

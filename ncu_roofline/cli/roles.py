@@ -22,7 +22,9 @@ Taken = Annotated[
 ]
 Explain = Annotated[
     str | None,
-    typer.Option("--explain", metavar="NAME", help="The rule that names this kernel, and what it beat.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--explain", metavar="NAME", help="The rule that names this kernel, and what it beat.", rich_help_panel=OUTPUT
+    ),
 ]
 Unknown = Annotated[
     bool,

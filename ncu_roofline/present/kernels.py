@@ -57,5 +57,8 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
         answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else [])),
         doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
         command=recipe,
-        data={"verdict": verdict, "rows": rows, "run": study.run, "device": device_data(study), "notes": [doubt(f) for f in findings], "recipe": recipe or None},
+        data={
+            "verdict": verdict, "rows": rows, "run": study.run, "device": device_data(study),
+            "notes": [doubt(f) for f in findings], "recipe": recipe or None,
+        },
     )
