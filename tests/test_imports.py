@@ -48,11 +48,11 @@ def test_heavy_libraries_stay_in_their_place(path: Path) -> None:
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     heavy = {"polars", "altair", "ncu_report", "vl_convert", "google.protobuf", "pyarrow", "numpy", "rich"}
     code = (
-        "import sys, runpy; sys.argv = ['ncu-roofline', *{!r}]\n"
+        f"import sys, runpy; sys.argv = ['ncu-roofline', *{arguments!r}]\n"
         "try: runpy.run_module('ncu_roofline', run_name='__main__')\n"
         "except SystemExit: pass\n"
         "print(sorted(sys.modules), file=sys.stderr)"
-    ).format(arguments)
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     loaded = set(ast.literal_eval(done.stderr.strip().splitlines()[-1]))

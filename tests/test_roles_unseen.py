@@ -9,8 +9,8 @@ import polars as pl
 
 from ncu_roofline.capture.schema import ROLES
 from ncu_roofline.knowledge.roles import classify_names, load_rules
-from tests.role_list import LIST, MAIN
 from tests.corpus import needs_corpus
+from tests.role_list import LIST, MAIN
 
 NAMES = Path(__file__).parent / "data" / "unseen_names.tsv"
 """name, engine, label, alternatives (by `/`), certainty, repository and file, sample: A developed on, B and C kept back at first."""

@@ -16,24 +16,44 @@ def required(pattern: str) -> tuple[str, ...]:
     >>> required(r"^triton (red|tem) fused.*\\bbmm\\b|kda")
     ('triton ', 'kda')
     """
+    return tuple(text for _, text in _alternatives(pattern))
+
+
+def narrowed(pattern: str, text: str) -> str | None:
+    """The pattern without the alternatives that cannot match in this text; None where none can.
+
+    >>> narrowed("rope|rms|flash (attn|fwd)", "flash fwd kernel")
+    'flash (attn|fwd)'
+    """
+    return "|".join(said for said, needed in _alternatives(pattern) if needed in text) or None
+
+
+@lru_cache(maxsize=4096)
+def _alternatives(pattern: str) -> tuple[tuple[str, str], ...]:
+    """Each alternative with the plain text it needs; flags in front hold for all, so such a pattern stays whole."""
     if "(?i" in pattern or "(?x" in pattern:
-        return ("",)
-    return tuple(_longest(branch) for branch in _branches(pattern))
+        return ((pattern, ""),)
+    said, start = list[tuple[str, str]](), 0
+    for outside in _branches(pattern):
+        end = start + len(outside)
+        said.append((pattern[start:end], _longest(outside.replace("\0", "\n"))))
+        start = end + 1
+    return tuple(said)
 
 
 def _branches(pattern: str) -> list[str]:
-    """The alternatives outside of every bracket, groups replaced by a line break."""
+    """The alternatives outside of every bracket, what stands in groups replaced sign by sign."""
     branches, depth, escaped, listed = [""], 0, False, False
     for sign in pattern:
         plain = not escaped
         escaped = plain and sign == "\\"
         if plain and not listed and sign in "()":
             depth += 1 if sign == "(" else -1
-            branches[-1] += "\n" if depth == 0 else ""
+            branches[-1] += "\0"
         elif depth == 0 and plain and not listed and sign == "|":
             branches.append("")
-        elif depth == 0:
-            branches[-1] += sign
+        else:
+            branches[-1] += sign if depth == 0 else "\0"
         listed = (listed or sign == "[") and not (plain and sign == "]") if plain else listed
     return branches
 

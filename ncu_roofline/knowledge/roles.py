@@ -15,7 +15,7 @@ from ncu_roofline.capture.schema import ROLES
 from ncu_roofline.knowledge import names as spelled
 from ncu_roofline.knowledge import role_files
 from ncu_roofline.knowledge.names import PARTS
-from ncu_roofline.knowledge.patterns import required
+from ncu_roofline.knowledge.patterns import narrowed
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
@@ -143,13 +143,19 @@ def first(rules: Iterable[Rule]) -> pl.Expr:
 
 
 def possible(rules: Iterable[Rule], seen: pl.DataFrame) -> list[Rule]:
-    """Rules whose plain text occurs in some name at all; the others need not even be compiled."""
+    """Rules and alternatives whose plain text occurs in some name at all; the others need not even be compiled."""
     texts = {c: "\n".join(seen[c].to_list()) for c in (*PARTS, "name")}
-    return [rule for rule in rules if all(_occurs(getattr(rule, c), text) for c, text in texts.items())]
+    texts["unless"] = texts["function"]
+    return [near for rule in rules if (near := _near(rule, texts)) is not None]
 
 
-def _occurs(pattern: str | None, text: str) -> bool:
-    return pattern is None or any(word in text for word in required(pattern))
+def _near(rule: Rule, texts: Mapping[str, str]) -> Rule | None:
+    """The rule without the alternatives that occur in no name; None where a pattern it needs is left empty."""
+    stated = {c: pattern for c in texts if (pattern := getattr(rule, c)) is not None}
+    left: dict[str, Any] = {c: narrowed(pattern, texts[c]) for c, pattern in stated.items()}
+    if any(pattern is None for c, pattern in left.items() if c != "unless"):
+        return None
+    return rule if left == stated else replace(rule, **left)
 
 
 def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
@@ -198,4 +204,8 @@ def dtypes(rules: Rules) -> list[pl.Expr]:
 def matching(name: str, rules: Rules) -> list[Rule]:
     """Every rule on names that matches this one, in order: the first decides, it beats the others."""
     seen = described(pl.Series("name", [name]), rules)
-    return [rule for rule in possible(rules.of(nvtx=False), seen) if seen.select(rule.named().alias("is"))["is"].item()]
+    return [
+        rule
+        for rule in rules.of(nvtx=False)
+        if any(seen.select(near.named().alias("is"))["is"].item() for near in possible([rule], seen))
+    ]
