@@ -27,6 +27,7 @@ test: lint types unit ## lint, types, all tests but the slow ones
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy

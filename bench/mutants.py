@@ -9,13 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
 COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-}  # fmt: skip
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.Pow: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
 SKIPPED = (ast.JoinedStr, ast.Raise, ast.Assert, ast.Import, ast.ImportFrom)
 """Messages and imports: a fault there is no fault of a number."""
 
@@ -57,7 +74,9 @@ def mutants(root: Path, file: Path) -> Iterator[Mutant]:
             span = (starts[node.lineno - 1] + node.col_offset, starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0))
             after = ast.unparse(ast.fix_missing_locations(changed))
             if not isinstance(changed, ast.stmt):
-                after = f"({after})" if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp) else after
+                after = (
+                    f"({after})" if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp) else after
+                )
             before = source[span[0] : span[1]].decode()
             yield Mutant(file.relative_to(root).as_posix(), node.lineno, kind, before, after, reach(statement), span)
 
@@ -72,7 +91,12 @@ def reach(statement: ast.stmt) -> tuple[int, int]:
 def places(node: ast.AST, statement: ast.stmt | None = None) -> Iterator[tuple[ast.stmt, ast.expr | ast.stmt]]:
     """Every expression and statement that counts, with the innermost statement around it."""
     for name, child in children(node):
-        if isinstance(child, SKIPPED) or name in ("annotation", "returns", "decorator_list") or is_docstring(child) or is_typing(child):
+        if (
+            isinstance(child, SKIPPED)
+            or name in ("annotation", "returns", "decorator_list")
+            or is_docstring(child)
+            or is_typing(child)
+        ):
             continue
         around = child if isinstance(child, ast.stmt) else statement
         if around is not None and isinstance(child, ast.expr | ast.stmt):
@@ -96,7 +120,9 @@ def is_docstring(node: ast.AST) -> bool:
 def is_typing(node: ast.AST) -> bool:
     """`if TYPE_CHECKING:`, a protocol's dots."""
     checking = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    return checking or (isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Protocol" for b in node.bases))
+    return checking or (
+        isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Protocol" for b in node.bases)
+    )
 
 
 def changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.expr | ast.stmt]]:

@@ -28,7 +28,18 @@ OUT = ROOT / "out" / "mutation"
 SNAPSHOT = OUT / "snapshot" / "tree"
 """The tree as it was when the run began: nobody's edits during it count."""
 FOLDERS = ("ncu_roofline/analysis", "ncu_roofline/readers")
-COPIED = ("ncu_roofline", "tests", "fixtures", "bench", "docs", "examples", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md")
+COPIED = (
+    "ncu_roofline",
+    "tests",
+    "fixtures",
+    "bench",
+    "docs",
+    "examples",
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+    "CHANGELOG.md",
+)
 SEED, SAMPLE, WORKERS = 20260801, 400, 2
 QUICK, THOROUGH = 4.0, 45.0
 """Seconds of tests in the first and in the second try."""
@@ -72,9 +83,24 @@ def copy(source: Path, target: Path) -> Path:
 
 def pytest(tree: Path, *arguments: str, timeout: float | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """pytest in a copy, whose package comes before the installed one."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "bench.timed", "-m", LEFT_OUT, "--hypothesis-seed=0", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "bench.timed",
+        "-m",
+        LEFT_OUT,
+        "--hypothesis-seed=0",
+        *arguments,
+    ]
     more = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "POLARS_MAX_THREADS": "1", **environment}
-    return subprocess.run(command, check=False, cwd=tree, env={**os.environ, **more}, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        command, check=False, cwd=tree, env={**os.environ, **more}, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def cover(tree: Path) -> Covering:
@@ -82,9 +108,15 @@ def cover(tree: Path) -> Covering:
     (tree / ".coveragerc").write_text("[run]\nbranch = true\nsource = ncu_roofline\n")
     seen = tree / "seen.json"
     done = pytest(
-        tree, "-n", str(WORKERS), "--cov=ncu_roofline", "--cov-config=.coveragerc", "--cov-context=test",
-        "--cov-report=", TIMED_TESTS=str(seen),
-    )  # fmt: skip
+        tree,
+        "-n",
+        str(WORKERS),
+        "--cov=ncu_roofline",
+        "--cov-config=.coveragerc",
+        "--cov-context=test",
+        "--cov-report=",
+        TIMED_TESTS=str(seen),
+    )
     (OUT / "cover.txt").write_text(done.stdout[-20_000:])
     from coverage import Coverage, CoverageData
 
@@ -198,8 +230,10 @@ def main() -> None:
         covering = kept_cover(not options.keep_cover)
         chosen = sample(options.sample, options.seed)
         found = judged(chosen, covering)
-        rows = [{"file": m.file, "line": m.line, "kind": m.kind, "before": m.before, "after": m.after, "outcome": o}
-                for m, o in zip(chosen, found, strict=True)]  # fmt: skip
+        rows = [
+            {"file": m.file, "line": m.line, "kind": m.kind, "before": m.before, "after": m.after, "outcome": o}
+            for m, o in zip(chosen, found, strict=True)
+        ]
         kept.write_text(json.dumps({"seed": options.seed, "coverage": covering.percent, "rows": rows}, indent=1))
     mutation_page.write(json.loads(kept.read_text()))
 

@@ -31,10 +31,13 @@ def page(rows: list[dict[str, Any]], seed: int, coverage: dict[str, float]) -> s
         + "Coverage by lines and branches: "
         + ", ".join(f"`{folder}` {percent:.1f} %" for folder, percent in coverage.items())
         + ". Slow and browser tests are left out of both.",
-        "## By kind of fault", counted(rows, "kind"),
-        "## By module", counted(rows, "file"),
-        "## Survivors, read", *survivors([r for r in rows if r["outcome"] not in CAUGHT]),
-    ]  # fmt: skip
+        "## By kind of fault",
+        counted(rows, "kind"),
+        "## By module",
+        counted(rows, "file"),
+        "## Survivors, read",
+        *survivors([r for r in rows if r["outcome"] not in CAUGHT]),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -21,11 +21,28 @@ from ncu_roofline.readers.csv_device import ATTRIBUTES
 from ncu_roofline.readers.csv_launches import IDENTITY
 
 LAUNCHES, COLUMNS = 5_000, 1_200
-FIRST = ["ID", "Process ID", "Process Name", "Host Name", "Kernel Name", "Context", "Stream",
-         "Block Size", "Grid Size", "Device", "CC"]  # fmt: skip
-USED = ["gpu__time_duration.sum", "dram__bytes_read.sum", "dram__bytes_write.sum", "lts__t_sectors.sum",
-        "sm__cycles_elapsed.avg.per_second", "dram__cycles_elapsed.avg.per_second",
-        "sm__throughput.avg.pct_of_peak_sustained_elapsed"]  # fmt: skip
+FIRST = [
+    "ID",
+    "Process ID",
+    "Process Name",
+    "Host Name",
+    "Kernel Name",
+    "Context",
+    "Stream",
+    "Block Size",
+    "Grid Size",
+    "Device",
+    "CC",
+]
+USED = [
+    "gpu__time_duration.sum",
+    "dram__bytes_read.sum",
+    "dram__bytes_write.sum",
+    "lts__t_sectors.sum",
+    "sm__cycles_elapsed.avg.per_second",
+    "dram__cycles_elapsed.avg.per_second",
+    "sm__throughput.avg.pct_of_peak_sustained_elapsed",
+]
 
 
 def raw_page(path: Path, *, other: int) -> list[str]:

@@ -29,9 +29,15 @@ INPUTS = {
 }
 LARGEST_FOR_ALL = 1_100_000_000
 METRICS = (
-    "gpu__time_duration.sum", "dram__bytes_read.sum", "dram__bytes_write.sum", "lts__t_sectors.sum",
-    "dram__cycles_elapsed.avg.per_second", "sm__cycles_elapsed.max", "launch__grid_size", "launch__block_size",
-)  # fmt: skip
+    "gpu__time_duration.sum",
+    "dram__bytes_read.sum",
+    "dram__bytes_write.sum",
+    "lts__t_sectors.sum",
+    "dram__cycles_elapsed.avg.per_second",
+    "sm__cycles_elapsed.max",
+    "launch__grid_size",
+    "launch__block_size",
+)
 
 NATIVE = """
 import sys

@@ -44,11 +44,30 @@ def page() -> str:
     rows = judged()
     certain, open_rows = (rows.filter(pl.col("certainty") == kind) for kind in ("certain", "needs-context"))
     return "\n".join(
-        [INTRODUCTION, "## Summary", "", *summary(certain, open_rows), "", "## By role and by engine", "",
-         "Certain names, groups of 20 or more.", "", *shares(certain), "",
-         "## Confusion", "", "Certain names: label of the list down, answer across; – is unclassified.", "", *confusion(certain), "",
-         "## Every remaining disagreement", "", *disagreements(rows), ""]
-    )  # fmt: skip
+        [
+            INTRODUCTION,
+            "## Summary",
+            "",
+            *summary(certain, open_rows),
+            "",
+            "## By role and by engine",
+            "",
+            "Certain names, groups of 20 or more.",
+            "",
+            *shares(certain),
+            "",
+            "## Confusion",
+            "",
+            "Certain names: label of the list down, answer across; – is unclassified.",
+            "",
+            *confusion(certain),
+            "",
+            "## Every remaining disagreement",
+            "",
+            *disagreements(rows),
+            "",
+        ]
+    )
 
 
 def summary(certain: pl.DataFrame, open_rows: pl.DataFrame) -> list[str]:

@@ -21,13 +21,26 @@ from ncu_roofline.present.json import SCHEMA_VERSION
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MEASURES = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")
-SUMS = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "l2_bytes", "flops", "tensor_flops", "scalar_flops",
-        "useful_flops")  # fmt: skip
+SUMS = (
+    "seconds",
+    "dram_bytes",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "l2_bytes",
+    "flops",
+    "tensor_flops",
+    "scalar_flops",
+    "useful_flops",
+)
 FAMILIES, QUANTITIES, SIDES = ("fc", "attention", "other"), ("bytes", "flops", "seconds"), ("base", "head")
 PLACEHOLDERS = {
-    "<path>": PATHS, "<measure>": SUMS, "<side>": SIDES, "<quantity>": QUANTITIES, "<family>": FAMILIES,
+    "<path>": PATHS,
+    "<measure>": SUMS,
+    "<side>": SIDES,
+    "<quantity>": QUANTITIES,
+    "<family>": FAMILIES,
     "<work>": ("executed", "useful", "dense"),
-}  # fmt: skip
+}
 CHAIN = ("launches", "work", "role", "sequence", "useful", "placed")
 
 
@@ -99,16 +112,24 @@ def value(column: Column) -> Schema:
 
 FACT = thing(
     "a fact of the run: value, where it comes from (given, inferred, command line, version default, report, unknown), evidence",
-    value={}, origin=text(), evidence=text(),
-)  # fmt: skip
+    value={},
+    origin=text(),
+    evidence=text(),
+)
 NAMES = [f.name for f in fields(Run)]
 RUN = thing("every fact of the run", **dict.fromkeys(NAMES, FACT))
 KNOWN = RUN | {"required": [], "description": "the known facts of the run"}
 RIDGES = a("object", "ridge per path, by datasheet", null=True, additionalProperties=number())
 DEVICE = thing(
-    "the device as the report and the table tell it", name=text(null=True), gpu=text(null=True), product=text(null=True),
-    compute_capability=text(null=True), sms=count(null=True), bandwidth=number("byte/s"), ridge_spec=RIDGES,
-)  # fmt: skip
+    "the device as the report and the table tell it",
+    name=text(null=True),
+    gpu=text(null=True),
+    product=text(null=True),
+    compute_capability=text(null=True),
+    sms=count(null=True),
+    bandwidth=number("byte/s"),
+    ridge_spec=RIDGES,
+)
 NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
 
@@ -133,90 +154,183 @@ def finished(name: str, keys: Schema) -> Schema:
 
 def of_a_capture() -> dict[str, Schema]:
     """Commands on one capture."""
-    total = ("seconds", "dram_bytes", "flops", "memory_bytes_share", "latency_time_share", "bandwidth_share", "ridge_spec", "ridge_profiled")
+    total = (
+        "seconds",
+        "dram_bytes",
+        "flops",
+        "memory_bytes_share",
+        "latency_time_share",
+        "bandwidth_share",
+        "ridge_spec",
+        "ridge_profiled",
+    )
     shared = {"run": RUN, "device": DEVICE, "notes": NOTES}
     return {
         "summary": thing(
-            capture=text(), total=thing(launches=count(), kernels=count(), **per(total, "")),
-            families=rows("launches", "work", "grouped", family=text("fc, attention, kv-cache, other or unclassified")), rows=rows(*CHAIN, "grouped"),
-            rows_total=count("kernels in the capture; rows are the longest of them"), run=KNOWN, device=DEVICE, notes=NOTES,
-            tokens=a("object", "figures per token", null=True), optional=("tokens",),
+            capture=text(),
+            total=thing(launches=count(), kernels=count(), **per(total, "")),
+            families=rows("launches", "work", "grouped", family=text("fc, attention, kv-cache, other or unclassified")),
+            rows=rows(*CHAIN, "grouped"),
+            rows_total=count("kernels in the capture; rows are the longest of them"),
+            run=KNOWN,
+            device=DEVICE,
+            notes=NOTES,
+            tokens=a("object", "figures per token", null=True),
+            optional=("tokens",),
         ),
         "kernels": thing(rows=rows(*CHAIN, "grouped", counters=True), rows_total=count("rows before --top"), **shared),
         "check": thing(
-            verdict=text(), rows=a("array", "findings, the worst first", items=thing(
-                code=text(), severity={"enum": ["blocks", "weakens", "note"]}, message=text(), advice=text())),
-            recipe=text("the ncu command that would mend it", null=True), **shared,
+            verdict=text(),
+            rows=a(
+                "array",
+                "findings, the worst first",
+                items=thing(code=text(), severity={"enum": ["blocks", "weakens", "note"]}, message=text(), advice=text()),
+            ),
+            recipe=text("the ncu command that would mend it", null=True),
+            **shared,
         ),
         "tokens": tokens(),
         "roles": thing(
             "with a capture: rows and rules; with --explain: name, rows and capture; with --names or --unknown: rows",
             rows=rows(*CHAIN, "grouped", kernels=count(), order=count(), rule=text(null=True), pattern=text(), why=text()),
-            rules=rows(*CHAIN, "grouped", kernels=count()), name=text(), optional=("rules", "name", "capture"),
+            rules=rows(*CHAIN, "grouped", kernels=count()),
+            name=text(),
+            optional=("rules", "name", "capture"),
             capture=rows(*CHAIN, "grouped", kernels=count()) | {"type": ["array", "null"]},
         ),
-    }  # fmt: skip
+    }
 
 
 def tokens() -> Schema:
     """Figures per token."""
-    total = {**per(MEASURES, ""), **per(MEASURES, "_per_step"), **per(MEASURES, "_per_token"),
-             "dram_bytes_per_token_over_all": number("over all GPUs that share the model"),
-             **{f"{m}_unknown": count("launches that lack it") for m in MEASURES}}  # fmt: skip
+    total = {
+        **per(MEASURES, ""),
+        **per(MEASURES, "_per_step"),
+        **per(MEASURES, "_per_token"),
+        "dram_bytes_per_token_over_all": number("over all GPUs that share the model"),
+        **{f"{m}_unknown": count("launches that lack it") for m in MEASURES},
+    }
     table = rows(*CHAIN, "grouped", "tokens", "floor")
     maybe = {**table, "type": ["array", "null"]}
     return thing(
-        capture=text(), basis=BASIS, how=text("how the basis was found"), tokens=number(), steps=number(), scale=number(null=False),
-        gpus=count(), tp=count(), launches=count("launches that count"), total=thing(**total), run=RUN, by=text("what a row is"),
-        rows=table, by_step=maybe, by_layer=maybe, floor=maybe, projections=maybe, notes=NOTES,
-    )  # fmt: skip
+        capture=text(),
+        basis=BASIS,
+        how=text("how the basis was found"),
+        tokens=number(),
+        steps=number(),
+        scale=number(null=False),
+        gpus=count(),
+        tp=count(),
+        launches=count("launches that count"),
+        total=thing(**total),
+        run=RUN,
+        by=text("what a row is"),
+        rows=table,
+        by_step=maybe,
+        by_layer=maybe,
+        floor=maybe,
+        projections=maybe,
+        notes=NOTES,
+    )
 
 
 def of_several() -> dict[str, Schema]:
     """Commands on several captures, and what would be elsewhere."""
     side = thing(base=number(), head=number())
-    one = thing(base=number(), head=number(), change=number("head / base - 1"), log_change=number(), noise=number(null=False),
-                noise_measured=a("boolean"), moved=a("integer", null=True), per=text())  # fmt: skip
+    one = thing(
+        base=number(),
+        head=number(),
+        change=number("head / base - 1"),
+        log_change=number(),
+        noise=number(null=False),
+        noise_measured=a("boolean"),
+        moved=a("integer", null=True),
+        per=text(),
+    )
     law = a("object", "a fit", null=True)
     ends = thing(**{f"{q}{end}": number() for q in ("bytes", "seconds") for end in ("", "_low", "_high")})
     return {
         "compare": thing(
-            verdict={"enum": list(VERDICTS)}, reason=text(), title=text(), basis=BASIS, base=texts(), head=texts(),
-            comparable=a("boolean"), differences=a("array", items=a("object")),
-            numbers=thing(bytes=one, flops=one, seconds=one), useful_flops=side, realised=number(), allowed_speedup=number(), speedup=number(),
-            beyond_ridge=number(), latency_share=side, doubt=text("for cannot_tell: what is lacking", null=True), doubts=texts(),
-            by=text(), gate=a("array", items=thing(rule=text(), outcome=text(), measured=number(), limit=number())),
+            verdict={"enum": list(VERDICTS)},
+            reason=text(),
+            title=text(),
+            basis=BASIS,
+            base=texts(),
+            head=texts(),
+            comparable=a("boolean"),
+            differences=a("array", items=a("object")),
+            numbers=thing(bytes=one, flops=one, seconds=one),
+            useful_flops=side,
+            realised=number(),
+            allowed_speedup=number(),
+            speedup=number(),
+            beyond_ridge=number(),
+            latency_share=side,
+            doubt=text("for cannot_tell: what is lacking", null=True),
+            doubts=texts(),
+            by=text(),
+            gate=a("array", items=thing(rule=text(), outcome=text(), measured=number(), limit=number())),
             rows=rows("compared", "role", "sequence"),
             optional=("numbers", "useful_flops", "realised", "allowed_speedup", "speedup", "beyond_ridge", "latency_share"),
         ),
         "sweep": thing(
-            along=text(), basis=BASIS, rows=rows("swept", along={}), roles=rows("swept", along={}), projections=rows("swept", along={}),
+            along=text(),
+            basis=BASIS,
+            rows=rows("swept", along={}),
+            roles=rows("swept", along={}),
+            projections=rows("swept", along={}),
             fits=thing(fc=law, fc_slope=law, fc_expected_slope=number(), fc_measure=text(), attention=law, crossover=law),
         ),
         "project": thing(
-            kind={"const": "projection"}, target=a("object"), device=text(), basis=BASIS, total=ends,
-            speedup=thing(low=number(), high=number()), latency_share=number(), against=a("object", null=True),
-            assumptions=texts(), rows=rows("projected"),
+            kind={"const": "projection"},
+            target=a("object"),
+            device=text(),
+            basis=BASIS,
+            total=ends,
+            speedup=thing(low=number(), high=number()),
+            latency_share=number(),
+            against=a("object", null=True),
+            assumptions=texts(),
+            rows=rows("projected"),
         ),
-    }  # fmt: skip
+    }
 
 
 def of_none() -> dict[str, Schema]:
     """Commands that need no capture."""
-    setting = thing(batch=count(), context=count(null=True), weights=text(null=True), head=text(null=True), kv=text(null=True), tp=count())
+    setting = thing(
+        batch=count(), context=count(null=True), weights=text(null=True), head=text(null=True), kv=text(null=True), tp=count()
+    )
     return {
         "floor": thing(
-            rows=rows("placed", "useful", "floor"), matrices=rows("placed", "useful", "role", "floor"),
+            rows=rows("placed", "useful", "floor"),
+            matrices=rows("placed", "useful", "role", "floor"),
             model=thing(name=text(), architecture=text(), layers=count(), parameters=number(), active_parameters=number()),
-            gpu=thing(name=text(), bandwidth=number(), ridge_spec=RIDGES), setting=setting,
-            crossover_batch=number("batch at which FC reaches the ridge"), memory_batch=count(null=True),
-            first=text("which a growing batch meets first", null=True), resident_bytes=number(), notes=NOTES,
+            gpu=thing(name=text(), bandwidth=number(), ridge_spec=RIDGES),
+            setting=setting,
+            crossover_batch=number("batch at which FC reaches the ridge"),
+            memory_batch=count(null=True),
+            first=text("which a growing batch meets first", null=True),
+            resident_bytes=number(),
+            notes=NOTES,
         ),
         "gpus": thing(rows=rows("devices"), notes=NOTES),
         "recipe": thing(
-            command=text(), gpu=text(), compute_capability=text(), architecture=text(), dtypes=texts(), purpose=text(), engine=text(),
-            environment=a("object"), passes=count(null=True), passes_exact=a("boolean"),
-            rows=a("array", items=thing(metric=text(), why=text())), options=a("array", items=thing(option=text(), why=text())),
-            notes=texts(), snippet=text(null=True), cost=text(null=True), doubts=texts(),
+            command=text(),
+            gpu=text(),
+            compute_capability=text(),
+            architecture=text(),
+            dtypes=texts(),
+            purpose=text(),
+            engine=text(),
+            environment=a("object"),
+            passes=count(null=True),
+            passes_exact=a("boolean"),
+            rows=a("array", items=thing(metric=text(), why=text())),
+            options=a("array", items=thing(option=text(), why=text())),
+            notes=texts(),
+            snippet=text(null=True),
+            cost=text(null=True),
+            doubts=texts(),
         ),
-    }  # fmt: skip
+    }

@@ -33,7 +33,9 @@ def main() -> None:
         run, _ = facts(segment(frame), Run())
         took = time.perf_counter() - begin
         each = 1e6 * took / frame.height
-        print(f"{frame.height:>9,} launches  {took:6.2f} s  {each:5.2f} us each  {run.steps.value} steps, {run.layers.value} layers")
+        print(
+            f"{frame.height:>9,} launches  {took:6.2f} s  {each:5.2f} us each  {run.steps.value} steps, {run.layers.value} layers"
+        )
 
 
 if __name__ == "__main__":

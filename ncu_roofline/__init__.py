@@ -26,16 +26,47 @@ if TYPE_CHECKING:
     from ncu_roofline.errors import NotComparable, RooflineError, UnreadableCapture, UnusableInput
 
 __all__ = [
-    "Capture", "Comparison", "Device", "Fact", "NotComparable", "Projection", "RooflineError", "Run", "Study", "Sweep",
-    "UnreadableCapture", "UnusableInput", "charts", "check", "compare", "floor", "gpus", "kernels", "per_token", "place",
-    "project", "read", "save", "study", "sweep",
-]  # fmt: skip
+    "Capture",
+    "Comparison",
+    "Device",
+    "Fact",
+    "NotComparable",
+    "Projection",
+    "RooflineError",
+    "Run",
+    "Study",
+    "Sweep",
+    "UnreadableCapture",
+    "UnusableInput",
+    "charts",
+    "check",
+    "compare",
+    "floor",
+    "gpus",
+    "kernels",
+    "per_token",
+    "place",
+    "project",
+    "read",
+    "save",
+    "study",
+    "sweep",
+]
 
 HOMES = {
-    "Capture": "capture.capture", "Comparison": "analysis.compare", "Device": "capture.capture", "Fact": "capture.capture",
-    "NotComparable": "errors", "Projection": "analysis.project", "RooflineError": "errors", "Run": "capture.capture",
-    "Study": "analysis.study", "Sweep": "analysis.sweep", "UnreadableCapture": "errors", "UnusableInput": "errors",
-}  # fmt: skip
+    "Capture": "capture.capture",
+    "Comparison": "analysis.compare",
+    "Device": "capture.capture",
+    "Fact": "capture.capture",
+    "NotComparable": "errors",
+    "Projection": "analysis.project",
+    "RooflineError": "errors",
+    "Run": "capture.capture",
+    "Study": "analysis.study",
+    "Sweep": "analysis.sweep",
+    "UnreadableCapture": "errors",
+    "UnusableInput": "errors",
+}
 """Module of each name that is not a function of api.py."""
 
 

@@ -121,9 +121,8 @@ def per_token(source: Captured, by: str = "role") -> pl.DataFrame:
 
 
 def compare(
-    base: Captured | Sequence[Captured], head: Captured | Sequence[Captured], *,
-    vary: Iterable[str] = (), anyway: bool = False,
-) -> Comparison:  # fmt: skip
+    base: Captured | Sequence[Captured], head: Captured | Sequence[Captured], *, vary: Iterable[str] = (), anyway: bool = False
+) -> Comparison:
     """What changed from base to head and what it means; a list holds repeated captures of one side.
 
     >>> import ncu_roofline as nr
@@ -152,9 +151,14 @@ def sweep(sources: Sequence[Captured], along: str = "batch", values: Sequence[st
 
 
 def project(
-    source: Captured, *, gpu: str | None = None, weights: str | None = None, kv: str | None = None,
-    batch: int | None = None, tp: int | None = None,
-) -> Projection:  # fmt: skip
+    source: Captured,
+    *,
+    gpu: str | None = None,
+    weights: str | None = None,
+    kv: str | None = None,
+    batch: int | None = None,
+    tp: int | None = None,
+) -> Projection:
     """The capture on another GPU, at another width, batch or TP: a range by role, never a measurement.
 
     >>> import ncu_roofline as nr

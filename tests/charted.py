@@ -19,10 +19,18 @@ PEAK, BANDWIDTH = 100e12, 1e12
 """Roofs of the hand-made device: a ridge at 100 FLOP/byte."""
 
 TYPES: dict[str, Any] = {
-    "index": pl.Int64, "profiler_id": pl.Int64, "name": pl.String, "kernel": pl.String,
-    "grid": pl.Array(pl.Int64, 3), "block": pl.Array(pl.Int64, 3),
-    **OPTIONAL, "precision": enum(PRECISIONS), "bound": enum(BOUNDS), "bound_source": enum(BOUND_SOURCES), "limited_by": enum(LIMITS),
-}  # fmt: skip
+    "index": pl.Int64,
+    "profiler_id": pl.Int64,
+    "name": pl.String,
+    "kernel": pl.String,
+    "grid": pl.Array(pl.Int64, 3),
+    "block": pl.Array(pl.Int64, 3),
+    **OPTIONAL,
+    "precision": enum(PRECISIONS),
+    "bound": enum(BOUNDS),
+    "bound_source": enum(BOUND_SOURCES),
+    "limited_by": enum(LIMITS),
+}
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,25 @@ class Studied:
 def launch(**stated: Any) -> dict[str, Any]:
     """A bf16 matrix kernel of 10 µs that moves 1 MB at 8 executed FLOP/byte; anything can be stated otherwise."""
     usual: dict[str, Any] = {
-        "kernel": "gemm", "grid": [8, 1, 1], "block": [128, 1, 1], "seconds": 1e-5, "dram_bytes": 1e6, "flops": 8e6,
-        "tensor_flops": 8e6, "flops_complete": True, "family": "fc", "role": "fc", "path": "bf16", "precision": "bf16", "peak": PEAK,
-        "bandwidth": BANDWIDTH, "ridge": PEAK / BANDWIDTH, "ridge_spec": PEAK / BANDWIDTH, "dram_bytes_source": "counter",
+        "kernel": "gemm",
+        "grid": [8, 1, 1],
+        "block": [128, 1, 1],
+        "seconds": 1e-5,
+        "dram_bytes": 1e6,
+        "flops": 8e6,
+        "tensor_flops": 8e6,
+        "flops_complete": True,
+        "family": "fc",
+        "role": "fc",
+        "path": "bf16",
+        "precision": "bf16",
+        "peak": PEAK,
+        "bandwidth": BANDWIDTH,
+        "ridge": PEAK / BANDWIDTH,
+        "ridge_spec": PEAK / BANDWIDTH,
+        "dram_bytes_source": "counter",
         "flops_source": "counter",
-    }  # fmt: skip
+    }
     row = {**usual, **stated}
     return {"name": row["kernel"], **row}
 
@@ -52,7 +74,12 @@ def study(*rows: dict[str, Any], name: str = "planted.ncu-rep", gpu: str | None 
     """The launches as a study on a device whose roofs the rows state."""
     frame = pl.DataFrame([{"index": i, **row} for i, row in enumerate(rows)], schema=TYPES)
     run = replace(Run(), **{k: Fact(v, "given", "stated by the test") for k, v in facts.items()})
-    return Studied(capture=Capture(launches=frame, device=Device(), name=name), launches=frame, gpu=gpus.find(gpu) if gpu else None, run=run)
+    return Studied(
+        capture=Capture(launches=frame, device=Device(), name=name),
+        launches=frame,
+        gpu=gpus.find(gpu) if gpu else None,
+        run=run,
+    )
 
 
 def picture(*rows: dict[str, Any], by: str = "kernel", **how: Any) -> Picture:

@@ -13,9 +13,7 @@ CORPUS = SHARED / "corpus"
 REFERENCE = SHARED / "reference"
 PRESENT = (CORPUS / "manifest.tsv").is_file()
 
-needs_corpus = pytest.mark.skipif(
-    not PRESENT, reason="the public captures (../shared/corpus) are not on this machine"
-)
+needs_corpus = pytest.mark.skipif(not PRESENT, reason="the public captures (../shared/corpus) are not on this machine")
 """Mark of every test that reads a public capture."""
 
 
@@ -24,9 +22,7 @@ def manifest() -> pl.DataFrame:
     """One row per public capture; `actions` is the number of launches it holds; empty without corpus."""
     if not PRESENT:
         return pl.DataFrame(schema={"file": pl.String, "kind": pl.String, "actions": pl.Int64})
-    rows = pl.read_csv(
-        CORPUS / "manifest.tsv", separator="\t", quote_char=None, infer_schema=False
-    )
+    rows = pl.read_csv(CORPUS / "manifest.tsv", separator="\t", quote_char=None, infer_schema=False)
     return rows.with_columns(pl.col("actions").cast(pl.Int64, strict=False))
 
 

@@ -78,23 +78,44 @@ def plain(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> Plante
     frame = pl.DataFrame(rows, schema=PLAIN, orient="row").with_columns(
         pl.int_range(pl.len()).alias("index"),
         intensity=pl.col("flops") / pl.col("dram_bytes"),
-        position=pl.lit(None, pl.Int64), step=pl.lit(0, pl.Int64),
-    )  # fmt: skip
+        position=pl.lit(None, pl.Int64),
+        step=pl.lit(0, pl.Int64),
+    )
     run = Run(**{key: Fact(value, "given", "planted") for key, value in {"tokens": 1, **facts}.items()})
     return PlantedStudy(capture=Capture(launches=frame, name=name), launches=frame, gpu=None, run=run)
 
 
 PLAIN: dict[str, Any] = {
-    "kernel": pl.String, "name": pl.String, "role": pl.String, "family": enum(FAMILIES), "phase": enum(PHASES), "layer": pl.Int64,
-    "grid": pl.Array(pl.Int64, 3), "block": pl.Array(pl.Int64, 3), "dram_bytes": pl.Float64, "seconds": pl.Float64,
-    "flops": pl.Float64, "ridge": pl.Float64, "bandwidth_share": pl.Float64, "limited_by": pl.String,
-}  # fmt: skip
+    "kernel": pl.String,
+    "name": pl.String,
+    "role": pl.String,
+    "family": enum(FAMILIES),
+    "phase": enum(PHASES),
+    "layer": pl.Int64,
+    "grid": pl.Array(pl.Int64, 3),
+    "block": pl.Array(pl.Int64, 3),
+    "dram_bytes": pl.Float64,
+    "seconds": pl.Float64,
+    "flops": pl.Float64,
+    "ridge": pl.Float64,
+    "bandwidth_share": pl.Float64,
+    "limited_by": pl.String,
+}
 
 
 def launches_of(
-    kernel: str = "gemm", role: str = "fc", *, count: int = 4, dram_bytes: Any = 1e8, seconds: Any = 1e-4, flops: Any = 2e8,
-    ridge: float = 300.0, share: float | None = 0.8, limited_by: str | None = "memory", grid: int = 132,
-) -> list[dict[str, Any]]:  # fmt: skip
+    kernel: str = "gemm",
+    role: str = "fc",
+    *,
+    count: int = 4,
+    dram_bytes: Any = 1e8,
+    seconds: Any = 1e-4,
+    flops: Any = 2e8,
+    ridge: float = 300.0,
+    share: float | None = 0.8,
+    limited_by: str | None = "memory",
+    grid: int = 132,
+) -> list[dict[str, Any]]:
     """Equal launches of one kernel, one a layer; a list gives each launch its own number."""
 
     def each(value: Any, n: int) -> Any:
@@ -102,9 +123,20 @@ def launches_of(
 
     return [
         {
-            "kernel": kernel, "name": kernel, "role": role, "family": role if role in ("fc", "attention") else "other", "phase": "decode",
-            "layer": n, "grid": [grid, 1, 1], "block": [256, 1, 1], "dram_bytes": each(dram_bytes, n), "seconds": each(seconds, n),
-            "flops": each(flops, n), "ridge": ridge, "bandwidth_share": share, "limited_by": limited_by,
+            "kernel": kernel,
+            "name": kernel,
+            "role": role,
+            "family": role if role in ("fc", "attention") else "other",
+            "phase": "decode",
+            "layer": n,
+            "grid": [grid, 1, 1],
+            "block": [256, 1, 1],
+            "dram_bytes": each(dram_bytes, n),
+            "seconds": each(seconds, n),
+            "flops": each(flops, n),
+            "ridge": ridge,
+            "bandwidth_share": share,
+            "limited_by": limited_by,
         }
         for n in range(count)
-    ]  # fmt: skip
+    ]

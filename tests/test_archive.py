@@ -32,8 +32,9 @@ def test_captures_lie_under_their_device_and_label_one_row_group_each(tmp_path: 
     assert kept(first, second, target=tmp_path / "archive") == [("a.ncu-rep", "saved"), ("b.ncu-rep", "saved")]
     found = archive.files(tmp_path / "archive")
     assert [f.relative_to(tmp_path / "archive").parts[:2] for f in found] == [
-        ("device=NVIDIA-Other-GPU", "label=base"), ("device=NVIDIA-Test", "label=base"),
-    ]  # fmt: skip
+        ("device=NVIDIA-Other-GPU", "label=base"),
+        ("device=NVIDIA-Test", "label=base"),
+    ]
     parquet = pytest.importorskip("pyarrow.parquet")
     assert [parquet.ParquetFile(f).num_row_groups for f in found] == [1, 1]
 

@@ -36,7 +36,12 @@ def marks(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def texts(spec: dict[str, Any]) -> list[str]:
-    return [row["text"].replace("\u00a0", " ") for rows in spec["datasets"].values() for row in rows if set(row) >= {"text"} and "look" not in row]
+    return [
+        row["text"].replace("\u00a0", " ")
+        for rows in spec["datasets"].values()
+        for row in rows
+        if set(row) >= {"text"} and "look" not in row
+    ]
 
 
 def circles(svg: bytes) -> list[tuple[float, float]]:
@@ -71,8 +76,10 @@ def test_pixels_in_the_svg_are_where_the_log_axes_put_the_planted_places() -> No
 
     wide = math.log10(on.x[1] / on.x[0])
     high = math.log10(on.y[1] / on.y[0])
-    expected = [(on.width * math.log10(x / on.x[0]) / wide, on.height * math.log10(on.y[1] / y) / high)
-                for x, y in [(1, 1e12), (100, 1e14), (1000, 1e14)]]  # fmt: skip
+    expected = [
+        (on.width * math.log10(x / on.x[0]) / wide, on.height * math.log10(on.y[1] / y) / high)
+        for x, y in [(1, 1e12), (100, 1e14), (1000, 1e14)]
+    ]
     assert drawn == [pytest.approx(place, abs=0.01) for place in expected]
 
 
@@ -108,14 +115,23 @@ def test_a_tensor_kernel_of_unknown_useful_work_is_marked_as_an_upper_bound() ->
 
 def test_attention_whose_cache_bounds_it_shows_the_range_of_its_useful_work() -> None:
     spec = specification(
-        launch(kernel="flash", family="attention", role="attention", flops=131e6, tensor_flops=131e6,
-               useful_intensity_low=1.0, useful_intensity_high=16.0)
-    )  # fmt: skip
+        launch(
+            kernel="flash",
+            family="attention",
+            role="attention",
+            flops=131e6,
+            tensor_flops=131e6,
+            useful_intensity_low=1.0,
+            useful_intensity_high=16.0,
+        )
+    )
 
     row = marks(spec)[0]
     # 1 MB in 10 us is 1e11 B/s: 16 FLOP/byte are 1.6 TFLOP/s
     assert (row["tip_x"], row["low_x"], row["tip_y"]) == (16, 1, 1.6e12)
-    assert "attention moves 100 % of the bytes at 1 to 16 useful FLOP/byte" in subtitle(spec).replace("\u00a0", " ").replace("Att", "att")
+    assert "attention moves 100 % of the bytes at 1 to 16 useful FLOP/byte" in subtitle(spec).replace("\u00a0", " ").replace(
+        "Att", "att"
+    )
 
 
 def subtitle(spec: dict[str, Any]) -> str:
@@ -160,7 +176,10 @@ def test_datasheet_and_capture_roofs_are_told_apart() -> None:
         ([launch(flops=None, tensor_flops=None, path=None, peak=None)], "No FLOPs were counted"),
         ([launch(dram_bytes=None)], "DRAM bytes were not counted"),
         ([launch(flops=None, tensor_flops=None, dram_bytes=None, path=None, peak=None)], "counts neither FLOPs nor DRAM bytes"),
-        ([launch(limited_by="latency", bandwidth_share=0.01, compute_share=0.01)], "100 % of the time is in kernels that reach neither roof"),
+        (
+            [launch(limited_by="latency", bandwidth_share=0.01, compute_share=0.01)],
+            "100 % of the time is in kernels that reach neither roof",
+        ),
         ([launch(seconds=None)], "has no durations"),
         ([launch(family="attention", role="attention")], "Attention moves 100 % of the bytes"),
         ([launch(family="other", role="norm", tensor_flops=0.0)], "Other kernels moves 100 % of the bytes"),

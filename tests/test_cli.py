@@ -19,7 +19,10 @@ CSV = str(FIXTURES / "demo.raw.csv")
 def test_summary_answers_first_then_shows_tables_then_doubts(capsys: pytest.CaptureFixture[str]) -> None:
     answer = run(capsys, "summary", DEMO)
     flat = " ".join(answer.out.split())
-    places = [flat.index(words) for words in ("SYNTHETIC capture", "H100 SXM", "Where it goes", "By role", "By kernel", "What cannot be trusted")]
+    places = [
+        flat.index(words)
+        for words in ("SYNTHETIC capture", "H100 SXM", "Where it goes", "By role", "By kernel", "What cannot be trusted")
+    ]
 
     assert answer.code == 0
     assert places == sorted(places)
@@ -38,10 +41,34 @@ def test_summary_in_json_is_under_8_kb_and_names_its_parts(capsys: pytest.Captur
 def test_kernels_in_json_have_the_columns_of_a_launch(capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(run(capsys, "kernels", DEMO, "--format", "json", "--top", "3").out)
     wanted = {
-        "index", "profiler_id", "kernel", "name", "device", "stream", "process", "grid", "block", "nvtx", "seconds", "flops",
-        "flops_source", "flops_complete", "dram_bytes", "dram_bytes_source", "l2_bytes", "l2_bytes_source", "precision", "intensity",
-        "ridge", "bound", "bound_source", "bandwidth_share", "compute_share", "limited_by", "role",
-    }  # fmt: skip
+        "index",
+        "profiler_id",
+        "kernel",
+        "name",
+        "device",
+        "stream",
+        "process",
+        "grid",
+        "block",
+        "nvtx",
+        "seconds",
+        "flops",
+        "flops_source",
+        "flops_complete",
+        "dram_bytes",
+        "dram_bytes_source",
+        "l2_bytes",
+        "l2_bytes_source",
+        "precision",
+        "intensity",
+        "ridge",
+        "bound",
+        "bound_source",
+        "bandwidth_share",
+        "compute_share",
+        "limited_by",
+        "role",
+    }
 
     assert len(data["rows"]) == 3
     assert wanted <= set(data["rows"][0])
@@ -129,7 +156,11 @@ def test_every_form_of_every_command_works(capsys: pytest.CaptureFixture[str], c
 def test_the_qkv_projection_of_qwen_reads_its_weights_and_executes_whole_tiles(capsys: pytest.CaptureFixture[str]) -> None:
     folder = "gujialiang123__MOEresearch__results__2026-06-09_sglang_triton_sweep__ncu__"
     weights = 5120 * 2048 * 2  # (32 + 2 x 4) heads of 128, hidden 2048, two bytes each
-    for scenario, flops in (("R_short_decode", 167_772_160), ("R_medium_balanced", 167_772_160), ("R_concurrent_decode", 671_088_640)):
+    for scenario, flops in (
+        ("R_short_decode", 167_772_160),
+        ("R_medium_balanced", 167_772_160),
+        ("R_concurrent_decode", 671_088_640),
+    ):
         path = str(CORPUS / "csv" / f"{folder}{scenario}__ncu_raw_full.csv")
         rows = json.loads(run(capsys, "kernels", path, "--format", "json", "--filter", "nvjet", "--sort", "-index").out)["rows"]
         qkv = rows[0]

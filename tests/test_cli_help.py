@@ -85,7 +85,13 @@ def test_version_shows_program_readers_and_formats(capsys: pytest.CaptureFixture
     assert answer.code == 0
     first, *others = answer.out.splitlines()
     assert first.startswith("ncu-roofline ")
-    assert [line.split("  ")[1] for line in others] == ["native reader", "NVIDIA's reader", "saved captures", "JSON answers", "Python"]
+    assert [line.split("  ")[1] for line in others] == [
+        "native reader",
+        "NVIDIA's reader",
+        "saved captures",
+        "JSON answers",
+        "Python",
+    ]
 
 
 def test_version_says_where_nvidias_reader_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +129,10 @@ def test_quiet_keeps_errors(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_python_m_is_the_same_program() -> None:
-    told = [subprocess.run([*start, "--version"], capture_output=True, text=True, check=True).stdout
-            for start in ([sys.executable, "-m", "ncu_roofline"], [str(Path(sys.executable).parent / "ncu-roofline")])]  # fmt: skip
+    told = [
+        subprocess.run([*start, "--version"], capture_output=True, text=True, check=True).stdout
+        for start in ([sys.executable, "-m", "ncu_roofline"], [str(Path(sys.executable).parent / "ncu-roofline")])
+    ]
 
     assert told[0] == told[1]
 
@@ -139,7 +147,18 @@ def test_every_error_has_an_exit_code_that_is_listed() -> None:
     ("arguments", "code"),
     [
         (["gpus", "h100"], 0),
-        (["compare", "fixtures/synthetic/dense-b8.ncu-repz", "fixtures/synthetic/kv8-b8.ncu-repz", "--vary", "kv", "--fail-if", "bytes_per_token < +50%"], 1),
+        (
+            [
+                "compare",
+                "fixtures/synthetic/dense-b8.ncu-repz",
+                "fixtures/synthetic/kv8-b8.ncu-repz",
+                "--vary",
+                "kv",
+                "--fail-if",
+                "bytes_per_token < +50%",
+            ],
+            1,
+        ),
         (["nothing"], 2),
         (["summary"], 2),
         (["summary", "absent.ncu-rep"], 3),
@@ -148,7 +167,7 @@ def test_every_error_has_an_exit_code_that_is_listed() -> None:
         (["compare", "fixtures/synthetic/dense-b1.ncu-repz", "fixtures/synthetic/dense-b8.ncu-repz"], 4),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else str(v),
-)  # fmt: skip
+)
 def test_exit_codes_are_what_the_list_says(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     answer = run(capsys, *arguments)
 

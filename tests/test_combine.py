@@ -16,12 +16,16 @@ from tests.kernels import H100, h100, launch, launches
 OPCODES = "sass__inst_executed_per_opcode_with_modifier_all"
 REPORT = Capture(
     launches=launches(launch("a", m={OPCODES: [{"id": "HMMA.16816.F32", "value": 3.0}], "dram__bytes.sum": 5.0})),
-    device=H100, name="a.ncu-rep", notes=("one note",),
-)  # fmt: skip
+    device=H100,
+    name="a.ncu-rep",
+    notes=("one note",),
+)
 TABLE = Capture(
     launches=launches(launch("b", m={"lts__t_bytes.sum": 7.0})).with_columns(pl.lit(9.0).alias(f"m:{OPCODES}")),
-    device=H100, name="b.csv", notes=("one note",),
-)  # fmt: skip
+    device=H100,
+    name="b.csv",
+    notes=("one note",),
+)
 
 
 @pytest.mark.parametrize("order", [(REPORT, TABLE), (TABLE, REPORT)], ids=["report first", "table first"])

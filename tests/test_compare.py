@@ -19,7 +19,9 @@ QUIET = Noise(variance=0.0, dof=50)
 
 def verdict(bytes_: float = 1.0, flops: float = 1.0, seconds: float = 1.0, beyond: float = 0.0) -> str:
     """The verdict where the head has these multiples of the base and nothing is noisy."""
-    changes = [change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))]
+    changes = [
+        change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))
+    ]
     return judge(*changes, beyond).verdict
 
 
@@ -41,7 +43,10 @@ def test_half_the_bytes_in_four_fifths_of_the_time_realises_a_third() -> None:
     assert judged.speedup == pytest.approx(1.25)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.5, "cuts_bytes"), (0.7, "cuts_bytes"), (0.72, "bytes_cut_time_kept"), (1.1, "bytes_cut_time_kept")])
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.5, "cuts_bytes"), (0.7, "cuts_bytes"), (0.72, "bytes_cut_time_kept"), (1.1, "bytes_cut_time_kept")],
+)
 def test_half_realised_is_the_border_between_paid_and_kept(seconds: float, expected: str) -> None:
     # half of ln(0.5) is ln(0.7071)
     assert verdict(bytes_=0.5, seconds=seconds) == expected
@@ -65,7 +70,10 @@ def test_beyond_the_ridge_comes_before_every_change() -> None:
 
 
 def test_not_comparable_comes_before_everything() -> None:
-    assert judge(*[change(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict == "not_comparable"
+    assert (
+        judge(*[change(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict
+        == "not_comparable"
+    )
 
 
 def test_missing_bytes_or_time_cannot_tell_and_missing_flops_can() -> None:
@@ -93,7 +101,15 @@ def test_noise_that_nobody_measured_leaves_a_small_change_undecided_and_a_large_
 
 
 def test_every_verdict_of_the_set_can_be_reached() -> None:
-    reached = {verdict(), verdict(bytes_=2), verdict(flops=0.5), verdict(seconds=0.5), verdict(bytes_=0.5), verdict(bytes_=0.5, seconds=0.5), verdict(beyond=1)}
+    reached = {
+        verdict(),
+        verdict(bytes_=2),
+        verdict(flops=0.5),
+        verdict(seconds=0.5),
+        verdict(bytes_=0.5),
+        verdict(bytes_=0.5, seconds=0.5),
+        verdict(beyond=1),
+    }
     assert reached | {"not_comparable", "cannot_tell"} == set(VERDICTS)
 
 
@@ -106,7 +122,11 @@ def test_totals_are_per_token_and_repeated_captures_are_averaged() -> None:
 
 
 def test_rows_add_up_to_the_total() -> None:
-    base = plain({"role": "fc"}, {"kernel": "fa", "role": "attention", "dram_bytes": 3e7}, {"kernel": "n", "role": "norm", "dram_bytes": 1e6})
+    base = plain(
+        {"role": "fc"},
+        {"kernel": "fa", "role": "attention", "dram_bytes": 3e7},
+        {"kernel": "n", "role": "norm", "dram_bytes": 1e6},
+    )
     head = plain({"role": "fc", "dram_bytes": 5e7}, {"kernel": "fa", "role": "attention", "dram_bytes": 3e7})
     comparison = compare([base], [head])
     for rows in comparison.rows.values():
@@ -116,7 +136,10 @@ def test_rows_add_up_to_the_total() -> None:
 
 def test_kernels_that_kept_the_time_are_named_with_their_excess() -> None:
     base = plain({"dram_bytes": 1e8, "seconds": 1e-4})
-    head = plain({"kernel": "gemm_fp8", "dram_bytes": 5e7, "seconds": 8e-5}, {"kernel": "quant", "role": "quantize", "dram_bytes": 0.0, "seconds": 1e-5})
+    head = plain(
+        {"kernel": "gemm_fp8", "dram_bytes": 5e7, "seconds": 8e-5},
+        {"kernel": "quant", "role": "quantize", "dram_bytes": 0.0, "seconds": 1e-5},
+    )
     found = eaters(compare([base], [head])).select("head_kernel", "what", "excess").rows()
     # 4 x (80 - 100 x 0.5) us = 120 us more than the bytes explain; 4 x 10 us of a kernel that was not there
     assert found == [("gemm_fp8", "renamed", pytest.approx(1.2e-4)), ("quant", "added", pytest.approx(4e-5))]

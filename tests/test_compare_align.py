@@ -22,9 +22,11 @@ NORM = {"kernel": "rms_norm", "role": "norm", "dram_bytes": 1e4, "flops": 1e4}
 
 def test_equal_kernels_are_the_same() -> None:
     assert fates([NORM, QKV, FLASH, DOWN], [NORM, QKV, FLASH, DOWN]) == {
-        ("rms_norm", "rms_norm", "same"), ("nvjet_qkv", "nvjet_qkv", "same"), ("flash_fwd", "flash_fwd", "same"),
+        ("rms_norm", "rms_norm", "same"),
+        ("nvjet_qkv", "nvjet_qkv", "same"),
+        ("flash_fwd", "flash_fwd", "same"),
         ("nvjet_down", "nvjet_down", "same"),
-    }  # fmt: skip
+    }
 
 
 def test_another_grid_is_reshaped() -> None:
@@ -33,16 +35,21 @@ def test_another_grid_is_reshaped() -> None:
 
 def test_another_backend_is_matched_by_its_place_and_bytes() -> None:
     head = [NORM, {"kernel": "cutlass_a", "dram_bytes": 2.5e7}, FLASH, {"kernel": "cutlass_b", "dram_bytes": 1e8}]
-    assert fates([NORM, QKV, FLASH, DOWN], head) >= {("nvjet_qkv", "cutlass_a", "renamed"), ("nvjet_down", "cutlass_b", "renamed")}
+    assert fates([NORM, QKV, FLASH, DOWN], head) >= {
+        ("nvjet_qkv", "cutlass_a", "renamed"),
+        ("nvjet_down", "cutlass_b", "renamed"),
+    }
 
 
 def test_an_added_quantise_is_added_and_the_renamed_product_stays_matched() -> None:
     quantise = {"kernel": "per_token_quant", "role": "quantize", "dram_bytes": 2e4, "flops": 1e4}
     head = [NORM, quantise, {"kernel": "cutlass_fp8", "dram_bytes": 2.5e7}, FLASH]
     assert fates([NORM, QKV, FLASH], head) == {
-        ("rms_norm", "rms_norm", "same"), (None, "per_token_quant", "added"), ("nvjet_qkv", "cutlass_fp8", "renamed"),
+        ("rms_norm", "rms_norm", "same"),
+        (None, "per_token_quant", "added"),
+        ("nvjet_qkv", "cutlass_fp8", "renamed"),
         ("flash_fwd", "flash_fwd", "same"),
-    }  # fmt: skip
+    }
 
 
 def test_a_removed_kernel_is_removed() -> None:
@@ -54,8 +61,16 @@ def test_a_quantise_that_went_into_the_norm_is_fused_and_its_reverse_is_split() 
     quantise = {"kernel": "per_token_quant", "role": "quantize", "dram_bytes": 2e4, "flops": 1e4}
     fused = {"kernel": "rms_norm_quant", "role": "norm", "dram_bytes": 2e4, "flops": 2e4}
     apart, together = [NORM, quantise, QKV], [fused, QKV]
-    assert fates(apart, together) == {("rms_norm", "rms_norm_quant", "renamed"), ("per_token_quant", None, "fused"), ("nvjet_qkv", "nvjet_qkv", "same")}
-    assert fates(together, apart) == {("rms_norm_quant", "rms_norm", "renamed"), (None, "per_token_quant", "split"), ("nvjet_qkv", "nvjet_qkv", "same")}
+    assert fates(apart, together) == {
+        ("rms_norm", "rms_norm_quant", "renamed"),
+        ("per_token_quant", None, "fused"),
+        ("nvjet_qkv", "nvjet_qkv", "same"),
+    }
+    assert fates(together, apart) == {
+        ("rms_norm_quant", "rms_norm", "renamed"),
+        (None, "per_token_quant", "split"),
+        ("nvjet_qkv", "nvjet_qkv", "same"),
+    }
 
 
 def test_a_product_split_over_k_is_matched_to_its_larger_part() -> None:

@@ -26,9 +26,11 @@ def test_the_waterfall_steps_from_the_base_to_the_head() -> None:
     )
     # 4 launches each: 400 + 120 MB; -200 MB of FC; +40 MB of attention; 360 MB
     assert steps(comparison).select("place", "start", "end", "kind").rows() == [
-        ("base", 0.0, 5.2e8, "whole"), ("fc", 5.2e8, 3.2e8, "less"), ("attention", 3.2e8, 3.6e8, "more"),
+        ("base", 0.0, 5.2e8, "whole"),
+        ("fc", 5.2e8, 3.2e8, "less"),
+        ("attention", 3.2e8, 3.6e8, "more"),
         ("head", 0.0, 3.6e8, "whole"),
-    ]  # fmt: skip
+    ]
 
 
 def test_each_step_begins_where_the_last_one_ended_and_the_last_at_the_head() -> None:
@@ -66,7 +68,14 @@ def test_a_report_of_two_captures_is_a_comparison(tmp_path: Path) -> None:
         Path(path).write_bytes(saved.packed(synthetic.capture(layers=2, **options)))
     main_code(["report", *pair, "-o", str(tmp_path / "out")], 0)
     written = {p.name for p in (tmp_path / "out").iterdir()}
-    assert written >= {"comment.md", "index.html", "summary.json", "waterfall-light.png", "before-after-dark.png", "kernels.csv"}
+    assert written >= {
+        "comment.md",
+        "index.html",
+        "summary.json",
+        "waterfall-light.png",
+        "before-after-dark.png",
+        "kernels.csv",
+    }
     comment = (tmp_path / "out" / "comment.md").read_text()
     assert "Cuts bytes: " in comment.split("\n\n")[1]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["verdict"] == "cuts_bytes"

@@ -72,14 +72,24 @@ def test_rows_can_be_roles_layers_or_kernels(run: Any, tmp_path: Path, by: str) 
 
 
 def test_a_broken_rule_exits_1_after_the_answer(run: Any, tmp_path: Path) -> None:
-    code, out, err = run("compare", stored(tmp_path, "a", weights="fp8"), stored(tmp_path, "b", seed=1), "--fail-if", "bytes_per_token > +2%")
+    code, out, err = run(
+        "compare", stored(tmp_path, "a", weights="fp8"), stored(tmp_path, "b", seed=1), "--fail-if", "bytes_per_token > +2%"
+    )
     assert code == 1
     assert out.startswith("Gate failed: 'bytes_per_token > +2%' is broken: +")
     assert "bytes_per_token" in err
 
 
 def test_rules_that_hold_exit_0(run: Any, tmp_path: Path) -> None:
-    code, out, _ = run("compare", stored(tmp_path, "a"), stored(tmp_path, "b", seed=1), "--fail-if", "bytes_per_token > +2%", "--fail-if", "bytes_per_token[fc] > 90 GB")
+    code, out, _ = run(
+        "compare",
+        stored(tmp_path, "a"),
+        stored(tmp_path, "b", seed=1),
+        "--fail-if",
+        "bytes_per_token > +2%",
+        "--fail-if",
+        "bytes_per_token[fc] > 90 GB",
+    )
     assert code == 0
     assert out.startswith("Gate passed: 2 of 2 rules hold.")
 
@@ -111,14 +121,19 @@ def test_a_baseline_is_saved_listed_compared_and_kept(run: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a"], "do not make a base and a head"), (["a", "b", "c"], "do not make a base and a head"),
-        (["a", "b", "--vary", "weather"], "known: batch, weights"), (["a", "b", "--fail-if", "speed > 2%"], "unknown name 'speed'"),
+        (["a"], "do not make a base and a head"),
+        (["a", "b", "c"], "do not make a base and a head"),
+        (["a", "b", "--vary", "weather"], "known: batch, weights"),
+        (["a", "b", "--fail-if", "speed > 2%"], "unknown name 'speed'"),
         (["a", "b", "--fail-if", "bytes_per_token > 2%", "--fail-if", "bytes_per_token < 3%"], "contradict"),
-        (["a", "b", "--allow-cannot-tell"], "a gate needs a rule"), (["a", "none-*.parquet"], "none-"),
-        (["a", "b", "--gpu", "h1000"], "nearest"), (["a", "b", "--base-run", "batch"], "KEY=VALUE"),
-        (["a", "b", "--head-run", "bach=2"], "'bach' is not a fact"), (["a", "b", "--base", "a", "--baseline", "x"], "both name the base"),
+        (["a", "b", "--allow-cannot-tell"], "a gate needs a rule"),
+        (["a", "none-*.parquet"], "none-"),
+        (["a", "b", "--gpu", "h1000"], "nearest"),
+        (["a", "b", "--base-run", "batch"], "KEY=VALUE"),
+        (["a", "b", "--head-run", "bach=2"], "'bach' is not a fact"),
+        (["a", "b", "--base", "a", "--baseline", "x"], "both name the base"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_one_sentence_and_exit_3(run: Any, tmp_path: Path, arguments: list[str], said: str) -> None:
     files = {name: stored(tmp_path, name) for name in ("a", "b")}
     code, out, err = run("compare", *[files.get(word, word) for word in arguments])
@@ -183,7 +198,9 @@ def test_qwen_at_another_batch_by_accident_is_not_comparable_in_every_form(run: 
 def test_a_real_capture_against_itself_is_no_change_in_every_form(run: Any, form: str) -> None:
     code, out, _ = run("compare", qwen(8), qwen(8), "--format", form)
     assert code == 0
-    assert {"table": "No change: ", "markdown": "No change: ", "json": '"verdict": "no_change"', "csv": ",no_change,"}[form] in out
+    assert {"table": "No change: ", "markdown": "No change: ", "json": '"verdict": "no_change"', "csv": ",no_change,"}[
+        form
+    ] in out
 
 
 @needs_corpus

@@ -11,11 +11,17 @@ from ncu_roofline.analysis.compare import Comparison, compare
 from tests.planted import PlantedStudy, plain
 
 number = st.floats(1e-3, 1e3)
-kernel = st.fixed_dictionaries({
-    "kernel": st.sampled_from(["gemm", "fa", "norm", "quant"]), "role": st.sampled_from(["fc", "attention", "norm"]),
-    "count": st.integers(1, 5), "dram_bytes": number.map(lambda x: x * 1e6), "seconds": number.map(lambda x: x * 1e-6),
-    "flops": number.map(lambda x: x * 1e6), "grid": st.integers(1, 3),
-})  # fmt: skip
+kernel = st.fixed_dictionaries(
+    {
+        "kernel": st.sampled_from(["gemm", "fa", "norm", "quant"]),
+        "role": st.sampled_from(["fc", "attention", "norm"]),
+        "count": st.integers(1, 5),
+        "dram_bytes": number.map(lambda x: x * 1e6),
+        "seconds": number.map(lambda x: x * 1e-6),
+        "flops": number.map(lambda x: x * 1e6),
+        "grid": st.integers(1, 3),
+    }
+)
 kernels = st.lists(kernel, min_size=1, max_size=5)
 quick = settings(max_examples=60, deadline=None)
 
@@ -26,7 +32,9 @@ def judged(base: PlantedStudy, head: PlantedStudy) -> Comparison:
 
 @quick
 @given(kernels, kernels)
-def test_swapping_the_sides_flips_every_change_and_keeps_its_noise(one: list[dict[str, object]], other: list[dict[str, object]]) -> None:
+def test_swapping_the_sides_flips_every_change_and_keeps_its_noise(
+    one: list[dict[str, object]], other: list[dict[str, object]]
+) -> None:
     there, back = judged(plain(*one), plain(*other)), judged(plain(*other), plain(*one))
     for quantity in ("bytes", "flops", "seconds"):
         forth, return_ = getattr(there.judged, quantity), getattr(back.judged, quantity)
@@ -40,7 +48,9 @@ def test_swapping_the_sides_flips_every_change_and_keeps_its_noise(one: list[dic
 
 @quick
 @given(kernels, kernels)
-def test_the_parts_add_up_to_the_whole_however_kernels_are_matched(one: list[dict[str, object]], other: list[dict[str, object]]) -> None:
+def test_the_parts_add_up_to_the_whole_however_kernels_are_matched(
+    one: list[dict[str, object]], other: list[dict[str, object]]
+) -> None:
     comparison = judged(plain(*one), plain(*other))
     for rows in comparison.rows.values():
         for side in ("base", "head"):
@@ -51,7 +61,9 @@ def test_the_parts_add_up_to_the_whole_however_kernels_are_matched(one: list[dic
 
 @quick
 @given(kernels, kernels, st.sampled_from([1e-3, 1e3, 1e6]))
-def test_the_unit_of_time_changes_no_byte_and_no_verdict(one: list[dict[str, object]], other: list[dict[str, object]], unit: float) -> None:
+def test_the_unit_of_time_changes_no_byte_and_no_verdict(
+    one: list[dict[str, object]], other: list[dict[str, object]], unit: float
+) -> None:
     def scaled(rows: list[dict[str, object]]) -> PlantedStudy:
         made = plain(*rows)
         return replace(made, launches=made.launches.with_columns(pl.col("seconds") * unit))
@@ -64,7 +76,9 @@ def test_the_unit_of_time_changes_no_byte_and_no_verdict(one: list[dict[str, obj
 
 @quick
 @given(kernels, st.sampled_from([0.5, 0.8, 1.0, 1.3]), st.sampled_from([0.6, 1.0, 1.4]))
-def test_an_identical_layer_on_both_sides_changes_no_verdict(rows: list[dict[str, object]], bytes_: float, seconds: float) -> None:
+def test_an_identical_layer_on_both_sides_changes_no_verdict(
+    rows: list[dict[str, object]], bytes_: float, seconds: float
+) -> None:
     def changed(times: int) -> PlantedStudy:
         grown = [{**r, "count": r["count"] * times} for r in rows]  # type: ignore[operator]
         made = plain(*grown)

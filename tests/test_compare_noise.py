@@ -31,7 +31,9 @@ def noisy(study: planted.PlantedStudy, rng: random.Random, cut: float = 1.0, dri
     return replace(study, launches=study.launches.with_columns(pl.col("dram_bytes") * bytes_, pl.col("seconds") * time))
 
 
-def trials(layers: int, count: int, captures: int, cut: float = 1.0, drift: float = 0.0, rows: tuple[str, ...] = ()) -> list[Comparison]:
+def trials(
+    layers: int, count: int, captures: int, cut: float = 1.0, drift: float = 0.0, rows: tuple[str, ...] = ()
+) -> list[Comparison]:
     rng = random.Random(f"{layers} {captures} {cut} {drift}")
     return [
         compare(

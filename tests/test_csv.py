@@ -17,8 +17,19 @@ from hypothesis import strategies as st
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import csv, csv_numbers
 
-IDENTITY = ["ID", "Process ID", "Process Name", "Host Name", "Kernel Name", "Context", "Stream",
-            "Block Size", "Grid Size", "Device", "CC"]  # fmt: skip
+IDENTITY = [
+    "ID",
+    "Process ID",
+    "Process Name",
+    "Host Name",
+    "Kernel Name",
+    "Context",
+    "Stream",
+    "Block Size",
+    "Grid Size",
+    "Device",
+    "CC",
+]
 METRIC = ["Section Name", "Metric Name", "Metric Unit", "Metric Value"]
 RULE = ["Rule Name", "Rule Type", "Rule Description", "Estimated Speedup Type", "Estimated Speedup"]
 ASKED = "Command line profiler metrics"
@@ -90,7 +101,7 @@ def test_no_private_fact_is_kept(write: Write) -> None:
     assert "python" not in str(capture) + capture.launches.write_json()
 
 
-PREAMBLE = "==PROF== Connected to process 77 (/home/someone/app)\nloading it's \"weights\"\n==WARNING== odd \"\n"
+PREAMBLE = '==PROF== Connected to process 77 (/home/someone/app)\nloading it\'s "weights"\n==WARNING== odd "\n'
 SAME: dict[str, str | bytes] = {
     "==PROF== lines and application output in front": PREAMBLE + CLEAN,
     "a byte-order mark": "\ufeff" + CLEAN,
@@ -111,9 +122,7 @@ SAME: dict[str, str | bytes] = {
     ),
     "another order of metrics": long(BYTES, TIME),
     "latin-1 text in front": "Gr\xf6\xdfe\n".encode("latin-1") + CLEAN.encode(),
-    "base units": long(
-        asked("gpu__time_duration.sum", "ns", "55,710"), asked("dram__bytes_read.sum", "byte", "178750000")
-    ),
+    "base units": long(asked("gpu__time_duration.sum", "ns", "55,710"), asked("dram__bytes_read.sum", "byte", "178750000")),
 }
 
 
@@ -125,8 +134,10 @@ def test_the_same_capture_reads_the_same_with(form: str, write: Write) -> None:
 
 
 def test_ids_restart_in_every_process_and_file_order_is_kept(write: Write) -> None:
-    rows = [asked("gpu__time_duration.sum", "ns", str(100 + n), launch=i, process=p)
-            for n, (p, i) in enumerate([(9, 0), (9, 1), (5, 0), (9, 2), (5, 1)])]  # fmt: skip
+    rows = [
+        asked("gpu__time_duration.sum", "ns", str(100 + n), launch=i, process=p)
+        for n, (p, i) in enumerate([(9, 0), (9, 1), (5, 0), (9, 2), (5, 1)])
+    ]
     launches = csv.read(write(long(*rows))).launches
     assert launches["process"].to_list() == [9, 9, 5, 9, 5]
     assert launches["profiler_id"].to_list() == [0, 1, 0, 2, 1]
@@ -134,8 +145,10 @@ def test_ids_restart_in_every_process_and_file_order_is_kept(write: Write) -> No
 
 
 def test_units_may_differ_row_by_row(write: Write) -> None:
-    rows = [asked("dram__bytes_write.sum", unit, value, launch=n)
-            for n, (value, unit) in enumerate([("2.33", "Mbyte"), ("0", "byte"), ("1.5", "Kbyte")])]  # fmt: skip
+    rows = [
+        asked("dram__bytes_write.sum", unit, value, launch=n)
+        for n, (value, unit) in enumerate([("2.33", "Mbyte"), ("0", "byte"), ("1.5", "Kbyte")])
+    ]
     values = csv.read(write(long(*rows))).launches["m:dram__bytes_write.sum"]
     assert values.to_list() == [2_330_000, 0, 1500]
 
@@ -148,8 +161,23 @@ def test_grids_with_grouped_thousands_and_without_spaces_are_understood(write: W
 
 def test_a_file_of_2019_without_sizes_device_and_capability_leaves_them_null(write: Write) -> None:
     header = ["ID", "Process ID", "Process Name", "Host Name", "Kernel Name", "Kernel Time", "Context", "Stream"]
-    content = long((0, 77, "app", "host", "k(int)", "2019-Dec-01 10:11:12", 1, 7, LIGHT.removesuffix(" Throughput"),
-                    "Duration", "usecond", "12.5"), header=header + METRIC)  # fmt: skip
+    content = long(
+        (
+            0,
+            77,
+            "app",
+            "host",
+            "k(int)",
+            "2019-Dec-01 10:11:12",
+            1,
+            7,
+            LIGHT.removesuffix(" Throughput"),
+            "Duration",
+            "usecond",
+            "12.5",
+        ),
+        header=header + METRIC,
+    )
     row = csv.read(write(content)).launches.row(0, named=True)
     assert (row["grid"], row["block"], row["device"]) == (None, None, None)
     assert row["seconds"] == 12.5 / 1e6
@@ -166,7 +194,7 @@ def test_labels_become_counters_by_section_and_rule_rows_are_passed_over(write: 
     content = details(
         (*who(), LIGHT, "Duration", "us", "8.10", ""),  # 16 fields under 20 names, as ncu prints them
         (*who(), LIGHT, "Memory Throughput", "%", "67.85", ""),
-        (*who(), "SpeedOfLight", "", "", "", "SOLBottleneck", "OPT", "many\nlines,\n\"quoted\", 10,20", "global", "12"),
+        (*who(), "SpeedOfLight", "", "", "", "SOLBottleneck", "OPT", 'many\nlines,\n"quoted", 10,20', "global", "12"),
         (*who(), "Memory Workload Analysis", "Memory Throughput", "Tbyte/s", "3.26", ""),
     )
     row = csv.read(write(content)).launches.row(0, named=True)
@@ -182,8 +210,9 @@ def test_a_label_unknown_to_the_table_is_named_in_a_note(write: Write) -> None:
     )
 
 
-@pytest.mark.parametrize("printed", ["gpu__time_duration.sum", "Duration (gpu__time_duration.sum)",
-                                     "Duration gpu__time_duration.sum"])  # fmt: skip
+@pytest.mark.parametrize(
+    "printed", ["gpu__time_duration.sum", "Duration (gpu__time_duration.sum)", "Duration gpu__time_duration.sum"]
+)
 def test_counter_names_may_stand_in_the_place_of_labels_or_behind_them(printed: str, write: Write) -> None:
     assert csv.read(write(details((*who(), LIGHT, printed, "us", "1.5", "")))).launches["seconds"][0] == 1.5 / 1e6
 
@@ -196,7 +225,9 @@ def test_a_column_with_item_labels_may_stand_before_the_metric_name(write: Write
 
 def test_a_counter_printed_in_two_sections_is_taken_once(write: Write) -> None:
     chart = "GPU Speed Of Light Roofline Chart"
-    content = details((*who(), LIGHT, "DRAM Frequency", "Ghz", "13.72", ""), (*who(), chart, "DRAM Frequency", "Ghz", "13.7", ""))
+    content = details(
+        (*who(), LIGHT, "DRAM Frequency", "Ghz", "13.72", ""), (*who(), chart, "DRAM Frequency", "Ghz", "13.7", "")
+    )
     assert csv.read(write(content)).launches["m:dram__cycles_elapsed.avg.per_second"].to_list() == [13.72e9]
 
 
@@ -207,14 +238,17 @@ START = "Id:Domain:Start/Stop_Range:PL_Type:PL_Value:CLR_Type:Color:Msg_Type:Msg
 END = ":none:none:none:none:none:none"
 
 
-@pytest.mark.parametrize(("push", "start", "ranges"), [
-    ("", "", []),
-    (f'1187  "<default domain>:attn{END}" ', "", ["attn"]),
-    (f'1187  "<default domain>:step{END}"  "<default domain>:layer:3{END}" ', "", ["step", "layer:3"]),
-    ('1187  "vllm:step:none:none:ARGB:0xff:REGISTERED:step" ', "", ["step"]),
-    ("", f' "0:<default domain>:qkv{END}"  "20:<default domain>:mlp{END}" ', ["qkv", "mlp"]),
-    (f'1  "<default domain>:inner{END}" ', f' "4:<default domain>:outer{END}" ', ["outer", "inner"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("push", "start", "ranges"),
+    [
+        ("", "", []),
+        (f'1187  "<default domain>:attn{END}" ', "", ["attn"]),
+        (f'1187  "<default domain>:step{END}"  "<default domain>:layer:3{END}" ', "", ["step", "layer:3"]),
+        ('1187  "vllm:step:none:none:ARGB:0xff:REGISTERED:step" ', "", ["step"]),
+        ("", f' "0:<default domain>:qkv{END}"  "20:<default domain>:mlp{END}" ', ["qkv", "mlp"]),
+        (f'1  "<default domain>:inner{END}" ', f' "4:<default domain>:outer{END}" ', ["outer", "inner"]),
+    ],
+)
 def test_nvtx_cells_become_the_names_of_the_open_ranges(push: str, start: str, ranges: list[str], write: Write) -> None:
     header = [*IDENTITY[:4], PUSH, START, *IDENTITY[4:], *METRIC]
     row = [*TIME[:4], push, start, *TIME[4:]]
@@ -228,20 +262,42 @@ def test_without_nvtx_columns_the_ranges_are_unknown_not_empty(write: Write) -> 
 # ---- numbers
 
 
-@pytest.mark.parametrize(("printed", "value"), [
-    ("54,207,744", 54_207_744), ("5,149,440.25", 5_149_440.25), ("12,34,567", 1_234_567),
-    ("46\u00a0970", 46_970), ("46\u202f970", 46_970), ("46'970", 46_970), ("1e+06", 1e6), ("-3", -3),
-    ("1,024 (512; 512)", 1024), ("7 (3; 4)", 7), (" 12 ", 12), ("0", 0), ("0.00", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("54,207,744", 54_207_744),
+        ("5,149,440.25", 5_149_440.25),
+        ("12,34,567", 1_234_567),
+        ("46\u00a0970", 46_970),
+        ("46\u202f970", 46_970),
+        ("46'970", 46_970),
+        ("1e+06", 1e6),
+        ("-3", -3),
+        ("1,024 (512; 512)", 1024),
+        ("7 (3; 4)", 7),
+        (" 12 ", 12),
+        ("0", 0),
+        ("0.00", 0),
+    ],
+)
 def test_a_printed_number_is_understood(printed: str, value: float, write: Write) -> None:
     launches = csv.read(write(long(asked("dram__sectors.sum", "sector", printed)))).launches
     assert launches["m:dram__sectors.sum"].to_list() == [value]
 
 
-@pytest.mark.parametrize(("printed", "word"), [
-    ("n/a", "n/a"), ("no data", "no data"), ("nan", "not a number"), ("NaN", "not a number"), ("inf", "not a number"),
-    ("-nan(ind)", "not a number"), ("(!) 123.4", "marked (!) by the profiler"), ("(!) nan", "marked (!) by the profiler"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("printed", "word"),
+    [
+        ("n/a", "n/a"),
+        ("no data", "no data"),
+        ("nan", "not a number"),
+        ("NaN", "not a number"),
+        ("inf", "not a number"),
+        ("-nan(ind)", "not a number"),
+        ("(!) 123.4", "marked (!) by the profiler"),
+        ("(!) nan", "marked (!) by the profiler"),
+    ],
+)
 def test_what_is_no_number_is_null_and_noted(printed: str, word: str, write: Write) -> None:
     rows = [asked("dram__sectors.sum", "sector", text, launch=n) for n, text in enumerate(["4", printed])]
     capture = csv.read(write(long(*rows)))
@@ -268,8 +324,11 @@ def test_a_launch_without_any_usable_metric_is_a_row_with_nulls(write: Write) ->
 
 
 def test_a_file_with_decimal_commas_is_read_as_such_and_says_so(write: Write) -> None:
-    content = long(asked("gpu__time_duration.sum", "us", "55,71"), asked("dram__bytes_read.sum", "byte", "1.234.567"),
-                   asked("dram__sectors.sum", "sector", "4.192"))  # fmt: skip
+    content = long(
+        asked("gpu__time_duration.sum", "us", "55,71"),
+        asked("dram__bytes_read.sum", "byte", "1.234.567"),
+        asked("dram__sectors.sum", "sector", "4.192"),
+    )
     capture = csv.read(write(content))
     assert capture.launches["seconds"][0] == 55.71 / 1e6
     assert capture.launches["m:dram__bytes_read.sum"][0] == 1_234_567
@@ -335,10 +394,17 @@ RAW = {
 }
 
 
-@pytest.mark.parametrize("form", [
-    wide(RAW), wide(RAW, quoted=False), "\ufeff" + wide(RAW).replace("\n", "\r\n"), PREAMBLE + wide(RAW) + PREAMBLE,
-    b"\xff\xfe" + wide(RAW).encode("utf-16-le"), wide(RAW).replace('"0","77"', '"0.0","77"'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        wide(RAW),
+        wide(RAW, quoted=False),
+        "\ufeff" + wide(RAW).replace("\n", "\r\n"),
+        PREAMBLE + wide(RAW) + PREAMBLE,
+        b"\xff\xfe" + wide(RAW).encode("utf-16-le"),
+        wide(RAW).replace('"0","77"', '"0.0","77"'),
+    ],
+)
 def test_a_raw_page_has_one_launch_per_row_in_base_units(form: str | bytes, write: Write) -> None:
     capture = csv.read(write(form))
     assert capture.launches["seconds"].to_list() == [55.71 / 1e6, 7.20 / 1e6]
@@ -386,19 +452,27 @@ REFUSED = {
     "a header alone": (line(*IDENTITY, *METRIC), "a table without any launch"),
     "a raw page without launches": (wide({k: (u, []) for k, (u, _) in RAW.items()}), "a table without any launch"),
     "a raw page without units": (
-        "".join(part for n, part in enumerate(wide(RAW).splitlines(keepends=True)) if n != 1), "without its row of units"),
+        "".join(part for n, part in enumerate(wide(RAW).splitlines(keepends=True)) if n != 1),
+        "without its row of units",
+    ),
     "two captures": (CLEAN + PREAMBLE + CLEAN, "two captures in one file"),
     "two raw captures": (wide(RAW) + wide(RAW), "two captures in one file"),
     "two captures of the same kernels under one header": (
         long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1), asked("gpu__time_duration.sum", "us", "4")),
-        "launch 0 comes twice, so two captures stand in one file"),
+        "launch 0 comes twice, so two captures stand in one file",
+    ),
     "two captures of the same kernel under one header": (
         long(TIME, asked("gpu__time_duration.sum", "us", "3")),
-        "launch 0 has two values of gpu__time_duration.sum, so two captures stand in one file"),
+        "launch 0 has two values of gpu__time_duration.sum, so two captures stand in one file",
+    ),
     "two raw captures under one header": (
-        wide(RAW) + wide(RAW).split("\n", 2)[2], "launch 0 comes twice, so two captures stand in one file"),
+        wide(RAW) + wide(RAW).split("\n", 2)[2],
+        "launch 0 comes twice, so two captures stand in one file",
+    ),
     "two captures under one header": (
-        long(TIME, asked("gpu__time_duration.sum", "us", "3", kernel="other(int)")), "two captures stand in one file"),
+        long(TIME, asked("gpu__time_duration.sum", "us", "3", kernel="other(int)")),
+        "two captures stand in one file",
+    ),
     "a row cut inside a name": (CLEAN + CLEAN.splitlines()[1][:60], CUT),
     "a row cut inside a number": (CLEAN.rstrip('"\n'), CUT),
     "a row cut between fields": (CLEAN[: CLEAN.rindex(',"178')], CUT),
@@ -411,12 +485,18 @@ REFUSED = {
     "a summary over kernels": ("ID," + SUMMARY.replace('"', ""), "--print-summary"),
     "two compute capabilities": (long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, cc="8.0")), "mixed devices"),
     "two device numbers without names": (
-        long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, device=1)), "mixed devices"),
+        long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, device=1)),
+        "mixed devices",
+    ),
     "two device names": (
-        wide({**RAW, "device__attribute_display_name": ("", ["NVIDIA H200", "NVIDIA A100"])}), "mixed devices"),
+        wide({**RAW, "device__attribute_display_name": ("", ["NVIDIA H200", "NVIDIA A100"])}),
+        "mixed devices",
+    ),
     "two devices of different size": (
-        wide({**RAW, "device__attribute_multiprocessor_count": ("", ["132", "114"])}), "mixed devices"),
-}  # fmt: skip
+        wide({**RAW, "device__attribute_multiprocessor_count": ("", ["132", "114"])}),
+        "mixed devices",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -20,16 +20,15 @@ CSV = files("csv-raw", "csv-details", "csv-metrics")
 AWQ = "chuanbinp__uncertainty-aware-inference__TeamB__"
 FLUX = "keridone__FLUX2-OPT__profiling__results__ncu-hotspots-v1__"
 QWEN = "gujialiang123__MOEresearch__results__2026-06-09_sglang_triton_sweep__ncu__R_"
-VLLM = ("EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__"
-        "vllm_26b_bf16_d128_g16_ncu_range.csv")  # fmt: skip
+VLLM = (
+    "EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__vllm_26b_bf16_d128_g16_ncu_range.csv"
+)
 PAIRS = {
-    f"csv/{AWQ}llama__results__ncu__llama2_7b_awq_int4_metrics.csv":
-        f"rep/{AWQ}llama__results__ncu__llama2_7b_awq_int4.ncu-rep",
-    f"csv/{AWQ}nsight_profiler_results__ncu__mistral_awq_int4_metrics.csv":
-        f"rep/{AWQ}nsight_profiler_results__ncu__mistral_awq_int4.ncu-rep",
+    f"csv/{AWQ}llama__results__ncu__llama2_7b_awq_int4_metrics.csv": f"rep/{AWQ}llama__results__ncu__llama2_7b_awq_int4.ncu-rep",
+    f"csv/{AWQ}nsight_profiler_results__ncu__mistral_awq_int4_metrics.csv": f"rep/{AWQ}nsight_profiler_results__ncu__mistral_awq_int4.ncu-rep",
     f"csv/{FLUX}flash_attention.csv": f"rep/{FLUX}flash_attention.ncu-rep",
     f"csv/{FLUX}mul_mat_q_type8.csv": f"rep/{FLUX}mul_mat_q_type8.ncu-rep",
-}  # fmt: skip
+}
 WITHOUT_TIME = re.compile(r"section_(MemoryWorkload|Scheduler|Occupancy|SpeedOfLight_Roofline)|cutlass_microbench")
 """Exports whose sections or metric lists have no duration."""
 
@@ -61,8 +60,11 @@ def printed(path: Path) -> dict[tuple[int, str], tuple[str, str]]:
     rows = list(table.reader(io.StringIO(text[re.search(r'^"?ID"?,', text, re.M).start() :])))  # type: ignore[union-attr]
     header = rows[0]
     if "Metric Value" not in header:
-        return {(n, name): (text, unit) for n, row in enumerate(rows[2:])
-                for name, unit, text in zip(header, rows[1], row, strict=True)}  # fmt: skip
+        return {
+            (n, name): (text, unit)
+            for n, row in enumerate(rows[2:])
+            for name, unit, text in zip(header, rows[1], row, strict=True)
+        }
     ids = list(dict.fromkeys((row[0], row[1]) for row in rows[1:]))
     at = [header.index(name) for name in ("Metric Name", "Metric Value", "Metric Unit")]
     return {(ids.index((row[0], row[1])), row[at[0]]): (row[at[1]], row[at[2]]) for row in rows[1:]}

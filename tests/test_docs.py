@@ -9,7 +9,9 @@ from bench import pages
 from ncu_roofline.capture.schema import SOURCES
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "fixtures").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "fixtures").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
+)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -53,7 +55,14 @@ def test_no_page_names_a_folder_of_somebodys_machine(page: Path) -> None:
 
 
 def test_modules_that_pages_name_exist() -> None:
-    named = {name for page in PAGES for name in re.findall(r"`((?:ncu_roofline|analysis|readers|capture|knowledge|present|cli|tests|bench)/[\w/]+\.(?:py|toml))`", page.read_text(encoding="utf-8"))}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(
+            r"`((?:ncu_roofline|analysis|readers|capture|knowledge|present|cli|tests|bench)/[\w/]+\.(?:py|toml))`",
+            page.read_text(encoding="utf-8"),
+        )
+    }
 
     assert [n for n in sorted(named) if not (ROOT / n).exists() and not (ROOT / "ncu_roofline" / n).exists()] == []
 

@@ -21,9 +21,15 @@ from tests.kernels import H100, h100
 Engine = Callable[..., list[K]]
 LAYERS = 8
 BATCHED: dict[str, Engine] = {
-    "vllm dense": vllm.dense, "vllm mla": vllm.mla, "vllm gpt-oss": vllm.gpt_oss, "vllm gated delta": vllm.gated_delta,
-    "sglang deepseek": sglang.deepseek, "tensorrt-llm moe": trtllm.moe, "llama.cpp dense": llama_cpp.dense, "hf eager": eager.dense,
-}  # fmt: skip
+    "vllm dense": vllm.dense,
+    "vllm mla": vllm.mla,
+    "vllm gpt-oss": vllm.gpt_oss,
+    "vllm gated delta": vllm.gated_delta,
+    "sglang deepseek": sglang.deepseek,
+    "tensorrt-llm moe": trtllm.moe,
+    "llama.cpp dense": llama_cpp.dense,
+    "hf eager": eager.dense,
+}
 SILENT: dict[str, Engine] = {"gpt-fast": compiled.gpt_fast, "mlc": compiled.mlc, "llama.cpp moe": llama_cpp.moe}
 EVERY = BATCHED | SILENT
 ENGINES = pytest.mark.parametrize("engine", EVERY)
@@ -49,7 +55,10 @@ def layers_of(launches: Sequence[K]) -> list[tuple[int | None, float]]:
     """Whole layers as found: the planted number of their first launch, and their bytes."""
     found = segmented(frame(launches))[0].launches.with_columns(planted=pl.Series([one.layer for one in launches]))
     whole = found.filter("layer_whole").group_by("step", "phase", "layer", maintain_order=True)
-    return [(row[0], row[1]) for row in whole.agg(pl.col("planted").first(), pl.col("dram_bytes").sum()).select("planted", "dram_bytes").iter_rows()]
+    return [
+        (row[0], row[1])
+        for row in whole.agg(pl.col("planted").first(), pl.col("dram_bytes").sum()).select("planted", "dram_bytes").iter_rows()
+    ]
 
 
 def planted_layers(step: Sequence[K]) -> dict[int, float]:
@@ -167,7 +176,9 @@ def test_one_attention_in_four_layers_is_no_plan_of_the_pass(layers: int) -> Non
 def test_a_step_of_products_alone_is_not_taken_for_a_layer(engine: str) -> None:
     def product(one: K) -> bool:
         name = one.name.lower()
-        return "splitkreduce" not in name and any(part in name for part in ("nvjet", "gemm", "gemvx", "fused_moe", "groupproblem"))
+        return "splitkreduce" not in name and any(
+            part in name for part in ("nvjet", "gemm", "gemvx", "fused_moe", "groupproblem")
+        )
 
     products = [one for one in EVERY[engine](8, 8, 12) if product(one)]
     found, run = segmented(frame(products * 3), Run().given(layers=12, batch=8))

@@ -32,10 +32,7 @@ def test_the_floor_of_llama_2_7b_on_an_h100() -> None:
 
 
 def test_the_cache_adds_to_the_step_and_not_to_the_weights() -> None:
-    without, beside = (
-        floor(LLAMA, H100, Setting(batch=4)),
-        floor(LLAMA, H100, Setting(batch=4, context=1000)),
-    )
+    without, beside = (floor(LLAMA, H100, Setting(batch=4)), floor(LLAMA, H100, Setting(batch=4, context=1000)))
 
     assert beside.kv_bytes == 4 * 2 * 32 * 1000 * 4096 * 2  # B x 2 L S d s
     assert beside.bytes == without.bytes + beside.kv_bytes
@@ -160,11 +157,18 @@ def test_no_context_leaves_the_cache_null_and_not_zero() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "option"),
-    [(Setting(batch=0), "--batch 0"), (Setting(batch=-3), "--batch -3"), (Setting(context=0), "--context 0"),
-     (Setting(batch=10**9), "--batch"), (Setting(tp=0), "--tp 0"), (Setting(tp=5), "--tp 5"),
-     (Setting(weights="fp7"), "--weights 'fp7'"), (Setting(kv="x", context=1), "--kv 'x'"),
-     (Setting(context=10_000_000), "--context 10000000 is beyond memory")],
-)  # fmt: skip
+    [
+        (Setting(batch=0), "--batch 0"),
+        (Setting(batch=-3), "--batch -3"),
+        (Setting(context=0), "--context 0"),
+        (Setting(batch=10**9), "--batch"),
+        (Setting(tp=0), "--tp 0"),
+        (Setting(tp=5), "--tp 5"),
+        (Setting(weights="fp7"), "--weights 'fp7'"),
+        (Setting(kv="x", context=1), "--kv 'x'"),
+        (Setting(context=10_000_000), "--context 10000000 is beyond memory"),
+    ],
+)
 def test_an_impossible_setting_is_refused_by_its_option(setting: Setting, option: str) -> None:
     with pytest.raises(UnusableInput, match=option):
         floor(LLAMA, H100, setting)
@@ -186,9 +190,21 @@ def test_a_context_beyond_the_model_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("bf16", 2), ("float16", 2), ("fp8", 1), ("int8", 1), ("int4", 0.5), ("mxfp4", 4.25 / 8), ("nvfp4", 4.5 / 8),
-     ("awq", 4.15625 / 8), ("nf4", 4.127 / 8), ("q4_k", 144 / 256), ("q6_k", 210 / 256), ("q8_0", 34 / 32)],
-)  # fmt: skip
+    [
+        ("bf16", 2),
+        ("float16", 2),
+        ("fp8", 1),
+        ("int8", 1),
+        ("int4", 0.5),
+        ("mxfp4", 4.25 / 8),
+        ("nvfp4", 4.5 / 8),
+        ("awq", 4.15625 / 8),
+        ("nf4", 4.127 / 8),
+        ("q4_k", 144 / 256),
+        ("q6_k", 210 / 256),
+        ("q8_0", 34 / 32),
+    ],
+)
 def test_a_type_takes_its_bits_with_its_scales(name: str, width: float) -> None:
     assert dtypes.find(name).bytes == pytest.approx(width)
 
@@ -203,9 +219,10 @@ def test_the_command_answers_first_and_then_shows_batches_and_matrices(capsys: p
 
 def test_the_json_form_holds_rows_matrices_and_limits(capsys: pytest.CaptureFixture[str]) -> None:
     answer = json.loads(
-        run(capsys, "floor", "--model", "llama-2-7b", "--gpu", "h100", "--batch", "1,8", "--context", "100",
-             "--format", "json").out
-    )  # fmt: skip
+        run(
+            capsys, "floor", "--model", "llama-2-7b", "--gpu", "h100", "--batch", "1,8", "--context", "100", "--format", "json"
+        ).out
+    )
 
     assert [row["batch"] for row in answer["rows"]] == [1, 8]
     assert answer["crossover_batch"] == pytest.approx(295, rel=0.005)
@@ -215,9 +232,17 @@ def test_the_json_form_holds_rows_matrices_and_limits(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--batch", "0"), ("--batch", "1,x"), ("--batch", ""), ("--context", "0"), ("--weights", "fp7"), ("--tp", "5"),
-     ("--model", "tomorrow"), ("--gpu", "tomorrow")],
-)  # fmt: skip
+    [
+        ("--batch", "0"),
+        ("--batch", "1,x"),
+        ("--batch", ""),
+        ("--context", "0"),
+        ("--weights", "fp7"),
+        ("--tp", "5"),
+        ("--model", "tomorrow"),
+        ("--gpu", "tomorrow"),
+    ],
+)
 def test_an_impossible_option_is_one_line_and_exit_code_3(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, str]
 ) -> None:

@@ -28,7 +28,14 @@ PARTS = {
     "devices": ("devices", "placed"),
 }
 MEASURES = {c.name for part in ("launches", "work", "useful") for c in FRAMES[part]}
-PLACEHOLDERS = {"path": "|".join(PATHS), "measure": "|".join(sorted(MEASURES)), "side": "base|head", "quantity": "bytes|flops|seconds", "family": "fc|attention|other", "work": "executed|useful|dense"}
+PLACEHOLDERS = {
+    "path": "|".join(PATHS),
+    "measure": "|".join(sorted(MEASURES)),
+    "side": "base|head",
+    "quantity": "bytes|flops|seconds",
+    "family": "fc|attention|other",
+    "work": "executed|useful|dense",
+}
 
 
 @lru_cache
@@ -42,7 +49,12 @@ def frames() -> dict[str, list[pl.Schema]]:
     compared = nr.compare(studied, studied)
     swept = nr.sweep([studied], "kind", ["dense"])
     model = models.load("llama-3.1-8b")
-    least = [nr.floor("llama-3.1-8b", "h100", context=2048), floor_parts.matrix_floors(model, Setting()), floor_parts.role_floors(model, Setting()), measured.against_floor(studied.launches, studied.run, model)]
+    least = [
+        nr.floor("llama-3.1-8b", "h100", context=2048),
+        floor_parts.matrix_floors(model, Setting()),
+        floor_parts.role_floors(model, Setting()),
+        measured.against_floor(studied.launches, studied.run, model),
+    ]
     return {
         "launches": [nr.place(studied).schema],
         "kernels": [nr.kernels(studied, by).schema for by in ("kernel", "role", "family", "layer")],

@@ -33,7 +33,9 @@ def word(comparison: Comparison, text: str) -> str:
         ("flops_per_token <= 3e2 GFLOP", "flops", None, 3e11, False),
     ],
 )
-def test_a_rule_has_a_name_perhaps_a_role_a_comparison_and_a_limit(text: str, quantity: str, role: str | None, limit: float, relative: bool) -> None:
+def test_a_rule_has_a_name_perhaps_a_role_a_comparison_and_a_limit(
+    text: str, quantity: str, role: str | None, limit: float, relative: bool
+) -> None:
     read = rule(text)
     assert (read.quantity, read.role, read.relative) == (quantity, role, relative)
     assert read.limit == pytest.approx(limit)
@@ -42,14 +44,22 @@ def test_a_rule_has_a_name_perhaps_a_role_a_comparison_and_a_limit(text: str, qu
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "not a rule"), ("bytes_per_token", "not a rule"), ("bytes_per_token > 2", "not a rule"),
-        ("bytes_per_token > 2% and more", "not a rule"), ("bytes_per_token == 2%", "not a rule"), ("> 2%", "not a rule"),
-        ("bytes_per_token > nan%", "not a rule"), ("byte_per_token > 2%", "did you mean 'bytes_per_token'"),
-        ("bytes_per_token[fcc] > 2%", "unknown role 'fcc', did you mean 'fc'"), ("bytes_per_token[] > 2%", "unknown role"),
-        ("bytes_per_token > 2 ms", "not a unit of this number"), ("seconds_per_token > 2 GB", "not a unit of this number"),
-        ("bytes_per_token > +2 GB", "without a sign"), ("bytes_per_token > 1e999 GB", "not a number"),
+        ("", "not a rule"),
+        ("bytes_per_token", "not a rule"),
+        ("bytes_per_token > 2", "not a rule"),
+        ("bytes_per_token > 2% and more", "not a rule"),
+        ("bytes_per_token == 2%", "not a rule"),
+        ("> 2%", "not a rule"),
+        ("bytes_per_token > nan%", "not a rule"),
+        ("byte_per_token > 2%", "did you mean 'bytes_per_token'"),
+        ("bytes_per_token[fcc] > 2%", "unknown role 'fcc', did you mean 'fc'"),
+        ("bytes_per_token[] > 2%", "unknown role"),
+        ("bytes_per_token > 2 ms", "not a unit of this number"),
+        ("seconds_per_token > 2 GB", "not a unit of this number"),
+        ("bytes_per_token > +2 GB", "without a sign"),
+        ("bytes_per_token > 1e999 GB", "not a number"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_a_rule_is_refused_with_what_is_wrong(text: str, said: str) -> None:
     with pytest.raises(UnusableInput, match=said.replace("[", r"\[")):
         rule(text)
@@ -64,10 +74,12 @@ def test_a_gate_without_a_rule_is_refused(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     "texts",
     [
-        ["bytes_per_token > 2%", "bytes_per_token < 5%"], ["bytes_per_token >= 2%", "bytes_per_token <= 2%"],
-        ["bytes_per_token > 2%", "bytes_per_token <= 2%"], ["bytes_per_token[fc] < 4 GB", "seconds_per_token > 1%", "bytes_per_token[fc] > 3 GB"],
+        ["bytes_per_token > 2%", "bytes_per_token < 5%"],
+        ["bytes_per_token >= 2%", "bytes_per_token <= 2%"],
+        ["bytes_per_token > 2%", "bytes_per_token <= 2%"],
+        ["bytes_per_token[fc] < 4 GB", "seconds_per_token > 1%", "bytes_per_token[fc] > 3 GB"],
     ],
-)  # fmt: skip
+)
 def test_rules_that_no_value_can_pass_are_refused(texts: list[str]) -> None:
     with pytest.raises(UnusableInput, match="contradict"):
         rules(texts)
@@ -76,11 +88,13 @@ def test_rules_that_no_value_can_pass_are_refused(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     "texts",
     [
-        ["bytes_per_token > 5%", "bytes_per_token < -5%"], ["bytes_per_token > 2%", "bytes_per_token < 2%"],
-        ["bytes_per_token > 2%", "bytes_per_token[fc] < 5%"], ["bytes_per_token > 2%", "bytes_per_token < 900 GB"],
+        ["bytes_per_token > 5%", "bytes_per_token < -5%"],
+        ["bytes_per_token > 2%", "bytes_per_token < 2%"],
+        ["bytes_per_token > 2%", "bytes_per_token[fc] < 5%"],
+        ["bytes_per_token > 2%", "bytes_per_token < 900 GB"],
         ["bytes_per_token > 2%", "bytes_per_token > 3%"],
     ],
-)  # fmt: skip
+)
 def test_rules_that_some_value_passes_are_kept(texts: list[str]) -> None:
     assert [r.text for r in rules(texts)] == texts
 
@@ -88,13 +102,19 @@ def test_rules_that_some_value_passes_are_kept(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("factor", "text", "expected"),
     [
-        (1.03, "bytes_per_token > +2%", FAIL), (1.01, "bytes_per_token > +2%", PASS), (0.5, "bytes_per_token > +2%", PASS),
-        (0.5, "bytes_per_token > -40%", PASS), (0.7, "bytes_per_token > -40%", FAIL),  # less than the 40 % that was promised
-        (1.03, "bytes_per_token > 410 MB", FAIL), (1.03, "bytes_per_token > 420 MB", PASS),  # 4 x 103 MB
-        (1.03, "bytes_per_token[fc] > +2%", FAIL), (1.03, "bytes_per_token[attention] > +2%", PASS),
-        (1.03, "seconds_per_token > +1%", PASS), (1.03, "seconds_per_token > 0.3 ms", FAIL),  # 4 x 100 us
+        (1.03, "bytes_per_token > +2%", FAIL),
+        (1.01, "bytes_per_token > +2%", PASS),
+        (0.5, "bytes_per_token > +2%", PASS),
+        (0.5, "bytes_per_token > -40%", PASS),
+        (0.7, "bytes_per_token > -40%", FAIL),  # less than the 40 % that was promised
+        (1.03, "bytes_per_token > 410 MB", FAIL),
+        (1.03, "bytes_per_token > 420 MB", PASS),  # 4 x 103 MB
+        (1.03, "bytes_per_token[fc] > +2%", FAIL),
+        (1.03, "bytes_per_token[attention] > +2%", PASS),
+        (1.03, "seconds_per_token > +1%", PASS),
+        (1.03, "seconds_per_token > 0.3 ms", FAIL),  # 4 x 100 us
     ],
-)  # fmt: skip
+)
 def test_a_rule_fails_where_it_holds(factor: float, text: str, expected: str) -> None:
     assert word(grown(factor), text) == expected
 

@@ -113,9 +113,14 @@ def workflow(repository: Path, github: Github) -> int:
     output = repository / "output"
     output.unlink(missing_ok=True)
     environment = {
-        **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "GITHUB_OUTPUT": str(output),
-        "GITHUB_API_URL": github.url, "GITHUB_TOKEN": "secret", "GITHUB_REPOSITORY": "me/it", "PULL_REQUEST": "7",
-    }  # fmt: skip
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_API_URL": github.url,
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_REPOSITORY": "me/it",
+        "PULL_REQUEST": "7",
+    }
     for file in ("summary.json", "comment.md"):
         (repository / file).unlink(missing_ok=True)
     for name in ("Compare", "Comment", "Gate"):
@@ -190,10 +195,19 @@ def test_a_refusal_of_the_api_is_one_sentence(repository: Path, github: Github) 
     github.refuses = True
     capture(repository, weights="int4")
     assert workflow(repository, github) == 1
-    environment = {**os.environ, "GITHUB_API_URL": github.url, "GITHUB_TOKEN": "secret", "GITHUB_REPOSITORY": "me/it", "PULL_REQUEST": "7"}
+    environment = {
+        **os.environ,
+        "GITHUB_API_URL": github.url,
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_REPOSITORY": "me/it",
+        "PULL_REQUEST": "7",
+    }
     done = subprocess.run(
         [sys.executable, "examples/github/comment.py", "summary.json", "comment.md"],
-        cwd=repository, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stderr.strip() == "comment.py: POST /repos/me/it/issues/7/comments was answered with 403 Forbidden"

@@ -52,9 +52,15 @@ REPORTED = {  # as reports name their device (reference/metrics.md section 6)
 }
 
 H200 = Device(
-    name="NVIDIA H200", compute_capability="9.0", sms=132, sm_hertz=1.98e9, memory_hertz=3.201e9,
-    bus_bits=6016, memory_bytes=150.1e9, integrated=False,
-)  # fmt: skip
+    name="NVIDIA H200",
+    compute_capability="9.0",
+    sms=132,
+    sm_hertz=1.98e9,
+    memory_hertz=3.201e9,
+    bus_bits=6016,
+    memory_bytes=150.1e9,
+    integrated=False,
+)
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="../shared/reference is not on this machine")
@@ -71,7 +77,14 @@ def test_every_row_of_the_reference_table_is_there_with_its_figures() -> None:
         assert gpu.bandwidth == pytest.approx(float(row["bw_gbs"]) * 1e9)
         assert (gpu.sms or "") == (int(row["sm"]) if row["sm"] else "")
         assert gpu.bus_bits == int(row["bus_bits"])
-        for column, precision in (("bf16_fp32acc", "bf16"), ("fp8_fp32acc", "fp8"), ("fp32", "fp32"), ("fp64_tc", "fp64_tensor"), ("fp4", "fp4"), ("int8", "int8")):  # fmt: skip
+        for column, precision in (
+            ("bf16_fp32acc", "bf16"),
+            ("fp8_fp32acc", "fp8"),
+            ("fp32", "fp32"),
+            ("fp64_tc", "fp64_tensor"),
+            ("fp4", "fp4"),
+            ("int8", "int8"),
+        ):
             peak = float(row[column]) * 1e12 if row[column] else None
             assert gpu.peak(precision) == (None if peak is None else pytest.approx(peak))
         assert bool(gpu.doubts) == (row["status"] != "ok")
@@ -89,11 +102,23 @@ def test_a_reported_name_finds_its_row_and_no_other(reported: str, name: str) ->
 
 @pytest.mark.parametrize(
     ("short", "name"),
-    [("h100", "H100 SXM"), ("H100", "H100 SXM"), ("h200", "H200"), ("l4", "L4"), ("b200", "B200"),
-     ("a100", "A100 SXM 80GB"), ("rtx 5090", "RTX 5090"), ("rtx5090", "RTX 5090"),
-     ("5090", "RTX 5090"), ("h100-nvl", "H100 NVL"), ("h100_pcie", "H100 PCIe"),
-     ("H100 SXM5", "H100 SXM"), ("h100 sxm5 80 gb", "H100 SXM"), ("dgx spark", "GB10")],
-)  # fmt: skip
+    [
+        ("h100", "H100 SXM"),
+        ("H100", "H100 SXM"),
+        ("h200", "H200"),
+        ("l4", "L4"),
+        ("b200", "B200"),
+        ("a100", "A100 SXM 80GB"),
+        ("rtx 5090", "RTX 5090"),
+        ("rtx5090", "RTX 5090"),
+        ("5090", "RTX 5090"),
+        ("h100-nvl", "H100 NVL"),
+        ("h100_pcie", "H100 PCIe"),
+        ("H100 SXM5", "H100 SXM"),
+        ("h100 sxm5 80 gb", "H100 SXM"),
+        ("dgx spark", "GB10"),
+    ],
+)
 def test_a_short_name_means_the_most_usual_variant(short: str, name: str) -> None:
     assert find(short).name == name
 
@@ -139,9 +164,14 @@ def test_other_sm_count_bus_and_memory_are_warned_of() -> None:
 def test_an_unknown_device_is_computed_from_its_attributes_and_says_so() -> None:
     # an RTX 2080 Ti: 68 SMs, 1.62 GHz, 352 bit at 7 GHz
     device = Device(
-        name="NVIDIA GeForce RTX 2080 Ti", compute_capability="7.5", sms=68, sm_hertz=1.62e9,
-        memory_hertz=7e9, bus_bits=352, integrated=False,
-    )  # fmt: skip
+        name="NVIDIA GeForce RTX 2080 Ti",
+        compute_capability="7.5",
+        sms=68,
+        sm_hertz=1.62e9,
+        memory_hertz=7e9,
+        bus_bits=352,
+        integrated=False,
+    )
 
     gpu, warnings = identify(device)
 
@@ -155,9 +185,8 @@ def test_an_unknown_device_is_computed_from_its_attributes_and_says_so() -> None
 
 def test_a_gtx_16_has_no_tensor_roof() -> None:
     device = Device(
-        name="NVIDIA GeForce GTX 1660 Ti", compute_capability="7.5", sms=24, sm_hertz=1.83e9,
-        memory_hertz=6e9, bus_bits=192,
-    )  # fmt: skip
+        name="NVIDIA GeForce GTX 1660 Ti", compute_capability="7.5", sms=24, sm_hertz=1.83e9, memory_hertz=6e9, bus_bits=192
+    )
 
     gpu, _ = identify(device)
 
@@ -167,8 +196,7 @@ def test_a_gtx_16_has_no_tensor_roof() -> None:
 
 def test_an_integrated_memory_clock_is_already_the_data_rate() -> None:
     # 8.533 GHz x 256 bit / 8 = 273 GB/s: the GB10 figure that the vendor prints
-    device = Device(name="NVIDIA N1", compute_capability="12.1", memory_hertz=8.533e9, bus_bits=256,
-                    integrated=True)  # fmt: skip
+    device = Device(name="NVIDIA N1", compute_capability="12.1", memory_hertz=8.533e9, bus_bits=256, integrated=True)
 
     gpu, _ = identify(device)
 

@@ -76,8 +76,7 @@ def test_a_sum_that_lacks_launches_says_how_many_and_its_ratio_leaves_them_out()
 def test_useful_work_of_some_launches_does_not_stand_for_the_others() -> None:
     row = groups.group(
         launches(
-            {"flops": 16.0, "useful_flops": 2.0, "dram_bytes": 2.0},
-            {"flops": 16.0, "useful_flops": None, "dram_bytes": 2.0},
+            {"flops": 16.0, "useful_flops": 2.0, "dram_bytes": 2.0}, {"flops": 16.0, "useful_flops": None, "dram_bytes": 2.0}
         )
     ).row(0, named=True)
 

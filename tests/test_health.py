@@ -37,7 +37,11 @@ def test_one_launch_is_spoken_of_in_the_singular() -> None:
 def test_where_only_some_launches_lack_a_counter_the_advice_is_not_to_collect_it() -> None:
     some = found(of(launch(m={**WORK, **BYTES}), launch(m=WORK, seconds=None)))
 
-    assert some["missing_bytes"].advice == some["missing_time"].advice == "The other launches have them: capture these kernels again."
+    assert (
+        some["missing_bytes"].advice
+        == some["missing_time"].advice
+        == "The other launches have them: capture these kernels again."
+    )
 
 
 def test_where_nothing_was_measured_nothing_else_is_complained_of() -> None:
@@ -71,7 +75,9 @@ def test_a_lower_bound_is_said_to_be_one() -> None:
 
 
 def test_no_work_among_what_was_counted_is_not_no_work() -> None:
-    assert "no FLOPs among the kinds of work that were counted" in told(of(launch(m={f"{TENSOR}bf16_dst_fp32.sum": 0.0, **BYTES})))
+    assert "no FLOPs among the kinds of work that were counted" in told(
+        of(launch(m={f"{TENSOR}bf16_dst_fp32.sum": 0.0, **BYTES}))
+    )
     assert "0 FLOP executed" in told(of(launch(m={**WORK, **BYTES})))
 
 

@@ -16,8 +16,15 @@ from ncu_roofline.present.charts.pages import written
 from tests.charted import launch, picture
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HOSTILE = "<img src=x onerror=alert(1)>"
 needs_browser = [
     pytest.mark.browser,
@@ -29,9 +36,11 @@ needs_browser = [
 def page() -> str:
     """A page of three kernels, one of them with a hostile name."""
     shown = picture(
-        launch(kernel="gemm", useful_flops=1e6), launch(kernel="flash", family="attention", role="attention", dram_bytes=5e5),
-        launch(kernel=HOSTILE, family="other", role="norm", dram_bytes=1e5), name="planted.ncu-rep",
-    )  # fmt: skip
+        launch(kernel="gemm", useful_flops=1e6),
+        launch(kernel="flash", family="attention", role="attention", dram_bytes=5e5),
+        launch(kernel=HOSTILE, family="other", role="norm", dram_bytes=1e5),
+        name="planted.ncu-rep",
+    )
     return written(shown, "html").decode()
 
 
@@ -168,16 +177,20 @@ class TestInABrowser:
         reached = set()
         for _ in range(60):
             opened.tab.keyboard.press("Tab")
-            reached.add(opened.tab.evaluate(
-                "(e => e.id || e.dataset.family || (e.closest('tbody') ? 'kernel' : e.closest('thead') ? 'heading' : e.getAttribute('aria-label')))(document.activeElement)"
-            ))
+            reached.add(
+                opened.tab.evaluate(
+                    "(e => e.id || e.dataset.family || (e.closest('tbody') ? 'kernel' : e.closest('thead') ? 'heading' : e.getAttribute('aria-label')))(document.activeElement)"
+                )
+            )
 
         assert {"filter", "reset", "FC", "attention", "other", "kernel", "heading", "Kernels, table"} <= reached
 
     def test_a_key_on_a_kernel_s_name_lights_its_marks(self, opened: Opened) -> None:
         opened.tab.locator("#kernels tbody button").first.focus()
         opened.tab.keyboard.press("Enter")
-        opened.tab.wait_for_function("[...document.querySelectorAll('#chart0 .mark-symbol path')].some(p => p.getAttribute('stroke-width') === '3.5')")
+        opened.tab.wait_for_function(
+            "[...document.querySelectorAll('#chart0 .mark-symbol path')].some(p => p.getAttribute('stroke-width') === '3.5')"
+        )
 
         assert opened.tab.locator("#kernels tbody button").first.get_attribute("aria-pressed") == "true"
 
@@ -186,7 +199,9 @@ class TestInABrowser:
             () => [...document.querySelectorAll('button, input, [role=region], figure, table')].filter(e =>
                 !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML.slice(0, 80))
         """)
-        bad = opened.tab.evaluate("[...document.querySelectorAll('table')].filter(t => !t.querySelector('th[scope=col]')).length")
+        bad = opened.tab.evaluate(
+            "[...document.querySelectorAll('table')].filter(t => !t.querySelector('th[scope=col]')).length"
+        )
         ids = opened.tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
 
         unnamed = opened.tab.locator("[role^=graphics]:not([aria-label]):not([aria-hidden])").count()

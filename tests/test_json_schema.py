@@ -18,23 +18,45 @@ PLAIN_JSON = {"plot", "demo", "save", "report", "baseline save", "baseline list"
 """Commands without a JSON answer of ours: Vega-Lite, files, or a few lines of text."""
 ASKED = {
     "summary": [["summary", name] for name in EVERY],
-    "kernels": [["kernels", name, "--by", by] for name in ("demo.ncu-rep", "dense-b8-basic.ncu-repz") for by in ("launch", "kernel")],
+    "kernels": [
+        ["kernels", name, "--by", by] for name in ("demo.ncu-rep", "dense-b8-basic.ncu-repz") for by in ("launch", "kernel")
+    ],
     "check": [["check", name] for name in EVERY],
     "tokens": [["tokens", "demo.ncu-rep", "--by", by] for by in ("role", "layer", "kernel", "step")]
-    + [["tokens", "dense-b8.ncu-repz", "--model", "llama-3.1-8b"], ["tokens", "prefill-decode.ncu-repz"], ["tokens", "dense-b8-basic.ncu-repz"]],
-    "roles": [["roles", "demo.ncu-rep"], ["roles", "demo.ncu-rep", "--unknown"], ["roles", "--explain", "void flash_fwd_kernel<1>()"],
-              ["roles", "demo.ncu-rep", "--explain", "flash_fwd_splitkv_kernel"]],
+    + [
+        ["tokens", "dense-b8.ncu-repz", "--model", "llama-3.1-8b"],
+        ["tokens", "prefill-decode.ncu-repz"],
+        ["tokens", "dense-b8-basic.ncu-repz"],
+    ],
+    "roles": [
+        ["roles", "demo.ncu-rep"],
+        ["roles", "demo.ncu-rep", "--unknown"],
+        ["roles", "--explain", "void flash_fwd_kernel<1>()"],
+        ["roles", "demo.ncu-rep", "--explain", "flash_fwd_splitkv_kernel"],
+    ],
     "compare": [["compare", *PAIR, "--vary", "weights", "--by", by] for by in ("role", "layer", "kernel")]
-    + [["compare", "dense-b8.ncu-repz", "dense-b8.ncu-repz"], ["compare", *PAIR, "--vary", "weights", "--fail-if", "bytes_per_token > +2%"],
-       ["compare", "dense-b1.ncu-repz", "dense-b8.ncu-repz"], ["compare", "dense-b8-basic.ncu-repz", "dense-b8.ncu-repz"]],
-    "sweep": [["sweep", "dense-b1.ncu-repz", "dense-b8.ncu-repz", "dense-b32.ncu-repz", "--model", "llama-3.1-8b"],
-              ["sweep", "dense-b8.ncu-repz", "kv8-b8.ncu-repz", "--along", "cache", "--values", "bf16,fp8"]],
-    "project": [["project", "dense-b8.ncu-repz", "--gpu", "b200", "--weights", "fp8"],
-                ["project", "dense-b8.ncu-repz", "--batch", "32", "--against", "dense-b32.ncu-repz"]],
-    "floor": [["floor", "--model", model, "--gpu", "h100", *more] for model in ("llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b") for more in ([], ["--context", "4096"])],
+    + [
+        ["compare", "dense-b8.ncu-repz", "dense-b8.ncu-repz"],
+        ["compare", *PAIR, "--vary", "weights", "--fail-if", "bytes_per_token > +2%"],
+        ["compare", "dense-b1.ncu-repz", "dense-b8.ncu-repz"],
+        ["compare", "dense-b8-basic.ncu-repz", "dense-b8.ncu-repz"],
+    ],
+    "sweep": [
+        ["sweep", "dense-b1.ncu-repz", "dense-b8.ncu-repz", "dense-b32.ncu-repz", "--model", "llama-3.1-8b"],
+        ["sweep", "dense-b8.ncu-repz", "kv8-b8.ncu-repz", "--along", "cache", "--values", "bf16,fp8"],
+    ],
+    "project": [
+        ["project", "dense-b8.ncu-repz", "--gpu", "b200", "--weights", "fp8"],
+        ["project", "dense-b8.ncu-repz", "--batch", "32", "--against", "dense-b32.ncu-repz"],
+    ],
+    "floor": [
+        ["floor", "--model", model, "--gpu", "h100", *more]
+        for model in ("llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b")
+        for more in ([], ["--context", "4096"])
+    ],
     "gpus": [["gpus"], ["gpus", "h100"]],
     "recipe": [["recipe"], ["recipe", "--gpu", "b200", "--engine", "vllm", "--for", "bytes"], ["recipe", "--gpu", "t4"]],
-}  # fmt: skip
+}
 
 
 def valid(answer: str, command: str) -> dict[str, object]:

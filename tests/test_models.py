@@ -36,10 +36,16 @@ PUBLISHED = {  # (all, active) as models.tsv has them; derived from the publishe
     "gpt-oss-20b": (20914757184, 4187440704),
 }
 SMALL: dict[str, Any] = {
-    "architectures": ["LlamaForCausalLM"], "vocab_size": 1000, "hidden_size": 64, "num_hidden_layers": 2,
-    "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 128, "torch_dtype": "bfloat16",
+    "architectures": ["LlamaForCausalLM"],
+    "vocab_size": 1000,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "torch_dtype": "bfloat16",
     "tie_word_embeddings": False,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "counts"), PUBLISHED.items())
@@ -59,9 +65,15 @@ def test_the_counts_above_are_those_of_the_reference() -> None:
 
 @pytest.mark.parametrize(
     ("name", "published"),
-    [("phi-2", 2779683840), ("gemma-3-1b", 999885952), ("lfm2-1.2b", 1170340608),
-     ("deepseek-v2-lite", 15706484224), ("gpt-oss-120b", 116829156672), ("qwen1.5-moe-a2.7b", 14315784192)],
-)  # fmt: skip
+    [
+        ("phi-2", 2779683840),
+        ("gemma-3-1b", 999885952),
+        ("lfm2-1.2b", 1170340608),
+        ("deepseek-v2-lite", 15706484224),
+        ("gpt-oss-120b", 116829156672),
+        ("qwen1.5-moe-a2.7b", 14315784192),
+    ],
+)
 def test_models_outside_the_reference_match_their_published_counts_too(name: str, published: int) -> None:
     assert load(name).parameters == published
 
@@ -85,9 +97,12 @@ def test_lfm_has_the_shapes_that_its_captures_show() -> None:
     shapes = {(r["name"], r["N"], r["K"]) for r in matrices(model).iter_rows(named=True)}
 
     assert shapes >= {
-        ("conv.in_proj", 6144, 2048), ("conv.out_proj", 2048, 2048), ("qkv_proj", 3072, 2048),
-        ("gate_up_proj", 14336, 2048), ("w2", 2048, 7168),
-    }  # fmt: skip
+        ("conv.in_proj", 6144, 2048),
+        ("conv.out_proj", 2048, 2048),
+        ("qkv_proj", 3072, 2048),
+        ("gate_up_proj", 14336, 2048),
+        ("w2", 2048, 7168),
+    }
     assert model.parameters == pytest.approx(8.3e9, rel=0.01)
     assert model.active_parameters == pytest.approx(1.5e9, rel=0.05)
 
@@ -190,9 +205,12 @@ def test_full_layers_of_gemma_4_have_wider_heads_and_no_value_projection() -> No
     shapes = {(r["layer_kind"], r["name"], r["N"]) for r in table.iter_rows(named=True)}
 
     assert shapes == {
-        ("sliding+moe", "q_proj", 16 * 256), ("sliding+moe", "k_proj", 8 * 256), ("sliding+moe", "v_proj", 8 * 256),
-        ("full+moe", "q_proj", 16 * 512), ("full+moe", "k_proj", 2 * 512),
-    }  # fmt: skip
+        ("sliding+moe", "q_proj", 16 * 256),
+        ("sliding+moe", "k_proj", 8 * 256),
+        ("sliding+moe", "v_proj", 8 * 256),
+        ("full+moe", "q_proj", 16 * 512),
+        ("full+moe", "k_proj", 2 * 512),
+    }
     assert load("gemma-4-26b-a4b").parameters == pytest.approx(25.2e9, rel=0.01)
 
 
@@ -208,33 +226,54 @@ def test_a_config_file_its_folder_and_a_hub_name_are_all_taken(tmp_path: Path) -
 
 def test_the_text_half_of_a_multimodal_config_is_used() -> None:
     text = {k: v for k, v in SMALL.items() if k not in ("architectures", "torch_dtype")}
-    nested = {"architectures": ["Mistral3ForConditionalGeneration"], "torch_dtype": "bfloat16",
-              "text_config": {**text, "model_type": "mistral"}, "vision_config": {"hidden_size": 9}}  # fmt: skip
+    nested = {
+        "architectures": ["Mistral3ForConditionalGeneration"],
+        "torch_dtype": "bfloat16",
+        "text_config": {**text, "model_type": "mistral"},
+        "vision_config": {"hidden_size": 9},
+    }
 
     assert from_config(nested, "m").parameters == from_config(SMALL, "m").parameters
 
 
 @pytest.mark.parametrize(
     ("said", "stored"),
-    [({"quant_method": "mxfp4"}, (("experts", "mxfp4"),)), ({"quant_method": "fp8"}, (("layers", "fp8"),)),
-     ({"quant_method": "awq", "bits": 4}, (("layers", "awq"),)),
-     ({"quant_method": "bitsandbytes", "load_in_4bit": True}, (("layers", "nf4"),)),
-     ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"type": "float", "num_bits": 8}}}},
-      (("layers", "fp8"),)),
-     ({"quant_method": "tomorrow"}, (("layers", "unknown"),))],
-)  # fmt: skip
+    [
+        ({"quant_method": "mxfp4"}, (("experts", "mxfp4"),)),
+        ({"quant_method": "fp8"}, (("layers", "fp8"),)),
+        ({"quant_method": "awq", "bits": 4}, (("layers", "awq"),)),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, (("layers", "nf4"),)),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"type": "float", "num_bits": 8}}}},
+            (("layers", "fp8"),),
+        ),
+        ({"quant_method": "tomorrow"}, (("layers", "unknown"),)),
+    ],
+)
 def test_quantised_weights_are_known_from_the_config(said: dict[str, Any], stored: tuple[Any, ...]) -> None:
     assert from_config({**SMALL, "quantization_config": said}, "m").stored == stored
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("num_hidden_layers", 0), ("num_hidden_layers", -1), ("num_hidden_layers", 10**9), ("num_hidden_layers", "32"),
-     ("hidden_size", 64.5), ("hidden_size", True), ("vocab_size", [1]), ("num_attention_heads", 7),
-     ("num_key_value_heads", 3), ("num_key_value_heads", 0), ("intermediate_size", 10**30),
-     ("tie_word_embeddings", "yes"), ("head_dim", -2), ("layer_types", ["full_attention"]),
-     ("layer_types", ["full_attention", "tomorrow"])],
-)  # fmt: skip
+    [
+        ("num_hidden_layers", 0),
+        ("num_hidden_layers", -1),
+        ("num_hidden_layers", 10**9),
+        ("num_hidden_layers", "32"),
+        ("hidden_size", 64.5),
+        ("hidden_size", True),
+        ("vocab_size", [1]),
+        ("num_attention_heads", 7),
+        ("num_key_value_heads", 3),
+        ("num_key_value_heads", 0),
+        ("intermediate_size", 10**30),
+        ("tie_word_embeddings", "yes"),
+        ("head_dim", -2),
+        ("layer_types", ["full_attention"]),
+        ("layer_types", ["full_attention", "tomorrow"]),
+    ],
+)
 def test_an_impossible_value_is_refused_by_its_key(key: str, value: Any) -> None:
     with pytest.raises(UnusableInput, match=r"^config\.json: key '\w+' ") as refused:
         from_config({**SMALL, key: value}, "m")
@@ -243,10 +282,7 @@ def test_an_impossible_value_is_refused_by_its_key(key: str, value: Any) -> None
     assert any(f"'{n}'" in str(refused.value) for n in named)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads", "intermediate_size"],
-)
+@pytest.mark.parametrize("key", ["num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads", "intermediate_size"])
 def test_a_missing_key_is_named(key: str) -> None:
     with pytest.raises(UnusableInput, match=f"key '{key}' is missing"):
         from_config({k: v for k, v in SMALL.items() if k != key}, "m")
@@ -254,13 +290,19 @@ def test_a_missing_key_is_named(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"architectures": ["TomorrowForCausalLM"]}, "'architectures' is 'TomorrowForCausalLM', which is not known"),
-     ({"architectures": None}, "'architectures' is missing"), ({"architectures": "Llama"}, "'architectures'"),
-     ({"architectures": ["MixtralForCausalLM"]}, "'num_local_experts' is missing"),
-     ({"architectures": ["MixtralForCausalLM"], "num_local_experts": 4, "num_experts_per_tok": 8}, "more than the 4 experts"),
-     ({"architectures": ["DeepseekV3ForCausalLM"]}, "'kv_lora_rank' is missing|'first_k_dense_replace' is missing"),
-     ({"architectures": ["Lfm2ForCausalLM"]}, "'layer_types' is missing")],
-)  # fmt: skip
+    [
+        ({"architectures": ["TomorrowForCausalLM"]}, "'architectures' is 'TomorrowForCausalLM', which is not known"),
+        ({"architectures": None}, "'architectures' is missing"),
+        ({"architectures": "Llama"}, "'architectures'"),
+        ({"architectures": ["MixtralForCausalLM"]}, "'num_local_experts' is missing"),
+        (
+            {"architectures": ["MixtralForCausalLM"], "num_local_experts": 4, "num_experts_per_tok": 8},
+            "more than the 4 experts",
+        ),
+        ({"architectures": ["DeepseekV3ForCausalLM"]}, "'kv_lora_rank' is missing|'first_k_dense_replace' is missing"),
+        ({"architectures": ["Lfm2ForCausalLM"]}, "'layer_types' is missing"),
+    ],
+)
 def test_an_architecture_that_is_unknown_or_incomplete_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UnusableInput, match=said):
         from_config({**SMALL, **changes}, "m")
@@ -287,10 +329,7 @@ JSON = st.recursive(
 )
 
 
-@given(
-    key=st.sampled_from(sorted({*SMALL, "head_dim", "layer_types", "quantization_config", "text_config"})),
-    value=JSON,
-)
+@given(key=st.sampled_from(sorted({*SMALL, "head_dim", "layer_types", "quantization_config", "text_config"})), value=JSON)
 def test_any_value_of_any_key_is_used_or_refused_in_one_sentence(key: str, value: Any) -> None:
     with contextlib.suppress(UnusableInput):  # anything else that is raised fails the test
         assert from_config({**SMALL, key: value}, "m").parameters > 0

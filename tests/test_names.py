@@ -12,13 +12,18 @@ from ncu_roofline.capture import names
 
 NAMES = [
     # return type, namespaces, template arguments, parameters
-    ("void at::native::vectorized_elementwise_kernel<4, at::FillFunctor<int>, std::array<char *, 1>>(int, T2, T3)",
-     "vectorized_elementwise_kernel"),
+    (
+        "void at::native::vectorized_elementwise_kernel<4, at::FillFunctor<int>, std::array<char *, 1>>(int, T2, T3)",
+        "vectorized_elementwise_kernel",
+    ),
     # a qualified return type in front of the name
     ("enable_if<!T7, void>::type kernel<int, int, __half, cublasGemvParamsEx<int, X<const __half>>>(T4)", "kernel"),
     # lambdas inside template arguments
-    ("void at::index_elementwise_kernel<128, 4, void at::gpu_index_kernel<void f(at::A &)::[lambda(char *, long) "
-     "(instance 1)]>(at::A &)::[lambda(int) (instance 1)]>(long, T3)", "index_elementwise_kernel"),
+    (
+        "void at::index_elementwise_kernel<128, 4, void at::gpu_index_kernel<void f(at::A &)::[lambda(char *, long) "
+        "(instance 1)]>(at::A &)::[lambda(int) (instance 1)]>(long, T3)",
+        "index_elementwise_kernel",
+    ),
     # operators that contain brackets or angle signs
     ("void ns::Functor<int>::operator()(int, float) const", "operator()"),
     ("void ns::A::operator<<(int)", "operator<<"),
@@ -34,14 +39,15 @@ NAMES = [
     ("nvjet_tst_64x8_64x16_1x2_h_bz_TNT", "nvjet_tst_64x8_64x16_1x2_h_bz_TNT"),
     ("triton_red_fused__to_copy_add_mean_0d1d2d3de", "triton_red_fused__to_copy_add_mean_0d1d2d3de"),
     ("_ZN7cutlass6KernelINS_4gemmEEEvNT_6ParamsE", "_ZN7cutlass6KernelINS_4gemmEEEvNT_6ParamsE"),
-    ("ncclDevKernel_AllReduce_Sum_f16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
-     "ncclDevKernel_AllReduce_Sum_f16_RING_LL"),
+    ("ncclDevKernel_AllReduce_Sum_f16_RING_LL(ncclDevKernelArgsStorage<4096ul>)", "ncclDevKernel_AllReduce_Sum_f16_RING_LL"),
     ("mul_mat_vec_q<(ggml_type)12, 1, false, false>(const void *, const void *)", "mul_mat_vec_q"),
     # brackets that never close: the name as far as it goes, never an empty one
     ("void broken<int, (float)", "broken"),
     ("Memcpy DtoH (Device -> Pinned)", "Memcpy DtoH (Device -> Pinned)"),
-    ("", ""), ("(", "("), ("<>", "<>"),
-]  # fmt: skip
+    ("", ""),
+    ("(", "("),
+    ("<>", "<>"),
+]
 
 
 @pytest.mark.parametrize(("name", "function"), NAMES)

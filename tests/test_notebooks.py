@@ -40,7 +40,9 @@ def test_it_runs_from_its_folder(book: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(book, as_version=4)
 
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    ).execute()
 
     drawn = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
     assert [out for out in drawn if out.output_type == "error"] == []

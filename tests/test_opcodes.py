@@ -36,5 +36,9 @@ def test_what_is_no_readable_matrix_product_is_worth_nothing_known(opcode: str) 
 
 def test_thread_instructions_are_worth_their_factor() -> None:
     assert [scalar_flops(o) for o in ("FADD.FTZ", "FFMA", "HFMA2.BF16_V2", "DMUL", "IADD3")] == [
-        ("fp32", 1), ("fp32", 2), ("fp16_scalar", 4), ("fp64", 1), None,
-    ]  # fmt: skip
+        ("fp32", 1),
+        ("fp32", 2),
+        ("fp16_scalar", 4),
+        ("fp64", 1),
+        None,
+    ]

@@ -27,9 +27,15 @@ def run(*command: object, cwd: Path = ROOT) -> str:
 
 def interpreter(version: str) -> str | None:
     """A Python of this version that starts."""
-    places = [shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")), sys.executable]
+    places = [
+        shutil.which(f"python{version}"),
+        *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")),
+        sys.executable,
+    ]
     for place in filter(None, places):
-        told = subprocess.run([str(place), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+        told = subprocess.run(
+            [str(place), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True
+        )
         if told.stdout.strip() == version:
             return str(place)
     return None
@@ -61,7 +67,14 @@ def test_the_sdist_has_what_its_tests_need_and_no_build_outputs(built: Path) -> 
     with tarfile.open(only(built, "*.tar.gz")) as sdist:
         names = {n.split("/", 1)[1] for n in sdist.getnames() if "/" in n}
 
-    assert {"pyproject.toml", "Makefile", "LICENSE", "README.md", "ncu_roofline/py.typed", "fixtures/synthetic/demo.ncu-rep"} <= names
+    assert {
+        "pyproject.toml",
+        "Makefile",
+        "LICENSE",
+        "README.md",
+        "ncu_roofline/py.typed",
+        "fixtures/synthetic/demo.ncu-rep",
+    } <= names
     assert not [n for n in names if n.split("/")[0] in (".venv", "dist", ".mypy_cache", ".hypothesis") or "__pycache__" in n]
 
 

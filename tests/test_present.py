@@ -17,12 +17,26 @@ from ncu_roofline.present import csv, json, markdown, terminal
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.text import clean, shorten, width
 
-HOSTILE = ["a|b", "<img src=x onerror=alert(1)>", "`code` ``x``", "\x1b[2J\x1b]0;owned\x07", "=cmd|' /C calc'!A0", "a\u202eb", "@all #1", "*b* _i_ ~s~"]
+HOSTILE = [
+    "a|b",
+    "<img src=x onerror=alert(1)>",
+    "`code` ``x``",
+    "\x1b[2J\x1b]0;owned\x07",
+    "=cmd|' /C calc'!A0",
+    "a\u202eb",
+    "@all #1",
+    "*b* _i_ ~s~",
+]
 
 
 def document(names: list[str]) -> Document:
     rows = pl.DataFrame({"kernel": names, "seconds": [1e-5] * len(names)})
-    return Document(answer=("One sentence.",), tables=(Table("Kernels", rows, ("kernel", "seconds")),), doubts=("A doubt.",), data={"rows": rows})
+    return Document(
+        answer=("One sentence.",),
+        tables=(Table("Kernels", rows, ("kernel", "seconds")),),
+        doubts=("A doubt.",),
+        data={"rows": rows},
+    )
 
 
 def test_the_terminal_shows_answer_then_table_then_doubts() -> None:
@@ -79,8 +93,9 @@ def test_json_holds_no_number_that_is_none() -> None:
     body = json.render(Document(answer=(), data={"rows": rows}))
 
     assert plain_json.loads(body, parse_constant=pytest.fail) == {
-        "schema_version": 1, "rows": [{"kernel": "a", "intensity": None, "flops": None}],
-    }  # fmt: skip
+        "schema_version": 1,
+        "rows": [{"kernel": "a", "intensity": None, "flops": None}],
+    }
 
 
 def test_csv_has_one_row_per_launch_whatever_its_columns_hold() -> None:
@@ -91,8 +106,10 @@ def test_csv_has_one_row_per_launch_whatever_its_columns_hold() -> None:
     body = csv.render(Document(answer=(), data={"rows": rows}))
 
     assert list(rows_of.reader(io.StringIO(body))) == [
-        ["kernel", "grid", "nvtx"], ["a,b", "1x2x3", "step > layer"], ["'=1", "", ""],
-    ]  # fmt: skip
+        ["kernel", "grid", "nvtx"],
+        ["a,b", "1x2x3", "step > layer"],
+        ["'=1", "", ""],
+    ]
 
 
 @given(text=st.text(), room=st.integers(0, 40))

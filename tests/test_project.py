@@ -25,11 +25,15 @@ def memory_bound(study: planted.PlantedStudy) -> planted.PlantedStudy:
     return replace(study, launches=study.launches.filter(pl.col("limited_by") == "memory"))
 
 
-@pytest.mark.parametrize("target", [Target(gpu=gpus.find("h100 sxm")), Target(batch=8), Target(tp=1), Target(weights="bf16", kv="bf16")])
+@pytest.mark.parametrize(
+    "target", [Target(gpu=gpus.find("h100 sxm")), Target(batch=8), Target(tp=1), Target(weights="bf16", kv="bf16")]
+)
 def test_projecting_to_where_it_is_is_the_identity(target: Target) -> None:
     found = project(run(), target)
     for quantity in ("seconds", "bytes"):
-        assert found.total[f"{quantity}_low"] == found.total[f"{quantity}_high"] == pytest.approx(found.total[quantity], rel=1e-12)
+        assert (
+            found.total[f"{quantity}_low"] == found.total[f"{quantity}_high"] == pytest.approx(found.total[quantity], rel=1e-12)
+        )
 
 
 @pytest.mark.parametrize("name", ["h200", "b200", "a100-sxm-80gb"])
@@ -137,8 +141,13 @@ def test_what_the_capture_does_not_tell_is_asked_for() -> None:
             project(with_columns(blind), target)
 
 
-@pytest.mark.parametrize(("arguments", "said"), [([], "needs a target"), (["--gpu", "b2000"], "nearest"), (["--weights", "fp9"], "fp9"), (["--batch", "0"], "")])
-def test_a_target_that_cannot_be_is_refused(arguments: list[str], said: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "needs a target"), (["--gpu", "b2000"], "nearest"), (["--weights", "fp9"], "fp9"), (["--batch", "0"], "")],
+)
+def test_a_target_that_cannot_be_is_refused(
+    arguments: list[str], said: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     from ncu_roofline.readers import saved
     from tests import synthetic
 

@@ -44,7 +44,9 @@ def printed(command: str, out: Path) -> list[str]:
     words = [word.replace("out/", f"{out}/") if word.startswith("out/") else word for word in shlex.split(command)]
     start = [sys.executable, "-m", "ncu_roofline"] if words[0] == "ncu-roofline" else words[:1]
     environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1", "NO_COLOR": "1"}
-    done = subprocess.run([*start, *words[1:]], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, encoding="utf-8")
+    done = subprocess.run(
+        [*start, *words[1:]], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     return (done.stdout + done.stderr).replace(f"{out}/", "out/").splitlines()
 

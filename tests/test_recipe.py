@@ -14,14 +14,7 @@ from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import gpus
 from ncu_roofline.knowledge.counters import wanted
-from ncu_roofline.knowledge.recipe import (
-    Recipe,
-    engines,
-    for_gap,
-    purposes,
-    recipe,
-    table,
-)
+from ncu_roofline.knowledge.recipe import Recipe, engines, for_gap, purposes, recipe, table
 from ncu_roofline.present.recipe import markdown, passes, script
 from tests.synthetic import decode_run
 
@@ -48,9 +41,7 @@ def names(made: Recipe) -> list[str]:
         ("12.1", ["bf16"], 2 + 1),
     ],
 )
-def test_promised_passes_are_those_that_the_scheduler_computed(
-    capability: str, dtypes: list[str], count: int
-) -> None:
+def test_promised_passes_are_those_that_the_scheduler_computed(capability: str, dtypes: list[str], count: int) -> None:
     made = recipe(("any", capability), dtypes=dtypes)
     assert (made.passes, made.passes_exact) == (count, True)
 
@@ -162,9 +153,14 @@ def test_script_hands_ncu_the_same_words_as_the_command(engine: str, purpose: st
 def test_command_names_the_settings_that_make_captures_comparable() -> None:
     words = " ".join(recipe().words)
     for part in (
-        "--cache-control none", "--clock-control none", "--replay-mode kernel", "--graph-profiling node",
-        "--nvtx", "--profile-from-start off", "-o decode.ncu-rep",
-    ):  # fmt: skip
+        "--cache-control none",
+        "--clock-control none",
+        "--replay-mode kernel",
+        "--graph-profiling node",
+        "--nvtx",
+        "--profile-from-start off",
+        "-o decode.ncu-rep",
+    ):
         assert part in words
 
 

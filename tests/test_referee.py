@@ -65,10 +65,14 @@ def test_bytes_rebuilt_from_activity_equal_the_counted_bytes() -> None:
 def test_tensor_flops_by_opcode_equal_the_counters_to_the_unit() -> None:
     checked = 0
     for file in REPORTS:
-        counted = placed(file).filter(pl.col("tensor_flops") > 0, pl.any_horizontal(pl.col(f"flops_{p}_source") == "counter" for p in TENSOR_PATHS))
+        counted = placed(file).filter(
+            pl.col("tensor_flops") > 0, pl.any_horizontal(pl.col(f"flops_{p}_source") == "counter" for p in TENSOR_PATHS)
+        )
         if counted.is_empty():
             continue
-        opcodes = from_opcodes(counted).select(pl.sum_horizontal(f"opcodes:{p}" for p in TENSOR_PATHS).alias("o"), *[pl.col(f"opcodes:{p}") for p in TENSOR_PATHS])
+        opcodes = from_opcodes(counted).select(
+            pl.sum_horizontal(f"opcodes:{p}" for p in TENSOR_PATHS).alias("o"), *[pl.col(f"opcodes:{p}") for p in TENSOR_PATHS]
+        )
         if opcodes["opcodes:bf16"].null_count() == opcodes.height:
             continue
         assert opcodes["o"].to_list() == counted["tensor_flops"].to_list(), file
@@ -77,7 +81,10 @@ def test_tensor_flops_by_opcode_equal_the_counters_to_the_unit() -> None:
     assert checked >= 2
 
 
-ROOFLINE = re.compile(r"achieved\s+(?P<fp32>close to 0|\d+)% of this device's fp32 peak performance and (?P<fp64>close to 0|\d+)% of its fp64", re.I)
+ROOFLINE = re.compile(
+    r"achieved\s+(?P<fp32>close to 0|\d+)% of this device's fp32 peak performance and (?P<fp64>close to 0|\d+)% of its fp64",
+    re.I,
+)
 
 
 def findings() -> Iterator[tuple[str, int, str, str]]:
@@ -87,7 +94,9 @@ def findings() -> Iterator[tuple[str, int, str, str]]:
         actions_of = [a for r in ncu_report.load_report(str(CORPUS / file)) for a in r]
         for index, action in enumerate(actions_of):
             for result in action.rule_results_as_dicts():
-                if result.get("rule_identifier") == "SOLFPRoofline" and (hit := ROOFLINE.search(result["rule_message"]["message"])):
+                if result.get("rule_identifier") == "SOLFPRoofline" and (
+                    hit := ROOFLINE.search(result["rule_message"]["message"])
+                ):
                     yield file, index, hit["fp32"], hit["fp64"]
 
 
@@ -144,10 +153,14 @@ def test_tensor_flops_agree_with_the_profilers_tensor_pipe() -> None:
             continue
         for row in rows.filter(pl.col("tensor_flops") > 0, LONG).iter_rows(named=True):
             said = next((row[c] for c in present if row[c] is not None), None)
-            legacy = gpu.compute_capability == "9.0" and not any(row[c] for c in rows.columns if "op_hgmma" in c and c.endswith(".sum"))
+            legacy = gpu.compute_capability == "9.0" and not any(
+                row[c] for c in rows.columns if "op_hgmma" in c and c.endswith(".sum")
+            )
             rates = {p: tensor_rate(gpu.compute_capability, p, "hmma" if legacy else "") or 0 for p in TENSOR_PATHS}
             cycles = row["m:sm__cycles_elapsed.avg.per_second"] * row["seconds"]
-            ours = sum((row[f"flops_{p}"] or 0) / rates[p] for p in TENSOR_PATHS if row[f"flops_{p}"]) / cycles / taken.device.sms
+            ours = (
+                sum((row[f"flops_{p}"] or 0) / rates[p] for p in TENSOR_PATHS if row[f"flops_{p}"]) / cycles / taken.device.sms
+            )
             assert 100 * ours == pytest.approx(said, abs=0.5, rel=0.02), (file, row["kernel"])
             checked += 1
 

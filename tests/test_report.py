@@ -20,8 +20,14 @@ OPCODES = "sass__inst_executed_per_opcode_with_modifier_all"
 def test_a_launch_keeps_its_name_shape_process_and_time(tmp_path: Path) -> None:
     capture = report.read(saved(tmp_path, simple({BYTES: 64})))
     assert capture.launches.select("index", "kernel", "name", "process", "grid", "block", "seconds").row(0) == (
-        0, "k", "k(int)", 77, [2, 1, 1], [32, 1, 1], 2e-6,  # 2000 ns
-    )  # fmt: skip
+        0,
+        "k",
+        "k(int)",
+        77,
+        [2, 1, 1],
+        [32, 1, 1],
+        2e-6,  # 2000 ns
+    )
     assert capture.launches[f"m:{BYTES}"].to_list() == [64.0]
 
 
@@ -45,10 +51,7 @@ def test_zero_is_measured_and_absent_is_null_and_not_a_number_is_null_with_a_not
     names = [*TIMED, BYTES, "dram__bytes_write.sum"]
     known = b"".join(metric(n, v) for n, v in enumerate(TIMED.values()))
     read, write = len(TIMED), len(TIMED) + 1
-    made = [
-        launch(known + metric(read, 0.0) + metric(write, math.nan)),
-        launch(known + metric(write, 3.0)),
-    ]
+    made = [launch(known + metric(read, 0.0) + metric(write, math.nan)), launch(known + metric(write, 3.0))]
     capture = report.read(saved(tmp_path, whole(block(launches=made, names=names))))
     assert capture.launches[f"m:{BYTES}"].to_list() == [0.0, None]
     assert capture.launches["m:dram__bytes_write.sum"].to_list() == [None, 3.0]

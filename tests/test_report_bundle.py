@@ -31,12 +31,31 @@ from tests.corpus import CORPUS, needs_corpus
 
 REPOSITORY = Path(__file__).parent.parent
 DEMO = REPOSITORY / "fixtures" / "synthetic" / "demo.ncu-rep"
-HOSTILE = ["a|b", "<img src=x onerror=alert(1)>", "`tick``s`", "**bold** _it_ [x](http://e.vil)", "</details>", "@someone #1", "a\nb"]
+HOSTILE = [
+    "a|b",
+    "<img src=x onerror=alert(1)>",
+    "`tick``s`",
+    "**bold** _it_ [x](http://e.vil)",
+    "</details>",
+    "@someone #1",
+    "a\nb",
+]
 FILES = {
-    "comment.md", "roofline-light.png", "roofline-dark.png", "roofline-light.svg", "roofline-dark.svg", "bytes-light.png",
-    "bytes-dark.png", "bytes-light.svg", "bytes-dark.svg", "roofline.json", "summary.json", "kernels.csv", "kernels.parquet",
+    "comment.md",
+    "roofline-light.png",
+    "roofline-dark.png",
+    "roofline-light.svg",
+    "roofline-dark.svg",
+    "bytes-light.png",
+    "bytes-dark.png",
+    "bytes-light.svg",
+    "bytes-dark.svg",
+    "roofline.json",
+    "summary.json",
+    "kernels.csv",
+    "kernels.parquet",
     "index.html",
-}  # fmt: skip
+}
 
 
 class Rendered(HTMLParser):
@@ -73,13 +92,22 @@ class Rendered(HTMLParser):
 
 
 def comment(*names: str, **how: str) -> str:
-    shown = picture(*(launch(kernel=n, useful_flops=1e6, dram_bytes=1e6 - i) for i, n in enumerate(names)), name=how.pop("name", "planted.ncu-rep"))
+    shown = picture(
+        *(launch(kernel=n, useful_flops=1e6, dram_bytes=1e6 - i) for i, n in enumerate(names)),
+        name=how.pop("name", "planted.ncu-rep"),
+    )
     roles = Table("By role", shown.families, ("family", "launches", "seconds"))
     said = Document(answer=("FC moves it all.",), tables=(roles,), doubts=("Clocks were not locked.",))
     return render(
-        Comment(name=f"Roofline of {shown.name}", documents=[said], pictures=[("roofline", "Roofline. <b>\"x\" | y</b>")],
-                kernels=bundle.kernel_table(shown.marks), basis=["H100 | caches"], **how)
-    )  # fmt: skip
+        Comment(
+            name=f"Roofline of {shown.name}",
+            documents=[said],
+            pictures=[("roofline", 'Roofline. <b>"x" | y</b>')],
+            kernels=bundle.kernel_table(shown.marks),
+            basis=["H100 | caches"],
+            **how,
+        )
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -87,8 +115,26 @@ def test_a_hostile_kernel_name_is_code_in_one_cell(name: str) -> None:
     rendered = Rendered(comment(name))
 
     assert rendered.codes == [" ".join(name.split())]
-    assert set(rendered.names()) <= {"h3", "p", "picture", "source", "img", "strong", "table", "thead", "tbody", "tr", "th", "td", "details",
-                                     "summary", "code", "ul", "li", "sub"}  # fmt: skip
+    assert set(rendered.names()) <= {
+        "h3",
+        "p",
+        "picture",
+        "source",
+        "img",
+        "strong",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+        "code",
+        "ul",
+        "li",
+        "sub",
+    }
     assert all("onerror" not in attributes for _, attributes in rendered.tags)
     by_role = 3
     assert set(rendered.rows) == {by_role, max(rendered.rows)}
@@ -105,7 +151,11 @@ def test_the_picture_follows_the_reader_s_theme_and_lies_where_it_is_said_to() -
 
     found = {tag: attributes for tag, attributes in rendered.tags if tag in ("source", "img")}
     assert found["source"] == {"media": "(prefers-color-scheme: dark)", "srcset": "https://example.org/a b/roofline-dark.png"}
-    assert found["img"] == {"alt": 'Roofline. <b>"x" | y</b>', "src": "https://example.org/a b/roofline-light.png", "width": "820"}
+    assert found["img"] == {
+        "alt": 'Roofline. <b>"x" | y</b>',
+        "src": "https://example.org/a b/roofline-light.png",
+        "width": "820",
+    }
 
 
 def test_the_answer_comes_first_and_doubts_are_folded() -> None:
@@ -131,7 +181,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ncu_roofline", *arguments], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    return subprocess.run(
+        [sys.executable, "-m", "ncu_roofline", *arguments], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
 
 
 def test_the_bundle_is_complete(written: Path) -> None:
@@ -180,7 +232,9 @@ def test_no_file_names_a_folder_of_this_machine(written: Path, tmp_path: Path) -
 def test_the_bundle_is_the_same_every_time(written: Path, tmp_path: Path) -> None:
     run("report", str(DEMO), "-o", str(tmp_path / "again"))
 
-    assert {p.name: p.read_bytes() for p in written.iterdir()} == {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()}
+    assert {p.name: p.read_bytes() for p in written.iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()
+    }
 
 
 def test_a_folder_that_holds_something_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,7 +256,9 @@ def test_a_folder_that_holds_something_is_not_written_over(tmp_path: Path, capsy
         (["--levels", "l3"], "no such level"),
     ],
 )
-def test_a_chart_that_cannot_be_written_is_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_chart_that_cannot_be_written_is_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as left:
         main(["plot", str(DEMO), *arguments])
 
@@ -229,8 +285,16 @@ def test_plot_without_a_file_is_characters_on_the_screen(capsys: pytest.CaptureF
 
 def test_the_bytes_chart_stacks_the_roles_to_the_whole() -> None:
     frame = picture(launch(), launch(kernel="flash", role="attention", family="attention", dram_bytes=3e6))
-    rows = pl.DataFrame({"role": ["attention", "fc"], "family": ["attention", "fc"], "bytes": [3e6, 1e6], "share": [0.75, 0.25],
-                         "floor": [None, 0.9e6]}, schema_overrides={"floor": pl.Float64})  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "role": ["attention", "fc"],
+            "family": ["attention", "fc"],
+            "bytes": [3e6, 1e6],
+            "share": [0.75, 0.25],
+            "floor": [None, 0.9e6],
+        },
+        schema_overrides={"floor": pl.Float64},
+    )
     bars, ends = bytes_chart.rows(bytes_chart.RoleBytes(rows=rows, basis="token"))
 
     assert frame.size_by == "bytes"
@@ -241,7 +305,9 @@ def test_the_bytes_chart_stacks_the_roles_to_the_whole() -> None:
 
 def test_a_capture_without_bytes_still_gives_a_bundle() -> None:
     shown = picture(launch(dram_bytes=None))
-    empty = pl.DataFrame(schema={"role": pl.String, "family": pl.String, "bytes": pl.Float64, "share": pl.Float64, "floor": pl.Float64})
+    empty = pl.DataFrame(
+        schema={"role": pl.String, "family": pl.String, "bytes": pl.Float64, "share": pl.Float64, "floor": pl.Float64}
+    )
     roles = bytes_chart.RoleBytes(rows=empty, basis="capture")
     said = Document(answer=("Nothing is known.",))
 
@@ -280,5 +346,7 @@ def test_bytes_by_role_are_those_of_the_decode_launches_over_their_tokens() -> N
 
     table = nr.per_token(study).filter(pl.col("dram_bytes") > 0)
     column = {"token": "dram_bytes_per_token", "step": "dram_bytes_per_step", "capture": "dram_bytes"}[found.basis]
-    assert dict(found.rows.select("role", "bytes").iter_rows()) == pytest.approx(dict(table.select(pl.col("role").cast(pl.String), column).iter_rows()))
+    assert dict(found.rows.select("role", "bytes").iter_rows()) == pytest.approx(
+        dict(table.select(pl.col("role").cast(pl.String), column).iter_rows())
+    )
     assert found.rows["share"].sum() == pytest.approx(1.0)

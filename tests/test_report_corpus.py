@@ -78,8 +78,13 @@ def test_times_are_exactly_the_metrics_that_the_vendor_gives_in_nanoseconds() ->
     assert len(in_ns) >= 5
     # no other scaled unit: everything else is in base units already
     assert not {unit for unit in units.values() if re.match(r"[mu]s|[kKMG]?(hz|byte)", unit)} - {
-        "hz", "byte", "byte/s", "byte/block", "byte/cycle", "byte/sector",
-    }  # fmt: skip
+        "hz",
+        "byte",
+        "byte/s",
+        "byte/block",
+        "byte/cycle",
+        "byte/sector",
+    }
 
 
 @pytest.mark.parametrize("file", READABLE)

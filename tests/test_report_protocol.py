@@ -16,8 +16,11 @@ def test_options_end_where_the_application_begins() -> None:
 
 def test_short_joined_and_old_spellings_are_the_same_options() -> None:
     assert list(spelled("ncu -k regex:gemm -c 3 -s 5 --set=full app")) == [
-        ("kernel-name", "regex:gemm"), ("launch-count", "3"), ("launch-skip", "5"), ("set", "full"),
-    ]  # fmt: skip
+        ("kernel-name", "regex:gemm"),
+        ("launch-count", "3"),
+        ("launch-skip", "5"),
+        ("set", "full"),
+    ]
     assert list(spelled("nv-nsight-cu-cli --kernel-regex gemm app")) == [("kernel-name", "gemm")]
 
 

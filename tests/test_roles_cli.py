@@ -26,9 +26,12 @@ def test_bare_names_are_classified_in_their_order(capsys: pytest.CaptureFixture[
     answer = run(capsys, "roles", "--names", file, "--format", "csv")
 
     assert list(csv.reader(io.StringIO(answer.out))) == [
-        ["name", "role", "rule"], ["rms_norm_kernel", "norm", "norm"], ["xyzzy", "", ""], ["rms_norm_kernel", "norm", "norm"],
+        ["name", "role", "rule"],
+        ["rms_norm_kernel", "norm", "norm"],
+        ["xyzzy", "", ""],
+        ["rms_norm_kernel", "norm", "norm"],
         ["nvjet_tst_64x8", "fc", "cublas"],
-    ]  # fmt: skip
+    ]
 
 
 def test_bare_names_as_json_say_null_for_unclassified(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -88,7 +91,9 @@ def test_a_wrong_rules_file_ends_the_command_with_its_line(capsys: pytest.Captur
 
 
 STUDENT = "AveryClapp__ESMM-Research__metrics.csv"
-GEMMA = "EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__vllm_26b_bf16_d128_g16_ncu_range.csv"
+GEMMA = (
+    "EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__vllm_26b_bf16_d128_g16_ncu_range.csv"
+)
 
 
 @needs_corpus

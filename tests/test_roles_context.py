@@ -30,9 +30,14 @@ def test_every_launch_gets_the_columns_of_the_schema() -> None:
     named = assign(launches(launch(GEMM), launch("xyzzy")))
 
     assert named.select(ADDED).schema == {
-        "role": pl.Enum(ROLES), "role_source": pl.Enum(ROLE_SOURCES), "role_rule": pl.String,
-        "weight_dtype": pl.String, "activation_dtype": pl.String, "cache_dtype": pl.String, "family": pl.Enum(FAMILIES),
-    }  # fmt: skip
+        "role": pl.Enum(ROLES),
+        "role_source": pl.Enum(ROLE_SOURCES),
+        "role_rule": pl.String,
+        "weight_dtype": pl.String,
+        "activation_dtype": pl.String,
+        "cache_dtype": pl.String,
+        "family": pl.Enum(FAMILIES),
+    }
     assert named.select(ADDED).row(1) == (None, None, None, None, None, None, "other")
 
 
@@ -79,8 +84,16 @@ def test_a_nameless_kernel_alone_stays_unclassified() -> None:
 
 def test_an_eager_norm_is_one_role_from_cast_to_weight() -> None:
     pointwise = "void at::native::vectorized_elementwise_kernel<4, {}>(int)"
-    chain = [CAST, pointwise.format("pow_tensor_scalar_kernel_impl<float>"), "void at::native::reduce_kernel<512, MeanOps<float>>(R)",
-             pointwise.format("CUDAFunctorOnSelf_add<float>"), pointwise.format("rsqrt_kernel_cuda"), SCALE, CAST, SCALE]  # fmt: skip
+    chain = [
+        CAST,
+        pointwise.format("pow_tensor_scalar_kernel_impl<float>"),
+        "void at::native::reduce_kernel<512, MeanOps<float>>(R)",
+        pointwise.format("CUDAFunctorOnSelf_add<float>"),
+        pointwise.format("rsqrt_kernel_cuda"),
+        SCALE,
+        CAST,
+        SCALE,
+    ]
 
     assert roles(GEMM, *chain, GEMM) == ["fc", *["norm"] * 8, "fc"]
 
@@ -125,13 +138,17 @@ def ranged(name: str, *ranges: str) -> tuple[str | None, str | None]:
         ("xyzzy", ["step 4"], (None, None)),
     ],
 )
-def test_a_range_decides_where_the_name_is_less_exact(name: str, ranges: list[str], expected: tuple[str | None, str | None]) -> None:
+def test_a_range_decides_where_the_name_is_less_exact(
+    name: str, ranges: list[str], expected: tuple[str | None, str | None]
+) -> None:
     assert ranged(name, *ranges) == expected
 
 
 def test_the_users_rules_stand_before_ranges_names_and_neighbours(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text("[[rule]]\nid = 'm'\nrole = 'comm'\nfunction = '^ampere'\n[[rule]]\nid = 'n'\nrole = 'ssm'\nnvtx = 'mixer'\n")
+    file.write_text(
+        "[[rule]]\nid = 'm'\nrole = 'comm'\nfunction = '^ampere'\n[[rule]]\nid = 'n'\nrole = 'ssm'\nnvtx = 'mixer'\n"
+    )
     rows = launches(launch(GEMM, nvtx=["self_attn"]), launch(SOFTMAX), launch(GEMM), launch(FLASH, nvtx=["mixer"]))
 
     named = assign(rows, load_rules(file)).select(pl.col("role", "role_source", "role_rule").cast(pl.String))

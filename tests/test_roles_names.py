@@ -35,7 +35,11 @@ def test_a_name_has_scope_function_and_arguments(name: str, parts: tuple[str, st
 def test_identifiers_become_words_where_their_spelling_changes() -> None:
     text = pl.Series("text", ["fusedQKNormRope_v2", "FP8KVCache", "silu_and_mul"])
 
-    assert pl.select(names.words(pl.lit(text))).to_series().to_list() == ["fused qk norm rope v2", "fp8 kv cache", "silu and mul"]
+    assert pl.select(names.words(pl.lit(text))).to_series().to_list() == [
+        "fused qk norm rope v2",
+        "fp8 kv cache",
+        "silu and mul",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,9 @@ def test_every_built_in_rule_says_why_and_has_its_own_id() -> None:
 
 
 def dtypes(name: str) -> tuple[str | None, ...]:
-    return classify_names(pl.Series("name", [name]), load_rules()).select("weight_dtype", "activation_dtype", "cache_dtype").row(0)
+    return (
+        classify_names(pl.Series("name", [name]), load_rules()).select("weight_dtype", "activation_dtype", "cache_dtype").row(0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,8 +128,18 @@ def dtypes(name: str) -> tuple[str | None, ...]:
         ("void mul_mat_vec_q<(ggml_type)12, 1, false>(void const*)", "int4", None, None),
         ("sm90_xmma_gemm_bf16bf16_bf16f32_f32_tn_n_tilesize128", "bf16", "bf16", None),
         ("void marlin::Marlin<__nv_bfloat16, 1125899906909960l, 256>(int4 const*)", None, "bf16", None),
-        ("void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, __nv_bfloat16, (vllm::Fp8KVCacheDataType)0>(x)", None, "bf16", None),
-        ("void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, unsigned char, (vllm::Fp8KVCacheDataType)1>(x)", None, "bf16", "fp8"),
+        (
+            "void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, __nv_bfloat16, (vllm::Fp8KVCacheDataType)0>(x)",
+            None,
+            "bf16",
+            None,
+        ),
+        (
+            "void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, unsigned char, (vllm::Fp8KVCacheDataType)1>(x)",
+            None,
+            "bf16",
+            "fp8",
+        ),
         ("fmhaSm100fKernel_QkvBfloat16OBfloat16H128PagedKvCausal", None, "bf16", "bf16"),
         ("fmhaSm100aKernel_QkvE4m3OBfloat16H128PagedKvDense", None, "fp8", "fp8"),
         ("bmm_Bfloat16_MxE2m1MxE4m3_Fp32_t128x8x512", "fp4", "fp8", None),

@@ -65,7 +65,11 @@ BAD = {
     "same pattern again": (GOOD + GOOD, 4, "can never match"),
     "narrower later": (rule(role="fc", function="flash") + rule(role="attention", function="flash_fwd"), 4, "can never match"),
     "everything first": (rule(role="fc", name=".*") + rule(role="attention", name="(a|b)c"), 4, "can never match"),
-    "every alternative narrower": (rule(role="fc", function="ab") + rule(role="comm", function="xab|^aby"), 4, "can never match"),
+    "every alternative narrower": (
+        rule(role="fc", function="ab") + rule(role="comm", function="xab|^aby"),
+        4,
+        "can never match",
+    ),
 }
 
 
@@ -82,7 +86,12 @@ def test_a_wrong_rules_file_is_one_sentence_with_its_line(tmp_path: Path, conten
 
 @pytest.mark.parametrize(
     "later",
-    [rule(role="comm", function="^ab"), rule(role="comm", name="abc"), rule(role="comm", function="abc|d"), rule(role="comm", nvtx="abc")],
+    [
+        rule(role="comm", function="^ab"),
+        rule(role="comm", name="abc"),
+        rule(role="comm", function="abc|d"),
+        rule(role="comm", nvtx="abc"),
+    ],
     ids=["anchored, other text", "another part", "an alternative of its own", "ranges"],
 )
 def test_a_rule_that_may_still_match_is_kept(tmp_path: Path, later: str) -> None:

@@ -125,9 +125,10 @@ def test_without_a_device_ridge_side_and_shares_are_unknown() -> None:
 
 @settings(deadline=None)  # the first example compiles the engine's plan
 @given(
-    flops=st.one_of(st.none(), st.floats(0, 1e15)), dram=st.one_of(st.none(), st.floats(0, 1e12)),
+    flops=st.one_of(st.none(), st.floats(0, 1e15)),
+    dram=st.one_of(st.none(), st.floats(0, 1e12)),
     seconds=st.one_of(st.none(), st.floats(0, 1)),
-)  # fmt: skip
+)
 def test_no_frame_ever_holds_what_is_not_a_number(flops: float | None, dram: float | None, seconds: float | None) -> None:
     row = one(flops, dram, seconds)
 
@@ -141,7 +142,10 @@ def test_scaling_time_changes_no_intensity(scale: float) -> None:
 
 
 def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
-    tensor, every = {f"{TENSOR}bf16_dst_fp32.sum": 0.0, "dram__bytes.sum": 1e6}, {**EVERY_SCALAR, **EVERY_TENSOR, "dram__bytes.sum": 1e6}
+    tensor, every = (
+        {f"{TENSOR}bf16_dst_fp32.sum": 0.0, "dram__bytes.sum": 1e6},
+        {**EVERY_SCALAR, **EVERY_TENSOR, "dram__bytes.sum": 1e6},
+    )
     only, all_ = (place(work(launches(launch(m=m)), h100(), H100), h100(), H100).row(0, named=True) for m in (tensor, every))
 
     assert (only["compute_share"], only["limited_by"]) == (None, None)

@@ -99,7 +99,11 @@ def test_what_is_no_capture_is_refused_with_a_sentence(tmp_path: Path, content: 
 
 
 def test_folders_missing_files_and_empty_globs_say_so(tmp_path: Path) -> None:
-    for source, words in ((tmp_path, "a folder"), (tmp_path / "no.csv", "no such file"), (tmp_path / "*.csv", "no file has such a name")):
+    for source, words in (
+        (tmp_path, "a folder"),
+        (tmp_path / "no.csv", "no such file"),
+        (tmp_path / "*.csv", "no file has such a name"),
+    ):
         with pytest.raises(UnreadableCapture, match=words):
             read(source)
 
@@ -123,16 +127,26 @@ def test_a_footer_that_is_no_footer_is_refused(tmp_path: Path, text: str) -> Non
 @pytest.mark.parametrize(
     "part",
     [
-        {"device": None}, {"device": {"name": 5}}, {"device": {"sms": "many"}}, {"device": {"sm_hertz": 1e999}},
-        {"device": {"bus_bits": -4}}, {"run": [1]}, {"run": {"batch": 5}}, {"run": {"batch": {"value": 8}}},
+        {"device": None},
+        {"device": {"name": 5}},
+        {"device": {"sms": "many"}},
+        {"device": {"sm_hertz": 1e999}},
+        {"device": {"bus_bits": -4}},
+        {"run": [1]},
+        {"run": {"batch": 5}},
+        {"run": {"batch": {"value": 8}}},
         {"run": {"batch": {"value": -5, "origin": "given", "evidence": ""}}},
         {"run": {"batch": {"value": float("nan"), "origin": "given", "evidence": ""}}},
         {"run": {"replay_mode": {"value": {"a": 1}, "origin": "given", "evidence": ""}}},
         {"run": {"batch": {"value": 8, "origin": "hearsay", "evidence": ""}}},
-        {"notes": 5}, {"notes": "abc"}, {"notes": [1, None]}, {"name": None}, {"name": 5},
+        {"notes": 5},
+        {"notes": "abc"},
+        {"notes": [1, None]},
+        {"name": None},
+        {"name": 5},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_footer_with_values_of_other_types_is_refused(tmp_path: Path, part: dict[str, Any]) -> None:
     with pytest.raises(UnreadableCapture, match="footer is damaged"):
         read(forged(tmp_path / "x.parquet", **part))
@@ -141,11 +155,14 @@ def test_a_footer_with_values_of_other_types_is_refused(tmp_path: Path, part: di
 @pytest.mark.parametrize(
     "change",
     [
-        pl.lit("x").alias("seconds"), pl.lit(5).alias("kernel"), pl.lit([1, 2, 3]).alias("grid"),
-        pl.lit("x").alias("m:dram__bytes.sum"), pl.lit([1]).alias("m:sass__inst_executed_per_opcode_with_modifier_all"),
+        pl.lit("x").alias("seconds"),
+        pl.lit(5).alias("kernel"),
+        pl.lit([1, 2, 3]).alias("grid"),
+        pl.lit("x").alias("m:dram__bytes.sum"),
+        pl.lit([1]).alias("m:sass__inst_executed_per_opcode_with_modifier_all"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_columns_of_other_types_are_refused(tmp_path: Path, change: pl.Expr) -> None:
     with pytest.raises(UnreadableCapture, match="its columns are not those of a capture"):
         read(forged(tmp_path / "x.parquet", capture().launches.with_columns(change)))
@@ -157,7 +174,9 @@ def test_a_missing_column_is_refused(tmp_path: Path, column: str) -> None:
         read(forged(tmp_path / "x.parquet", capture().launches.drop(column)))
 
 
-@pytest.mark.parametrize("index", [pl.lit(0, pl.Int64), pl.lit(None, pl.Int64), pl.col("index") + 1], ids=["same", "none", "shifted"])
+@pytest.mark.parametrize(
+    "index", [pl.lit(0, pl.Int64), pl.lit(None, pl.Int64), pl.col("index") + 1], ids=["same", "none", "shifted"]
+)
 def test_launches_that_are_not_numbered_from_zero_are_refused(tmp_path: Path, index: pl.Expr) -> None:
     with pytest.raises(UnreadableCapture, match="not numbered from 0"):
         read(forged(tmp_path / "x.parquet", capture().launches.with_columns(index.alias("index"))))

@@ -95,7 +95,9 @@ def test_an_empty_capture_has_columns_and_no_facts() -> None:
 
 def test_the_batch_is_the_smallest_norm_grid_because_query_norms_run_per_head() -> None:
     grids = {1: [32, 1, 1], 3: [1024, 1, 1]}  # 32 rows; 32 rows x 32 heads
-    frame = sequence("embedding", "norm", "fc", "norm", "attention", "fc", "norm", "fc", "sampling", grids=grids | {6: [32, 1, 1]})
+    frame = sequence(
+        "embedding", "norm", "fc", "norm", "attention", "fc", "norm", "fc", "sampling", grids=grids | {6: [32, 1, 1]}
+    )
     named = frame.with_columns(kernel=pl.when(pl.col("role") == "norm").then(pl.lit("RMSNormKernel")).otherwise("kernel"))
     found = segment(named)
     batch = infer_batch(found.launches)

@@ -42,9 +42,13 @@ def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
 
 @few
 @given(
-    batch=st.sampled_from([1, 2, 8, 32]), layers=st.integers(2, 7), steps=st.integers(1, 4),
-    prefill=st.sampled_from([0, 0, 64]), stray=st.integers(0, 12), seed=st.integers(0, 99),
-)  # fmt: skip
+    batch=st.sampled_from([1, 2, 8, 32]),
+    layers=st.integers(2, 7),
+    steps=st.integers(1, 4),
+    prefill=st.sampled_from([0, 0, 64]),
+    stray=st.integers(0, 12),
+    seed=st.integers(0, 99),
+)
 def test_planted_steps_layers_and_batch_are_recovered(
     batch: int, layers: int, steps: int, prefill: int, stray: int, seed: int
 ) -> None:

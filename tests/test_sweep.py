@@ -84,7 +84,9 @@ def test_captures_stand_in_the_order_of_their_places_however_they_are_named() ->
         ([1.5, 3.0], None, 1.0, None, True),
     ],
 )
-def test_the_crossing_lies_between_two_captures_or_is_not_reached(shares: list[float], low: float | None, high: float | None, estimate: float | None, reached: bool) -> None:
+def test_the_crossing_lies_between_two_captures_or_is_not_reached(
+    shares: list[float], low: float | None, high: float | None, estimate: float | None, reached: bool
+) -> None:
     rows = pl.DataFrame({"along": [1, 2], "fc_useful_intensity": [100 * s for s in shares], "ridge": [100.0, 100.0]})
     fit = power_law([(1, shares[0]), (2, shares[1])])
     found = crossover(rows, "useful", fit)
@@ -114,7 +116,10 @@ def test_a_label_is_any_word_with_a_value_for_each_capture() -> None:
     assert "From engine new to old" in next(iter(answer(found)))
 
 
-@pytest.mark.parametrize(("along", "values", "said"), [("engine", None, "state it with --values"), ("batch", ["1"], "1 values for 2 captures"), ("tp", None, "tp is not known")])
+@pytest.mark.parametrize(
+    ("along", "values", "said"),
+    [("engine", None, "state it with --values"), ("batch", ["1"], "1 values for 2 captures"), ("tp", None, "tp is not known")],
+)
 def test_a_place_that_is_not_known_is_asked_for(along: str, values: list[str] | None, said: str) -> None:
     with pytest.raises(UnusableInput, match=said):
         sweep(along_batch(1, 2), along, values)
@@ -135,8 +140,12 @@ def test_the_chart_holds_a_mark_for_each_family_and_capture_at_its_intensity() -
 
 
 @needs_corpus
-def test_real_batches_of_qwen_show_fc_climbing_and_attention_staying(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    captures = [str(CORPUS / "csv" / SGLANG.format(name)) for name in ("R_concurrent_decode", "R_short_decode", "R_medium_balanced")]
+def test_real_batches_of_qwen_show_fc_climbing_and_attention_staying(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captures = [
+        str(CORPUS / "csv" / SGLANG.format(name)) for name in ("R_concurrent_decode", "R_short_decode", "R_medium_balanced")
+    ]
     main_or_exit(["sweep", *captures, "--model", "qwen3-30b-a3b", "--format", "json", "--chart", str(tmp_path / "s.json")])
     found = json.loads(capsys.readouterr().out)
     qkv = {p["along"]: p["useful_intensity"] for p in found["projections"] if p["projection"] == "qkv_proj"}
@@ -150,7 +159,9 @@ def test_real_batches_of_qwen_show_fc_climbing_and_attention_staying(tmp_path: P
 
 @needs_corpus
 def test_without_the_model_only_executed_work_is_known_and_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    captures = [str(CORPUS / "csv" / SGLANG.format(name)) for name in ("R_short_decode", "R_medium_balanced", "R_concurrent_decode")]
+    captures = [
+        str(CORPUS / "csv" / SGLANG.format(name)) for name in ("R_short_decode", "R_medium_balanced", "R_concurrent_decode")
+    ]
     main_or_exit(["sweep", *captures])
     out = capsys.readouterr().out.replace("\n  ", " ").replace("\n", " ")
     assert "FC (executed work)" in out and "an upper bound" in out and "counts whole tiles" in out

@@ -51,13 +51,9 @@ def test_kv_cache_is_read_once_per_sequence() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 8, 32, 128])
-def test_useful_fc_intensity_is_twice_the_batch_over_the_weight_bytes(
-    batch: int,
-) -> None:
+def test_useful_fc_intensity_is_twice_the_batch_over_the_weight_bytes(batch: int) -> None:
     fc = truth(batch=batch).filter(role="fc")
-    assert fc["useful_flops"].sum() / fc["dram_bytes"].sum() == pytest.approx(
-        2 * batch / 2, rel=1e-6
-    )
+    assert fc["useful_flops"].sum() / fc["dram_bytes"].sum() == pytest.approx(2 * batch / 2, rel=1e-6)
 
 
 def test_useful_attention_intensity_is_that_of_the_cache() -> None:
@@ -69,9 +65,7 @@ def test_useful_attention_intensity_is_that_of_the_cache() -> None:
 def test_executed_work_comes_in_whole_tiles() -> None:
     one = truth(batch=1, weights="bf16").filter(role="fc")  # one row in a tile of eight
     assert one["tensor_flops"].sum() == 8 * one["useful_flops"].sum()
-    attention = truth(batch=8).filter(
-        pl.col("role") == "attention", pl.col("tensor_flops") > 0
-    )
+    attention = truth(batch=8).filter(pl.col("role") == "attention", pl.col("tensor_flops") > 0)
     assert attention["tensor_flops"].sum() == 64 / 4 * attention["useful_flops"].sum()
 
 
@@ -82,14 +76,8 @@ def test_zeroed_weights_change_nothing_that_is_measured() -> None:
 def test_weight_kinds_change_the_bytes_of_the_layers_only() -> None:
     head = 128256 * 4096 * 2 + 8 * 4096 * 2  # LM head and embedding rows stay BF16
     layers = total("weight_bytes") - head
-    for kind, share in {
-        "fp8": 1 / 2,
-        "sparse24": 0.5625,
-        "int4": (0.5 + 2 / 128) / 2,
-    }.items():
-        assert total("weight_bytes", weights=kind) - head == pytest.approx(
-            layers * share
-        )
+    for kind, share in {"fp8": 1 / 2, "sparse24": 0.5625, "int4": (0.5 + 2 / 128) / 2}.items():
+        assert total("weight_bytes", weights=kind) - head == pytest.approx(layers * share)
 
 
 def test_fp8_is_under_a_quarter_faster_and_sparsity_about_a_quarter() -> None:
@@ -102,9 +90,7 @@ def test_skipped_experts_save_bytes_only_where_they_are_not_read() -> None:
     moe = {"model": QWEN3_MOE, "batch": 8}
     dense = total("dram_bytes", **moe)
     assert total("dram_bytes", **moe, skip=0.5) == dense
-    assert total("useful_flops", "fc", **moe, skip=0.5) < total(
-        "useful_flops", "fc", **moe
-    )
+    assert total("useful_flops", "fc", **moe, skip=0.5) < total("useful_flops", "fc", **moe)
     assert total("dram_bytes", **moe, skip=0.5, skip_reads=False) < 0.65 * dense
 
 
@@ -132,36 +118,20 @@ def test_large_batch_is_slower_by_its_arithmetic() -> None:
 
 def test_grids_carry_the_batch() -> None:
     frame = decode_run(model=TINY, batch=24)
-    for kernel in (
-        "fused_add_rms_norm_kernel",
-        "rotary_embedding_kernel",
-        "reduce_kernel",
-    ):
+    for kernel in ("fused_add_rms_norm_kernel", "rotary_embedding_kernel", "reduce_kernel"):
         grids = frame.filter(kernel=kernel)["grid"].arr.to_list().list.first()
         assert set(grids) == {24}
 
 
 def test_frame_has_the_columns_of_a_reader() -> None:
     frame = decode_run(model=TINY, counters="full", nvtx=True, stray=2, noise=0.1)
-    assert dict(list(frame.schema.items())[: len(LAUNCHES)]) == {
-        c.name: c.dtype for c in LAUNCHES
-    }
+    assert dict(list(frame.schema.items())[: len(LAUNCHES)]) == {c.name: c.dtype for c in LAUNCHES}
     assert frame["nvtx"].null_count() == 0
 
 
 def test_truth_and_frame_are_the_same_launches() -> None:
-    options = {
-        "model": TINY,
-        "noise": 0.05,
-        "stray": 4,
-        "steps": 2,
-        "prefill": 16,
-        "seed": 3,
-    }
-    assert_frame_equal(
-        truth(**options).select("index", "seconds"),
-        decode_run(**options).select("index", "seconds"),
-    )
+    options = {"model": TINY, "noise": 0.05, "stray": 4, "steps": 2, "prefill": 16, "seed": 3}
+    assert_frame_equal(truth(**options).select("index", "seconds"), decode_run(**options).select("index", "seconds"))
 
 
 def test_window_is_a_cut_of_the_whole_run() -> None:
@@ -170,9 +140,7 @@ def test_window_is_a_cut_of_the_whole_run() -> None:
 
 
 def test_skipped_flush_leaves_activations_in_the_cache() -> None:
-    norms = {
-        cache: total("dram_bytes", "norm", cache=cache) for cache in ("none", "all")
-    }
+    norms = {cache: total("dram_bytes", "norm", cache=cache) for cache in ("none", "all")}
     # 65 norms read 8 rows of 4096 16-bit values
     assert norms == {"none": 0, "all": 65 * 8 * 4096 * 2}
 
@@ -180,9 +148,7 @@ def test_skipped_flush_leaves_activations_in_the_cache() -> None:
 def test_basic_set_leads_back_to_the_bytes() -> None:
     basic = decode_run(counters="basic")["m:dram__cycles_active.avg"] * 2 * 5120 / 8
     assert basic.sum() == pytest.approx(total("dram_bytes"))
-    assert not [
-        name for name in decode_run(counters="basic").columns if "bytes" in name
-    ]
+    assert not [name for name in decode_run(counters="basic").columns if "bytes" in name]
 
 
 def test_consumer_blackwell_has_its_own_names() -> None:
@@ -208,82 +174,53 @@ def test_nvidias_reader_reads_every_value(tmp_path: Path) -> None:
         if column.startswith(MEASURED) and "duration" not in column:
             values = [a[column.removeprefix(MEASURED)].value() for a in actions]
             assert values == frame[column].to_list()
-    assert [a["gpu__time_duration.sum"].value() for a in actions] == pytest.approx(
-        (frame["seconds"] * 1e9).to_list()
-    )
+    assert [a["gpu__time_duration.sum"].value() for a in actions] == pytest.approx((frame["seconds"] * 1e9).to_list())
     assert {a["gpu__time_duration.sum"].unit() for a in actions} == {"ns"}
-    assert {a["device__attribute_display_name"].value() for a in actions} == {
-        NOISY.gpu.name
-    }
+    assert {a["device__attribute_display_name"].value() for a in actions} == {NOISY.gpu.name}
 
 
 def test_nvidias_reader_reads_grids_ranges_and_opcodes(tmp_path: Path) -> None:
     frame, path = decode_run(NOISY), write_report(tmp_path / "a.ncu-rep", NOISY)
-    for action, row in zip(
-        ncu_report.load_report(str(path))[0], frame.iter_rows(named=True), strict=True
-    ):
-        assert [action[f"launch__grid_dim_{a}"].value() for a in "xyz"] == list(
-            row["grid"]
-        )
+    for action, row in zip(ncu_report.load_report(str(path))[0], frame.iter_rows(named=True), strict=True):
+        assert [action[f"launch__grid_dim_{a}"].value() for a in "xyz"] == list(row["grid"])
         domains = [action.nvtx_state()[i] for i in action.nvtx_state()]
         assert [list(d.push_pop_ranges()) for d in domains] == [row["nvtx"]]
         opcodes = action["sass__inst_executed_per_opcode_with_modifier_all"]
         ids = opcodes.correlation_ids() if opcodes.num_instances() else None
-        found = [
-            (ids.value(i), opcodes.value(i)) for i in range(opcodes.num_instances())
-        ]
+        found = [(ids.value(i), opcodes.value(i)) for i in range(opcodes.num_instances())]
         wanted = row["m:sass__inst_executed_per_opcode_with_modifier_all"]
         assert found == [(item["id"], item["value"]) for item in wanted]
 
 
-def test_our_reader_gives_the_frame_back_from_report_and_compressed_report(
-    tmp_path: Path,
-) -> None:
+def test_our_reader_gives_the_frame_back_from_report_and_compressed_report(tmp_path: Path) -> None:
     frame = decode_run(NOISY)
     for name in ("a.ncu-rep", "a.ncu-repz"):
         found = read(write_report(tmp_path / name, NOISY))
         assert_frame_equal(found.launches.select(frame.columns), frame)
-        assert (found.device.name, found.device.sms, found.device.bus_bits) == (
-            NOISY.gpu.name,
-            132,
-            5120,
-        )
+        assert (found.device.name, found.device.sms, found.device.bus_bits) == (NOISY.gpu.name, 132, 5120)
         assert found.run.cache_control.value == "none"
 
 
 @pytest.mark.parametrize("write", [write_raw_csv, write_metrics_csv, write_details_csv])
 def test_csv_pages_give_the_counters_back(tmp_path: Path, write: Any) -> None:
     plan = replace(NOISY, counters="recipe")
-    frame, found = (
-        decode_run(plan),
-        read(write(tmp_path / "a.csv", plan, base=True)).launches,
-    )
-    keys = [
-        "seconds",
-        "m:dram__bytes_read.sum",
-        "m:sm__ops_path_tensor_src_bf16_dst_fp32.sum",
-    ]
+    frame, found = (decode_run(plan), read(write(tmp_path / "a.csv", plan, base=True)).launches)
+    keys = ["seconds", "m:dram__bytes_read.sum", "m:sm__ops_path_tensor_src_bf16_dst_fp32.sum"]
     assert_frame_equal(found.select(keys), frame.select(keys))
     assert found["grid"].to_list() == frame["grid"].to_list()
     assert found["nvtx"].to_list() == frame["nvtx"].to_list()
 
 
 def test_scaled_csv_is_right_to_its_printed_digits(tmp_path: Path) -> None:
-    found = read(
-        write_metrics_csv(tmp_path / "a.csv", replace(NOISY, counters="recipe"))
-    ).launches
+    found = read(write_metrics_csv(tmp_path / "a.csv", replace(NOISY, counters="recipe"))).launches
     expected = decode_run(NOISY)
-    assert found["m:dram__bytes_read.sum"].to_list() == pytest.approx(
-        expected["m:dram__bytes_read.sum"].to_list(), rel=5e-3
-    )
+    assert found["m:dram__bytes_read.sum"].to_list() == pytest.approx(expected["m:dram__bytes_read.sum"].to_list(), rel=5e-3)
 
 
 def test_kept_fixtures_are_what_the_writer_writes(tmp_path: Path) -> None:
     for path in build(tmp_path):
         kept, made = (FOLDER / path.name).read_bytes(), path.read_bytes()
-        if (
-            path.suffix == ".ncu-repz"
-        ):  # compressors of other versions may differ in their output
+        if path.suffix == ".ncu-repz":  # compressors of other versions may differ in their output
             kept, made = zstandard.decompress(kept), zstandard.decompress(made)
         assert kept == made, path.name
 

@@ -29,14 +29,22 @@ def placed(rows: list[tuple[str, int | None, float | None]], phase: str = "decod
     known = {m: [None] * count for m in ("seconds", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")}
     return pl.DataFrame(
         {
-            "index": range(count), "role": [r for r, _, _ in rows], "layer": [at for _, at, _ in rows],
-            "dram_bytes": [b for _, _, b in rows], "kernel": [r for r, _, _ in rows], "phase": [phase] * count,
-            "step": [0] * count, "step_whole": [whole] * count, "layer_whole": [at is not None for _, at, _ in rows],
-            "process": [1] * count, "device": [0] * count, **known,
+            "index": range(count),
+            "role": [r for r, _, _ in rows],
+            "layer": [at for _, at, _ in rows],
+            "dram_bytes": [b for _, _, b in rows],
+            "kernel": [r for r, _, _ in rows],
+            "phase": [phase] * count,
+            "step": [0] * count,
+            "step_whole": [whole] * count,
+            "layer_whole": [at is not None for _, at, _ in rows],
+            "process": [1] * count,
+            "device": [0] * count,
+            **known,
         },
         schema_overrides={"role": enum(ROLES), "phase": enum(PHASES), "layer": pl.Int64, "dram_bytes": pl.Float64}
         | dict.fromkeys(known, pl.Float64),
-    )  # fmt: skip
+    )
 
 
 LAYERS = [("fc", 0, 100.0), ("attention", 0, 20.0), ("fc", 1, 140.0), ("attention", 1, 20.0), ("sampling", None, 8.0)]
@@ -168,7 +176,16 @@ def test_the_json_of_the_vllm_capture_tells_every_fact_with_origin_and_evidence(
 
 @needs_corpus
 def test_a_partial_window_with_a_model_is_measured_against_its_floor(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("tokens", str(CORPUS / "csv" / QWEN), "--model", "qwen3-30b-a3b", "--layers-captured", "1/48", "--format", "json")
+    arguments = (
+        "tokens",
+        str(CORPUS / "csv" / QWEN),
+        "--model",
+        "qwen3-30b-a3b",
+        "--layers-captured",
+        "1/48",
+        "--format",
+        "json",
+    )
     told = json.loads(command(capsys, *arguments).out)
     fc = told["floor"][0]
     # one layer: qkv 5120 x 2048, o 2048 x 4096, router 128 x 2048, 8 experts of 3 x 768 x 2048, two bytes each
@@ -186,7 +203,9 @@ def test_a_context_beyond_memory_ends_with_code_three(capsys: pytest.CaptureFixt
     assert "--context 10000000 is beyond memory" in answer.err
 
 
-def test_whole_steps_are_held_to_the_whole_floor_whatever_part_was_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whole_steps_are_held_to_the_whole_floor_whatever_part_was_stated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_raw_csv(tmp_path / "decode.csv", Plan(model=TINY, batch=8, layers=4, steps=2))
     stated = ("--layers-captured", "3/5", "--model", "llama-3.2-1b", "--format", "json")
     told = json.loads(command(capsys, "tokens", str(tmp_path / "decode.csv"), *stated).out)

@@ -20,9 +20,7 @@ def test_a_file_is_read_as_a_dict(tmp_path: Path) -> None:
     [(b"a = 1\nb = = 2\n", 2), (b"a = 1\n\nb = '\xff'\n", 3), (b'a = """never closed\n\n', 3)],
     ids=["syntax", "not UTF-8", "open string"],
 )
-def test_an_unusable_file_names_itself_and_the_line(
-    tmp_path: Path, content: bytes, line: int
-) -> None:
+def test_an_unusable_file_names_itself_and_the_line(tmp_path: Path, content: bytes, line: int) -> None:
     file = tmp_path / "a.toml"
     file.write_bytes(content)
 

@@ -40,11 +40,30 @@ def decode(**columns: object) -> pl.DataFrame:
     """One decode launch with these columns beside those of every analysis before."""
     rows = launches(launch(str(columns.pop("kernel", "kernel")), index=0))
     given = {
-        "role": "fc", "phase": "decode", "step": 0, "layer": None, "position": None, "layer_whole": None, "flops": None,
-        "flops_complete": True, "dram_bytes": None, "dram_read_bytes": None, "weight_dtype": None, "cache_dtype": None,
-    } | columns  # fmt: skip
-    types = {"role": enum(ROLES), "phase": enum(PHASES), "step": pl.Int64(), "layer": pl.Int64(), "position": pl.Int64(),
-             "layer_whole": pl.Boolean(), "flops_complete": pl.Boolean(), "weight_dtype": pl.String(), "cache_dtype": pl.String()}  # fmt: skip
+        "role": "fc",
+        "phase": "decode",
+        "step": 0,
+        "layer": None,
+        "position": None,
+        "layer_whole": None,
+        "flops": None,
+        "flops_complete": True,
+        "dram_bytes": None,
+        "dram_read_bytes": None,
+        "weight_dtype": None,
+        "cache_dtype": None,
+    } | columns
+    types = {
+        "role": enum(ROLES),
+        "phase": enum(PHASES),
+        "step": pl.Int64(),
+        "layer": pl.Int64(),
+        "position": pl.Int64(),
+        "layer_whole": pl.Boolean(),
+        "flops_complete": pl.Boolean(),
+        "weight_dtype": pl.String(),
+        "cache_dtype": pl.String(),
+    }
     return rows.with_columns(pl.lit(v, types.get(k, pl.Float64())).alias(k) for k, v in given.items())
 
 
@@ -125,7 +144,8 @@ def test_qkv_of_qwen3_at_batch_one_executes_eight_times_its_useful_work() -> Non
 
 @needs_corpus
 @pytest.mark.parametrize(
-    ("name", "by_bytes", "by_work"), [("short_decode", 366, 384), ("medium_balanced", 1741, 1792), ("concurrent_decode", 535, 640)]
+    ("name", "by_bytes", "by_work"),
+    [("short_decode", 366, 384), ("medium_balanced", 1741, 1792), ("concurrent_decode", 535, 640)],
 )
 def test_decode_attention_of_qwen3_fills_tiles_of_128(name: str, by_bytes: int, by_work: int) -> None:
     launches_, run = of("csv/" + TRITON.format(name), "qwen3-30b-a3b")
@@ -158,9 +178,12 @@ def test_the_matrices_of_lfm2_5_are_found_by_order_and_bytes() -> None:
     table = per_token(launches_, run, "projection")
     shapes = {row["projection"]: [row["matrix_n"], row["matrix_k"]] for row in table.iter_rows(named=True)}
     assert shapes == {
-        "conv.in_proj": [6144, 2048], "conv.out_proj": [2048, 2048], "w2": [2048, 7168], "gate_up_proj": [14336, 2048],
+        "conv.in_proj": [6144, 2048],
+        "conv.out_proj": [2048, 2048],
+        "w2": [2048, 7168],
+        "gate_up_proj": [14336, 2048],
         "qkv_proj": [3072, 2048],
-    }  # fmt: skip
+    }
     times = dict(table.select("projection", "read_amplification").iter_rows())
     assert times.pop("gate_up_proj") == pytest.approx(1.05, abs=0.005)
     assert all(1 <= t <= 1.02 for t in times.values())

@@ -16,7 +16,9 @@ def row(m: dict[str, float | None], *, device: Device = H100, **given: object) -
 
 
 def test_scalar_flops_are_instructions_times_their_flops() -> None:
-    done = row({**EVERY_SCALAR, SASS.format("fadd"): 10, SASS.format("fmul"): 20, SASS.format("ffma"): 30, SASS.format("hfma"): 5})
+    done = row(
+        {**EVERY_SCALAR, SASS.format("fadd"): 10, SASS.format("fmul"): 20, SASS.format("ffma"): 30, SASS.format("hfma"): 5}
+    )
 
     assert done["flops_fp32"] == 10 + 20 + 2 * 30
     assert done["flops_fp16_scalar"] == 4 * 5
@@ -119,7 +121,10 @@ def test_only_one_instruction_path_of_hopper_is_a_lower_bound() -> None:
     both = {**old, "sm__ops_path_tensor_op_hgmma_src_bf16_dst_fp32.sum": 5.0}
 
     assert (row({**EVERY_SCALAR, **rest, **old})["flops"], row({**EVERY_SCALAR, **rest, **old})["flops_complete"]) == (7, False)
-    assert (row({**EVERY_SCALAR, **rest, **both})["flops"], row({**EVERY_SCALAR, **rest, **both})["flops_complete"]) == (12, True)
+    assert (row({**EVERY_SCALAR, **rest, **both})["flops"], row({**EVERY_SCALAR, **rest, **both})["flops_complete"]) == (
+        12,
+        True,
+    )
 
 
 def test_opcodes_that_count_everything_win_over_half_a_counter() -> None:
@@ -147,9 +152,20 @@ def test_half_accumulation_that_was_not_counted_is_missing_on_ampere() -> None:
 
 def test_packed_instructions_that_were_not_counted_are_missing_where_the_part_has_them() -> None:
     b200 = Device(name="NVIDIA B200", compute_capability="10.0", sms=148)
-    tensor = {f"{TENSOR}{t}.sum": 0.0 for t in (
-        "bf16_dst_fp32", "fp16_dst_fp32", "fp16_dst_fp16", "tf32_dst_fp32", "fp64", "int8", "fp4_fp6_fp8_dst_fp32",
-        "fp4_fp6_fp8_dst_fp16", "fp4_dst_fp32")}  # fmt: skip
+    tensor = {
+        f"{TENSOR}{t}.sum": 0.0
+        for t in (
+            "bf16_dst_fp32",
+            "fp16_dst_fp32",
+            "fp16_dst_fp16",
+            "tf32_dst_fp32",
+            "fp64",
+            "int8",
+            "fp4_fp6_fp8_dst_fp32",
+            "fp4_fp6_fp8_dst_fp16",
+            "fp4_dst_fp32",
+        )
+    }
     plain = {**EVERY_SCALAR, **tensor, SASS.format("ffma"): 10.0}
     packed = {SASS.format(op): 1.0 for op in ("fadd2", "fmul2", "ffma2")}
 
@@ -159,8 +175,11 @@ def test_packed_instructions_that_were_not_counted_are_missing_where_the_part_ha
 
 
 def test_a_rate_per_cycle_refers_to_the_mean_of_the_sms_not_to_the_longest() -> None:
-    rate = {f"{TENSOR}bf16_dst_fp32.sum.per_cycle_elapsed": 1000.0, "sm__cycles_elapsed.avg.per_second": 1.5e9,
-            "gpc__cycles_elapsed.max": 3015.0}  # fmt: skip
+    rate = {
+        f"{TENSOR}bf16_dst_fp32.sum.per_cycle_elapsed": 1000.0,
+        "sm__cycles_elapsed.avg.per_second": 1.5e9,
+        "gpc__cycles_elapsed.max": 3015.0,
+    }
 
     assert row(rate, seconds=2e-6)["flops"] == pytest.approx(1000 * 1.5e9 * 2e-6)
 

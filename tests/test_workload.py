@@ -37,9 +37,7 @@ workload = loaded()
 
 def dry(*words: str) -> dict[str, Any]:
     """What `--dry-run` prints, in a Python that must not need torch."""
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), "--dry-run", *words], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, str(PROGRAM), "--dry-run", *words], capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 
@@ -51,7 +49,9 @@ def test_dense_floor_is_every_weight_and_every_cached_value_once() -> None:
     assert found["kv_bytes"] == 2 * 32 * 8 * 2048 * 8 * 128 * 2
 
 
-@pytest.mark.parametrize(("variant", "share"), [("zeroed", 1), ("fp8", 1 / 2), ("sparse24", 0.5625), ("int4", (0.5 + 4 / 128) / 2)])
+@pytest.mark.parametrize(
+    ("variant", "share"), [("zeroed", 1), ("fp8", 1 / 2), ("sparse24", 0.5625), ("int4", (0.5 + 4 / 128) / 2)]
+)
 def test_variant_changes_the_bytes_of_the_layers_only(variant: str, share: float) -> None:
     head = 128256 * 4096 * 2
     layers = dry()["weight_bytes"] - head
@@ -102,9 +102,7 @@ TORCH = importlib.util.find_spec("torch") is not None
 @pytest.mark.skipif(TORCH, reason="torch is installed, so its absence cannot be tried")
 def test_missing_torch_is_said_in_one_line() -> None:
     done = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (
-        1, "decode_step.py: torch is missing; pip install torch, or add --dry-run\n",
-    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "decode_step.py: torch is missing; pip install torch, or add --dry-run\n")
 
 
 @pytest.mark.skipif(not TORCH, reason="torch is not installed")
@@ -122,8 +120,11 @@ def planned() -> list[str]:
     """The command lines that the script would run."""
     done = subprocess.run(
         ["bash", str(FOLDER / "captures.sh"), "out"],
-        env={**os.environ, "DRY": "1", "PYTHON": "python3"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env={**os.environ, "DRY": "1", "PYTHON": "python3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()
 
 
@@ -149,16 +150,31 @@ def test_script_leaves_clocks_alone_and_names_every_report() -> None:
     assert len(names) == len(captures) == len(set(names))
     # the least that the fixtures must hold
     assert {
-        "dense-b1", "dense-b8", "dense-b32", "dense-b128", "zeroed-b8", "sparse24-b8", "fp8-b8", "mha-b8",
-        "moe-b8", "moe-skip-b8", "moe-skip-read-b8", "dense-b8-flushed", "dense-b8-full", "dense-b8-graph",
-    } <= set(names)  # fmt: skip
+        "dense-b1",
+        "dense-b8",
+        "dense-b32",
+        "dense-b128",
+        "zeroed-b8",
+        "sparse24-b8",
+        "fp8-b8",
+        "mha-b8",
+        "moe-b8",
+        "moe-skip-b8",
+        "moe-skip-read-b8",
+        "dense-b8-flushed",
+        "dense-b8-full",
+        "dense-b8-graph",
+    } <= set(names)
 
 
 def test_script_says_what_is_missing_and_runs_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         ["/bin/bash", str(FOLDER / "captures.sh"), str(tmp_path / "out")],
-        env={**os.environ, "PATH": "/usr/bin:/bin", "PYTHON": "no-such-python"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "PATH": "/usr/bin:/bin", "PYTHON": "no-such-python"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 3
     assert "is missing" in done.stderr
     assert not (tmp_path / "out").exists()

@@ -62,12 +62,20 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
     numbered = launches.join(found.select(*KEY, "number"), on=KEY, how="left", nulls_equal=True, maintain_order="left")
     rows = [
         Group(
-            number=r["number"], role=r["role"], position=r["position"], name=r["name"], kernel=r["kernel"],
-            grid=r["grid"], block=r["block"], order=r["order"], count=r["count"],
-            bytes=None if r["bytes"] is None else r["bytes"] / r["share"], intensity=r["intensity"],
+            number=r["number"],
+            role=r["role"],
+            position=r["position"],
+            name=r["name"],
+            kernel=r["kernel"],
+            grid=r["grid"],
+            block=r["block"],
+            order=r["order"],
+            count=r["count"],
+            bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
+            intensity=r["intensity"],
         )
         for r in found.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     around = [None, *(g.role for g in rows), None]
     return numbered, [replace(g, before=around[n], after=around[n + 2]) for n, g in enumerate(rows)]
 
@@ -158,9 +166,13 @@ def unlike(one: Group, other: Group) -> float:
     """How unlike two groups of one role are; symmetric, 0 for equal ones."""
     often = abs(log(other.count / one.count)) if one.count and other.count else 0.0
     apart = (
-        bytes_apart(one, other), work_apart(one, other), min(often, 0.5), place_apart(one, other),
-        1.2 * names_apart(one.name, other.name), 0.1 * (one.grid != other.grid),
-    )  # fmt: skip
+        bytes_apart(one, other),
+        work_apart(one, other),
+        min(often, 0.5),
+        place_apart(one, other),
+        1.2 * names_apart(one.name, other.name),
+        0.1 * (one.grid != other.grid),
+    )
     return sum(apart)
 
 

@@ -70,9 +70,7 @@ class Matrix:
         return wrong if wrong <= LARGEST_MISFIT else math.inf
 
 
-def aligned(
-    products: Sequence[Product], matrices: Sequence[Matrix], *, cut: str = ""
-) -> tuple[float, list[Matrix | None]]:
+def aligned(products: Sequence[Product], matrices: Sequence[Matrix], *, cut: str = "") -> tuple[float, list[Matrix | None]]:
     """The cheapest assignment in order, and its cost; None for a product that streams none of them.
 
     `cut` says which side of the layer the window leaves out: head, tail or none. A matrix covers
@@ -90,9 +88,7 @@ def aligned(
     return cost, out_of_order(products, matrices, list(chosen))
 
 
-def out_of_order(
-    products: Sequence[Product], matrices: Sequence[Matrix], chosen: list[Matrix | None]
-) -> list[Matrix | None]:
+def out_of_order(products: Sequence[Product], matrices: Sequence[Matrix], chosen: list[Matrix | None]) -> list[Matrix | None]:
     """The assignment, with products that an engine runs in another order given the one matrix left that fits."""
     for at, product in enumerate(products):
         if chosen[at] is None:
@@ -113,9 +109,7 @@ def within(part: Matrix, whole: Matrix) -> bool:
 Step = tuple[int, int, float, tuple[Matrix | None, ...]]
 
 
-def moves(
-    next_product: Sequence[Product], matrices: Sequence[Matrix], here: tuple[int, int], skip: float
-) -> Iterator[Step]:
+def moves(next_product: Sequence[Product], matrices: Sequence[Matrix], here: tuple[int, int], skip: float) -> Iterator[Step]:
     """What may come next: a product without matrix, a matrix without product, or both together."""
     at, part = here
     if next_product:

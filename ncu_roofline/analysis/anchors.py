@@ -23,21 +23,37 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
     """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm."""
     role = pl.col("role").cast(pl.String)
     kind = (
-        pl.when(role.is_in(MIXERS)).then(pl.lit("mixer"))
-        .when(role == "sampling").then(pl.lit("sampling"))
-        .when(role == "embedding").then(pl.lit("embedding"))
+        pl.when(role.is_in(MIXERS))
+        .then(pl.lit("mixer"))
+        .when(role == "sampling")
+        .then(pl.lit("sampling"))
+        .when(role == "embedding")
+        .then(pl.lit("embedding"))
         .cast(KINDS)
-    )  # fmt: skip
+    )
     named = launches.select(
-        "index", "kernel", "name", "grid",
+        "index",
+        "kernel",
+        "name",
+        "grid",
         pl.col("process", "device", "stream").fill_null(-1),
-        kind=kind, fc=(role == "fc").fill_null(False), norm=(role == "norm").fill_null(False),
-        helper=satellite(launches), opening=opening(launches), residual=residual(launches),
-    )  # fmt: skip
-    ordered = named.with_columns(lane=lane(named)).sort("lane", "index").with_row_index("row").with_columns(
-        pl.col("row").cast(pl.Int64), fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
-        norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane"),
-    )  # fmt: skip
+        kind=kind,
+        fc=(role == "fc").fill_null(False),
+        norm=(role == "norm").fill_null(False),
+        helper=satellite(launches),
+        opening=opening(launches),
+        residual=residual(launches),
+    )
+    ordered = (
+        named.with_columns(lane=lane(named))
+        .sort("lane", "index")
+        .with_row_index("row")
+        .with_columns(
+            pl.col("row").cast(pl.Int64),
+            fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
+            norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane"),
+        )
+    )
     # the role of a lone gather may be unknown; before all work it can only be the embedding
     opens = pl.col("opening") & (pl.col("fcs") + pl.col("norms") == 0) & pl.col("kind").is_null()
     return with_ends(ordered.with_columns(kind=pl.when(opens).then(pl.lit("embedding").cast(KINDS)).otherwise("kind")))
@@ -53,9 +69,9 @@ def lane(named: pl.DataFrame) -> pl.Expr:
         .agg(whole=(pl.col("kind") == "mixer").any() & (pl.col("kind") == "sampling").any())
         .filter("whole")
     )
-    own = loops.filter(pl.len().over("process", "device") > 1).select(
-        pl.struct("process", "device", "stream").alias("loop")
-    )["loop"]
+    own = loops.filter(pl.len().over("process", "device") > 1).select(pl.struct("process", "device", "stream").alias("loop"))[
+        "loop"
+    ]
     place = pl.struct("process", "device", "stream")
     stream = pl.when(place.is_in(own.implode())).then(pl.col("stream")).otherwise(-1) if own.len() else pl.lit(-1)
     return pl.struct("process", "device", stream.alias("stream")).rank("dense").cast(pl.Int64)
@@ -88,7 +104,9 @@ def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
         .with_columns(cluster=new.cast(pl.Int64).cum_sum())
         .group_by("cluster", maintain_order=True)
         .agg(
-            pl.col("lane", "kind").first(), start=pl.col("row").first(), end=pl.col("row").last(),
+            pl.col("lane", "kind").first(),
+            start=pl.col("row").first(),
+            end=pl.col("row").last(),
             helpers=pl.col("helper").all(),
         )
         .drop("cluster")
@@ -104,9 +122,9 @@ def without_lone_helpers(joined: pl.DataFrame) -> pl.DataFrame:
 def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
     """Clusters without a kind that recurs in every layer: then it is no sign of a pass."""
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
-    counts = joined.with_columns(ends=after_mixer.fill_null(False)).group_by("kind").agg(
-        pl.col("ends").sum(), clusters=pl.len()
-    )  # fmt: skip
+    counts = (
+        joined.with_columns(ends=after_mixer.fill_null(False)).group_by("kind").agg(pl.col("ends").sum(), clusters=pl.len())
+    )
     seen = {kind: (ends, number) for kind, ends, number in counts.iter_rows()}
     mixers = seen.get("mixer", (0, 0))[1]
     if seen.get("sampling", (0, 0))[1] == seen.get("embedding", (0, 0))[1]:
@@ -144,9 +162,7 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     fcs = rows["fcs"].gather(anchors["start"])
     leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling") & (fcs > 0)
     bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading)
-    begins = bounds.select(
-        row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start")
-    )["row"]
+    begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
     first = pl.col("lane") != pl.col("lane").shift(1)
     new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)
     return rows.with_columns((new.cast(pl.Int64).cum_sum() - 1).alias("pass"))

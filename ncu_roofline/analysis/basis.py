@@ -47,9 +47,15 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
     per_step = None if run.batch.value is None else run.batch.value * float(run.accepted.value or 1)
     tokens = run.tokens.value or (None if per_step is None else steps * per_step)
     return Basis(
-        kind="step" if tokens is None else "token", launches=frame, steps=steps, tokens=tokens, scale=scale,
-        layers_only=steps_found is None, gpus=gpus(frame), how=how,
-    )  # fmt: skip
+        kind="step" if tokens is None else "token",
+        launches=frame,
+        steps=steps,
+        tokens=tokens,
+        scale=scale,
+        layers_only=steps_found is None,
+        gpus=gpus(frame),
+        how=how,
+    )
 
 
 def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:

@@ -26,9 +26,11 @@ def infer_batch(launches: pl.DataFrame, accepted: float = 1.0) -> Fact:
     steps = told.filter(pl.col("batch").is_not_null())
     if steps.is_empty():
         return drafts(told, accepted)
-    counts = steps.group_by("batch").agg(steps=pl.len(), what=evidence().sort().first()).sort(
-        "steps", "batch", descending=[True, False]
-    )  # fmt: skip
+    counts = (
+        steps.group_by("batch")
+        .agg(steps=pl.len(), what=evidence().sort().first())
+        .sort("steps", "batch", descending=[True, False])
+    )
     batch, agreeing, what = counts.row(0)
     if agreeing < AGREEING * steps.height:
         sizes = sorted(steps["batch"].to_list())
@@ -44,10 +46,13 @@ def sequences_of_step() -> pl.Expr:
     """
     rows, sampled = pl.col("rows"), pl.col("sampled")
     return (
-        pl.when(pl.col("sequences").is_not_null()).then("sequences")
-        .when(sampled.is_null()).then(rows)
-        .when(rows.is_null() | (rows < MOST_PADDING * sampled)).then(sampled)
-    )  # fmt: skip
+        pl.when(pl.col("sequences").is_not_null())
+        .then("sequences")
+        .when(sampled.is_null())
+        .then(rows)
+        .when(rows.is_null() | (rows < MOST_PADDING * sampled))
+        .then(sampled)
+    )
 
 
 def evidence() -> pl.Expr:

@@ -15,10 +15,16 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import VARY, Condition, conditions, limit, rung_class
 
 WORDS = {
-    "cache_control": "cache control", "clock_control": "clock control", "replay_mode": "replay mode",
-    "graph_profiling": "graph profiling", "kv": "cache type", "weights": "weight type", "tp": "tensor parallelism",
-    "layers_captured": "captured layers", "accepted": "accepted tokens",
-}  # fmt: skip
+    "cache_control": "cache control",
+    "clock_control": "clock control",
+    "replay_mode": "replay mode",
+    "graph_profiling": "graph profiling",
+    "kv": "cache type",
+    "weights": "weight type",
+    "tp": "tensor parallelism",
+    "layers_captured": "captured layers",
+    "accepted": "accepted tokens",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +89,13 @@ def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studie
     known = bool(one and other)
     origin = "" if known else f"it is not known of {'the base' if not one else 'the head'}; taken to be the same, else "
     return Difference(
-        what=WORDS.get(condition.fact, condition.fact), base=joined(one), head=joined(other), numbers=condition.numbers,
-        effect=origin + condition.effect, blocks=known and not vary & set(condition.vary),
-    )  # fmt: skip
+        what=WORDS.get(condition.fact, condition.fact),
+        base=joined(one),
+        head=joined(other),
+        numbers=condition.numbers,
+        effect=origin + condition.effect,
+        blocks=known and not vary & set(condition.vary),
+    )
 
 
 def unknown_conditions(base: Sequence[Studied], head: Sequence[Studied]) -> tuple[str, ...]:
@@ -103,10 +113,8 @@ def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diff
     effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
     numbers = ("bytes", "FLOPs", "time")
     return [
-        Difference(
-            what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True
-        )
-    ]  # fmt: skip
+        Difference(what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True)
+    ]
 
 
 def windows(base: Sequence[Studied], head: Sequence[Studied]) -> bool:
@@ -125,18 +133,20 @@ def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozen
         if one and other and abs(one / other - 1) > limit("clock"):
             found.append(
                 Difference(
-                    what=what, base=text(one, "Hz"), head=text(other, "Hz"), numbers=("time",), blocks=True,
+                    what=what,
+                    base=text(one, "Hz"),
+                    head=text(other, "Hz"),
+                    numbers=("time",),
+                    blocks=True,
                     effect="time was measured at other clocks; bytes and FLOPs are not touched by that",
                 )
-            )  # fmt: skip
+            )
     return found
 
 
 def mean_clock(studies: Sequence[Studied], hertz: Any) -> float | None:
     """Time-weighted clock of one side; null where it was not measured."""
-    parts = [
-        s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies
-    ]  # fmt: skip
+    parts = [s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies]
     known = pl.concat(parts)
     time = float(known["seconds"].sum())
     return float((known["hertz"] * known["seconds"]).sum()) / time if time > 0 else None
@@ -150,10 +160,14 @@ def rungs_differ(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diffe
         if one and other and one != other:
             found.append(
                 Difference(
-                    what=f"source of {number}", base=one, head=other, numbers=(number,), blocks=number == "bytes",
+                    what=f"source of {number}",
+                    base=one,
+                    head=other,
+                    numbers=(number,),
+                    blocks=number == "bytes",
                     effect=f"{number} of the two sides are not the same quantity",
                 )
-            )  # fmt: skip
+            )
     return found
 
 

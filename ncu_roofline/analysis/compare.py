@@ -57,9 +57,13 @@ class Comparison:
 
 
 def compare(
-    base: Sequence[Studied], head: Sequence[Studied], *,
-    vary: frozenset[str] = frozenset(), anyway: bool = False, rows: Sequence[str] = ROWS,
-) -> Comparison:  # fmt: skip
+    base: Sequence[Studied],
+    head: Sequence[Studied],
+    *,
+    vary: frozenset[str] = frozenset(),
+    anyway: bool = False,
+    rows: Sequence[str] = ROWS,
+) -> Comparison:
     """The comparison of one or more captures a side; sums are means over the captures of a side.
 
     `rows` names the tables wanted; `layer` is left out where layers are unknown.
@@ -75,7 +79,12 @@ def compare(
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
     judged = undecided(judged, before, after)
     return Comparison(
-        judged=judged, differences=found, anyway=anyway, basis=basis, base=before, head=after,
+        judged=judged,
+        differences=found,
+        anyway=anyway,
+        basis=basis,
+        base=before,
+        head=after,
         rows={
             by: in_doubt(table(by, pairs, one, other, comparable), judged)
             for by in rows
@@ -83,7 +92,7 @@ def compare(
         },
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
         useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
-    )  # fmt: skip
+    )
 
 
 def undecided(judged: Judged, base: Side, head: Side) -> Judged:
@@ -141,20 +150,31 @@ def identity(pairs: list[Pair]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "pair": n, "what": p.kind, "role": (p.head or p.base).role,  # type: ignore[union-attr]
-                "base_kernel": p.base.kernel if p.base else None, "head_kernel": p.head.kernel if p.head else None,
-                "base_name": p.base.name if p.base else None, "head_name": p.head.name if p.head else None,
-                "base_grid": p.base.grid if p.base else None, "head_grid": p.head.grid if p.head else None,
+                "pair": n,
+                "what": p.kind,
+                "role": (p.head or p.base).role,  # type: ignore[union-attr]
+                "base_kernel": p.base.kernel if p.base else None,
+                "head_kernel": p.head.kernel if p.head else None,
+                "base_name": p.base.name if p.base else None,
+                "head_name": p.head.name if p.head else None,
+                "base_grid": p.base.grid if p.base else None,
+                "head_grid": p.head.grid if p.head else None,
             }
             for n, p in enumerate(pairs)
         ],
         schema={
-            "pair": pl.Int64, "what": pl.Enum(KINDS), "role": pl.String, "base_kernel": pl.String,
-            "head_kernel": pl.String, "base_name": pl.String, "head_name": pl.String,
-            "base_grid": pl.String, "head_grid": pl.String,
+            "pair": pl.Int64,
+            "what": pl.Enum(KINDS),
+            "role": pl.String,
+            "base_kernel": pl.String,
+            "head_kernel": pl.String,
+            "base_name": pl.String,
+            "head_name": pl.String,
+            "base_grid": pl.String,
+            "head_grid": pl.String,
         },
         orient="row",
-    )  # fmt: skip
+    )
 
 
 def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:

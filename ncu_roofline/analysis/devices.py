@@ -9,17 +9,38 @@ import polars as pl
 from ncu_roofline.knowledge.gpu import Gpu
 
 PRECISIONS = (
-    "fp64", "fp64_tensor", "fp32", "fp16_scalar", "tf32", "bf16", "fp16", "fp16_fp16acc", "fp8",
-    "fp8_fp16acc", "fp6", "fp4", "int8", "int4",
-)  # fmt: skip
+    "fp64",
+    "fp64_tensor",
+    "fp32",
+    "fp16_scalar",
+    "tf32",
+    "bf16",
+    "fp16",
+    "fp16_fp16acc",
+    "fp8",
+    "fp8_fp16acc",
+    "fp6",
+    "fp4",
+    "int8",
+    "int4",
+)
 BY_PRECISION = pl.Struct(dict.fromkeys(PRECISIONS, pl.Float64))
 
 DEVICES: dict[str, type[pl.DataType] | pl.DataType] = {
-    "name": pl.String, "product": pl.String, "chip": pl.String, "compute_capability": pl.String,
-    "sms": pl.Int64, "memory_bytes": pl.Float64, "l2_bytes": pl.Float64, "bandwidth": pl.Float64,
-    "peaks": BY_PRECISION, "ridge_spec": BY_PRECISION, "doubts": pl.String, "source": pl.String,
+    "name": pl.String,
+    "product": pl.String,
+    "chip": pl.String,
+    "compute_capability": pl.String,
+    "sms": pl.Int64,
+    "memory_bytes": pl.Float64,
+    "l2_bytes": pl.Float64,
+    "bandwidth": pl.Float64,
+    "peaks": BY_PRECISION,
+    "ridge_spec": BY_PRECISION,
+    "doubts": pl.String,
+    "source": pl.String,
     "notes": pl.String,
-}  # fmt: skip
+}
 
 
 def devices(gpus: Iterable[Gpu]) -> pl.DataFrame:

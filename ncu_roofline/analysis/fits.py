@@ -35,10 +35,12 @@ def power_law(points: Sequence[tuple[float, float]]) -> PowerLaw | None:
     left = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in logs)
     reach = quantile(ERROR, dof) * sqrt(left / dof / spread) if dof > 0 else None
     return PowerLaw(
-        exponent=slope, exponent_low=None if reach is None else slope - reach,
+        exponent=slope,
+        exponent_low=None if reach is None else slope - reach,
         exponent_high=None if reach is None else slope + reach,
-        factor=exp(mean_y - slope * mean_x), points=len(logs),
-    )  # fmt: skip
+        factor=exp(mean_y - slope * mean_x),
+        points=len(logs),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ def proportional(points: Sequence[tuple[float, float]]) -> Slope | None:
     dof = len(ratios) - 1
     reach = quantile(ERROR, dof) * sqrt(sum((r - mean) ** 2 for r in ratios) / dof / len(ratios)) if dof else None
     return Slope(
-        value=exp(mean), low=None if reach is None else exp(mean - reach),
-        high=None if reach is None else exp(mean + reach), points=len(ratios),
-    )  # fmt: skip
+        value=exp(mean),
+        low=None if reach is None else exp(mean - reach),
+        high=None if reach is None else exp(mean + reach),
+        points=len(ratios),
+    )

@@ -98,11 +98,15 @@ def floor(model: Model, gpu: Gpu, setting: Setting) -> Floor:
         weight_bytes=sum(b for _, b in weight_bytes_per_gpu(model, setting)),
         kv_bytes=setting.batch * kv_bytes(model, setting),
         flops=setting.batch * (2 * model.matmul_parameters + model.attention_flops(setting.context or 0)),
-        memory_seconds=weight_seconds + kv_seconds, compute_seconds=fc + attention,
-        crossover_batch=_crossover(model, gpu, setting), memory_batch=allowed,
-        resident_bytes=resident, experts_read=model.expected_experts(setting.batch),
-        fc_precision=_fc_precision(model, gpu, setting), doubts=tuple(_doubts(model, gpu, setting, resident)),
-    )  # fmt: skip
+        memory_seconds=weight_seconds + kv_seconds,
+        compute_seconds=fc + attention,
+        crossover_batch=_crossover(model, gpu, setting),
+        memory_batch=allowed,
+        resident_bytes=resident,
+        experts_read=model.expected_experts(setting.batch),
+        fc_precision=_fc_precision(model, gpu, setting),
+        doubts=tuple(_doubts(model, gpu, setting, resident)),
+    )
 
 
 def batches(model: Model, gpu: Gpu, setting: Setting) -> list[int]:
@@ -122,18 +126,36 @@ def over_batches(model: Model, gpu: Gpu, setting: Setting, sizes: Iterable[int])
 
 
 FLOORS: dict[str, type[pl.DataType]] = {
-    "batch": pl.Int64, "weight_bytes": pl.Float64, "kv_bytes": pl.Float64, "bytes_per_token": pl.Float64,
-    "memory_seconds": pl.Float64, "compute_seconds": pl.Float64, "step_seconds": pl.Float64,
-    "tokens_per_second": pl.Float64, "useful_intensity": pl.Float64, "bound": pl.String,
-    "experts_read": pl.Float64, "fits": pl.Boolean,
-}  # fmt: skip
+    "batch": pl.Int64,
+    "weight_bytes": pl.Float64,
+    "kv_bytes": pl.Float64,
+    "bytes_per_token": pl.Float64,
+    "memory_seconds": pl.Float64,
+    "compute_seconds": pl.Float64,
+    "step_seconds": pl.Float64,
+    "tokens_per_second": pl.Float64,
+    "useful_intensity": pl.Float64,
+    "bound": pl.String,
+    "experts_read": pl.Float64,
+    "fits": pl.Boolean,
+}
 
 
 def _row(f: Floor) -> tuple[float | str | bool | None, ...]:
     return (
-        f.setting.batch, f.weight_bytes, _cached(f), f.bytes_per_token, f.memory_seconds, f.compute_seconds,
-        f.step_seconds, f.tokens_per_second, f.flops / f.bytes, f.bound, f.experts_read or None, f.fits,
-    )  # fmt: skip
+        f.setting.batch,
+        f.weight_bytes,
+        _cached(f),
+        f.bytes_per_token,
+        f.memory_seconds,
+        f.compute_seconds,
+        f.step_seconds,
+        f.tokens_per_second,
+        f.flops / f.bytes,
+        f.bound,
+        f.experts_read or None,
+        f.fits,
+    )
 
 
 def _cached(f: Floor) -> float | None:

@@ -16,9 +16,19 @@ from ncu_roofline.knowledge.counters import table
 
 SCALAR_PATHS = ("fp64", "fp32", "fp16_scalar")
 TENSOR_PATHS = (
-    "fp64_tensor", "tf32", "fp16", "fp16_fp16acc", "bf16", "fp8", "fp8_fp16acc", "fp6", "fp4",
-    "int8", "int4", "int1",
-)  # fmt: skip
+    "fp64_tensor",
+    "tf32",
+    "fp16",
+    "fp16_fp16acc",
+    "bf16",
+    "fp8",
+    "fp8_fp16acc",
+    "fp6",
+    "fp4",
+    "int8",
+    "int4",
+    "int1",
+)
 PATHS = SCALAR_PATHS + TENSOR_PATHS
 
 TENSOR = re.compile(

@@ -112,9 +112,13 @@ def rule(written: str) -> Rule:
     quantity, unit = NAMES[found["name"]]
     relative = found["unit"] == "%"
     return Rule(
-        text=" ".join(written.split()), quantity=quantity, role=role, sign=found["sign"], relative=relative,
+        text=" ".join(written.split()),
+        quantity=quantity,
+        role=role,
+        sign=found["sign"],
+        relative=relative,
         limit=float(found["limit"]) / 100 if relative else absolute(written, found["limit"], found["unit"], unit),
-    )  # fmt: skip
+    )
 
 
 def unknown(what: str, name: str, known: list[str]) -> str:

@@ -40,9 +40,11 @@ def lone_products(rows: pl.DataFrame) -> pl.DataFrame:
     mixing = (pl.col("kind") == "mixer").fill_null(False) & ~pl.col("helper")
     blocks = pl.col("grid").arr.get(0) * pl.col("grid").arr.get(1) * pl.col("grid").arr.get(2)
     seen = rows.with_columns(
-        blocks=blocks, mixers=mixing.cast(pl.Int64).cum_sum().over("lane"), between=main.sum().over("lane", "norms"),
+        blocks=blocks,
+        mixers=mixing.cast(pl.Int64).cum_sum().over("lane"),
+        between=main.sum().over("lane", "norms"),
         fcs_at_mixer=pl.when(mixing).then("fcs").backward_fill().over("lane"),
-    ).filter(main)  # fmt: skip
+    ).filter(main)
     # a product of every layer recurs after one attention
     apart = pl.col("mixers").diff().min().over("lane", "name", "grid").fill_null(pl.col("mixers").max().over("lane"))
     counted = seen.with_columns(rare=apart >= RARE)

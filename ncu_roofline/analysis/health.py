@@ -23,9 +23,23 @@ BYTE_METRICS_SM120 = "dram__bytes_op_read.sum,dram__bytes_op_write.sum"
 def health(study: Study) -> tuple[Finding, ...]:
     """Every finding, the worst first."""
     checks: tuple[Callable[[Study], Iterator[Finding]], ...] = (
-        unmeasured, device, missing_bytes, missing_flops, derived, suspect, integer_dots, sparse,
-        clocks, cache, replay, short_kernels, processes, unclassified, synthetic, reader,
-    )  # fmt: skip
+        unmeasured,
+        device,
+        missing_bytes,
+        missing_flops,
+        derived,
+        suspect,
+        integer_dots,
+        sparse,
+        clocks,
+        cache,
+        replay,
+        short_kernels,
+        processes,
+        unclassified,
+        synthetic,
+        reader,
+    )
     found = [finding for check in checks for finding in check(study)]
     if any(f.code == "unmeasured" and f.severity == BLOCKS for f in found):
         found = [f for f in found if f.code not in MOOT]
@@ -36,9 +50,14 @@ def health(study: Study) -> tuple[Finding, ...]:
 MOOT = {"missing_bytes", "missing_flops", "cache_flushed", "cache_kept", "clocks_unknown"}
 """What needs no mention where nothing at all was measured."""
 GAPS = {
-    "unmeasured": ("seconds", "bytes", "flops"), "missing_time": ("seconds",), "missing_bytes": ("bytes",),
-    "missing_flops": ("flops",), "partial_flops": ("flops",), "derived_pipe": ("flops",), "derived_instructions": ("flops",),
-}  # fmt: skip
+    "unmeasured": ("seconds", "bytes", "flops"),
+    "missing_time": ("seconds",),
+    "missing_bytes": ("bytes",),
+    "missing_flops": ("flops",),
+    "partial_flops": ("flops",),
+    "derived_pipe": ("flops",),
+    "derived_instructions": ("flops",),
+}
 
 
 def gaps(findings: Iterable[Finding]) -> set[str]:
@@ -51,16 +70,18 @@ def unmeasured(study: Study) -> Iterator[Finding]:
     nothing = pl.col("seconds").is_null() & pl.col("dram_bytes").is_null() & pl.col("flops").is_null()
     if (without := counted(study, nothing)) == launch_count(study.launches):
         yield Finding(
-            code="unmeasured", severity=BLOCKS,
+            code="unmeasured",
+            severity=BLOCKS,
             message="Nothing is measurable here: no launch has a duration, bytes or FLOPs.",
             advice="Capture again with the metrics that `ncu-roofline recipe` prints.",
-        )  # fmt: skip
+        )
     elif no_time := counted(study, pl.col("seconds").is_null()):
         yield Finding(
-            code="missing_time", severity=WEAKENS,
+            code="missing_time",
+            severity=WEAKENS,
             message=f"No duration for {of_all(no_time, study)}; {its(no_time)} rates and shares are unknown.",
             advice=again(no_time, study) or "Add --metrics gpu__time_duration.sum.",
-        )  # fmt: skip
+        )
     elif without:
         yield Finding(code="unmeasured", severity=NOTES, message=f"Nothing was measured for {of_all(without, study)}.")
 
@@ -68,19 +89,22 @@ def unmeasured(study: Study) -> Iterator[Finding]:
 def untold(study: Study) -> str:
     """Why no roof can be drawn: no device is named, or one that nobody knows."""
     name = study.capture.device.name
-    return f"{name} is not a GPU that the table knows, nor does the capture describe it in full" if name else (
-        "The capture does not say which GPU it was taken on"
-    )  # fmt: skip
+    return (
+        f"{name} is not a GPU that the table knows, nor does the capture describe it in full"
+        if name
+        else ("The capture does not say which GPU it was taken on")
+    )
 
 
 def device(study: Study) -> Iterator[Finding]:
     """No device, so no roof."""
     if study.gpu is None:
         yield Finding(
-            code="device_unknown", severity=BLOCKS,
+            code="device_unknown",
+            severity=BLOCKS,
             message=f"{untold(study)}: ridge, side and shares are unknown.",
             advice="Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
-        )  # fmt: skip
+        )
 
 
 def missing_bytes(study: Study) -> Iterator[Finding]:
@@ -92,11 +116,12 @@ def missing_bytes(study: Study) -> Iterator[Finding]:
         else:
             metrics = BYTE_METRICS_SM120 if (capability or "").startswith("12") else BYTE_METRICS
         yield Finding(
-            code="missing_bytes", severity=BLOCKS,
+            code="missing_bytes",
+            severity=BLOCKS,
             message=f"No DRAM bytes for {of_all(number, study)}: {its(number)} bytes per token, intensity and side "
             "are unknown.",
             advice=again(number, study) or f"Add --metrics {metrics}.",
-        )  # fmt: skip
+        )
 
 
 def missing_flops(study: Study) -> Iterator[Finding]:
@@ -107,17 +132,19 @@ def missing_flops(study: Study) -> Iterator[Finding]:
     advice = "Add the work counters that `ncu-roofline recipe` prints for this device."
     if missing:
         yield Finding(
-            code="missing_flops", severity=WEAKENS,
+            code="missing_flops",
+            severity=WEAKENS,
             message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} intensity, side and limit are unknown.",
             advice=advice,
-        )  # fmt: skip
+        )
     if partial:
         main = counted(study, pl.col("flops").is_not_null() & lacking())
         yield Finding(
-            code="partial_flops", severity=NOTES,
+            code="partial_flops",
+            severity=NOTES,
             message=f"FLOPs of {of_all(partial, study)} are a lower bound: {uncounted(study)} not counted.",
             advice=advice if main else "",
-        )  # fmt: skip
+        )
 
 
 def uncounted(study: Study) -> str:
@@ -149,9 +176,10 @@ def derived(study: Study) -> Iterator[Finding]:
             if number := counted(study, pl.col(column) == source):
                 weak = source in ("instructions", "pipe", "l2_miss")
                 yield Finding(
-                    code=f"derived_{source}", severity=WEAKENS if weak else NOTES,
+                    code=f"derived_{source}",
+                    severity=WEAKENS if weak else NOTES,
                     message=f"{what} of {of_all(number, study)} are {meaning}.",
-                )  # fmt: skip
+                )
 
 
 def suspect(study: Study) -> Iterator[Finding]:
@@ -159,11 +187,12 @@ def suspect(study: Study) -> Iterator[Finding]:
     if number := counted(study, pl.col("suspect")):
         worst = study.launches.filter("suspect").select(pl.max_horizontal("bandwidth_share", "compute_share").max()).item()
         yield Finding(
-            code="above_roof", severity=WEAKENS,
+            code="above_roof",
+            severity=WEAKENS,
             message=f"{of_all(number, study).capitalize()} would exceed a roof (up to {100 * worst:.0f} %): "
             "the device, its clocks or a counter is wrong there.",
             advice="Check --gpu, and capture these kernels again in a single pass.",
-        )  # fmt: skip
+        )
 
 
 def integer_dots(study: Study) -> Iterator[Finding]:
@@ -171,10 +200,11 @@ def integer_dots(study: Study) -> Iterator[Finding]:
     names = table()["integer_dot"]["names"]
     if number := counted(study, pl.col("kernel").is_in(names) & pl.col("flops").is_null()):
         yield Finding(
-            code="integer_dots", severity=NOTES,
+            code="integer_dots",
+            severity=NOTES,
             message=f"{of_all(number, study).capitalize()} compute{s(number)} with integer dot products (dp4a), which no FLOP "
             f"counter sees: {its(number)} FLOPs are unknown, {its(number)} bytes are not.",
-        )  # fmt: skip
+        )
 
 
 def sparse(study: Study) -> Iterator[Finding]:
@@ -182,10 +212,11 @@ def sparse(study: Study) -> Iterator[Finding]:
     columns = [c for c in study.launches.columns if "_sparsity_on.sum" in c and "peak" not in c]
     if columns and (number := counted(study, pl.any_horizontal(pl.col(c) > 0 for c in columns))):
         yield Finding(
-            code="sparse", severity=NOTES,
+            code="sparse",
+            severity=NOTES,
             message=f"{of_all(number, study).capitalize()} use{s(number)} 2:4 sparse instructions; {its(number)} FLOPs count "
             "the zeros too.",
-        )  # fmt: skip
+        )
 
 
 def short_kernels(study: Study) -> Iterator[Finding]:
@@ -194,19 +225,21 @@ def short_kernels(study: Study) -> Iterator[Finding]:
     short = pl.col("seconds") < limit
     if (number := counted(study, short)) and (part := share(study.launches, short, "seconds")) is not None:
         yield Finding(
-            code="short_kernels", severity=NOTES,
+            code="short_kernels",
+            severity=NOTES,
             message=f"{of_all(number, study).capitalize()} ({100 * part:.0f} % of the time) last{s(number)} under "
             f"{limit * 1e6:.0f} µs, where rates and shares are unreliable; {its(number)} counts are not.",
-        )  # fmt: skip
+        )
 
 
 def processes(study: Study) -> Iterator[Finding]:
     """Ranks of a parallel run in one capture."""
     if (number := study.launches["process"].drop_nulls().n_unique()) > 1:
         yield Finding(
-            code="several_processes", severity=NOTES,
+            code="several_processes",
+            severity=NOTES,
             message=f"Launches of {number} processes are mixed; steps are followed per process.",
-        )  # fmt: skip
+        )
 
 
 def unclassified(study: Study) -> Iterator[Finding]:
@@ -215,10 +248,11 @@ def unclassified(study: Study) -> Iterator[Finding]:
         part = share(study.launches, pl.col("role").is_null(), "seconds")
         time = "" if part is None else f" ({100 * part:.1f} % of the time)"
         yield Finding(
-            code="unclassified", severity=NOTES if (part or 0) < 0.01 else WEAKENS,
+            code="unclassified",
+            severity=NOTES if (part or 0) < 0.01 else WEAKENS,
             message=f"The role of {of_all(number, study)}{time} is not recognised.",
             advice="`ncu-roofline roles CAPTURE --unknown` prints them, ready for a rules file.",
-        )  # fmt: skip
+        )
 
 
 def synthetic(study: Study) -> Iterator[Finding]:

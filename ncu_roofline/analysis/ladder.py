@@ -64,7 +64,4 @@ def climb(name: str, ladder: Sequence[tuple[str, pl.Expr]]) -> list[pl.Expr]:
     values = [value for _, value in ladder] or [NOTHING]
     sources = [pl.when(value.is_not_null()).then(pl.lit(source)) for source, value in ladder]
     source = pl.coalesce(*sources) if sources else pl.lit(None, pl.String)
-    return [
-        pl.coalesce(*values).alias(name),
-        source.cast(pl.Enum(SOURCES)).alias(f"{name}_source"),
-    ]
+    return [pl.coalesce(*values).alias(name), source.cast(pl.Enum(SOURCES)).alias(f"{name}_source")]

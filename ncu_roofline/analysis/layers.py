@@ -51,9 +51,13 @@ def hidden_norm(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.Series:
     adds = pl.col("residual") & pl.lit(added_twice(rows, mixing))
     sides = [pl.col("grid").arr.get(i).alias(f"side{i}") for i in range(3)]
     seen = rows.select(
-        "pass", "norm", look=pl.when(begins).then(pl.struct(adds, *sides)).forward_fill(), begins=begins,
-        fc=pl.when("fc").then("row").forward_fill(), mixer=pl.when(mixing).then("row").forward_fill(),
-    )  # fmt: skip
+        "pass",
+        "norm",
+        look=pl.when(begins).then(pl.struct(adds, *sides)).forward_fill(),
+        begins=begins,
+        fc=pl.when("fc").then("row").forward_fill(),
+        mixer=pl.when(mixing).then("row").forward_fill(),
+    )
     after = seen.filter(pl.col("begins") & (pl.col("fc") > pl.col("mixer"))).unique("mixer", keep="first", maintain_order=True)
     counts = after.group_by("pass", "look").len().sort("len", descending=True).unique("pass", keep="first")
     usual = seen.join(counts.select("pass", hidden="look"), on="pass", how="left", maintain_order="left")
@@ -94,18 +98,23 @@ def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     first = int(rows["row"][0])
     here, run = pl.col("row"), pl.col("norm") & ~pl.col("norm").shift(1, fill_value=False)
     seen = rows.select(
-        fc=pl.when("fc").then(here).forward_fill(), norm=pl.when(run).then(here).forward_fill(), at="pass",
+        fc=pl.when("fc").then(here).forward_fill(),
+        norm=pl.when(run).then(here).forward_fill(),
+        at="pass",
         next_norm=pl.when("any_norm").then(here).backward_fill(),
         last_norm=pl.when(pl.col("any_norm") & ~pl.col("any_norm").shift(1, fill_value=False)).then(here).forward_fill(),
-    )  # fmt: skip
+    )
     at = anchors["start"] - first
     head = seen["fc"].gather(at)
     found = anchors.with_columns(
-        seen["at"].gather(at).alias("pass"), head=head, norm=seen["norm"].gather(head - first),
+        seen["at"].gather(at).alias("pass"),
+        head=head,
+        norm=seen["norm"].gather(head - first),
         final=seen["last_norm"].gather(head - first),
-        before=pl.col("end").shift(1).fill_null(first - 1), previous=pl.col("kind").shift(1),
+        before=pl.col("end").shift(1).fill_null(first - 1),
+        previous=pl.col("kind").shift(1),
         opening=seen["next_norm"].gather(anchors["end"] - first).shift(1),
-    )  # fmt: skip
+    )
     after_embedding = (pl.col("previous") == "embedding") & (pl.col("kind") == "mixer")
     opened = pl.when(pl.col("opening") < pl.col("start")).then(pl.col("opening")).otherwise(pl.col("before") + 1)
     # the norm before the LM head may see one row per sequence only
@@ -130,9 +139,8 @@ def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
     # a longer one has an LM head in it, or is another kind of layer
     usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)
     return mixers.with_columns(
-        row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1),
-        kind=pl.lit("layer").cast(KINDS), firm=usual,
-    )  # fmt: skip
+        row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1), kind=pl.lit("layer").cast(KINDS), firm=usual
+    )
 
 
 def fewer_than_two(mixers: pl.DataFrame, length: int) -> bool:
@@ -166,9 +174,7 @@ def layer_ends(rows: pl.DataFrame, placed: pl.DataFrame, begins: pl.DataFrame) -
 def tail_length(rows: pl.DataFrame, begins: pl.DataFrame) -> int | None:
     """Launches from a layer's attention to its end: as in other layers, else by the sequence's period."""
     same = pl.col("pass") == pl.col("pass").shift(-1)
-    usual = begins.select(
-        pl.when(same).then(pl.col("row").shift(-1) - pl.col("start")).median().round().cast(pl.Int64)
-    ).item()
+    usual = begins.select(pl.when(same).then(pl.col("row").shift(-1) - pl.col("start")).median().round().cast(pl.Int64)).item()
     if usual is not None or begins.is_empty():
         return usual if usual is None else int(usual)
     length = period(rows)

@@ -16,10 +16,16 @@ from ncu_roofline.knowledge import dtypes
 from ncu_roofline.knowledge.model import Model, Weight
 
 COLUMNS = {
-    "projection": pl.String(), "matrix_n": pl.Int64(), "matrix_k": pl.Int64(), "matrix_bytes": pl.Float64(),
-    "matrix_rows": pl.Float64(), "experts_read": pl.Float64(), "read_amplification": pl.Float64(),
-    "activation_bytes": pl.Float64(), "output_bytes": pl.Float64(),
-}  # fmt: skip
+    "projection": pl.String(),
+    "matrix_n": pl.Int64(),
+    "matrix_k": pl.Int64(),
+    "matrix_bytes": pl.Float64(),
+    "matrix_rows": pl.Float64(),
+    "experts_read": pl.Float64(),
+    "read_amplification": pl.Float64(),
+    "activation_bytes": pl.Float64(),
+    "output_bytes": pl.Float64(),
+}
 MIXER_OUTPUTS = ("o_proj", "out_proj", "dense")
 """The projection that follows attention or convolution, in every published naming."""
 MOST_PATTERNS = 500
@@ -44,10 +50,17 @@ class Streams:
         part = share(weight, self.setting.tp)
         chosen = self.model.experts_per_token if weight.copies > 1 else 1
         return Matrix(
-            name=weight.name, n=weight.n, k=weight.k, bytes=weight.n * weight.k * width * part,
-            activations=2.0 * (self.rows or 1) * weight.k, experts=weight.copies, per_token=chosen,
-            first=first, parts=parts, after=after,
-        )  # fmt: skip
+            name=weight.name,
+            n=weight.n,
+            k=weight.k,
+            bytes=weight.n * weight.k * width * part,
+            activations=2.0 * (self.rows or 1) * weight.k,
+            experts=weight.copies,
+            per_token=chosen,
+            first=first,
+            parts=parts,
+            after=after,
+        )
 
     def of_kind(self, kind: str) -> list[Matrix]:
         """Matrices of one kind of layer in order, separate and fused."""
@@ -77,9 +90,10 @@ def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame
         return launches.with_columns(pl.lit(None, kind).alias(name) for name, kind in COLUMNS.items())
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
     products = launches.filter(
-        (pl.col("role").cast(pl.String) == "fc") & ~satellite(launches)
+        (pl.col("role").cast(pl.String) == "fc")
+        & ~satellite(launches)
         & (pl.col("phase").cast(pl.String).fill_null("decode") == "decode")
-    ).with_columns(read=read, of_experts=of_experts(launches))  # fmt: skip
+    ).with_columns(read=read, of_experts=of_experts(launches))
     products = products.join(mixer_places(launches), on=LAYER, how="left", nulls_equal=True)
     streams = described(products, run, model)
     found = pl.concat([in_layers(products, streams), heads(products, streams)])
@@ -87,9 +101,11 @@ def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame
     whole = pl.col("experts").is_null() | (pl.col("experts") == 1)
     over = read / pl.col("matrix_bytes")
     return joined.with_columns(
-        experts_read=pl.when(~whole).then(over), read_amplification=pl.when(whole).then(over),
-        activation_bytes=WIDTH * pl.col("matrix_rows") * pl.col("matrix_k"), output_bytes=output_bytes(),
-    ).drop("experts")  # fmt: skip
+        experts_read=pl.when(~whole).then(over),
+        read_amplification=pl.when(whole).then(over),
+        activation_bytes=WIDTH * pl.col("matrix_rows") * pl.col("matrix_k"),
+        output_bytes=output_bytes(),
+    ).drop("experts")
 
 
 WIDTH = 2.0
@@ -109,7 +125,6 @@ def output_bytes() -> pl.Expr:
     return pl.when(splits.is_not_null()).then(outputs * splits * SUM_WIDTH).otherwise(outputs * WIDTH)
 
 
-
 def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:
     """The setting of the run, with the weight type that kernel names tell where the user says none."""
     setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
@@ -118,8 +133,15 @@ def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:
     return Streams(model, setting, run.batch.value, known[0] if known else None)
 
 
-FOUND = {"index": pl.Int64(), "projection": pl.String(), "matrix_n": pl.Int64(), "matrix_k": pl.Int64(),
-         "matrix_bytes": pl.Float64(), "matrix_rows": pl.Float64(), "experts": pl.Int64()}  # fmt: skip
+FOUND = {
+    "index": pl.Int64(),
+    "projection": pl.String(),
+    "matrix_n": pl.Int64(),
+    "matrix_k": pl.Int64(),
+    "matrix_bytes": pl.Float64(),
+    "matrix_rows": pl.Float64(),
+    "experts": pl.Int64(),
+}
 
 
 LAYER = ["phase", "step", "process", "device", "layer"]
@@ -156,9 +178,11 @@ def with_patterns(inside: pl.DataFrame) -> pl.DataFrame:
     last = pl.col("layer").max().over("phase", "step", "process", "device")
     cut = pl.when("layer_whole").then(pl.lit("")).when(pl.col("layer") < last).then(pl.lit("head")).otherwise(pl.lit("tail"))
     numbered = inside.with_columns(
-        symbol=pl.struct("name", *sides).rank("dense").cast(pl.String), cut=cut,
-        order=pl.int_range(pl.len(), dtype=pl.Int64).over(*LAYER), after=pl.col("position") > pl.col("mixer"),
-    )  # fmt: skip
+        symbol=pl.struct("name", *sides).rank("dense").cast(pl.String),
+        cut=cut,
+        order=pl.int_range(pl.len(), dtype=pl.Int64).over(*LAYER),
+        after=pl.col("position") > pl.col("mixer"),
+    )
     patterns = numbered.group_by(LAYER, maintain_order=True).agg(
         pattern=pl.col("symbol").str.join(" ") + " " + pl.col("cut").first()
     )
@@ -205,6 +229,11 @@ def heads(products: pl.DataFrame, streams: Streams) -> pl.DataFrame:
     chosen = outside.filter((off < 0.35) | (off.is_null() & last & pl.col("step").is_not_null()))
     name, n, k, size, rows, experts = described_matrix(matrix, streams.rows)
     return chosen.select(
-        "index", projection=pl.lit(name), matrix_n=pl.lit(n, pl.Int64), matrix_k=pl.lit(k, pl.Int64),
-        matrix_bytes=pl.lit(size, pl.Float64), matrix_rows=pl.lit(rows, pl.Float64), experts=pl.lit(experts, pl.Int64),
-    )  # fmt: skip
+        "index",
+        projection=pl.lit(name),
+        matrix_n=pl.lit(n, pl.Int64),
+        matrix_k=pl.lit(k, pl.Int64),
+        matrix_bytes=pl.lit(size, pl.Float64),
+        matrix_rows=pl.lit(rows, pl.Float64),
+        experts=pl.lit(experts, pl.Int64),
+    )

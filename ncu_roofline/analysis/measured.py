@@ -16,9 +16,12 @@ FAMILIES = ("fc", "attention")
 def setting(run: Run) -> Setting:
     """How the model was run, as far as the run's facts tell."""
     return Setting(
-        batch=int(run.batch.value or 1), context=run.context.value, weights=run.weights.value,
-        kv=run.kv.value, tp=int(run.tp.value or 1),
-    )  # fmt: skip
+        batch=int(run.batch.value or 1),
+        context=run.context.value,
+        weights=run.weights.value,
+        kv=run.kv.value,
+        tp=int(run.tp.value or 1),
+    )
 
 
 def check_possible(model: Model, run: Run, gpu: Gpu | None) -> None:
@@ -39,9 +42,7 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
     floors = least(model, setting(run), run, inside=whole.layers_only)
     share = float(max(whole.tp, whole.gpus))
-    measured = roles.filter(pl.col("role").is_in(FAMILIES)).select(
-        "role", measured_bytes=pl.col("dram_bytes_per_step") * share
-    )
+    measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)
     return (
         pl.DataFrame({"role": list(FAMILIES)})
         .join(measured, on="role", how="left")
@@ -69,6 +70,4 @@ def projections(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFrame:
     """Every weight matrix that a kernel streams: read amplification, what explains it, distinct experts."""
     table = per_token(launches, run, "projection")
     expected = model.expected_experts(run.batch.value) if run.batch.value and model.experts else None
-    return table.with_columns(
-        experts_expected=pl.when(pl.col("experts_read").is_not_null()).then(pl.lit(expected, pl.Float64))
-    )
+    return table.with_columns(experts_expected=pl.when(pl.col("experts_read").is_not_null()).then(pl.lit(expected, pl.Float64)))

@@ -127,11 +127,15 @@ def _gate(experts: bool) -> pl.Expr:
     often = (pl.len().over("name") > 1) & (2 * pl.len().over("name") >= pl.col("layered").fill_null(0))
     rows = (pl.col("open") == "gather") & pl.col("in_layers") & often
     return (
-        pl.when(selects & chooses).then(pl.lit("moe-routing"))
-        .when(selects).then(pl.lit("attention"))
-        .when(rows & pl.lit(experts)).then(pl.lit("moe-routing"))
-        .when(rows).then(pl.lit("copy"))
-    )  # fmt: skip
+        pl.when(selects & chooses)
+        .then(pl.lit("moe-routing"))
+        .when(selects)
+        .then(pl.lit("attention"))
+        .when(rows & pl.lit(experts))
+        .then(pl.lit("moe-routing"))
+        .when(rows)
+        .then(pl.lit("copy"))
+    )
 
 
 def _follows_parent(streams: Lane) -> pl.Expr:
@@ -195,6 +199,8 @@ def _cache_append() -> pl.Expr:
     writes = pl.col("role_rule").is_in(["aten-concatenate", "aten-index", "aten-index-put"])
     before = pl.col("before_role").cast(pl.String).is_in(["rope", "kv-cache", "norm", "fc"])
     return (
-        pl.when(writes & before & (pl.col("after_role") == "attention") & _close()).then(pl.lit("kv-cache"))
-        .when((pl.col("role_rule") == "aten-index-put") & (pl.col("after_role") == "moe-routing")).then(pl.lit("moe-routing"))
-    )  # fmt: skip
+        pl.when(writes & before & (pl.col("after_role") == "attention") & _close())
+        .then(pl.lit("kv-cache"))
+        .when((pl.col("role_rule") == "aten-index-put") & (pl.col("after_role") == "moe-routing"))
+        .then(pl.lit("moe-routing"))
+    )

@@ -84,7 +84,7 @@ def shares(
         .with_columns(pl.when(pl.col("weight").is_finite()).then("weight").otherwise(0.0))
         .select("row", "pair", "weight", "count")
         for side in sides
-    ]  # fmt: skip
+    ]
     keys = ["row", "pair"]
     both = frames[0].join(frames[1], on=keys, how="full", coalesce=True, suffix="_head", nulls_equal=True).fill_null(0)
     return [(r, p, (w, wh), (c, ch)) for r, p, w, c, wh, ch in both.iter_rows()]

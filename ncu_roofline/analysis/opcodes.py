@@ -97,12 +97,12 @@ def counted(launches: pl.DataFrame, which: str) -> pl.DataFrame:
         schema={"id": pl.String, "path": pl.String, "each": pl.Float64},
     )
     untold = [o for o in opcodes if which == "warp" and o not in worths and is_matrix(o)]
-    usable = each.group_by("index").agg(
-        seen=pl.col("value").sum() > 0, told=~(pl.col("id").is_in(untold) & (pl.col("value") > 0)).any()
-    ).filter("seen", "told")  # fmt: skip
-    flops = each.join(known, on="id").group_by("index", "path").agg(
-        flops=(pl.col("value") * pl.col("each")).sum()
-    )  # fmt: skip
+    usable = (
+        each.group_by("index")
+        .agg(seen=pl.col("value").sum() > 0, told=~(pl.col("id").is_in(untold) & (pl.col("value") > 0)).any())
+        .filter("seen", "told")
+    )
+    flops = each.join(known, on="id").group_by("index", "path").agg(flops=(pl.col("value") * pl.col("each")).sum())
     return usable.select("index").join(flops, on="index", how="left")
 
 

@@ -12,16 +12,29 @@ DRAFT = 3
 
 def empty_passes() -> pl.DataFrame:
     """The table of a capture without launches."""
-    return pl.DataFrame(schema={"lane": pl.Int64, "phase": pl.Enum(PHASES), "step": pl.Int64, "whole": pl.Boolean,
-                                "mixers": pl.Int64, "launches": pl.Int64, "draft": pl.Boolean})  # fmt: skip
+    return pl.DataFrame(
+        schema={
+            "lane": pl.Int64,
+            "phase": pl.Enum(PHASES),
+            "step": pl.Int64,
+            "whole": pl.Boolean,
+            "mixers": pl.Int64,
+            "launches": pl.Int64,
+            "draft": pl.Boolean,
+        }
+    )
 
 
 def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
-    table = spans(rows).join(anchored(rows, found), on="pass", how="left", maintain_order="left").with_columns(
-        lead=pl.col("first") - pl.col("done"),
-        opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
-        closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
+    table = (
+        spans(rows)
+        .join(anchored(rows, found), on="pass", how="left", maintain_order="left")
+        .with_columns(
+            lead=pl.col("first") - pl.col("done"),
+            opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
+            closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
+        )
     )
     inner = ~pl.col("opens") & (pl.col("mixers") > 0)
     usual_lead = pl.col("lead").filter(inner).median().over("lane")
@@ -29,31 +42,33 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
     ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
-    return table.with_columns(
-        pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False)
-    )
+    return table.with_columns(pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False))
 
 
 def spans(rows: pl.DataFrame) -> pl.DataFrame:
     """Passes with their launches, and how many products and norms came before them."""
     before = pl.col("fcs") + pl.col("norms") - pl.col("fc") - pl.col("norm")
     return rows.group_by("pass", maintain_order=True).agg(
-        pl.col("lane", "process", "device").first(), pl.len().alias("launches"),
-        begin=pl.col("index").first(), done=before.first(),
-    )  # fmt: skip
+        pl.col("lane", "process", "device").first(),
+        pl.len().alias("launches"),
+        begin=pl.col("index").first(),
+        done=before.first(),
+    )
 
 
 def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Passes with their attention kernels, and whether embedding comes before them and sampling after."""
     at = found.with_columns(
-        rows["pass"].gather(found["start"]).alias("pass"), work=pl.col("kind") == "mixer",
+        rows["pass"].gather(found["start"]).alias("pass"),
+        work=pl.col("kind") == "mixer",
         before=(rows["fcs"] + rows["norms"]).gather(found["start"]),
-    )  # fmt: skip
+    )
     return at.group_by("pass").agg(
-        mixers=pl.col("work").sum(), first=pl.col("before").filter("work").min(),
+        mixers=pl.col("work").sum(),
+        first=pl.col("before").filter("work").min(),
         embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
         sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
-    )  # fmt: skip
+    )
 
 
 def steps(table: pl.DataFrame) -> pl.DataFrame:

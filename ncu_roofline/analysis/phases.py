@@ -55,9 +55,11 @@ def agreed(layered: pl.DataFrame) -> pl.DataFrame:
     least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
     in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
     by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min())
-    counted = by_rule.group_by("group", "rows").agg(
-        rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", ")
-    ).sort("group", "rules", "rows", descending=[False, True, False])  # fmt: skip
+    counted = (
+        by_rule.group_by("group", "rows")
+        .agg(rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", "))
+        .sort("group", "rules", "rows", descending=[False, True, False])
+    )
     return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
 
 
@@ -65,9 +67,12 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: pass, rows, sampled, phase (null unknown)."""
     at = laid.select("index", "layer", "fc", group="pass")
     told = rows_of_passes(votes(launches), at)
-    kinds = phase_kinds(launches).join(at, on="index").group_by("group").agg(
-        only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all()
-    )  # fmt: skip
+    kinds = (
+        phase_kinds(launches)
+        .join(at, on="index")
+        .group_by("group")
+        .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
+    )
     every = at.select("group").unique(maintain_order=True)
     table = every.join(told, on="group", how="left").join(kinds, on="group", how="left").sort("group")
     first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
@@ -78,15 +83,22 @@ def by_itself() -> pl.Expr:
     """The phase that a pass tells by its own kernels and rows."""
     rows = pl.col("rows")
     return (
-        pl.when("only_prefill").then(pl.lit("prefill"))
-        .when("only_decode").then(pl.lit("decode"))
-        .when(rows >= MOST_PADDING * pl.col("sampled")).then(pl.lit("prefill"))
+        pl.when("only_prefill")
+        .then(pl.lit("prefill"))
+        .when("only_decode")
+        .then(pl.lit("decode"))
+        .when(rows >= MOST_PADDING * pl.col("sampled"))
+        .then(pl.lit("prefill"))
         # so many sequences are padded to so many rows, always: more are prompt tokens
-        .when((rows > pl.col("sampled")) & (rows > pl.col("least"))).then(pl.lit("prefill"))
-        .when(rows >= pl.col("sampled")).then(pl.lit("decode"))
-        .when(rows <= LARGEST_DECODE).then(pl.lit("decode"))
-        .when(rows >= SMALLEST_PREFILL).then(pl.lit("prefill"))
-    )  # fmt: skip
+        .when((rows > pl.col("sampled")) & (rows > pl.col("least")))
+        .then(pl.lit("prefill"))
+        .when(rows >= pl.col("sampled"))
+        .then(pl.lit("decode"))
+        .when(rows <= LARGEST_DECODE)
+        .then(pl.lit("decode"))
+        .when(rows >= SMALLEST_PREFILL)
+        .then(pl.lit("prefill"))
+    )
 
 
 def by_others() -> pl.Expr:

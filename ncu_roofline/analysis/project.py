@@ -59,9 +59,14 @@ def project(study: Studied, target: Target) -> Projection:
     rows = divided.group_by("role", maintain_order=True).agg(*sums()).sort("seconds", descending=True)
     device = (target.gpu or study.gpu).product if target.gpu or study.gpu else "the same device"  # type: ignore[union-attr]
     return Projection(
-        target=target, device=device, basis=basis, rows=rows, total=divided.select(*sums()).row(0, named=True),
-        assumptions=tuple(assumptions(study, target, scales)), latency_share=latency(measured),
-    )  # fmt: skip
+        target=target,
+        device=device,
+        basis=basis,
+        rows=rows,
+        total=divided.select(*sums()).row(0, named=True),
+        assumptions=tuple(assumptions(study, target, scales)),
+        latency_share=latency(measured),
+    )
 
 
 def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
@@ -152,8 +157,10 @@ def per_basis(placed: pl.DataFrame, divisor: float, batch: float) -> pl.DataFram
     after = [pl.col(c) / divisor / batch for c in ("bytes_low", "bytes_high", "seconds_low", "seconds_high")]
     return placed.select(
         pl.col("role").cast(pl.String).fill_null("unassigned"),
-        (pl.col("dram_bytes") / divisor).alias("bytes"), pl.col("seconds") / divisor, *after,
-    )  # fmt: skip
+        (pl.col("dram_bytes") / divisor).alias("bytes"),
+        pl.col("seconds") / divisor,
+        *after,
+    )
 
 
 def sums() -> list[pl.Expr]:
@@ -176,6 +183,7 @@ def error(projection: Projection, measured: Studied) -> dict[str, float]:
         raise UnusableInput(f"{measured.capture.name}: numbers per {projection.basis} are not known of it; {advice}")
     seconds = float(footing.launches["seconds"].sum()) / footing.divisor
     return {
-        "seconds": seconds, "below_low": seconds / projection.total["seconds_low"] - 1,
+        "seconds": seconds,
+        "below_low": seconds / projection.total["seconds_low"] - 1,
         "above_high": seconds / projection.total["seconds_high"] - 1,
-    }  # fmt: skip
+    }

@@ -86,9 +86,7 @@ def compute_share() -> pl.Expr:
 
     Nearly every kernel does some FP32 work, so that tensor counters alone prove no kernel idle.
     """
-    of_path = pl.coalesce(
-        *[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS]
-    )
+    of_path = pl.coalesce(*[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS])
     roof = pl.coalesce("peak_at_clock", "peak")
     idle = (pl.col("flops") == 0) & pl.col("flops_fp32").is_not_null() & pl.col("bandwidth").is_not_null()
     return pl.when(idle).then(0.0).otherwise(ratio(ratio(of_path, "seconds"), roof))
@@ -104,22 +102,28 @@ def bound() -> pl.Expr:
     intensity = deciding_intensity()
     known = pl.col("bandwidth").is_not_null()
     return (
-        pl.when(known & (intensity == 0)).then(pl.lit("memory"))
-        .when(intensity < pl.col("ridge")).then(pl.lit("memory"))
-        .when(intensity >= pl.col("ridge")).then(pl.lit("compute"))
+        pl.when(known & (intensity == 0))
+        .then(pl.lit("memory"))
+        .when(intensity < pl.col("ridge"))
+        .then(pl.lit("memory"))
+        .when(intensity >= pl.col("ridge"))
+        .then(pl.lit("compute"))
         .cast(pl.Enum(BOUNDS))
-    )  # fmt: skip
+    )
 
 
 def bound_source() -> pl.Expr:
     """What decided the side: useful work, executed work (an upper bound), or a partial count."""
     return (
-        pl.when(pl.col("bound").is_null()).then(None)
-        .when(pl.col("useful_intensity").is_not_null()).then(pl.lit("useful"))
-        .when(pl.col("flops_complete")).then(pl.lit("executed"))
+        pl.when(pl.col("bound").is_null())
+        .then(None)
+        .when(pl.col("useful_intensity").is_not_null())
+        .then(pl.lit("useful"))
+        .when(pl.col("flops_complete"))
+        .then(pl.lit("executed"))
         .otherwise(pl.lit("partial"))
         .cast(pl.Enum(BOUND_SOURCES))
-    )  # fmt: skip
+    )
 
 
 def limited_by(threshold: float) -> pl.Expr:
@@ -127,11 +131,14 @@ def limited_by(threshold: float) -> pl.Expr:
     memory, compute = pl.col("bandwidth_share"), pl.col("compute_share")
     both = memory.is_not_null() & compute.is_not_null()
     return (
-        pl.when(both & (memory < threshold) & (compute < threshold)).then(pl.lit("latency"))
-        .when(both & (memory >= compute)).then(pl.lit("memory"))
-        .when(both).then(pl.lit("compute"))
+        pl.when(both & (memory < threshold) & (compute < threshold))
+        .then(pl.lit("latency"))
+        .when(both & (memory >= compute))
+        .then(pl.lit("memory"))
+        .when(both)
+        .then(pl.lit("compute"))
         .cast(pl.Enum(LIMITS))
-    )  # fmt: skip
+    )
 
 
 def suspect() -> pl.Expr:

@@ -17,9 +17,17 @@ from ncu_roofline.knowledge.rows import (
 )
 
 AXES = {"x": 0, "y": 1, "z": 2}
-VOTES = {"index": pl.Int64, "rule": pl.Int64, "what": pl.String, "least": pl.Boolean,
-         "sampled": pl.Boolean, "sequences": pl.Boolean, "embedding": pl.Boolean, "fixed": pl.Boolean,
-         "rows": pl.Int64}  # fmt: skip
+VOTES = {
+    "index": pl.Int64,
+    "rule": pl.Int64,
+    "what": pl.String,
+    "least": pl.Boolean,
+    "sampled": pl.Boolean,
+    "sequences": pl.Boolean,
+    "embedding": pl.Boolean,
+    "fixed": pl.Boolean,
+    "rows": pl.Int64,
+}
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
@@ -41,10 +49,16 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
     if rule.flat:
         chosen = chosen.filter(pl.col("grid").arr.get(1) == 1)
     counted = chosen.select(
-        "index", rule=pl.lit(number, pl.Int64), what=pl.lit(rule.what), least=pl.lit(rule.least),
-        sampled=pl.lit(rule.sampled), sequences=pl.lit(rule.sequences), embedding=pl.lit(rule.role == "embedding"),
-        fixed=pl.lit(rule.value is not None), rows=rows_of(rule),
-    )  # fmt: skip
+        "index",
+        rule=pl.lit(number, pl.Int64),
+        what=pl.lit(rule.what),
+        least=pl.lit(rule.least),
+        sampled=pl.lit(rule.sampled),
+        sequences=pl.lit(rule.sequences),
+        embedding=pl.lit(rule.role == "embedding"),
+        fixed=pl.lit(rule.value is not None),
+        rows=rows_of(rule),
+    )
     return counted.filter(pl.col("rows") > 0).collect()
 
 

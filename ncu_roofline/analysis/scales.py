@@ -49,8 +49,9 @@ def scales_of(study: Studied, target: Target) -> Scales:
         weights=width(target.weights, run.weights.value or told(study, "fc", "weight_dtype"), "weights"),
         kv=width(target.kv, run.kv.value or told(study, "attention", "cache_dtype"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
-        tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"), bandwidth=bandwidth,
-    )  # fmt: skip
+        tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),
+        bandwidth=bandwidth,
+    )
 
 
 def told(study: Studied, family: str, column: str) -> str | None:

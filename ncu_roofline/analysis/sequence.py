@@ -85,10 +85,13 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     held = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0)).height
     end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
-        launches=launches, steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height),
+        launches=launches,
+        steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height),
         prefill_passes=prefill_fact(table),
-        layers=layers_fact(table, held), partial=partial_fact(table, held), whole_layers=held,
-    )  # fmt: skip
+        layers=layers_fact(table, held),
+        partial=partial_fact(table, held),
+        whole_layers=held,
+    )
 
 
 def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
@@ -150,9 +153,11 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
     Layers that the window does not show are those of the model, where one is given.
     """
     seen = {
-        "steps": segmented.steps, "prefill_passes": segmented.prefill_passes,
-        "layers": segmented.layers, "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
-    }  # fmt: skip
+        "steps": segmented.steps,
+        "prefill_passes": segmented.prefill_passes,
+        "layers": segmented.layers,
+        "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
+    }
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}

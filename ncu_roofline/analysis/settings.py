@@ -16,17 +16,19 @@ def clocks(study: Study) -> Iterator[Finding]:
     seen = study.launches.select(sm_hertz(study.launches).median()).item()
     if highest and seen and seen / highest < THRESHOLDS.locked_clock_ratio:
         yield Finding(
-            code="clocks_locked", severity=WEAKENS,
+            code="clocks_locked",
+            severity=WEAKENS,
             message=f"The SM clock was {100 * seen / highest:.0f} % of its maximum: small and compute-bound kernels look "
             "slower than they run; bytes and FLOPs are not affected.",
             advice="Capture with --clock-control none.",
-        )  # fmt: skip
+        )
     if study.gpu and not seen:
         yield Finding(
-            code="clocks_unknown", severity=NOTES,
+            code="clocks_unknown",
+            severity=NOTES,
             message="Clocks were not measured: shares refer to the datasheet's roofs.",
             advice="Add --metrics sm__cycles_elapsed.avg.per_second,dram__cycles_elapsed.avg.per_second.",
-        )  # fmt: skip
+        )
 
 
 def cache(study: Study) -> Iterator[Finding]:
@@ -34,24 +36,27 @@ def cache(study: Study) -> Iterator[Finding]:
     setting = study.run.cache_control
     if setting.value == "none":
         yield Finding(
-            code="cache_kept", severity=NOTES,
+            code="cache_kept",
+            severity=NOTES,
             message="Caches were not flushed (--cache-control none): kernels that fit in L2 may show too few bytes, "
             "because every replay pass after the first finds them there.",
-        )  # fmt: skip
+        )
     else:
         known = f"({setting.origin})" if setting.value else "(the profiler's default; the file does not say)"
         yield Finding(
-            code="cache_flushed", severity=NOTES,
+            code="cache_flushed",
+            severity=NOTES,
             message=f"Caches were flushed before every kernel {known}: small kernels move more bytes here than in a real step.",
             advice="For the bytes of a real step capture with --cache-control none and few passes.",
-        )  # fmt: skip
+        )
 
 
 def replay(study: Study) -> Iterator[Finding]:
     """Range or graph results cannot be told apart by kernel."""
     if study.run.graph_profiling.value == "graph":
         yield Finding(
-            code="whole_graphs", severity=WEAKENS,
+            code="whole_graphs",
+            severity=WEAKENS,
             message="Graphs were profiled whole: a row is a graph, not a kernel.",
             advice="Capture with --graph-profiling node.",
-        )  # fmt: skip
+        )

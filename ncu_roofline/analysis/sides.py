@@ -17,9 +17,14 @@ from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 BASES = ("token", "part", "step", "layer", "capture")
 """What numbers are divided by; `part` is a token's share of a window that is less than a step."""
 WANTED = {
-    "position": pl.Int64, "step": pl.Int64, "intensity": pl.Float64, "useful_intensity": pl.Float64,
-    "ridge": pl.Float64, "limited_by": pl.String, "useful_flops": pl.Float64,
-}  # fmt: skip
+    "position": pl.Int64,
+    "step": pl.Int64,
+    "intensity": pl.Float64,
+    "useful_intensity": pl.Float64,
+    "ridge": pl.Float64,
+    "limited_by": pl.String,
+    "useful_flops": pl.Float64,
+}
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
 UNASSIGNED = "unassigned"
 
@@ -151,16 +156,28 @@ def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFram
     absent = [pl.lit(None, kind).alias(name) for name, kind in WANTED.items() if name not in frame.columns]
     share = 1 / (footing.divisor * captures)
     return frame.with_columns(absent).select(
-        pl.lit(number, pl.Int64).alias("capture"), "index", "kernel", "name",
-        shape("grid"), shape("block"),
+        pl.lit(number, pl.Int64).alias("capture"),
+        "index",
+        "kernel",
+        "name",
+        shape("grid"),
+        shape("block"),
         pl.col("role").cast(pl.String).fill_null(UNASSIGNED),
-        pl.col("family").cast(pl.String), "layer", "position", "step",
+        pl.col("family").cast(pl.String),
+        "layer",
+        "position",
+        "step",
         *((pl.col(c) * share).alias(q) for q, c in COLUMNS.items()),
-        pl.lit(share).alias("share"), pl.col("useful_flops") * share,
-        "intensity", "useful_intensity", "ridge", pl.col("limited_by").cast(pl.String),
-        "bandwidth_share", "compute_share",
+        pl.lit(share).alias("share"),
+        pl.col("useful_flops") * share,
+        "intensity",
+        "useful_intensity",
+        "ridge",
+        pl.col("limited_by").cast(pl.String),
+        "bandwidth_share",
+        "compute_share",
         *(pl.col(f"{c}_source").cast(pl.String).alias(f"{q}_source") for q, c in list(COLUMNS.items())[:2]),
-    )  # fmt: skip
+    )
 
 
 def shape(name: str) -> pl.Expr:

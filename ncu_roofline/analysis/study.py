@@ -47,10 +47,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = useful.with_context(worked_out, run, chosen.model)
-    placed = roofline.place(
-        worked_out, gpu, capture.device,
-        ridge=chosen.ridge, latency_share=chosen.latency_share,
-    )  # fmt: skip
+    placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
     return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more))
 
 

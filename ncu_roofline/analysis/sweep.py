@@ -72,11 +72,19 @@ def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str
     known = points(rows, f"fc_{measure}_intensity") if numeric else []
     attending = points(rows, "attention_useful_intensity") or points(rows, "attention_executed_intensity")
     return Sweep(
-        along=along, numeric=numeric, basis=basis, rows=rows, roles=by_role(scaled), projections=by_projection(scaled),
-        fc=power_law(known), fc_slope=proportional(known) if along == "batch" else None, fc_measure=measure,
-        fc_expected=expected(studies) if along == "batch" else None, attention=power_law(attending) if numeric else None,
+        along=along,
+        numeric=numeric,
+        basis=basis,
+        rows=rows,
+        roles=by_role(scaled),
+        projections=by_projection(scaled),
+        fc=power_law(known),
+        fc_slope=proportional(known) if along == "batch" else None,
+        fc_measure=measure,
+        fc_expected=expected(studies) if along == "batch" else None,
+        attention=power_law(attending) if numeric else None,
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
-    )  # fmt: skip
+    )
 
 
 def labels(studies: Sequence[Studied], along: str, values: Sequence[str] | None) -> list[Any]:
@@ -108,17 +116,28 @@ def row(place: Any, study: Studied, launches: pl.DataFrame) -> dict[str, Any]:
     whole = {f"{name}_bytes": total(frame, "bytes") for name, frame in families.items()}
     fc, attention = families["fc"], families["attention"]
     return {
-        "along": place, "capture": study.capture.name, "batch": study.run.batch.value, "context": study.run.context.value,
-        "bytes": total(launches, "bytes"), "seconds": total(launches, "seconds"), "flops": total(launches, "flops"), **whole,
+        "along": place,
+        "capture": study.capture.name,
+        "batch": study.run.batch.value,
+        "context": study.run.context.value,
+        "bytes": total(launches, "bytes"),
+        "seconds": total(launches, "seconds"),
+        "flops": total(launches, "flops"),
+        **whole,
         "cache_share": part(whole["attention_bytes"], whole["fc_bytes"]),
-        "fc_executed_intensity": intensity(fc, "flops"), "fc_useful_intensity": intensity(fc, "useful_flops"),
+        "fc_executed_intensity": intensity(fc, "flops"),
+        "fc_useful_intensity": intensity(fc, "useful_flops"),
         "fc_dense_intensity": intensity(dense(study, fc), "useful_flops"),
         "attention_executed_intensity": intensity(attention, "flops"),
         "attention_useful_intensity": intensity(attention, "useful_flops"),
-        **bounds(study), "ridge": weighted(fc, "ridge"), "latency_share": latency(launches),
-        "roof": roof(study), "bandwidth_share": weighted(launches, "bandwidth_share", "seconds"),
-        "fc_seconds": total(fc, "seconds"), "attention_seconds": total(attention, "seconds"),
-    }  # fmt: skip
+        **bounds(study),
+        "ridge": weighted(fc, "ridge"),
+        "latency_share": latency(launches),
+        "roof": roof(study),
+        "bandwidth_share": weighted(launches, "bandwidth_share", "seconds"),
+        "fc_seconds": total(fc, "seconds"),
+        "attention_seconds": total(attention, "seconds"),
+    }
 
 
 def dense(study: Studied, fc: pl.DataFrame) -> pl.DataFrame:
@@ -200,7 +219,7 @@ def by_role(scaled: Scaled) -> pl.DataFrame:
         .agg(pl.col("bytes").sum())
         .select(pl.lit(place).alias("along"), "role", "bytes")
         for place, _, launches in scaled
-    ]  # fmt: skip
+    ]
     return pl.concat(found, how="vertical_relaxed").sort("along", "bytes", descending=[False, True])
 
 
@@ -213,7 +232,7 @@ def by_projection(scaled: Scaled) -> pl.DataFrame:
         .select(pl.lit(place).alias("along"), "projection", "useful_intensity")
         for place, study, _ in scaled
         if "projection" in study.launches.columns
-    ]  # fmt: skip
+    ]
     if not frames:
         return pl.DataFrame(schema={"along": pl.Float64, "projection": pl.String, "useful_intensity": pl.Float64})
     return pl.concat(frames, how="vertical_relaxed").sort("projection", "along")

@@ -14,9 +14,12 @@ from ncu_roofline.errors import UnusableInput
 MEASURES = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")
 SPREAD = ("dram_bytes", "seconds")
 KEYS = {
-    "role": ("role",), "layer": ("layer",), "kernel": ("kernel", "role"), "step": ("step",),
+    "role": ("role",),
+    "layer": ("layer",),
+    "kernel": ("kernel", "role"),
+    "step": ("step",),
     "projection": ("projection", "matrix_n", "matrix_k"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +64,18 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
     found = basis(launches, run)
     row = found.launches.select(*sums(), *unknowns()).row(0, named=True)
     return Totals(
-        basis=found.kind, tokens=found.tokens, steps=found.steps, scale=found.scale, gpus=found.gpus,
-        tp=int(run.tp.value or 1), launches=found.launches.height, how=found.how,
-        layers_only=found.layers_only, sums={m: row[m] for m in MEASURES}, unknown={m: row[f"{m}_unknown"] for m in MEASURES},
-    )  # fmt: skip
+        basis=found.kind,
+        tokens=found.tokens,
+        steps=found.steps,
+        scale=found.scale,
+        gpus=found.gpus,
+        tp=int(run.tp.value or 1),
+        launches=found.launches.height,
+        how=found.how,
+        layers_only=found.layers_only,
+        sums={m: row[m] for m in MEASURES},
+        unknown={m: row[f"{m}_unknown"] for m in MEASURES},
+    )
 
 
 def sums() -> list[pl.Expr]:
@@ -137,12 +148,13 @@ def streamed(by: str) -> list[pl.Expr]:
     least, most = beside / bytes_of, (beside + written) / bytes_of
     excess = ratio - 1
     return [
-        pl.col("matrix_bytes").first(), pl.col("experts_read").median(),
+        pl.col("matrix_bytes").first(),
+        pl.col("experts_read").median(),
         pl.when(lone).then(ratio).alias("read_amplification"),
         pl.when(lone & (bytes_of > 0)).then(least).alias("explained_low"),
         pl.when(lone & (bytes_of > 0)).then(most).alias("explained_high"),
         pl.when(lone & (bytes_of > 0)).then(excess - excess.clip(least, most)).alias("unexplained"),
-    ]  # fmt: skip
+    ]
 
 
 def spreads(counted: pl.DataFrame, keys: list[str], by: str) -> pl.DataFrame:
@@ -156,8 +168,10 @@ def spreads(counted: pl.DataFrame, keys: list[str], by: str) -> pl.DataFrame:
             each = whole.group_by([*keys, *within]).agg(sums())
             return each.group_by(keys).agg(pl.lit(unit).alias("spread_over"), *parts)
     names = [f"{m}_{name}" for m in SPREAD for name, _ in folds]
-    return counted.select(keys).unique().with_columns(
-        pl.lit(None, pl.String).alias("spread_over"), *[pl.lit(None, pl.Float64).alias(n) for n in names]
+    return (
+        counted.select(keys)
+        .unique()
+        .with_columns(pl.lit(None, pl.String).alias("spread_over"), *[pl.lit(None, pl.Float64).alias(n) for n in names])
     )
 
 

@@ -37,5 +37,3 @@ def activity(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[tu
         ("cycles", measured(launches, facts["cycles"]) * per_cycle),
         ("cycles", share * per_cycle * hertz * pl.col("seconds")),
     ]
-
-

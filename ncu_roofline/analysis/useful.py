@@ -35,9 +35,8 @@ def useful(launches: pl.DataFrame, run: Run, model: Model | None = None) -> pl.D
     ]
     source = pl.coalesce(*[pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in ladder])
     told = matched.with_columns(
-        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source,
-        **attention_bounds(matched, run),
-    )  # fmt: skip
+        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source, **attention_bounds(matched, run)
+    )
     # zeros of helpers alone would read as an attention without work
     mains = pl.col("useful_flops").filter(~pl.col("satellite")).count().over("role") > 0
     alone = pl.col("satellite") & ~mains
@@ -74,9 +73,11 @@ def by_cache(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
     per_element = set(by_layer.values())
     if not per_element:
         return pl.lit(None, pl.Float64)
-    known = pl.lit(per_element.pop()) if len(per_element) == 1 else pl.when(numbered(launches)).then(
-        pl.col("layer").replace_strict(by_layer, default=None, return_dtype=pl.Float64)
-    )  # fmt: skip
+    known = (
+        pl.lit(per_element.pop())
+        if len(per_element) == 1
+        else pl.when(numbered(launches)).then(pl.col("layer").replace_strict(by_layer, default=None, return_dtype=pl.Float64))
+    )
     return pl.when(is_role("attention")).then(at_most_executed(pl.col("read") / width * known))
 
 
@@ -150,7 +151,7 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
     full = [c for c in model.caches if c.elements and c.window is None]
     mains = launches.with_columns(
         read=pl.coalesce("dram_read_bytes", "dram_bytes"), decode=in_decode(run), satellite=satellite(launches)
-    ).filter(is_role("attention"))  # fmt: skip
+    ).filter(is_role("attention"))
     if not full or len({c.elements for c in model.caches if c.elements}) > 1:
         return UNKNOWN
     per_token = full[0].elements / min(int(run.tp.value or 1), full[0].split)
@@ -161,5 +162,8 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
     tokens = seen["tokens"].median()
     if tokens is None:
         return UNKNOWN
-    return Fact(round(float(tokens)),  # type: ignore[arg-type]
-                "inferred", "median of KV bytes per attention kernel over bytes per cached token")
+    return Fact(
+        round(float(tokens)),  # type: ignore[arg-type]
+        "inferred",
+        "median of KV bytes per attention kernel over bytes per cached token",
+    )

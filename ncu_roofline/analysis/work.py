@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.flops import (
-    PATHS,
-    SCALAR_PATHS,
-    TENSOR_PATHS,
-    Family,
-    from_opcodes,
-    idle,
-    scalar,
-    tensor,
-)
+from ncu_roofline.analysis.flops import PATHS, SCALAR_PATHS, TENSOR_PATHS, Family, from_opcodes, idle, scalar, tensor
 from ncu_roofline.analysis.ladder import NOTHING, climb, measured, sm_cycles
 from ncu_roofline.analysis.opcodes import has_integer_dots
 from ncu_roofline.analysis.traffic import bytes_moved
@@ -37,11 +28,15 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
     summed = estimated.with_columns(sums(estimated, capability)).with_columns(
         pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told
     )
-    return summed.drop([f"whole:{p}" for p in PATHS]).with_columns(
-        pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
-        pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
-        *bytes_moved(launches, gpu, device),
-    ).with_columns(precision())
+    return (
+        summed.drop([f"whole:{p}" for p in PATHS])
+        .with_columns(
+            pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
+            pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
+            *bytes_moved(launches, gpu, device),
+        )
+        .with_columns(precision())
+    )
 
 
 def of_path(path: str, families: list[Family]) -> list[pl.Expr]:
@@ -107,9 +102,7 @@ def sums(frame: pl.DataFrame, capability: str | None) -> list[pl.Expr]:
 def known_sum(paths: tuple[str, ...]) -> pl.Expr:
     """Sum over the paths that are known; null where none is."""
     columns = [f"flops_{p}" for p in paths]
-    return pl.when(pl.any_horizontal(pl.col(c).is_not_null() for c in columns)).then(
-        pl.sum_horizontal(*columns)
-    )
+    return pl.when(pl.any_horizontal(pl.col(c).is_not_null() for c in columns)).then(pl.sum_horizontal(*columns))
 
 
 def least_exact() -> pl.Expr:
@@ -146,10 +139,4 @@ def slowest_path(gpu: Gpu | None) -> pl.Expr:
 
 def precision() -> pl.Expr:
     """The path's number format, without the kind of unit or of accumulation."""
-    return (
-        pl.col("path")
-        .cast(pl.String)
-        .str.replace("_.*$", "")
-        .cast(pl.Enum(PRECISIONS))
-        .alias("precision")
-    )
+    return pl.col("path").cast(pl.String).str.replace("_.*$", "").cast(pl.Enum(PRECISIONS)).alias("precision")

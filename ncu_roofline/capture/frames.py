@@ -23,18 +23,7 @@ from ncu_roofline.capture.schema import (
     Column,
     enum,
 )
-from ncu_roofline.capture.tables import (
-    COMPARED,
-    DEVICES,
-    FLOOR,
-    GROUPED,
-    NEVER,
-    NO_DEVICE,
-    NO_MODEL,
-    PROJECTED,
-    SWEPT,
-    TOKENS,
-)
+from ncu_roofline.capture.tables import COMPARED, DEVICES, FLOOR, GROUPED, NEVER, NO_DEVICE, NO_MODEL, PROJECTED, SWEPT, TOKENS
 
 UNMEASURED = "not measured, and nothing measured tells it"
 NO_CLOCK = "the device is unknown or no clock was captured"
@@ -42,38 +31,63 @@ NO_ORDER = "the order of launches does not tell"
 SOURCE = enum(SOURCES)
 
 WORK = (
-    Column("flops", F64, "FLOP", "floating-point (and tensor integer) operations executed, padding of tiles included; a fused "
-           "multiply-add is 2", UNMEASURED),
+    Column(
+        "flops",
+        F64,
+        "FLOP",
+        "floating-point (and tensor integer) operations executed, padding of tiles included; a fused multiply-add is 2",
+        UNMEASURED,
+    ),
     Column("flops_source", SOURCE, "", "the least exact rung among the parts of `flops`", "flops is null"),
-    Column("flops_complete", BOOL, "", "whether every kind of work that the device has was counted or is proven idle; "
-           "where false, `flops` is a lower bound", NEVER),
+    Column(
+        "flops_complete",
+        BOOL,
+        "",
+        "whether every kind of work that the device has was counted or is proven idle; where false, `flops` is a lower bound",
+        NEVER,
+    ),
     Column("tensor_flops", F64, "FLOP", "the part done by tensor cores", UNMEASURED),
     Column("scalar_flops", F64, "FLOP", "the part done outside of tensor cores", UNMEASURED),
-    Column("flops_<path>", F64, "FLOP", "the part of one path: a number format with its kind of unit or of accumulation",
-           "not measured"),
+    Column(
+        "flops_<path>",
+        F64,
+        "FLOP",
+        "the part of one path: a number format with its kind of unit or of accumulation",
+        "not measured",
+    ),
     Column("flops_<path>_source", SOURCE, "", "the rung that the part stands on", "not measured"),
     Column("path", STR, "", "the path whose work takes longest at its own roof", "no FLOPs, or none known"),
     Column("precision", enum(PRECISIONS), "", "the number format of that path", "no FLOPs, or none known"),
     Column("dram_bytes", F64, "byte", "bytes to and from device memory; on integrated parts bytes missed in L2", UNMEASURED),
     Column("dram_bytes_source", SOURCE, "", "the rung that `dram_bytes` stands on", "dram_bytes is null"),
     Column("dram_read_bytes", F64, "byte", "bytes read from device memory", "not measured"),
-    Column("dram_write_bytes", F64, "byte", "bytes written to device memory during the kernel; late write-backs are not in it",
-           "not measured"),
+    Column(
+        "dram_write_bytes",
+        F64,
+        "byte",
+        "bytes written to device memory during the kernel; late write-backs are not in it",
+        "not measured",
+    ),
     Column("l2_bytes", F64, "byte", "bytes through the L2 cache", "not measured"),
     Column("l2_bytes_source", SOURCE, "", "the rung that `l2_bytes` stands on", "l2_bytes is null"),
-)  # fmt: skip
+)
 """What a launch did (analysis/work.py)."""
 
 ROLE = (
     Column("role", enum(ROLES), "", "what the kernel is for", "not recognised: never folded into another role"),
-    Column("role_source", enum(ROLE_SOURCES), "", "what decided: the user's rules, an NVTX range, the name, the neighbours",
-           "role is null"),
+    Column(
+        "role_source",
+        enum(ROLE_SOURCES),
+        "",
+        "what decided: the user's rules, an NVTX range, the name, the neighbours",
+        "role is null",
+    ),
     Column("role_rule", STR, "", "the rule that decided, as `ncu-roofline roles --explain` names it", "role is null"),
     Column("weight_dtype", STR, "", "type in which weights are stored, as the name tells", "the name does not tell"),
     Column("activation_dtype", STR, "", "type that is multiplied, as the name tells", "the name does not tell"),
     Column("cache_dtype", STR, "", "type of the KV cache, as the name tells", "the name does not tell"),
     Column("family", enum(FAMILIES), "", "fc, attention, or other (which has the unrecognised, too)", NEVER),
-)  # fmt: skip
+)
 """What a launch is for (analysis/roles.py)."""
 
 SEQUENCE = (
@@ -82,9 +96,14 @@ SEQUENCE = (
     Column("layer", I64, "", "number of the layer within its step, from 0", "outside of layers, or " + NO_ORDER),
     Column("position", I64, "", "place of the launch inside its layer, from 0", "outside of layers, or " + NO_ORDER),
     Column("step_whole", BOOL, "", "whether the window holds the step from its beginning to its end", NO_ORDER),
-    Column("layer_whole", BOOL, "", "whether the window holds the layer from its beginning to its end",
-           "outside of layers, or " + NO_ORDER),
-)  # fmt: skip
+    Column(
+        "layer_whole",
+        BOOL,
+        "",
+        "whether the window holds the layer from its beginning to its end",
+        "outside of layers, or " + NO_ORDER,
+    ),
+)
 """Where in the run a launch stands (analysis/sequence.py)."""
 
 USEFUL = (
@@ -97,45 +116,88 @@ USEFUL = (
     Column("read_amplification", F64, "", "bytes read over bytes of the matrix", NO_MODEL + ", or a launch of experts"),
     Column("activation_bytes", F64, "byte", "bytes of the inputs of that product", NO_MODEL),
     Column("output_bytes", F64, "byte", "bytes of its outputs", NO_MODEL),
-    Column("useful_flops", F64, "FLOP", "operations that the model needed: without the padding of tiles",
-           "neither batch nor model tells, or a prefill pass"),
-    Column("useful_flops_source", STR, "", "matrix (from its shape), kv_bytes, weight_bytes (an estimate), or none "
-           "(a kernel that finishes another's work)", "useful_flops is null"),
-    Column("useful_intensity_low", F64, "FLOP/byte", "least useful intensity of decode attention with this cache type",
-           "not attention, or the cache type is unknown"),
-    Column("useful_intensity_high", F64, "FLOP/byte", "greatest one, at 16 query heads per key/value head",
-           "not attention, or the cache type is unknown"),
-)  # fmt: skip
+    Column(
+        "useful_flops",
+        F64,
+        "FLOP",
+        "operations that the model needed: without the padding of tiles",
+        "neither batch nor model tells, or a prefill pass",
+    ),
+    Column(
+        "useful_flops_source",
+        STR,
+        "",
+        "matrix (from its shape), kv_bytes, weight_bytes (an estimate), or none (a kernel that finishes another's work)",
+        "useful_flops is null",
+    ),
+    Column(
+        "useful_intensity_low",
+        F64,
+        "FLOP/byte",
+        "least useful intensity of decode attention with this cache type",
+        "not attention, or the cache type is unknown",
+    ),
+    Column(
+        "useful_intensity_high",
+        F64,
+        "FLOP/byte",
+        "greatest one, at 16 query heads per key/value head",
+        "not attention, or the cache type is unknown",
+    ),
+)
 """What the model needed (analysis/matrices.py, analysis/useful.py)."""
 
 PLACED = (
     Column("peak", F64, "FLOP/s", "dense roof of the path, by datasheet", NO_DEVICE),
     Column("bandwidth", F64, "byte/s", "bandwidth roof, by datasheet", NO_DEVICE),
     Column("peak_at_clock", F64, "FLOP/s", "roof of the path at the SM clock of the capture", NO_CLOCK),
-    Column("bandwidth_at_clock", F64, "byte/s", "bandwidth roof at the memory clock of the capture",
-           NO_CLOCK),
+    Column("bandwidth_at_clock", F64, "byte/s", "bandwidth roof at the memory clock of the capture", NO_CLOCK),
     Column("ridge_spec", F64, "FLOP/byte", "peak over bandwidth, by datasheet", NO_DEVICE),
     Column("ridge_profiled", F64, "FLOP/byte", "the same at the clocks of the capture", NO_CLOCK),
     Column("ridge", F64, "FLOP/byte", "the ridge that decides the side: as `--ridge` says", NO_DEVICE),
     Column("intensity", F64, "FLOP/byte", "executed FLOPs over DRAM bytes", "either is unknown, or no bytes"),
     Column("useful_intensity", F64, "FLOP/byte", "useful FLOPs over DRAM bytes", "either is unknown, or no bytes"),
     Column("padding", F64, "", "executed over useful FLOPs", "either is unknown, or no useful work"),
-    Column("bound", enum(BOUNDS), "", "side of the ridge by the useful intensity where known, else by the executed one",
-           "intensity or ridge is unknown"),
-    Column("bound_source", enum(BOUND_SOURCES), "", "what decided the side: useful work; executed work (an upper bound); "
-           "a partial count (a lower bound)", "bound is null"),
+    Column(
+        "bound",
+        enum(BOUNDS),
+        "",
+        "side of the ridge by the useful intensity where known, else by the executed one",
+        "intensity or ridge is unknown",
+    ),
+    Column(
+        "bound_source",
+        enum(BOUND_SOURCES),
+        "",
+        "what decided the side: useful work; executed work (an upper bound); a partial count (a lower bound)",
+        "bound is null",
+    ),
     Column("bandwidth_share", F64, "", "bytes per second over the bandwidth roof, 1 is all of it", "a part is unknown"),
     Column("compute_share", F64, "", "FLOPs per second over the roof of the path, 1 is all of it", "a part is unknown"),
-    Column("limited_by", enum(LIMITS), "", "the roof it comes nearest to; latency where it reaches neither by `latency_share`",
-           "a share is unknown"),
+    Column(
+        "limited_by",
+        enum(LIMITS),
+        "",
+        "the roof it comes nearest to; latency where it reaches neither by `latency_share`",
+        "a share is unknown",
+    ),
     Column("suspect", BOOL, "", "whether a share of a roof is above what rounding explains", NEVER),
-)  # fmt: skip
+)
 """Where a launch stands under its roofs (analysis/roofline.py)."""
 
 FRAMES = {
-    "launches": LAUNCHES, "work": WORK, "role": ROLE, "sequence": SEQUENCE, "useful": USEFUL, "placed": PLACED,
-    "grouped": GROUPED, "tokens": TOKENS, "compared": COMPARED, "swept": SWEPT, "projected": PROJECTED,
-    "floor": FLOOR, "devices": DEVICES,
-}  # fmt: skip
+    "launches": LAUNCHES,
+    "work": WORK,
+    "role": ROLE,
+    "sequence": SEQUENCE,
+    "useful": USEFUL,
+    "placed": PLACED,
+    "grouped": GROUPED,
+    "tokens": TOKENS,
+    "compared": COMPARED,
+    "swept": SWEPT,
+    "projected": PROJECTED,
+    "floor": FLOOR,
+    "devices": DEVICES,
+}
 """Every part of the dictionary, in the order in which a capture meets it."""
-

@@ -8,9 +8,7 @@ from functools import lru_cache
 import polars as pl
 
 OPENING, CLOSING = "<([{", ">)]}"
-OPERATOR = re.compile(
-    r"\boperator\s*(?:\(\)|\[\]|<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|[-+*/%^&|!=<>~,]=?|&&|\|\||\"\"\s*\w+)"
-)
+OPERATOR = re.compile(r"\boperator\s*(?:\(\)|\[\]|<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|[-+*/%^&|!=<>~,]=?|&&|\|\||\"\"\s*\w+)")
 # the last form is left behind by tools that cut the names of others at brackets
 UNNAMED = re.compile(r"(?<!\w)<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>|\bunnamed>")
 MARK = "\x00"

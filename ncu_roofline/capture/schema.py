@@ -17,14 +17,25 @@ OPCODES = pl.List(pl.Struct({"id": pl.String, "value": pl.Float64}))
 
 SOURCES = ("counter", "rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss")
 ROLES = (
-    "fc", "attention", "kv-cache", "norm", "rope", "activation", "quantize", "moe-routing", "comm",
-    "sampling", "embedding", "ssm", "copy", "elementwise", "other",
-)  # fmt: skip
+    "fc",
+    "attention",
+    "kv-cache",
+    "norm",
+    "rope",
+    "activation",
+    "quantize",
+    "moe-routing",
+    "comm",
+    "sampling",
+    "embedding",
+    "ssm",
+    "copy",
+    "elementwise",
+    "other",
+)
 ROLE_SOURCES = ("user", "nvtx", "name", "context")
 FAMILIES = ("fc", "attention", "other")
-PRECISIONS = (
-    "fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp6", "fp4", "int8", "int4", "int1",
-)  # fmt: skip
+PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp6", "fp4", "int8", "int4", "int1")
 BOUNDS = ("memory", "compute")
 LIMITS = ("memory", "compute", "latency")
 BOUND_SOURCES = ("useful", "executed", "partial")
@@ -57,14 +68,12 @@ LAUNCHES = (
     Column("name", STR, "", "demangled name with template arguments and parameters", "never"),
     Column("device", I64, "", "number of the device in its machine", "not in the file"),
     Column("stream", I64, "", "CUDA stream", "not in the file"),
-    Column("process", I64, "", "process number (nothing else about the process is kept)",
-           "not in the file"),
+    Column("process", I64, "", "process number (nothing else about the process is kept)", "not in the file"),
     Column("grid", TRIPLE, "blocks", "grid, x y z", "not in the file"),
     Column("block", TRIPLE, "threads", "block, x y z", "not in the file"),
-    Column("nvtx", pl.List(pl.String), "", "names of the open NVTX ranges, outermost first",
-           "NVTX was not captured"),
+    Column("nvtx", pl.List(pl.String), "", "names of the open NVTX ranges, outermost first", "NVTX was not captured"),
     Column("seconds", F64, "s", "duration on the device", "not measured"),
-)  # fmt: skip
+)
 """One row per kernel launch. Measured counters follow as `m:<profiler name>` in base SI units."""
 
 
@@ -78,6 +87,4 @@ def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> p
         raise UnreadableCapture(f"{source}: the reader left out {', '.join(missing)}")
     measured = [c for c in frame.columns if c.startswith(MEASURED)]
     shaped = frame.select(*[pl.col(c.name).cast(c.dtype) for c in columns], *measured)
-    return shaped.with_columns(
-        pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64))
-    )
+    return shaped.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))

@@ -19,7 +19,7 @@ GROUPED = (
     Column("useful_flops_per_second", F64, "FLOP/s", "useful FLOPs over time", "either is unknown"),
     Column("<measure>_unknown", I64, "", "launches that the sum lacks: where above 0, the sum is a lower bound", NEVER),
     Column("suspect_launches", I64, "", "launches above a roof", NEVER),
-)  # fmt: skip
+)
 """Rows per kernel, role, family or layer (analysis/groups.py): columns of launches are then sums, ratios are ratios of sums,
 roofs and shares are weighted by time, and what the launches do not share is null."""
 
@@ -34,15 +34,20 @@ TOKENS = (
     Column("explained_low", F64, "", "of the matrix' bytes: activations, which must be read beside it", NO_MODEL),
     Column("explained_high", F64, "", "the same with outputs, where reads and writes were not measured apart", NO_MODEL),
     Column("unexplained", F64, "", "of the matrix' bytes: what was read beyond both", NO_MODEL),
-)  # fmt: skip
+)
 """Per token and per step (analysis/tokens.py); measures are seconds, dram_bytes, dram_read_bytes, dram_write_bytes, flops,
 useful_flops."""
 
 COMPARED = (
     Column("pair", I64, "", "number of the pair of kernels", NEVER),
     Column("what", STR, "", "what became of a kernel: same, reshaped, renamed, fused, split, added, removed", NEVER),
-    Column("<side>_bytes", F64, "byte", "DRAM bytes per token (or step, or capture), mean over the captures of base or head",
-           "more than a small part was not measured"),
+    Column(
+        "<side>_bytes",
+        F64,
+        "byte",
+        "DRAM bytes per token (or step, or capture), mean over the captures of base or head",
+        "more than a small part was not measured",
+    ),
     Column("<side>_flops", F64, "FLOP", "executed FLOPs, likewise", "more than a small part was not measured"),
     Column("<side>_useful_flops", F64, "FLOP", "useful FLOPs, likewise", "not known of every launch that works"),
     Column("<side>_seconds", F64, "s", "time, likewise", "more than a small part was not measured"),
@@ -60,7 +65,7 @@ COMPARED = (
     Column("<quantity>_moved", I64, "", "+1 more, -1 less, 0 inside the noise", "cannot be known"),
     Column("realised", F64, "", "ln(time ratio) / ln(bytes ratio)", "bytes did not move, or a side is unknown"),
     Column("doubt", STR, "", "for cannot_tell: what is lacking; empty else", NEVER),
-)  # fmt: skip
+)
 """Rows of a comparison (analysis/compare.py)."""
 
 SWEPT = (
@@ -84,7 +89,7 @@ SWEPT = (
     Column("role", STR, "", "role, or unassigned", NEVER),
     Column("projection", STR, "", "weight matrix", NEVER),
     Column("useful_intensity", F64, "FLOP/byte", "of that matrix", "unknown"),
-)  # fmt: skip
+)
 """Rows of a sweep (analysis/sweep.py)."""
 
 PROJECTED = (
@@ -95,7 +100,7 @@ PROJECTED = (
     Column("bytes_high", F64, "byte", "projected bytes, high end", "not measured"),
     Column("seconds_low", F64, "s", "projected time, low end", "not measured"),
     Column("seconds_high", F64, "s", "projected time, high end", "not measured"),
-)  # fmt: skip
+)
 """Rows of a projection (analysis/project.py)."""
 
 FLOOR = (
@@ -116,7 +121,7 @@ FLOOR = (
     Column("floor_bytes", F64, "byte", "least bytes of a step for a role", NEVER),
     Column("measured_bytes", F64, "byte", "what the capture moved for that role per step", "not measured, or steps unknown"),
     Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero"),
-)  # fmt: skip
+)
 """What a step must cost at least (analysis/floor.py, analysis/floor_parts.py)."""
 
 DEVICES = (
@@ -133,5 +138,5 @@ DEVICES = (
     Column("doubts", STR, "", "what is doubtful about the figures", "nothing"),
     Column("source", STR, "", "where the figures come from", NEVER),
     Column("notes", STR, "", "what else a reader should know", "nothing"),
-)  # fmt: skip
+)
 """Known devices (knowledge/gpus.toml)."""

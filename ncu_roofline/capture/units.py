@@ -9,32 +9,117 @@ from functools import cache
 import polars as pl
 
 SECONDS = {
-    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
-    "ms": 1e-3, "msec": 1e-3, "msecond": 1e-3, "millisecond": 1e-3,
-    "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "usecond": 1e-6, "microsecond": 1e-6,
-    "ns": 1e-9, "nsec": 1e-9, "nsecond": 1e-9, "nanosecond": 1e-9,
-    "ps": 1e-12, "psecond": 1e-12, "minute": 60.0, "hour": 3600.0,
-}  # fmt: skip
+    "s": 1.0,
+    "sec": 1.0,
+    "second": 1.0,
+    "seconds": 1.0,
+    "ms": 1e-3,
+    "msec": 1e-3,
+    "msecond": 1e-3,
+    "millisecond": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "usec": 1e-6,
+    "usecond": 1e-6,
+    "microsecond": 1e-6,
+    "ns": 1e-9,
+    "nsec": 1e-9,
+    "nsecond": 1e-9,
+    "nanosecond": 1e-9,
+    "ps": 1e-12,
+    "psecond": 1e-12,
+    "minute": 60.0,
+    "hour": 3600.0,
+}
 
 SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 """Nsight Compute's prefixes are powers of 1000 (reference/metrics.md section 3, pitfall 37)."""
 
 BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 
-SCALED = frozenset({
-    "byte", "bytes", "b", "hz", "inst", "cycle", "cycles", "flop", "flops", "op", "ops",
-    "math_ops", "bit", "bits", "thread", "sector", "request", "warp", "block",
-})  # fmt: skip
+SCALED = frozenset(
+    {
+        "byte",
+        "bytes",
+        "b",
+        "hz",
+        "inst",
+        "cycle",
+        "cycles",
+        "flop",
+        "flops",
+        "op",
+        "ops",
+        "math_ops",
+        "bit",
+        "bits",
+        "thread",
+        "sector",
+        "request",
+        "warp",
+        "block",
+    }
+)
 """What a prefix may stand before."""
 
 COUNTED = SCALED | {
-    "%", "branch", "branches", "cluster", "count", "cta", "elements", "instruction", "instructions",
-    "item", "items", "kernel", "pass", "passes", "percent", "pct", "quad", "quads", "query",
-    "queries", "ratio", "register", "registers", "requests", "sample", "samples", "sectors", "sm",
-    "tag", "tags", "texel", "texels", "thread_inst", "threads", "tpc", "transaction",
-    "transactions", "wave", "waves", "wavefront", "wavefronts", "warps", "blocks", "barrier",
-    "barriers", "group", "groups", "gpc", "degc", "w", "j", "packet", "packets", "slot", "slots",
-}  # fmt: skip
+    "%",
+    "branch",
+    "branches",
+    "cluster",
+    "count",
+    "cta",
+    "elements",
+    "instruction",
+    "instructions",
+    "item",
+    "items",
+    "kernel",
+    "pass",
+    "passes",
+    "percent",
+    "pct",
+    "quad",
+    "quads",
+    "query",
+    "queries",
+    "ratio",
+    "register",
+    "registers",
+    "requests",
+    "sample",
+    "samples",
+    "sectors",
+    "sm",
+    "tag",
+    "tags",
+    "texel",
+    "texels",
+    "thread_inst",
+    "threads",
+    "tpc",
+    "transaction",
+    "transactions",
+    "wave",
+    "waves",
+    "wavefront",
+    "wavefronts",
+    "warps",
+    "blocks",
+    "barrier",
+    "barriers",
+    "group",
+    "groups",
+    "gpc",
+    "degc",
+    "w",
+    "j",
+    "packet",
+    "packets",
+    "slot",
+    "slots",
+}
 """What is counted one by one (percentages too: they stay 0 to 100)."""
 
 
@@ -86,12 +171,22 @@ def _part(word: str) -> float | None:
 
 
 PEOPLE = {
-    "byte": ("B", True), "byte/s": ("B/s", True), "hz": ("Hz", True),
-    "flop": ("FLOP", True), "flop/s": ("FLOP/s", True), "op": ("OP", True), "op/s": ("OP/s", True),
-    "flop/byte": ("FLOP/B", False), "op/byte": ("OP/B", False), "%": ("%", False),
-    "token/s": ("token/s", False), "token": ("token", False),
-    "byte/token": ("B/token", True), "flop/token": ("FLOP/token", True), "j": ("J", True),
-}  # fmt: skip
+    "byte": ("B", True),
+    "byte/s": ("B/s", True),
+    "hz": ("Hz", True),
+    "flop": ("FLOP", True),
+    "flop/s": ("FLOP/s", True),
+    "op": ("OP", True),
+    "op/s": ("OP/s", True),
+    "flop/byte": ("FLOP/B", False),
+    "op/byte": ("OP/B", False),
+    "%": ("%", False),
+    "token/s": ("token/s", False),
+    "token": ("token", False),
+    "byte/token": ("B/token", True),
+    "flop/token": ("FLOP/token", True),
+    "j": ("J", True),
+}
 """Unit in lower case -> how people write it, and whether it takes a prefix."""
 
 STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))

@@ -5,8 +5,22 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-MODULES = ("summary", "kernels", "tokens", "roles", "plot", "report", "compare", "sweep", "project", "floor",
-           "recipe", "save", "gpus", "demo")  # fmt: skip
+MODULES = (
+    "summary",
+    "kernels",
+    "tokens",
+    "roles",
+    "plot",
+    "report",
+    "compare",
+    "sweep",
+    "project",
+    "floor",
+    "recipe",
+    "save",
+    "gpus",
+    "demo",
+)
 
 
 def register() -> None:

@@ -18,17 +18,36 @@ if TYPE_CHECKING:
 
 @app.command(cls=its.Repeats)
 def compare(
-    captures: its.Pair = None, base: its.Base = None, head: its.Head = None, baseline: its.Baseline = None,
+    captures: its.Pair = None,
+    base: its.Base = None,
+    head: its.Head = None,
+    baseline: its.Baseline = None,
     folder: its.Folder = its.HOME,
-    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
-    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
-    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None,
-    base_run: its.BaseRun = None, head_run: its.HeadRun = None,
-    vary: its.Vary = None, anyway: its.Anyway = False,
-    fail_if: its.FailIf = None, allow_cannot_tell: its.AllowCannotTell = False,
-    gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
-    by: its.Rows = its.By.ROLE, form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    tokens: facts.Tokens = None,
+    batch: facts.Batch = None,
+    steps: facts.Steps = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    layers_captured: facts.LayersCaptured = None,
+    base_run: its.BaseRun = None,
+    head_run: its.HeadRun = None,
+    vary: its.Vary = None,
+    anyway: its.Anyway = False,
+    fail_if: its.FailIf = None,
+    allow_cannot_tell: its.AllowCannotTell = False,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    by: its.Rows = its.By.ROLE,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Judge a change by two captures: fewer bytes per token, or a FLOP mirage.
 
     Example: ncu-roofline compare before.ncu-rep after.ncu-rep --fail-if 'bytes_per_token > +2%'
@@ -45,9 +64,17 @@ def compare(
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles}
     both = {
-        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
-        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
-    }  # fmt: skip
+        "tokens": tokens,
+        "batch": batch,
+        "steps": steps,
+        "context": context,
+        "accepted": accepted,
+        "model": model,
+        "weights": weights,
+        "kv": kv,
+        "tp": tp,
+        "layers_captured": layers_captured,
+    }
     its_base, its_head = facts_of(base_run), facts_of(head_run)
     comparison = compared(
         studies(before, {**both, **its_base}, choices),
@@ -73,9 +100,13 @@ app.add_typer(baselines, name="baseline")
 
 @baselines.command("save")
 def save_baseline(
-    name: Annotated[str, typer.Argument(help="Name of the baseline.")], captures: its.Repeated,
-    folder: its.Folder = its.HOME, run: its.BothRuns = None, reader: ReaderKind = Reader.AUTO, force: Force = False,
-) -> None:  # fmt: skip
+    name: Annotated[str, typer.Argument(help="Name of the baseline.")],
+    captures: its.Repeated,
+    folder: its.Folder = its.HOME,
+    run: its.BothRuns = None,
+    reader: ReaderKind = Reader.AUTO,
+    force: Force = False,
+) -> None:
     """Store one or more captures of a run as a baseline.
 
     Example: ncu-roofline baseline save main decode.ncu-rep

@@ -68,20 +68,24 @@ Rows = Annotated[By, typer.Option("--by", help="What a row stands for.", rich_he
 Vary = Annotated[
     Words,
     typer.Option(
-        "--vary", metavar="WHAT[,WHAT]", rich_help_panel=JUDGING,
+        "--vary",
+        metavar="WHAT[,WHAT]",
+        rich_help_panel=JUDGING,
         help="What is changed on purpose: batch, weights, kv, context, kernel, model, layers, tp, accepted, device, clocks.",
     ),
-]  # fmt: skip
+]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Show numbers of a pair that is not comparable.", rich_help_panel=JUDGING)
 ]
 FailIf = Annotated[
     Words,
     typer.Option(
-        "--fail-if", metavar="RULE", rich_help_panel=GATE,
+        "--fail-if",
+        metavar="RULE",
+        rich_help_panel=GATE,
         help="Exit 1 where it holds: 'bytes_per_token > +2%', 'bytes_per_token[fc] > 12 GB' (repeatable).",
     ),
-]  # fmt: skip
+]
 AllowCannotTell = Annotated[
     bool, typer.Option("--allow-cannot-tell", help="A rule that cannot be told passes.", rich_help_panel=GATE)
 ]

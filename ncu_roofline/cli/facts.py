@@ -12,9 +12,7 @@ Tokens = Annotated[
     int | None, typer.Option("--tokens", metavar="N", help="Tokens generated in the capture.", rich_help_panel=RUN)
 ]
 Batch = Annotated[int | None, typer.Option("--batch", metavar="N", help="Sequences per step.", rich_help_panel=RUN)]
-Steps = Annotated[
-    int | None, typer.Option("--steps", metavar="N", help="Decode steps in the capture.", rich_help_panel=RUN)
-]
+Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="Decode steps in the capture.", rich_help_panel=RUN)]
 Context = Annotated[
     int | None, typer.Option("--context", metavar="TOKENS", help="Cached tokens per sequence.", rich_help_panel=RUN)
 ]

@@ -10,41 +10,33 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import As, Force, Format, Output
 
 ModelName = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        metavar="CONFIG",
-        help="A config.json, its folder, or a known name.",
-        show_default=False,
-    ),
+    str, typer.Option("--model", metavar="CONFIG", help="A config.json, its folder, or a known name.", show_default=False)
 ]
-Device = Annotated[
-    str,
-    typer.Option("--gpu", metavar="NAME", help="Device, as `gpus` lists it.", show_default=False),
-]
+Device = Annotated[str, typer.Option("--gpu", metavar="NAME", help="Device, as `gpus` lists it.", show_default=False)]
 Batch = Annotated[
-    str | None,
-    typer.Option("--batch", metavar="N[,N...]", help="Sequences per step; the sentences speak of the first."),
+    str | None, typer.Option("--batch", metavar="N[,N...]", help="Sequences per step; the sentences speak of the first.")
 ]
 Context = Annotated[int | None, typer.Option("--context", metavar="TOKENS", help="Cached tokens per sequence.")]
-Weights = Annotated[
-    str | None,
-    typer.Option("--weights", metavar="DTYPE", help="Weight type; as published without it."),
-]
-Head = Annotated[
-    str | None,
-    typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another."),
-]
+Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help="Weight type; as published without it.")]
+Head = Annotated[str | None, typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another.")]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")]
 Tp = Annotated[int, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.")]
 
 
 @app.command()
 def floor(
-    model: ModelName, gpu: Device, batch: Batch = None, context: Context = None, weights: Weights = None,
-    head: Head = None, kv: Kv = None, tp: Tp = 1, form: As = Format.TABLE, output: Output = None,
+    model: ModelName,
+    gpu: Device,
+    batch: Batch = None,
+    context: Context = None,
+    weights: Weights = None,
+    head: Head = None,
+    kv: Kv = None,
+    tp: Tp = 1,
+    form: As = Format.TABLE,
+    output: Output = None,
     force: Force = False,
-) -> None:  # fmt: skip
+) -> None:
     """Say what a decode step of a model must cost at least on a GPU.
 
     Example: ncu-roofline floor --model llama-3.1-8b --gpu h100 --context 4096
@@ -64,12 +56,7 @@ def floor(
     first = replace(setting, batch=sizes[0])
     table = floors.over_batches(known, device, setting, sizes)
     least = floors.floor(known, device, first)
-    write(
-        words.document(known, device, least, table, matrix_floors(known, first)),
-        form,
-        output,
-        force,
-    )
+    write(words.document(known, device, least, table, matrix_floors(known, first)), form, output, force)
 
 
 def whole_numbers(listed: str) -> list[int]:

@@ -35,9 +35,7 @@ class By(str, Enum):
 
 
 Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Largest first; '-COLUMN' for smallest first.")]
-Only = Annotated[
-    str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")
-]
+Only = Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")]
 Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
 
 
@@ -47,9 +45,15 @@ def kernels(
     by: Annotated[By, typer.Option("--by", help="A row per launch, or per name, grid and block.")] = By.LAUNCH,
     sort: Sort = "seconds",
     only: Only = None,
-    top: Rows = 50, gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO,
-    roles: RolesFile = None, form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    top: Rows = 50,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """List kernels with their work, bytes, side of the ridge and share of the roofs.
 
     Example: ncu-roofline kernels decode.ncu-rep --by kernel --filter gemm
@@ -71,9 +75,14 @@ def kernels(
 
 @app.command()
 def check(
-    captures: Captures, gpu: GpuName = None, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
-    form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    captures: Captures,
+    gpu: GpuName = None,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Say what in a capture cannot be trusted, and how to capture it better.
 
     Example: ncu-roofline check decode.ncu-rep

@@ -13,9 +13,15 @@ from ncu_roofline.readers import read
 
 
 def load(
-    captures: Sequence[str], *, gpu: str | None = None, roles: Path | None = None, ridge: str = "profiled",
-    reader: str = "auto", facts: dict[str, Any] | None = None, latency_share: float | None = None,
-) -> Study:  # fmt: skip
+    captures: Sequence[str],
+    *,
+    gpu: str | None = None,
+    roles: Path | None = None,
+    ridge: str = "profiled",
+    reader: str = "auto",
+    facts: dict[str, Any] | None = None,
+    latency_share: float | None = None,
+) -> Study:
     """The study of one capture, which may be several files."""
     from ncu_roofline.knowledge.models import load as load_model
     from ncu_roofline.knowledge.roles import load_rules
@@ -27,7 +33,10 @@ def load(
         capture = replace(capture, run=stated(capture.run, expand(list(captures)), facts or {}))
         model = capture.run.model.value
         choices = Choices(
-            gpu=gpu, rules=load_rules(roles), ridge=ridge, latency_share=latency_share,
+            gpu=gpu,
+            rules=load_rules(roles),
+            ridge=ridge,
+            latency_share=latency_share,
             model=load_model(model) if model else None,
-        )  # fmt: skip
+        )
         return study(capture, choices)

@@ -51,9 +51,7 @@ GpuName = Annotated[
 RidgeKind = Annotated[
     Ridge, typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE)
 ]
-ReaderKind = Annotated[
-    Reader, typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)
-]
+ReaderKind = Annotated[Reader, typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)]
 RolesFile = Annotated[
     Path | None, typer.Option("--roles", metavar="FILE", help="Your own role rules, matched first.", rich_help_panel=RUN)
 ]

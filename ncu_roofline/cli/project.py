@@ -24,11 +24,21 @@ Against = Annotated[str | None, typer.Option("--against", metavar="CAPTURE", hel
 
 @app.command()
 def project(
-    captures: Captures, gpu: Gpu = None, weights: Weights = None, kv: Kv = None, batch: Batch = None, tp: Tp = None,
-    from_gpu: FromGpu = None, run: BothRuns = None, against: Against = None,
-    reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
-    form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    captures: Captures,
+    gpu: Gpu = None,
+    weights: Weights = None,
+    kv: Kv = None,
+    batch: Batch = None,
+    tp: Tp = None,
+    from_gpu: FromGpu = None,
+    run: BothRuns = None,
+    against: Against = None,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Project a capture to another GPU, width, batch or TP: a range, with every assumption.
 
     Example: ncu-roofline project decode.ncu-rep --gpu b200 --weights fp8 --batch 32

@@ -47,8 +47,10 @@ def recipe(
     dtypes: Dtypes = None,
     engine: Annotated[Engine, typer.Option("--engine", help="What runs the model.")] = Engine.TORCH,
     purpose: Annotated[Purpose, typer.Option("--for", help="What the capture is for.")] = Purpose.DECODE,
-    form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Print the ncu command that captures one step in the fewest passes, as a commented shell script.
 
     Example: ncu-roofline recipe --gpu h100 --dtypes bf16,fp8 -- python run.py

@@ -38,10 +38,17 @@ Names = Annotated[
 
 @app.command()
 def roles(
-    captures: Taken = None, explain: Explain = None, unknown: Unknown = False, names: Names = None,
-    rules: RolesFile = None, gpu: GpuName = None, reader: ReaderKind = Reader.AUTO,
-    form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    captures: Taken = None,
+    explain: Explain = None,
+    unknown: Unknown = False,
+    names: Names = None,
+    rules: RolesFile = None,
+    gpu: GpuName = None,
+    reader: ReaderKind = Reader.AUTO,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Say what each kernel is for: FC, attention or another role, and which rule decided.
 
     Example: ncu-roofline roles decode.ncu-rep

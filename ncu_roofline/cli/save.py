@@ -14,10 +14,13 @@ ONE_FILE = ".parquet"
 Target = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE|DIR", help="A .parquet file for one capture, or the folder of an archive.",
+        "--output",
+        "-o",
+        metavar="FILE|DIR",
+        help="A .parquet file for one capture, or the folder of an archive.",
         rich_help_panel=OUTPUT,
     ),
-]  # fmt: skip
+]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")
 ]
@@ -27,9 +30,14 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes
 
 @app.command()
 def save(
-    captures: Captures, output: Target, metrics: Metrics = None, label: Label = "all", workers: Workers = None,
-    reader: ReaderKind = Reader.AUTO, force: Force = False,
-) -> None:  # fmt: skip
+    captures: Captures,
+    output: Target,
+    metrics: Metrics = None,
+    label: Label = "all",
+    workers: Workers = None,
+    reader: ReaderKind = Reader.AUTO,
+    force: Force = False,
+) -> None:
     """Keep a capture as one Parquet file, or many captures as an archive.
 
     Example: ncu-roofline save decode.ncu-rep -o decode.parquet

@@ -7,9 +7,21 @@ import os
 import sys
 
 PLAIN = {
-    "µ": "u", "μ": "u", "×": "x", "–": "-", "—": "-", "…": "...", "·": ".", "≈": "~", "≤": "<=", "≥": ">=", "→": "->",
-    "\u2060": "", "’": "'", "²": "2",
-}  # fmt: skip
+    "µ": "u",
+    "μ": "u",
+    "×": "x",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "·": ".",
+    "≈": "~",
+    "≤": "<=",
+    "≥": ">=",
+    "→": "->",
+    "\u2060": "",
+    "’": "'",
+    "²": "2",
+}
 """What stands for a letter where the stream's encoding has none."""
 STOPPED = 141
 """Exit code where whoever read the output stopped reading: 128 + SIGPIPE, as of any filter."""

@@ -28,12 +28,24 @@ from ncu_roofline.cli.options import (
 def summary(
     captures: Captures,
     top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show.", rich_help_panel=OUTPUT)] = 10,
-    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
-    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
-    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None, gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
-    form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    tokens: facts.Tokens = None,
+    batch: facts.Batch = None,
+    steps: facts.Steps = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    layers_captured: facts.LayersCaptured = None,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Say where a capture's time and bytes go, and on which side of the ridge.
 
     Example: ncu-roofline summary decode.ncu-rep
@@ -48,9 +60,17 @@ def summary(
     from ncu_roofline.present.headline import headline
 
     stated = {
-        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
-        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
-    }  # fmt: skip
+        "tokens": tokens,
+        "batch": batch,
+        "steps": steps,
+        "context": context,
+        "accepted": accepted,
+        "model": model,
+        "weights": weights,
+        "kv": kv,
+        "tp": tp,
+        "layers_captured": layers_captured,
+    }
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     said = headline(study, totals(study.launches, study.run))
     document = words.document(study, overview(study), group(study.launches), health(study), top=top, headline=said)

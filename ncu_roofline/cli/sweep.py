@@ -38,12 +38,24 @@ Chart = Annotated[
 
 @app.command()
 def sweep(
-    captures: Captures, along: Along = "batch", values: Values = None,
-    model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None, tp: facts.Tp = None,
-    context: facts.Context = None, steps: facts.Steps = None,
-    gpu: GpuName = None, ridge: RidgeKind = Ridge.PROFILED, reader: ReaderKind = Reader.AUTO, roles: RolesFile = None,
-    chart: Chart = None, form: As = Format.TABLE, output: Output = None, force: Force = False,
-) -> None:  # fmt: skip
+    captures: Captures,
+    along: Along = "batch",
+    values: Values = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    context: facts.Context = None,
+    steps: facts.Steps = None,
+    gpu: GpuName = None,
+    ridge: RidgeKind = Ridge.PROFILED,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    chart: Chart = None,
+    form: As = Format.TABLE,
+    output: Output = None,
+    force: Force = False,
+) -> None:
     """Follow FC and attention over many captures: FC climbs with the batch, attention stays.
 
     Example: ncu-roofline sweep 'decode-b*.ncu-rep' --along batch --model llama-3.1-8b

@@ -26,12 +26,23 @@ class By(str, Enum):
 def tokens(
     captures: Captures,
     by: Annotated[By, typer.Option("--by", help="What a row of the first table is.")] = By.ROLE,
-    tokens: facts.Tokens = None, batch: facts.Batch = None, steps: facts.Steps = None, context: facts.Context = None,
-    accepted: facts.Accepted = None, model: facts.ModelName = None, weights: facts.Weights = None, kv: facts.Kv = None,
-    tp: facts.Tp = None, layers_captured: facts.LayersCaptured = None, gpu: GpuName = None,
-    reader: ReaderKind = Reader.AUTO, roles: RolesFile = None, form: As = Format.TABLE, output: Output = None,
+    tokens: facts.Tokens = None,
+    batch: facts.Batch = None,
+    steps: facts.Steps = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
+    layers_captured: facts.LayersCaptured = None,
+    gpu: GpuName = None,
+    reader: ReaderKind = Reader.AUTO,
+    roles: RolesFile = None,
+    form: As = Format.TABLE,
+    output: Output = None,
     force: Force = False,
-) -> None:  # fmt: skip
+) -> None:
     """Say how many bytes a token moves, where, and how that was found.
 
     Example: ncu-roofline tokens decode.ncu-rep --model llama-3.1-8b
@@ -44,18 +55,28 @@ def tokens(
     from ncu_roofline.present import tokens as words
 
     stated = {
-        "tokens": tokens, "batch": batch, "steps": steps, "context": context, "accepted": accepted, "model": model,
-        "weights": weights, "kv": kv, "tp": tp, "layers_captured": layers_captured,
-    }  # fmt: skip
+        "tokens": tokens,
+        "batch": batch,
+        "steps": steps,
+        "context": context,
+        "accepted": accepted,
+        "model": model,
+        "weights": weights,
+        "kv": kv,
+        "tp": tp,
+        "layers_captured": layers_captured,
+    }
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated)
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
     if known:
         check_possible(known, run, study.gpu)
     tables = words.Tables(
-        main=per_token(launches, run, by.value), by=by.value,
-        steps=per_token(launches, run, "step"), layers=per_token(launches, run, "layer"),
+        main=per_token(launches, run, by.value),
+        by=by.value,
+        steps=per_token(launches, run, "step"),
+        layers=per_token(launches, run, "layer"),
         floor=against_floor(launches, run, known) if known else None,
         projections=projections(launches, run, known) if known else None,
-    )  # fmt: skip
+    )
     write(words.document(study, totals(launches, run), tables), form, output, force)

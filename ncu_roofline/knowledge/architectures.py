@@ -14,9 +14,13 @@ from ncu_roofline.knowledge.config import Config
 from ncu_roofline.knowledge.toml import load
 
 LAYER_TYPES = {
-    "full_attention": "full", "attention": "full", "sliding_attention": "sliding", "conv": "conv",
-    "mamba": "mamba", "linear_attention": "linear",
-}  # fmt: skip
+    "full_attention": "full",
+    "attention": "full",
+    "sliding_attention": "sliding",
+    "conv": "conv",
+    "mamba": "mamba",
+    "linear_attention": "linear",
+}
 
 
 @cache

@@ -13,18 +13,10 @@ from typing import Any
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.gpu import Gpu
-from ncu_roofline.knowledge.rates import (
-    dense_rates,
-    named_rates,
-    pipe_rates,
-    rates,
-    tensor_rate,
-)
+from ncu_roofline.knowledge.rates import dense_rates, named_rates, pipe_rates, rates, tensor_rate
 from ncu_roofline.knowledge.toml import load
 
-__all__ = [
-    "Gpu", "dense_rates", "find", "identify", "other_variants", "pipe_rates", "table", "tensor_rate",
-]  # fmt: skip
+__all__ = ["Gpu", "dense_rates", "find", "identify", "other_variants", "pipe_rates", "table", "tensor_rate"]
 
 TERA, GIGA, MEGA, MIB = 1e12, 1e9, 1e6, 2.0**20
 COMPUTED = "computed from attributes"
@@ -50,14 +42,23 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         return row[key] * factor if key in row else None
 
     return Gpu(
-        name=row["name"], product=row["product"], chip=row["chip"],
-        compute_capability=row["compute_capability"], sms=row.get("sms"),
-        l2_bytes=scaled("l2_mib", MIB), memory_bytes=scaled("memory_gb", GIGA),
-        bus_bits=row["bus_bits"], bandwidth=row["bandwidth_gbs"] * GIGA,
-        boost_hertz=scaled("boost_mhz", MEGA), peaks=_peaks(row), memory_type=row["memory_type"],
-        nvlink=scaled("nvlink_gbs", GIGA), source=row["source"],
-        doubts=(row["doubts"],) if "doubts" in row else (), notes=row.get("notes", ""),
-    )  # fmt: skip
+        name=row["name"],
+        product=row["product"],
+        chip=row["chip"],
+        compute_capability=row["compute_capability"],
+        sms=row.get("sms"),
+        l2_bytes=scaled("l2_mib", MIB),
+        memory_bytes=scaled("memory_gb", GIGA),
+        bus_bits=row["bus_bits"],
+        bandwidth=row["bandwidth_gbs"] * GIGA,
+        boost_hertz=scaled("boost_mhz", MEGA),
+        peaks=_peaks(row),
+        memory_type=row["memory_type"],
+        nvlink=scaled("nvlink_gbs", GIGA),
+        source=row["source"],
+        doubts=(row["doubts"],) if "doubts" in row else (),
+        notes=row.get("notes", ""),
+    )
 
 
 def _peaks(row: Mapping[str, Any]) -> dict[str, float]:
@@ -100,10 +101,7 @@ def find(name: str) -> Gpu:
 
 def _containing(wanted: str) -> list[Gpu]:
     words = set(wanted.split())
-    return [
-        gpu for row, gpu in _rows()
-        if words and any(words <= set(label.split()) for label in _labels(row))
-    ]  # fmt: skip
+    return [gpu for row, gpu in _rows() if words and any(words <= set(label.split()) for label in _labels(row))]
 
 
 def _unknown(name: str, candidates: list[Gpu]) -> str:
@@ -194,9 +192,13 @@ def _slice(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
     )
     peaks = {precision: peak * share for precision, peak in row.peaks.items()}
     return replace(
-        row, sms=device.sms or row.sms, peaks=peaks, bandwidth=row.bandwidth * eighths / 8,
-        memory_bytes=(row.memory_bytes or 0) * eighths / 8 or None, doubts=(*row.doubts, said),
-    ), (said,)  # fmt: skip
+        row,
+        sms=device.sms or row.sms,
+        peaks=peaks,
+        bandwidth=row.bandwidth * eighths / 8,
+        memory_bytes=(row.memory_bytes or 0) * eighths / 8 or None,
+        doubts=(*row.doubts, said),
+    ), (said,)
 
 
 def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
@@ -213,13 +215,20 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
     known = named_rates(device.compute_capability, device.name)
     said = f"{named} is not in the table: peaks and bandwidth are {COMPUTED}"
     return Gpu(
-        name=device.name or "unknown GPU", product=device.name or "unknown GPU", chip=device.chip,
-        compute_capability=device.compute_capability, sms=device.sms, l2_bytes=device.l2_bytes,
-        memory_bytes=device.memory_bytes, bus_bits=device.bus_bits,
-        bandwidth=rate, boost_hertz=device.sm_hertz,
+        name=device.name or "unknown GPU",
+        product=device.name or "unknown GPU",
+        chip=device.chip,
+        compute_capability=device.compute_capability,
+        sms=device.sms,
+        l2_bytes=device.l2_bytes,
+        memory_bytes=device.memory_bytes,
+        bus_bits=device.bus_bits,
+        bandwidth=rate,
+        boost_hertz=device.sm_hertz,
         peaks={p: rate * per_clock for p, rate in known.items()} if per_clock else {},
-        source=COMPUTED, doubts=(said,),
-    ), (said,)  # fmt: skip
+        source=COMPUTED,
+        doubts=(said,),
+    ), (said,)
 
 
 def _data_rate(device: Device) -> float | None:

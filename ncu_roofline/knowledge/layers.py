@@ -70,9 +70,13 @@ def attention(traits: Traits, layer: int, window: int | None) -> tuple[list[Weig
     if traits.flag("sinks"):
         weights.append(vector("sinks", heads))
     cache = Cache(
-        kind="full" if window is None else "sliding", elements=2 * kv_heads * width, window=window,
-        flops=4 * heads * width, split=kv_heads, owned=own,
-    )  # fmt: skip
+        kind="full" if window is None else "sliding",
+        elements=2 * kv_heads * width,
+        window=window,
+        flops=4 * heads * width,
+        split=kv_heads,
+        owned=own,
+    )
     return weights, cache
 
 

@@ -15,14 +15,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.architectures import Traits, mixers, moe_layers, traits
 from ncu_roofline.knowledge.config import Config, parse
 from ncu_roofline.knowledge.experts import expert_counts, moe
-from ncu_roofline.knowledge.layers import (
-    attention,
-    fc,
-    head_shape,
-    latent_attention,
-    mlp,
-    vector,
-)
+from ncu_roofline.knowledge.layers import attention, fc, head_shape, latent_attention, mlp, vector
 from ncu_roofline.knowledge.model import Cache, Model, Weight
 from ncu_roofline.knowledge.quantised import native, stored
 from ncu_roofline.knowledge.recurrent import convolution, gated_delta, mamba
@@ -56,8 +49,12 @@ def from_config(keys: dict[str, Any], name: str, file: str = "config.json") -> M
     """The model that these config keys describe; raises UnusableInput naming the key that is wrong."""
     nested = keys.get("text_config")
     if isinstance(nested, dict):
-        keys = {**{k: keys[k] for k in ("architectures", "model_type") if k in keys}, **_outer(keys), **nested,
-                **({"architectures": keys["architectures"]} if "architectures" in keys else {})}  # fmt: skip
+        keys = {
+            **{k: keys[k] for k in ("architectures", "model_type") if k in keys},
+            **_outer(keys),
+            **nested,
+            **({"architectures": keys["architectures"]} if "architectures" in keys else {}),
+        }
     known = traits(Config(file, keys))
     config, experts = known.config, (0, 0)
     layers = list(_layers(known))
@@ -65,14 +62,23 @@ def from_config(keys: dict[str, Any], name: str, file: str = "config.json") -> M
         experts = expert_counts(known)
     heads, kv_heads, width = head_shape(config, full=False)
     return Model(
-        name=name, architecture=known.architecture, hidden=config.whole("hidden_size"),
-        vocab=config.whole("vocab_size"), heads=heads, kv_heads=kv_heads, head_dim=width,
+        name=name,
+        architecture=known.architecture,
+        hidden=config.whole("hidden_size"),
+        vocab=config.whole("vocab_size"),
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=width,
         tied=config.flag("tie_word_embeddings", known.flag("tied")),
-        longest_context=config.maybe("max_position_embeddings"), experts=experts[0],
-        experts_per_token=experts[1], layer_kinds=tuple(kind for kind, _, _ in layers),
+        longest_context=config.maybe("max_position_embeddings"),
+        experts=experts[0],
+        experts_per_token=experts[1],
+        layer_kinds=tuple(kind for kind, _, _ in layers),
         weights=tuple(_merged([*_outside(known), *_numbered(layers)])),
-        caches=tuple(cache for _, _, cache in layers), native=native(config), stored=stored(config),
-    )  # fmt: skip
+        caches=tuple(cache for _, _, cache in layers),
+        native=native(config),
+        stored=stored(config),
+    )
 
 
 def _outer(keys: dict[str, Any]) -> dict[str, Any]:
@@ -114,10 +120,7 @@ def _norms(known: Traits) -> Iterator[Weight]:
 def _per_layer_input(known: Traits) -> Iterator[Weight]:
     """Gemma 4: every layer mixes in an embedding of its own."""
     config = known.config
-    width, hidden = (
-        config.whole("hidden_size_per_layer_input", 0, least=0),
-        config.whole("hidden_size"),
-    )
+    width, hidden = (config.whole("hidden_size_per_layer_input", 0, least=0), config.whole("hidden_size"))
     if width:
         yield fc("per_layer_input_gate", width, hidden)
         yield fc("per_layer_projection", hidden, width)
@@ -170,30 +173,26 @@ def matrices(model: Model) -> pl.DataFrame:
     share = model.experts_per_token / model.experts if model.experts else 1.0
     active = pl.when(pl.col("read") == "experts").then(share).otherwise(1.0)
     return frame.with_columns(
-        parameters=pl.col("N") * pl.col("K") * pl.col("experts") * pl.col("count"),
-        active_fraction=active,
+        parameters=pl.col("N") * pl.col("K") * pl.col("experts") * pl.col("count"), active_fraction=active
     )
 
 
 MATRICES: dict[str, type[pl.DataType] | pl.DataType] = {
-    "name": pl.String, "form": pl.String, "role": pl.String, "layer_kind": pl.String, "N": pl.Int64, "K": pl.Int64,
-    "layers": pl.List(pl.Int64), "count": pl.Int64, "experts": pl.Int64, "read": pl.String,
-}  # fmt: skip
+    "name": pl.String,
+    "form": pl.String,
+    "role": pl.String,
+    "layer_kind": pl.String,
+    "N": pl.Int64,
+    "K": pl.Int64,
+    "layers": pl.List(pl.Int64),
+    "count": pl.Int64,
+    "experts": pl.Int64,
+    "read": pl.String,
+}
 
 
 def _row(w: Weight, form: str) -> tuple[Any, ...]:
-    return (
-        w.name,
-        form,
-        w.role,
-        w.kind,
-        w.n,
-        w.k,
-        list(w.layers),
-        max(1, len(w.layers)),
-        w.copies,
-        w.read,
-    )
+    return (w.name, form, w.role, w.kind, w.n, w.k, list(w.layers), max(1, len(w.layers)), w.copies, w.read)
 
 
 def _fused(model: Model) -> list[Weight]:

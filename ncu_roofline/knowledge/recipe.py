@@ -89,9 +89,13 @@ def architecture(compute_capability: str) -> dict[str, Any]:
 
 
 def recipe(
-    gpu: tuple[str, str] = DEFAULT_GPU, *, dtypes: Sequence[str] = (), engine: str = "torch",
-    purpose: str = "decode", program: Sequence[str] = (),
-) -> Recipe:  # fmt: skip
+    gpu: tuple[str, str] = DEFAULT_GPU,
+    *,
+    dtypes: Sequence[str] = (),
+    engine: str = "torch",
+    purpose: str = "decode",
+    program: Sequence[str] = (),
+) -> Recipe:
     """The recipe for this GPU (name, compute capability); dtypes default to the architecture's usual."""
     name, capability = gpu
     facts, how = architecture(capability), _known("engine", engine)
@@ -101,14 +105,23 @@ def recipe(
     counted = purpose != "bytes"
     passes, exact = _passes(wanted, facts) if counted else (table()["base"]["passes"], True)
     return Recipe(
-        gpu=name, architecture=facts["name"], compute_capability=capability,
-        dtypes=wanted if counted else (), purpose=purpose, engine=engine,
-        environment=how.get("environment", {}), options=_options(how["window"]),
+        gpu=name,
+        architecture=facts["name"],
+        compute_capability=capability,
+        dtypes=wanted if counted else (),
+        purpose=purpose,
+        engine=engine,
+        environment=how.get("environment", {}),
+        options=_options(how["window"]),
         metrics=(*_base(facts), *(_work(wanted, facts) if counted else ())),
-        program=tuple(program) or tuple(how["command"]), passes=passes, passes_exact=exact,
-        notes=(*how["notes"], *table()["notes"]["always"]), snippet=how.get("snippet", "").strip(),
-        cost=table()["notes"]["cost"], doubts=_doubts(facts, passes, counted),
-    )  # fmt: skip
+        program=tuple(program) or tuple(how["command"]),
+        passes=passes,
+        passes_exact=exact,
+        notes=(*how["notes"], *table()["notes"]["always"]),
+        snippet=how.get("snippet", "").strip(),
+        cost=table()["notes"]["cost"],
+        doubts=_doubts(facts, passes, counted),
+    )
 
 
 def for_gap(missing: Iterable[str], *, gpu: tuple[str, str] = DEFAULT_GPU, dtypes: Sequence[str] = ()) -> Recipe:

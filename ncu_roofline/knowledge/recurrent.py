@@ -10,11 +10,7 @@ from ncu_roofline.knowledge.model import Cache, Weight
 def convolution(traits: Traits) -> tuple[list[Weight], Cache]:
     """The gated short convolution of LFM2: three streams in, one out, a state of a few tokens."""
     config = traits.config
-    hidden, taps, bias = (
-        config.whole("hidden_size"),
-        config.whole("conv_L_cache"),
-        config.flag("conv_bias"),
-    )
+    hidden, taps, bias = (config.whole("hidden_size"), config.whole("conv_L_cache"), config.flag("conv_bias"))
     kernel = Weight(name="conv.conv", n=hidden, k=taps, role="conv")
     weights = [
         *biased(fc("conv.in_proj", 3 * hidden, hidden), bias),

@@ -93,8 +93,12 @@ def _refuse_unreachable(rules: list[dict[str, Any]], name: str) -> None:
     """Refuses a rule all of whose names an earlier one takes."""
     for earlier, later in combinations(rules, 2):
         if _covers(earlier, later):
-            _refuse(name, later["line"], f"this rule can never match: the one on line {earlier['line']} takes all its names",
-                    "move it up, or narrow the earlier rule")  # fmt: skip
+            _refuse(
+                name,
+                later["line"],
+                f"this rule can never match: the one on line {earlier['line']} takes all its names",
+                "move it up, or narrow the earlier rule",
+            )
 
 
 def _covers(earlier: dict[str, Any], later: dict[str, Any]) -> bool:

@@ -163,10 +163,7 @@ def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     seen = described(names.drop_nulls().unique(maintain_order=True), rules)
     roles = {rule.id: rule.role for rule in reversed(rules.rules)}
     matched = seen.select(
-        "given",
-        readable="name",
-        rule=first(possible(rules.of(nvtx=False), seen)),
-        nameless=_nameless(rules),
+        "given", readable="name", rule=first(possible(rules.of(nvtx=False), seen)), nameless=_nameless(rules)
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
     return matched.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
 

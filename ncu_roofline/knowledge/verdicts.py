@@ -10,9 +10,16 @@ from typing import Any
 from ncu_roofline.knowledge.toml import load
 
 VERDICTS = (
-    "not_comparable", "cannot_tell", "outside_regime", "no_change", "moves_more", "flop_mirage",
-    "efficiency", "bytes_cut_time_kept", "cuts_bytes",
-)  # fmt: skip
+    "not_comparable",
+    "cannot_tell",
+    "outside_regime",
+    "no_change",
+    "moves_more",
+    "flop_mirage",
+    "efficiency",
+    "bytes_cut_time_kept",
+    "cuts_bytes",
+)
 """The closed set, in the order in which it is judged."""
 
 VARY = ("batch", "weights", "kv", "context", "kernel", "model", "layers", "tp", "accepted", "device", "clocks")

@@ -41,9 +41,10 @@ def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     if by == "kernel":
         return (first, Table(f"DRAM bytes per {comparison.per} by kernel", rows, KERNEL_COLUMNS))
     table = Table(
-        f"DRAM bytes per {comparison.per} by {by}", rows,
+        f"DRAM bytes per {comparison.per} by {by}",
+        rows,
         (by, "base_bytes", "head_bytes", "bytes_change", "time_change", "verdict"),
-    )  # fmt: skip
+    )
     changed = kernels_changed(comparison)
     if not changed.height:
         return (first, table)
@@ -115,14 +116,21 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
     judged, withheld = comparison.judged, comparison.verdict == "not_comparable"
     shown = {} if withheld else numbers(comparison)
     return {
-        "verdict": comparison.verdict, "reason": words.reason(comparison), "title": words.TITLES[comparison.verdict],
-        "basis": comparison.basis, "base": [s.capture.name for s in comparison.base.studies],
-        "head": [s.capture.name for s in comparison.head.studies], "comparable": not comparison.blocking,
-        "differences": list(comparison.differences), **shown, "doubt": judged.doubt or None,
-        "doubts": [] if withheld else list(doubts(comparison)), "by": by,
+        "verdict": comparison.verdict,
+        "reason": words.reason(comparison),
+        "title": words.TITLES[comparison.verdict],
+        "basis": comparison.basis,
+        "base": [s.capture.name for s in comparison.base.studies],
+        "head": [s.capture.name for s in comparison.head.studies],
+        "comparable": not comparison.blocking,
+        "differences": list(comparison.differences),
+        **shown,
+        "doubt": judged.doubt or None,
+        "doubts": [] if withheld else list(doubts(comparison)),
+        "by": by,
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
-    }  # fmt: skip
+    }
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:
@@ -130,15 +138,24 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
     judged = comparison.judged
     each = {
         q: {
-            "base": c.base, "head": c.head, "change": c.part, "log_change": c.log, "noise": c.reach,
-            "noise_measured": c.measured, "moved": c.direction, "per": comparison.per,
+            "base": c.base,
+            "head": c.head,
+            "change": c.part,
+            "log_change": c.log,
+            "noise": c.reach,
+            "noise_measured": c.measured,
+            "moved": c.direction,
+            "per": comparison.per,
         }
         for q in ("bytes", "flops", "seconds")
         for c in [getattr(judged, q)]
-    }  # fmt: skip
+    }
     return {
-        "numbers": each, "realised": judged.realised, "allowed_speedup": judged.allowed, "speedup": judged.speedup,
+        "numbers": each,
+        "realised": judged.realised,
+        "allowed_speedup": judged.allowed,
+        "speedup": judged.speedup,
         "beyond_ridge": judged.beyond,
         "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
         "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
-    }  # fmt: skip
+    }

@@ -12,18 +12,19 @@ from ncu_roofline.knowledge.gpu import Gpu
 from ncu_roofline.knowledge.model import Model
 from ncu_roofline.present.document import Document, Table
 
-COLUMNS = ("batch", "weight_bytes", "kv_bytes", "bytes_per_token", "step_seconds", "tokens_per_second",
-           "useful_intensity", "bound", "experts_read", "fits")  # fmt: skip
-MATRICES = (
-    "name",
-    "layer_kind",
-    "N",
-    "K",
-    "count",
-    "weight_dtype",
+COLUMNS = (
+    "batch",
     "weight_bytes",
+    "kv_bytes",
+    "bytes_per_token",
+    "step_seconds",
+    "tokens_per_second",
     "useful_intensity",
+    "bound",
+    "experts_read",
+    "fits",
 )
+MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "useful_intensity")
 
 
 def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> Document:
@@ -76,8 +77,11 @@ def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: p
         "rows": sizes,
         "matrices": matrices,
         "model": {
-            "name": model.name, "architecture": model.architecture, "layers": model.layers,
-            "parameters": model.parameters, "active_parameters": model.active_parameters,
+            "name": model.name,
+            "architecture": model.architecture,
+            "layers": model.layers,
+            "parameters": model.parameters,
+            "active_parameters": model.active_parameters,
         },
         "gpu": {"name": gpu.name, "bandwidth": gpu.bandwidth, "ridge_spec": gpu.ridges()},
         "setting": least.setting,
@@ -86,4 +90,4 @@ def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: p
         "first": least.first,
         "resident_bytes": least.resident_bytes,
         "notes": list(least.doubts),
-    }  # fmt: skip
+    }

@@ -7,8 +7,18 @@ import polars as pl
 from ncu_roofline.capture.units import text
 from ncu_roofline.present.document import Document, Table
 
-COLUMNS = ("name", "sms", "memory_bytes", "bandwidth", "peak_16bit", "ridge_16bit", "ridge_fp8", "ridge_fp4",
-           "ridge_int8", "doubtful")  # fmt: skip
+COLUMNS = (
+    "name",
+    "sms",
+    "memory_bytes",
+    "bandwidth",
+    "peak_16bit",
+    "ridge_16bit",
+    "ridge_fp8",
+    "ridge_fp4",
+    "ridge_int8",
+    "doubtful",
+)
 
 LEGEND = "REP a real report, MEM the vendor's datasheet from memory, PUB a public file, CSV a public export"
 

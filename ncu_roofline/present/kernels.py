@@ -12,10 +12,32 @@ from ncu_roofline.capture.schema import MEASURED
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.summary import device_data, doubt
 
-PER_LAUNCH = ("index", "kernel", "role", "seconds", "dram_bytes", "useful_intensity", "intensity", "precision", "bound",
-              "bandwidth_share", "limited_by")  # fmt: skip
-PER_GROUP = ("kernel", "grid", "role", "launches", "time_share", "dram_bytes", "useful_intensity", "intensity", "bound",
-             "bandwidth_share", "limited_by")  # fmt: skip
+PER_LAUNCH = (
+    "index",
+    "kernel",
+    "role",
+    "seconds",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "precision",
+    "bound",
+    "bandwidth_share",
+    "limited_by",
+)
+PER_GROUP = (
+    "kernel",
+    "grid",
+    "role",
+    "launches",
+    "time_share",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "bound",
+    "bandwidth_share",
+    "limited_by",
+)
 
 
 def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool) -> Document:
@@ -32,9 +54,12 @@ def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Fi
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),
-            "rows_total": total, "run": study.run, "device": device_data(study), "notes": [doubt(f) for f in findings],
+            "rows_total": total,
+            "run": study.run,
+            "device": device_data(study),
+            "notes": [doubt(f) for f in findings],
         },
-    )  # fmt: skip
+    )
 
 
 def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
@@ -47,10 +72,14 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
     else:
         verdict = f"{study.capture.name} can be used: nothing is missing"
     rows = pl.DataFrame(
-        {"severity": [f.severity for f in findings], "code": [f.code for f in findings],
-         "message": [f.message for f in findings], "advice": [f.advice for f in findings]},
+        {
+            "severity": [f.severity for f in findings],
+            "code": [f.code for f in findings],
+            "message": [f.message for f in findings],
+            "advice": [f.advice for f in findings],
+        },
         schema={"severity": pl.String, "code": pl.String, "message": pl.String, "advice": pl.String},
-    )  # fmt: skip
+    )
     facts = study.run.known()
     how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
     return Document(
@@ -58,7 +87,11 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
         doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
         command=recipe,
         data={
-            "verdict": verdict, "rows": rows, "run": study.run, "device": device_data(study),
-            "notes": [doubt(f) for f in findings], "recipe": recipe or None,
+            "verdict": verdict,
+            "rows": rows,
+            "run": study.run,
+            "device": device_data(study),
+            "notes": [doubt(f) for f in findings],
+            "recipe": recipe or None,
         },
     )

@@ -15,19 +15,29 @@ from ncu_roofline.present.document import Document, Table
 def document(projection: Projection, against: Mapping[str, float] | None = None, name: str = "") -> Document:
     """Everything there is to say of a projection, and its error where a capture tells it."""
     target = {
-        "gpu": projection.target.gpu.name if projection.target.gpu else None, "weights": projection.target.weights,
-        "kv": projection.target.kv, "batch": projection.target.batch, "tp": projection.target.tp,
-    }  # fmt: skip
+        "gpu": projection.target.gpu.name if projection.target.gpu else None,
+        "weights": projection.target.weights,
+        "kv": projection.target.kv,
+        "batch": projection.target.batch,
+        "tp": projection.target.tp,
+    }
     return Document(
-        answer=(*answer(projection), *error_words(against, name)), tables=(table(projection),),
+        answer=(*answer(projection), *error_words(against, name)),
+        tables=(table(projection),),
         doubts=tuple(f"Assumed: {a}" for a in projection.assumptions),
         data={
-            "kind": "projection", "target": target, "device": projection.device, "basis": projection.basis,
-            "total": projection.total, "speedup": {"low": projection.speedup[0], "high": projection.speedup[1]},
-            "latency_share": projection.latency_share, "against": dict(against) if against else None,
-            "assumptions": list(projection.assumptions), "rows": projection.rows,
+            "kind": "projection",
+            "target": target,
+            "device": projection.device,
+            "basis": projection.basis,
+            "total": projection.total,
+            "speedup": {"low": projection.speedup[0], "high": projection.speedup[1]},
+            "latency_share": projection.latency_share,
+            "against": dict(against) if against else None,
+            "assumptions": list(projection.assumptions),
+            "rows": projection.rows,
         },
-    )  # fmt: skip
+    )
 
 
 def answer(projection: Projection) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def command(recipe: Recipe) -> str:
     metrics = words[at + 1].replace(",", ",\\\n")
     options = [f"  {option.part} \\" for option in recipe.options]
     head = " ".join([*before, "ncu", "\\"])
-    return "\n".join([head, *options, "  --metrics \\", f"{metrics} \\", f"  {' '.join(words[at + 2:])}"])
+    return "\n".join([head, *options, "  --metrics \\", f"{metrics} \\", f"  {' '.join(words[at + 2 :])}"])
 
 
 def comments(sentences: Iterable[str], mark: str = "") -> list[str]:
@@ -63,10 +63,14 @@ def comments(sentences: Iterable[str], mark: str = "") -> list[str]:
         line
         for sentence in sentences
         for line in textwrap.wrap(
-            sentence, WIDTH, initial_indent=f"# {mark}", subsequent_indent="# " + " " * len(mark),
-            break_long_words=False, break_on_hyphens=False,
+            sentence,
+            WIDTH,
+            initial_indent=f"# {mark}",
+            subsequent_indent="# " + " " * len(mark),
+            break_long_words=False,
+            break_on_hyphens=False,
         )
-    ]  # fmt: skip
+    ]
 
 
 def reasons(rows: tuple[Reason, ...]) -> list[str]:
@@ -84,13 +88,24 @@ def document(recipe: Recipe) -> Document:
         tables=(Table("", metrics, ("metric", "why")), Table("Options", options, ("option", "why"))),
         doubts=recipe.doubts,
         data={
-            "command": recipe.command, "gpu": recipe.gpu, "compute_capability": recipe.compute_capability,
-            "architecture": recipe.architecture, "dtypes": recipe.dtypes, "purpose": recipe.purpose, "engine": recipe.engine,
-            "environment": dict(recipe.environment), "passes": recipe.passes, "passes_exact": recipe.passes_exact,
-            "rows": metrics, "options": options, "notes": recipe.notes,
-            "snippet": recipe.snippet, "cost": recipe.cost, "doubts": recipe.doubts,
+            "command": recipe.command,
+            "gpu": recipe.gpu,
+            "compute_capability": recipe.compute_capability,
+            "architecture": recipe.architecture,
+            "dtypes": recipe.dtypes,
+            "purpose": recipe.purpose,
+            "engine": recipe.engine,
+            "environment": dict(recipe.environment),
+            "passes": recipe.passes,
+            "passes_exact": recipe.passes_exact,
+            "rows": metrics,
+            "options": options,
+            "notes": recipe.notes,
+            "snippet": recipe.snippet,
+            "cost": recipe.cost,
+            "doubts": recipe.doubts,
         },
-    )  # fmt: skip
+    )
 
 
 def markdown(recipe: Recipe) -> str:

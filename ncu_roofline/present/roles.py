@@ -66,10 +66,15 @@ def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | Non
     """The rule that names this kernel and those it beat; with a capture, what its launches were taken for."""
     shown = clean(name)
     rows = pl.DataFrame(
-        {"order": range(1, len(matches) + 1), "role": [m.role for m in matches], "rule": [m.id for m in matches],
-         "pattern": [patterns(m) for m in matches], "why": [m.why for m in matches]},
+        {
+            "order": range(1, len(matches) + 1),
+            "role": [m.role for m in matches],
+            "rule": [m.id for m in matches],
+            "pattern": [patterns(m) for m in matches],
+            "why": [m.why for m in matches],
+        },
         schema={"order": pl.Int64, "role": pl.String, "rule": pl.String, "pattern": pl.String, "why": pl.String},
-    )  # fmt: skip
+    )
     if not matches:
         said = [f"No rule matches {shown}: it is unclassified unless a range or its neighbours tell."]
     else:

@@ -17,14 +17,44 @@ from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.json import plain
 from ncu_roofline.present.text import clean
 
-SHOWN = ("kernel", "role", "launches", "time_share", "bytes_share", "dram_bytes", "useful_intensity", "intensity",
-         "bandwidth_share", "limited_by")  # fmt: skip
+SHOWN = (
+    "kernel",
+    "role",
+    "launches",
+    "time_share",
+    "bytes_share",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "bandwidth_share",
+    "limited_by",
+)
 BY_ROLE = ("role", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
 IN_JSON = (
-    "kernel", "grid", "block", "launches", "role", "seconds", "time_share", "dram_bytes", "dram_bytes_source",
-    "bytes_share", "flops", "flops_source", "flops_complete", "precision", "intensity", "useful_intensity", "ridge", "bound",
-    "bound_source", "bandwidth_share", "compute_share", "limited_by", "suspect",
-)  # fmt: skip
+    "kernel",
+    "grid",
+    "block",
+    "launches",
+    "role",
+    "seconds",
+    "time_share",
+    "dram_bytes",
+    "dram_bytes_source",
+    "bytes_share",
+    "flops",
+    "flops_source",
+    "flops_complete",
+    "precision",
+    "intensity",
+    "useful_intensity",
+    "ridge",
+    "bound",
+    "bound_source",
+    "bandwidth_share",
+    "compute_share",
+    "limited_by",
+    "suspect",
+)
 JSON_BYTES = 7900
 LONGEST = 160
 
@@ -119,8 +149,13 @@ def where(numbers: Overview) -> str:
     return f"Where it goes: {'; '.join(parts)}." if parts else ""
 
 
-NAMES = {"fc": "FC (weight matrices)", "attention": "attention", "kv-cache": "writing the KV cache",
-         "other": "everything else", "unclassified": "unclassified kernels"}  # fmt: skip
+NAMES = {
+    "fc": "FC (weight matrices)",
+    "attention": "attention",
+    "kv-cache": "writing the KV cache",
+    "other": "everything else",
+    "unclassified": "unclassified kernels",
+}
 
 
 def meaning(numbers: Overview) -> str:
@@ -160,15 +195,33 @@ def verdict(memory: float) -> str:
 
 def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, object]:
     """The summary for programs, small whatever the capture: rows give way first."""
-    total = {n: getattr(numbers, n) for n in ("launches", "kernels", "seconds", "dram_bytes", "flops",
-             "memory_bytes_share", "latency_time_share", "bandwidth_share", "ridge_spec", "ridge_profiled")}  # fmt: skip
+    total = {
+        n: getattr(numbers, n)
+        for n in (
+            "launches",
+            "kernels",
+            "seconds",
+            "dram_bytes",
+            "flops",
+            "memory_bytes_share",
+            "latency_time_share",
+            "bandwidth_share",
+            "ridge_spec",
+            "ridge_profiled",
+        )
+    }
     notes = [doubt(f)[:LONGEST] for f in sorted(findings, key=lambda f: f.severity != BLOCKS)]
     rows = groups.select(IN_JSON).with_columns(pl.col("kernel").str.slice(0, 80))
     whole: dict[str, Any] = {
-        "capture": study.capture.name[:LONGEST], "total": total,
-        "families": numbers.families, "rows": rows.head(8), "rows_total": groups.height,
-        "run": study.run.known(), "device": device_data(study), "notes": notes[:12],
-    }  # fmt: skip
+        "capture": study.capture.name[:LONGEST],
+        "total": total,
+        "families": numbers.families,
+        "rows": rows.head(8),
+        "rows_total": groups.height,
+        "run": study.run.known(),
+        "device": device_data(study),
+        "notes": notes[:12],
+    }
     while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
         whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
     return whole
@@ -178,10 +231,11 @@ def device_data(study: Study) -> dict[str, object]:
     """The device for programs: what the report says, and which entry of the table it is."""
     gpu, told = study.gpu, study.capture.device
     return {
-        "name": told.name, "gpu": gpu.name if gpu else None, "product": gpu.product if gpu else None,
+        "name": told.name,
+        "gpu": gpu.name if gpu else None,
+        "product": gpu.product if gpu else None,
         "compute_capability": told.compute_capability or (gpu.compute_capability if gpu else None),
-        "sms": told.sms or (gpu.sms if gpu else None), "bandwidth": gpu.bandwidth if gpu else None,
+        "sms": told.sms or (gpu.sms if gpu else None),
+        "bandwidth": gpu.bandwidth if gpu else None,
         "ridge_spec": dict(gpu.ridges()) if gpu else None,
-    }  # fmt: skip
-
-
+    }

@@ -19,14 +19,26 @@ MEASURES = {"dense": "FC matrices read whole (useful work)", "useful": "FC (usef
 def document(sweep: Sweep) -> Document:
     """Everything there is to say of a sweep."""
     fits = {
-        "fc": sweep.fc, "fc_slope": sweep.fc_slope, "fc_expected_slope": sweep.fc_expected, "fc_measure": sweep.fc_measure,
-        "attention": sweep.attention, "crossover": sweep.crossover,
-    }  # fmt: skip
+        "fc": sweep.fc,
+        "fc_slope": sweep.fc_slope,
+        "fc_expected_slope": sweep.fc_expected,
+        "fc_measure": sweep.fc_measure,
+        "attention": sweep.attention,
+        "crossover": sweep.crossover,
+    }
     return Document(
-        answer=tuple(answer(sweep)), tables=(main_table(sweep), role_table(sweep)), doubts=tuple(doubts(sweep)),
-        data={"along": sweep.along, "basis": sweep.basis, "fits": fits, "rows": sweep.rows, "roles": sweep.roles,
-              "projections": sweep.projections},
-    )  # fmt: skip
+        answer=tuple(answer(sweep)),
+        tables=(main_table(sweep), role_table(sweep)),
+        doubts=tuple(doubts(sweep)),
+        data={
+            "along": sweep.along,
+            "basis": sweep.basis,
+            "fits": fits,
+            "rows": sweep.rows,
+            "roles": sweep.roles,
+            "projections": sweep.projections,
+        },
+    )
 
 
 def per(sweep: Sweep) -> str:
@@ -115,11 +127,15 @@ def main_table(sweep: Sweep) -> Table:
     useful = sweep.rows["attention_useful_intensity"].null_count() == 0
     rows = sweep.rows.select(
         pl.col("along").map_elements(place, return_dtype=pl.String) if sweep.numeric else pl.col("along"),
-        pl.col("bytes").alias("dram_bytes"), "fc_bytes", "attention_bytes",
-        pl.col("cache_share").alias("cache_to_weights"), pl.col(f"fc_{sweep.fc_measure}_intensity").alias("fc_intensity"),
+        pl.col("bytes").alias("dram_bytes"),
+        "fc_bytes",
+        "attention_bytes",
+        pl.col("cache_share").alias("cache_to_weights"),
+        pl.col(f"fc_{sweep.fc_measure}_intensity").alias("fc_intensity"),
         pl.col(f"attention_{'useful' if useful else 'executed'}_intensity").alias("attention_intensity"),
-        "ridge", "latency_share",
-    )  # fmt: skip
+        "ridge",
+        "latency_share",
+    )
     columns = (
         "along",
         "dram_bytes",

@@ -27,9 +27,13 @@ def render(document: Document, columns: int = 80) -> str:
 def paragraph(sentence: str, columns: int, mark: str = "") -> str:
     """One sentence, wrapped; later lines stand under the first letter."""
     return textwrap.fill(
-        clean(sentence), columns, initial_indent=mark, subsequent_indent=" " * len(mark),
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        clean(sentence),
+        columns,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def table(data: Table, columns: int) -> str:

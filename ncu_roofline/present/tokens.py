@@ -177,8 +177,17 @@ def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
     if tables.floor is not None and tables.floor["measured_bytes"].count():
         yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
     if tables.projections is not None and tables.projections.height:
-        columns = ("projection", "matrix_n", "matrix_k", "launches", "matrix_bytes", "read_amplification", "unexplained",
-                   "experts_read", "experts_expected")  # fmt: skip
+        columns = (
+            "projection",
+            "matrix_n",
+            "matrix_k",
+            "launches",
+            "matrix_bytes",
+            "read_amplification",
+            "unexplained",
+            "experts_read",
+            "experts_expected",
+        )
         yield Table("By weight matrix", tables.projections, filled(tables.projections, columns, ("projection", "launches")))
 
 
@@ -241,9 +250,22 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
     total |= {"dram_bytes_per_token_over_all": whole.over_all("dram_bytes")}
     total |= {f"{m}_unknown": whole.unknown[m] for m in MEASURES}
     return {
-        "capture": study.capture.name, "basis": whole.basis, "how": whole.how,
-        "tokens": whole.tokens, "steps": whole.steps, "scale": whole.scale, "gpus": whole.gpus, "tp": whole.tp,
-        "launches": whole.launches, "total": total, "run": study.run, "by": tables.by, "rows": tables.main,
-        "by_step": tables.steps, "by_layer": tables.layers, "floor": tables.floor, "projections": tables.projections,
+        "capture": study.capture.name,
+        "basis": whole.basis,
+        "how": whole.how,
+        "tokens": whole.tokens,
+        "steps": whole.steps,
+        "scale": whole.scale,
+        "gpus": whole.gpus,
+        "tp": whole.tp,
+        "launches": whole.launches,
+        "total": total,
+        "run": study.run,
+        "by": tables.by,
+        "rows": tables.main,
+        "by_step": tables.steps,
+        "by_layer": tables.layers,
+        "floor": tables.floor,
+        "projections": tables.projections,
         "notes": list(doubts(study, whole)),
-    }  # fmt: skip
+    }

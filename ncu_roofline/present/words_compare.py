@@ -16,10 +16,16 @@ from ncu_roofline.present.columns import percent
 from ncu_roofline.present.text import clean, shorten
 
 TITLES = {
-    "not_comparable": "Not comparable", "cannot_tell": "Cannot tell", "outside_regime": "Outside the regime",
-    "no_change": "No change", "moves_more": "Moves more bytes", "flop_mirage": "FLOP mirage",
-    "efficiency": "Same bytes, other efficiency", "bytes_cut_time_kept": "Bytes cut, time kept", "cuts_bytes": "Cuts bytes",
-}  # fmt: skip
+    "not_comparable": "Not comparable",
+    "cannot_tell": "Cannot tell",
+    "outside_regime": "Outside the regime",
+    "no_change": "No change",
+    "moves_more": "Moves more bytes",
+    "flop_mirage": "FLOP mirage",
+    "efficiency": "Same bytes, other efficiency",
+    "bytes_cut_time_kept": "Bytes cut, time kept",
+    "cuts_bytes": "Cuts bytes",
+}
 UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
 NAMES = {"bytes": "DRAM bytes", "flops": "FLOPs", "seconds": "time"}
 LONG = {"flops": "executed FLOPs"}
@@ -212,12 +218,15 @@ def judged_table(comparison: Comparison) -> pl.DataFrame:
     rows: list[dict[str, str | None]] = []
     for q in ("bytes", "flops", "seconds"):
         each: Change = getattr(comparison.judged, q)
-        rows.append({
-            "number": f"{LONG.get(q, NAMES[q])} per {comparison.per}",
-            "base": text(each.base, UNITS[q]), "head": text(each.head, UNITS[q]),
-            "change": signed(each.part) if each.log is not None else None,
-            "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "number": f"{LONG.get(q, NAMES[q])} per {comparison.per}",
+                "base": text(each.base, UNITS[q]),
+                "head": text(each.head, UNITS[q]),
+                "change": signed(each.part) if each.log is not None else None,
+                "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
+            }
+        )
     base, head = comparison.useful
     if base and head:
         said = {"number": f"useful FLOPs per {comparison.per}", "base": text(base, "FLOP"), "head": text(head, "FLOP")}

@@ -16,9 +16,11 @@ COMPRESSED = b"\x28\xb5\x2f\xfd"
 PARQUET = b"PAR1"
 LFS = b"version https://git-lfs"
 PACKED = {
-    b"\x1f\x8b": "a gzip file; unpack it with gunzip", b"PK\x03\x04": "a ZIP archive; unpack it",
-    b"BZh": "a bzip2 file; unpack it with bunzip2", b"\xfd7zXZ": "an xz file; unpack it with unxz",
-}  # fmt: skip
+    b"\x1f\x8b": "a gzip file; unpack it with gunzip",
+    b"PK\x03\x04": "a ZIP archive; unpack it",
+    b"BZh": "a bzip2 file; unpack it with bunzip2",
+    b"\xfd7zXZ": "an xz file; unpack it with unxz",
+}
 HEAD = 4096
 SYNTHETIC = "m:ncu_roofline__synthetic"
 

@@ -50,9 +50,7 @@ def device(devices: Sequence[Device], names: Sequence[str]) -> Device:
         if len(seen) > 1:
             kinds = ", ".join(f"{value} in {name}" for value, name in sorted(seen.items(), key=str))
             raise UnreadableCapture(f"mixed devices in one capture ({kinds}); read the files of each device on their own")
-    first = {
-        f.name: next((v for d in devices if (v := getattr(d, f.name)) is not None), None) for f in fields(Device)
-    }
+    first = {f.name: next((v for d in devices if (v := getattr(d, f.name)) is not None), None) for f in fields(Device)}
     return Device(**first)
 
 

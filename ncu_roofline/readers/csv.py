@@ -41,9 +41,7 @@ def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
     table = csv_long.read(page) if long else csv_wide.read(page, metrics)
     attributes = csv_device.attributes(table.attributes, path.name, comma=table.comma)
     device = csv_device.device(attributes, table.launches, path.name)
-    return Capture(
-        launches=_frame(table, path.name), device=device, notes=tuple(_notes(table)), name=path.name
-    )
+    return Capture(launches=_frame(table, path.name), device=device, notes=tuple(_notes(table)), name=path.name)
 
 
 def _frame(table: csv_launches.Table, file: str) -> pl.DataFrame:

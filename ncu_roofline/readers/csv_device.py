@@ -15,12 +15,26 @@ from ncu_roofline.readers.csv_numbers import number
 ATTRIBUTE = "device__attribute_"
 SPLIT = "profile or export each device on its own"
 
-ATTRIBUTES = frozenset(ATTRIBUTE + name for name in (
-    "display_name", "compute_capability_major", "compute_capability_minor", "chip",
-    "multiprocessor_count", "max_gpu_frequency_khz", "clock_rate", "max_mem_frequency_khz",
-    "memory_clock_rate", "fb_bus_width", "global_memory_bus_width", "total_memory",
-    "l2_cache_size", "integrated", "ecc_enabled",
-))  # fmt: skip
+ATTRIBUTES = frozenset(
+    ATTRIBUTE + name
+    for name in (
+        "display_name",
+        "compute_capability_major",
+        "compute_capability_minor",
+        "chip",
+        "multiprocessor_count",
+        "max_gpu_frequency_khz",
+        "clock_rate",
+        "max_mem_frequency_khz",
+        "memory_clock_rate",
+        "fb_bus_width",
+        "global_memory_bus_width",
+        "total_memory",
+        "l2_cache_size",
+        "integrated",
+        "ecc_enabled",
+    )
+)
 """The attributes that make a Device."""
 
 TELLING = ("compute_capability_major", "compute_capability_minor", "multiprocessor_count", "fb_bus_width")

@@ -14,9 +14,15 @@ PUSH_POP = "Domain:Push/Pop_Range"
 START_STOP = "Domain:Start/Stop_Range"
 
 IDENTITY = {
-    "id": "ID", "process": "Process ID", "name": "Kernel Name", "stream": "Stream",
-    "block": "Block Size", "grid": "Grid Size", "device": "Device", "capability": "CC",
-}  # fmt: skip
+    "id": "ID",
+    "process": "Process ID",
+    "name": "Kernel Name",
+    "stream": "Stream",
+    "block": "Block Size",
+    "grid": "Grid Size",
+    "device": "Device",
+    "capability": "CC",
+}
 """Our word -> the profiler's column. Process and host names are private and never read."""
 
 RANGE = r'"(?:\d+:)?(?:<[^>]*>|[^:"]*):([^"]*?)(?::[^:"]*){6}"'
@@ -51,9 +57,7 @@ def columns(page: Page) -> dict[str, str]:
 def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
     """One launch per row, in order, from its texts."""
     if rows.height == 0:
-        raise UnreadableCapture(
-            f"{file}: a table without any launch; check that the profiler found the kernels you asked for"
-        )
+        raise UnreadableCapture(f"{file}: a table without any launch; check that the profiler found the kernels you asked for")
     nameless = rows.filter(pl.col("name").is_null())
     if nameless.height:
         raise cut_short(file, nameless["id"][0])
@@ -93,9 +97,7 @@ def _triple(rows: pl.DataFrame, word: str) -> pl.Series:
     spaced = pl.col("text").str.strip_chars("()").str.split(", ")
     parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(pl.col("text").str.extract_all(r"\d+"))
     sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False))
-    distinct = texts.unique().with_columns(
-        pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3)).alias(word)
-    )
+    distinct = texts.unique().with_columns(pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3)).alias(word))
     return texts.join(distinct, on="text", how="left", maintain_order="left")[word]
 
 

@@ -14,9 +14,12 @@ from ncu_roofline.readers import csv_launches, csv_numbers, csv_text
 from ncu_roofline.readers.csv_device import ATTRIBUTE
 
 METRIC = {
-    "section": "Section Name", "item": "Body Item Label", "metric": "Metric Name",
-    "unit": "Metric Unit", "text": "Metric Value",
-}  # fmt: skip
+    "section": "Section Name",
+    "item": "Body Item Label",
+    "metric": "Metric Name",
+    "unit": "Metric Unit",
+    "text": "Metric Value",
+}
 ASKED = "Command line profiler metrics"
 NAMED = r"([A-Za-z][A-Za-z0-9_]*__[A-Za-z0-9_.]+)\)?$"
 """A counter name, alone or behind its label (`--print-metric-name label-name`)."""
@@ -101,10 +104,12 @@ def _metrics(rows: pl.DataFrame) -> pl.DataFrame:
     asked = pl.when(pl.col("section") == ASKED).then(pl.col("metric"))
     named = found.with_columns(counter=pl.coalesce(pl.col("metric").str.extract(NAMED), asked))
     labelled = named.filter(pl.col("counter").is_null()).drop("counter")
-    return pl.concat([
-        named.filter(pl.col("counter").is_not_null()),
-        labelled.join(labels(), on=["section", "metric"], how="left", maintain_order="left"),
-    ])
+    return pl.concat(
+        [
+            named.filter(pl.col("counter").is_not_null()),
+            labelled.join(labels(), on=["section", "metric"], how="left", maintain_order="left"),
+        ]
+    )
 
 
 def _decimal_comma(metrics: pl.DataFrame, file: str) -> bool:
@@ -114,9 +119,7 @@ def _decimal_comma(metrics: pl.DataFrame, file: str) -> bool:
 
 def _values(metrics: pl.DataFrame, *, comma: bool) -> pl.DataFrame:
     """The metric rows with `number` as printed, and `value` in base units."""
-    read = metrics.with_columns(
-        pl.col("unit").fill_null(""), number=csv_numbers.numbers(metrics["text"], comma=comma)
-    )
+    read = metrics.with_columns(pl.col("unit").fill_null(""), number=csv_numbers.numbers(metrics["text"], comma=comma))
     parts = [
         part.with_columns(to_base(part["number"], unit).alias("value"))
         for (unit,), part in read.with_row_index("row").partition_by("unit", as_dict=True).items()
@@ -138,8 +141,7 @@ def _notes(values: pl.DataFrame) -> list[str]:
 def _wide(metrics: pl.DataFrame, height: int) -> pl.DataFrame:
     """One row per launch, one column per counter; a counter printed twice is taken once."""
     kept = metrics.filter(
-        pl.col("counter").is_not_null(),
-        pl.col("value").is_not_null() | csv_numbers.reason(pl.col("text")).is_not_null(),
+        pl.col("counter").is_not_null(), pl.col("value").is_not_null() | csv_numbers.reason(pl.col("text")).is_not_null()
     )
     every = pl.DataFrame({"launch": range(height)}, schema={"launch": pl.Int64})
     if kept.height == 0:

@@ -104,9 +104,8 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
         return None
     try:
         table = pl.read_csv(
-            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator,
-            infer_schema=False,
-        )  # fmt: skip
+            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False
+        )
     except PolarsError:
         return None
     table.columns = [f"c{place}" for place in columns]
@@ -131,24 +130,22 @@ def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:
     found = HEADER.search(content)
     rows = content[found.start() :].partition(b"\n")[2] if found else b""
     if HEADER.search(rows):
-        raise UnreadableCapture(
-            f"{page.file}: two captures in one file (a second header line); give each capture its own file"
-        )
+        raise UnreadableCapture(f"{page.file}: two captures in one file (a second header line); give each capture its own file")
     names = [f"c{place}" for place in range(len(page.header))] + [EXTRA]
     text = "\n".join([page.separator.join(names), *_rows(page, rows.decode("utf-8", "replace")), ""])
     try:
         table = pl.read_csv(
-            text.encode(), columns=[*(f"c{place}" for place in columns), EXTRA],
-            separator=page.separator, infer_schema=False, truncate_ragged_lines=True,
-        )  # fmt: skip
+            text.encode(),
+            columns=[*(f"c{place}" for place in columns), EXTRA],
+            separator=page.separator,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+        )
     except PolarsError as error:
-        raise UnreadableCapture(
-            f"{page.file}: its rows cannot be told apart ({type(error).__name__}); {EXPORT}"
-        ) from error
+        raise UnreadableCapture(f"{page.file}: its rows cannot be told apart ({type(error).__name__}); {EXPORT}") from error
     if table[EXTRA].is_not_null().any() or _shifted(page, table).any():
         raise UnreadableCapture(
-            f"{page.file}: fields do not stand under their names, as when kernel names lost their "
-            f"quotes; {EXPORT}"
+            f"{page.file}: fields do not stand under their names, as when kernel names lost their quotes; {EXPORT}"
         )
     return table.drop(EXTRA)
 

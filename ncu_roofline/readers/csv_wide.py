@@ -45,8 +45,7 @@ def _units(page: csv_text.Page, table: pl.DataFrame, key: str) -> tuple[dict[str
     first = table.row(0, named=True) if table.height else {key: ""}
     if first[key]:
         raise UnreadableCapture(
-            f"{page.file}: a raw page without its row of units, so no number has a scale; "
-            f"{csv_text.EXPORT}"
+            f"{page.file}: a raw page without its row of units, so no number has a scale; {csv_text.EXPORT}"
         )
     return {place: unit or "" for place, unit in first.items()}, table.slice(1)
 
@@ -61,11 +60,7 @@ def _one_capture(launches: pl.DataFrame, file: str) -> None:
 def _attributes(rows: pl.DataFrame, attributes: dict[str, str], units: dict[str, str]) -> pl.DataFrame:
     """Each attribute once with every different text it has: name, text, unit."""
     different = rows.select(pl.col(place).drop_nulls().unique().implode() for place in attributes.values())
-    found = [
-        (name, text, units[place])
-        for name, place in attributes.items()
-        for text in different[place][0]
-    ]
+    found = [(name, text, units[place]) for name, place in attributes.items() for text in different[place][0]]
     return pl.DataFrame(found, schema=csv_launches.ATTRIBUTES, orient="row")
 
 
@@ -98,9 +93,7 @@ def _values(
     plain: pl.DataFrame, odd: Mapping[str, pl.Series], units: Mapping[str, str], *, comma: bool
 ) -> tuple[pl.DataFrame, list[str]]:
     """The counters in base units without those that are text, and what could not be read."""
-    read = plain.with_columns(
-        csv_numbers.numbers(column, comma=comma).alias(name) for name, column in odd.items()
-    )
+    read = plain.with_columns(csv_numbers.numbers(column, comma=comma).alias(name) for name, column in odd.items())
     said, words = _unread(read, odd)
     kept = [name for name in plain.columns if name not in words]
     unknown = [units[name] for name in kept if factor(units[name]) is None]

@@ -52,9 +52,17 @@ def part(name: str, value: Any) -> tuple[int, int]:
 
 
 CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    "tokens": whole, "batch": whole, "steps": whole, "context": whole, "accepted": ratio, "model": word,
-    "weights": dtype, "kv": dtype, "tp": whole, "layers_captured": part,
-}  # fmt: skip
+    "tokens": whole,
+    "batch": whole,
+    "steps": whole,
+    "context": whole,
+    "accepted": ratio,
+    "model": word,
+    "weights": dtype,
+    "kv": dtype,
+    "tp": whole,
+    "layers_captured": part,
+}
 
 
 def options(values: Mapping[str, Any]) -> dict[str, Fact]:
@@ -76,8 +84,7 @@ def sidecar(capture: Path) -> dict[str, Fact]:
     if strange:
         raise UnusableInput(f"{file.name}: key {strange[0]!r} is not known; known: {', '.join(CHECKS)}")
     return {
-        key: Fact(CHECKS[key](f"{file.name}: {key}", value), "given", f"stated in {file.name}")
-        for key, value in keys.items()
+        key: Fact(CHECKS[key](f"{file.name}: {key}", value), "given", f"stated in {file.name}") for key, value in keys.items()
     }
 
 

@@ -22,7 +22,7 @@ from ncu_roofline.readers.plan import (
     Cell,
     Opcodes,
     Plan,
-)  # fmt: skip
+)
 from ncu_roofline.readers.wire import (
     DOUBLE,
     SIZED,

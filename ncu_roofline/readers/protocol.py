@@ -18,23 +18,51 @@ VERSIONS = {
     "Display Driver Version": "driver_version",
     "CUDA Version": "cuda_version",
 }
-FLAGS = frozenset({
-    "f", "force-overwrite", "nvtx", "csv", "details-all", "call-stack", "q", "quiet", "v", "version",
-    "h", "help", "verbose", "list-sets", "list-sections", "list-rules", "list-metrics", "list-chips",
-    "query-metrics", "query-metrics-collection", "lockstep-kernel-launch", "lockstep-nccl-launch",
-    "disable-extra-suffixes",
-})  # fmt: skip
+FLAGS = frozenset(
+    {
+        "f",
+        "force-overwrite",
+        "nvtx",
+        "csv",
+        "details-all",
+        "call-stack",
+        "q",
+        "quiet",
+        "v",
+        "version",
+        "h",
+        "help",
+        "verbose",
+        "list-sets",
+        "list-sections",
+        "list-rules",
+        "list-metrics",
+        "list-chips",
+        "query-metrics",
+        "query-metrics-collection",
+        "lockstep-kernel-launch",
+        "lockstep-nccl-launch",
+        "disable-extra-suffixes",
+    }
+)
 """Options without a value: Nsight Compute CLI, "Command Line Options"."""
 
 SHORT = {"k": "kernel-name", "c": "launch-count", "s": "launch-skip", "o": "export", "i": "import"}
 OLD = {"kernel-regex": "kernel-name", "kernel-base": "kernel-name-base"}  # up to 2020
 FILTERS = (
-    "kernel-name", "kernel-id", "launch-skip", "launch-skip-before-match", "launch-count", "nvtx-include",
-    "nvtx-exclude", "range-filter", "profile-from-start", "devices", "filter-mode",
-)  # fmt: skip
-NO_FILTER = {
-    "launch-skip": "0", "launch-skip-before-match": "0", "profile-from-start": "1", "filter-mode": "global",
-}  # fmt: skip
+    "kernel-name",
+    "kernel-id",
+    "launch-skip",
+    "launch-skip-before-match",
+    "launch-count",
+    "nvtx-include",
+    "nvtx-exclude",
+    "range-filter",
+    "profile-from-start",
+    "devices",
+    "filter-mode",
+)
+NO_FILTER = {"launch-skip": "0", "launch-skip-before-match": "0", "profile-from-start": "1", "filter-mode": "global"}
 """Values that leave nothing out; a run from the user interface spells them all."""
 SHOWN = re.compile(r"\d+(?:\.\d+)*")
 CHOICE = re.compile(r"[\w-]{1,80}")

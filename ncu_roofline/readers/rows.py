@@ -24,11 +24,23 @@ DURATIONS = tuple(f"gpu__time_duration.{part}" for part in ("sum", "avg", "max")
 STREAM, DEVICE_NUMBER = "launch__stream_id", "launch__device_id"
 ATTRIBUTE = "device__attribute_"
 ATTRIBUTES = (
-    "display_name", "compute_capability_major", "compute_capability_minor", "multiprocessor_count",
-    "fb_bus_width", "global_memory_bus_width", "chip", "integrated", "ecc_enabled",
-    "max_gpu_frequency_khz", "clock_rate", "max_mem_frequency_khz", "memory_clock_rate",
-    "total_memory", "l2_cache_size", "device_index",
-)  # fmt: skip
+    "display_name",
+    "compute_capability_major",
+    "compute_capability_minor",
+    "multiprocessor_count",
+    "fb_bus_width",
+    "global_memory_bus_width",
+    "chip",
+    "integrated",
+    "ecc_enabled",
+    "max_gpu_frequency_khz",
+    "clock_rate",
+    "max_mem_frequency_khz",
+    "memory_clock_rate",
+    "total_memory",
+    "l2_cache_size",
+    "device_index",
+)
 SAME = 4
 """The first attributes tell devices apart; clocks and free memory may differ between twins."""
 

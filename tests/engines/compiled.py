@@ -13,7 +13,12 @@ def gpt_fast(rows: int, sequences: int, layers: int, prefill: bool = False) -> l
     del rows, sequences, prefill
 
     def layer(number: int) -> Iterator[K]:
-        yield k("triton_red_fused__to_copy_embedding_mean_pow_0" if number == 0 else "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_23", 1)
+        yield k(
+            "triton_red_fused__to_copy_embedding_mean_pow_0"
+            if number == 0
+            else "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_23",
+            1,
+        )
         yield k("triton_red_fused_mm_9", 4096, read=33e6)
         yield k("triton_red_fused_mm_10", 4096, read=33e6)
         yield k("triton_red_fused_index_put_mm_15", 4096, read=33e6)
@@ -49,7 +54,12 @@ def mlc(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
         yield k("fused_fused_dequantize4_NT_matmul13_kernel", 1024, read=33e6)
 
     begin = [k("fused_fused_dequantize_take1_kernel", 4 * rows)]
-    end = [k("fuse_add_norm_prefill_kernel", rows), k("fused_fused_dequantize_fused_NT_matmul14_cast1_kernel", 32064, read=295e6), k("divide_kernel", 501), k("softmax_kernel", sequences)]
+    end = [
+        k("fuse_add_norm_prefill_kernel", rows),
+        k("fused_fused_dequantize_fused_NT_matmul14_cast1_kernel", 32064, read=295e6),
+        k("divide_kernel", 501),
+        k("softmax_kernel", sequences),
+    ]
     return [*begin, *stack(layers, layer), *end]
 
 

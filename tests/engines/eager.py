@@ -49,6 +49,7 @@ def rotated(rows: int, heads: int) -> Iterator[K]:
 
 def dense(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """Llama in eager mode with SDPA."""
+
     def layer(_: int) -> Iterator[K]:
         yield from norm(rows)
         yield product(4096, rows, 33e6)
@@ -58,7 +59,11 @@ def dense(rows: int, sequences: int, layers: int, prefill: bool = False) -> list
         yield from rotated(rows, 8)
         yield from (k(CAT, 132, 2, read=4e6), k(CAT, 132, 2, read=4e6))
         yield from (k(COPY, 512, read=4e6), k(COPY, 512, read=4e6))
-        yield from [k(FA2_FULL, 8, sequences, 32, read=4e6)] if prefill else [k(FA2, 1, 4, 32 * sequences, read=4e6), k(FA2_COMBINE, 8 * sequences)]
+        yield from (
+            [k(FA2_FULL, 8, sequences, 32, read=4e6)]
+            if prefill
+            else [k(FA2, 1, 4, 32 * sequences, read=4e6), k(FA2_COMBINE, 8 * sequences)]
+        )
         yield k(COPY, 4 * rows)
         yield product(4096, rows, 33e6)
         yield k(ADD, 4 * rows)
@@ -70,6 +75,14 @@ def dense(rows: int, sequences: int, layers: int, prefill: bool = False) -> list
         yield product(4096, rows, 117e6)
         yield k(ADD, 4 * rows)
 
-    begin = [k(GATHER, rows), k("void gemmk1_kernel<int, float, 256, 5, false, false, false, false, cublasGemvTensorStridedBatched<float const> >", 1), k(CAT, 1),
-             k(f"{AT}cos_kernel_cuda(at::TensorIteratorBase &)::[lambda() (instance 2)]>", 1), k(f"{AT}sin_kernel_cuda(at::TensorIteratorBase &)::[lambda() (instance 2)]>", 1)]  # fmt: skip
+    begin = [
+        k(GATHER, rows),
+        k(
+            "void gemmk1_kernel<int, float, 256, 5, false, false, false, false, cublasGemvTensorStridedBatched<float const> >",
+            1,
+        ),
+        k(CAT, 1),
+        k(f"{AT}cos_kernel_cuda(at::TensorIteratorBase &)::[lambda() (instance 2)]>", 1),
+        k(f"{AT}sin_kernel_cuda(at::TensorIteratorBase &)::[lambda() (instance 2)]>", 1),
+    ]
     return [*begin, *stack(layers, layer), *norm(rows), product(128256, sequences, 1.05e9), k(CAST, 501), k(ARGMAX, sequences)]

@@ -42,17 +42,32 @@ def stack(layers: int, build: Layer) -> list[K]:
 def frame(launches: Sequence[K], *, process: int = 1, device: int = 0, start: int = 0) -> pl.DataFrame:
     """The launches as a reader would give them, marked synthetic."""
     rows = [row(one, at + start, process, device) for at, one in enumerate(launches)]
-    types: dict[str, Any] = {c.name: c.dtype for c in LAUNCHES} | {READ: pl.Float64, WRITTEN: pl.Float64, "synthetic": pl.Boolean}
+    types: dict[str, Any] = {c.name: c.dtype for c in LAUNCHES} | {
+        READ: pl.Float64,
+        WRITTEN: pl.Float64,
+        "synthetic": pl.Boolean,
+    }
     return conform(pl.DataFrame(rows, schema=types, orient="row"), LAUNCHES, source="synthetic")
 
 
 def row(one: K, index: int, process: int, device: int) -> dict[str, Any]:
     """One launch as a row."""
     return {
-        "index": index, "profiler_id": index, "kernel": function_name(one.name), "name": one.name, "device": device,
-        "stream": one.stream, "process": process, "grid": [*one.grid, 1, 1][:3], "block": [128, 1, 1], "nvtx": None,
-        "seconds": 2e-6 + one.read / 3e12, READ: one.read, WRITTEN: 0.0, "synthetic": True,
-    }  # fmt: skip
+        "index": index,
+        "profiler_id": index,
+        "kernel": function_name(one.name),
+        "name": one.name,
+        "device": device,
+        "stream": one.stream,
+        "process": process,
+        "grid": [*one.grid, 1, 1][:3],
+        "block": [128, 1, 1],
+        "nvtx": None,
+        "seconds": 2e-6 + one.read / 3e12,
+        READ: one.read,
+        WRITTEN: 0.0,
+        "synthetic": True,
+    }
 
 
 def interleaved(*ranks: Sequence[K]) -> pl.DataFrame:
@@ -66,7 +81,11 @@ def noise(launches: Sequence[K], every: int) -> Iterator[K]:
     """The launches with a copy of the host's strewn between them."""
     for at, one in enumerate(launches):
         if at % every == every - 1:
-            yield k("void at::native::unrolled_elementwise_kernel<at::native::direct_copy_kernel_cuda(at::TensorIteratorBase &)>", 3, read=64.0)
+            yield k(
+                "void at::native::unrolled_elementwise_kernel<at::native::direct_copy_kernel_cuda(at::TensorIteratorBase &)>",
+                3,
+                read=64.0,
+            )
         yield one
 
 

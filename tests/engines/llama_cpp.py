@@ -34,12 +34,19 @@ def attend(rows: int, sequences: int, prefill: bool) -> Iterator[K]:
         yield k("void flash_attn_ext_f16<(int)128, (int)128, (int)2, (int)4, false, false>", 132, read=5e6)
         yield k("void flash_attn_stream_k_fixup_uniform<(int)256, (int)2, (int)4>(float *, const float2 *, int)", 132)
         return
-    yield k("void flash_attn_ext_vec<(int)128, (int)1, (ggml_type)1, (ggml_type)1, false>(const char *, const char *)", 1, 4, 32, read=5e6)
+    yield k(
+        "void flash_attn_ext_vec<(int)128, (int)1, (ggml_type)1, (ggml_type)1, false>(const char *, const char *)",
+        1,
+        4,
+        32,
+        read=5e6,
+    )
     yield k("void flash_attn_combine_results<(int)128>(const float *, const float2 *, float *, int)", 1, 32)
 
 
 def dense(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """Llama-3.1-8B; gate, up and activation in one kernel at a single row."""
+
     def layer(_: int) -> Iterator[K]:
         yield k(NORM, rows)
         yield from product(4096, rows, 9e6)
@@ -57,12 +64,15 @@ def dense(rows: int, sequences: int, layers: int, prefill: bool = False) -> list
 
     return [
         k("void k_get_rows_float<float, float>(const T1 *, const int *, T2 *, long, long, uint3, unsigned long)", rows, 16),
-        *stack(layers, layer), k(NORM, sequences), *product(128256, sequences, 420e6),
-    ]  # fmt: skip
+        *stack(layers, layer),
+        k(NORM, sequences),
+        *product(128256, sequences, 420e6),
+    ]
 
 
 def moe(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """Qwen3-30B-A3B: the token embedding on the CPU, routed vector products."""
+
     def layer(_: int) -> Iterator[K]:
         yield k(NORM, rows)
         yield from product(4096, rows, 5e6)
@@ -74,7 +84,9 @@ def moe(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
         yield from product(2048, rows, 5e6)
         yield k(ADD, 8, rows)
         yield k(NORM, rows)
-        yield k("void mul_mat_vec_f<float, float, (int)1, (int)256, (bool)0, (bool)0>(const T1 *, const float *)", 128, read=1e6)
+        yield k(
+            "void mul_mat_vec_f<float, float, (int)1, (int)256, (bool)0, (bool)0>(const T1 *, const float *)", 128, read=1e6
+        )
         yield k("void topk_moe_cuda<(int)128, (bool)1, (bool)0>(const float *, float *, int *, int)", -(-rows // 4))
         expert = MATRIX if prefill else VECTOR.format(1)
         yield k(Q8, 8, rows)

@@ -20,6 +20,7 @@ def product(n: int, depth: int, rows: int) -> Iterator[K]:
 
 def deepseek(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """DeepSeek-V3: norm, MLA, norm, experts."""
+
     def layer(number: int) -> Iterator[K]:
         yield k(FI_ADD_NORM if number else FI_NORM, rows)
         yield from product(2112, 7168, rows)
@@ -50,6 +51,10 @@ def deepseek(rows: int, sequences: int, layers: int, prefill: bool = False) -> l
         yield k(EXPERTS.format(7168, 2048), 132, read=1.2e8)
         yield k("_fwd_kernel_ep_gather", 14, 132)
 
-    begin = [k("create_flashinfer_kv_indices_triton", sequences), k("compute_position_kernel" if prefill else "clamp_position_kernel", sequences), k(GATHER, rows)]
+    begin = [
+        k("create_flashinfer_kv_indices_triton", sequences),
+        k("compute_position_kernel" if prefill else "clamp_position_kernel", sequences),
+        k(GATHER, rows),
+    ]
     end = [k(LAST_ROWS, sequences), k(nvjet("192x8_64x8"), 674, read=1.8e9), k(CAST, 505), k(ARGMAX, sequences)]
     return [*begin, *stack(layers, layer), k(FI_ADD_NORM, rows), *end]

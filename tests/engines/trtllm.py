@@ -14,11 +14,19 @@ SPACE = "tensorrt_llm::kernels::cutlass_kernels::"
 
 def moe(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """XQA attention, products with split K, grouped experts."""
+
     def layer(number: int) -> Iterator[K]:
         yield k(FI_ADD_NORM if number else FI_NORM, rows)
         yield k(nvjet("64x8_64x16"), 80, read=21e6)
-        yield k("void tensorrt_llm::kernels::fusedQKNormRopeKernel<128, false>(__nv_bfloat16*, int, int, int, float, __nv_bfloat16 const*)", -(-rows * 36 // 8))
-        yield k("void tensorrt_llm::kernels::applyBiasRopeUpdateKVCacheV2<__nv_bfloat16, __nv_bfloat16, 256, 128, false, false, false, true, tensorrt_llm::kernels::KVBlockArray, (tensorrt_llm::kernels::RotaryPositionEmbeddingType)0>", -(-rows // 4), 4)
+        yield k(
+            "void tensorrt_llm::kernels::fusedQKNormRopeKernel<128, false>(__nv_bfloat16*, int, int, int, float, __nv_bfloat16 const*)",
+            -(-rows * 36 // 8),
+        )
+        yield k(
+            "void tensorrt_llm::kernels::applyBiasRopeUpdateKVCacheV2<__nv_bfloat16, __nv_bfloat16, 256, 128, false, false, false, true, tensorrt_llm::kernels::KVBlockArray, (tensorrt_llm::kernels::RotaryPositionEmbeddingType)0>",
+            -(-rows // 4),
+            4,
+        )
         if prefill:
             yield k("fmha_v2_flash_attention_bf16_64_128_S_qkv_128_causal_tma_ws_sm90_kernel", 132, read=4e6)
         else:
@@ -30,9 +38,19 @@ def moe(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
         yield k("customMoeRoutingKernel", -(-rows // 4))
         yield k(f"void {SPACE}fusedBuildExpertMapsSortFirstTokenKernel<32, 8>(int const*, int*, int*)", 1)
         yield k(f"void {SPACE}expandInputRowsKernel<__nv_bfloat16, __nv_bfloat16>(__nv_bfloat16 const*)", rows * 8)
-        yield k(f"void {SPACE}computeStridesTmaWarpSpecializedKernel<__nv_bfloat16, __nv_bfloat16, __nv_bfloat16, __nv_bfloat16>", 1)
+        yield k(
+            f"void {SPACE}computeStridesTmaWarpSpecializedKernel<__nv_bfloat16, __nv_bfloat16, __nv_bfloat16, __nv_bfloat16>", 1
+        )
         yield k(GROUPED, 132, read=50e6 + 6e6 * (number % 4))
         yield k(ARRAY, 132, read=25e6)
-        yield k(f"void {SPACE}finalizeMoeRoutingKernel<__nv_bfloat16, __nv_bfloat16, __nv_bfloat16>(__nv_bfloat16 const*)", rows)
+        yield k(
+            f"void {SPACE}finalizeMoeRoutingKernel<__nv_bfloat16, __nv_bfloat16, __nv_bfloat16>(__nv_bfloat16 const*)", rows
+        )
 
-    return [k(GATHER, rows), *stack(layers, layer), k(FI_ADD_NORM, rows), k(nvjet("192x8_64x8"), 792, read=6e8), k(ARGMAX, sequences)]
+    return [
+        k(GATHER, rows),
+        *stack(layers, layer),
+        k(FI_ADD_NORM, rows),
+        k(nvjet("192x8_64x8"), 792, read=6e8),
+        k(ARGMAX, sequences),
+    ]

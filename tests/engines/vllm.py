@@ -74,7 +74,10 @@ def mla(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
         yield k(nvjet("64x8_64x12"), 24, read=12e6)
         yield k("nvjet_tst_128x8_64x12_1x2_h_bz_NNT", 4, 1, 16, read=2e6)
         yield k(ROPE, rows)
-        yield k("void vllm::concat_and_cache_mla_kernel<__nv_bfloat16, __nv_bfloat16, (vllm::Fp8KVCacheDataType)0>(const T1 *)", rows)
+        yield k(
+            "void vllm::concat_and_cache_mla_kernel<__nv_bfloat16, __nv_bfloat16, (vllm::Fp8KVCacheDataType)0>(const T1 *)",
+            rows,
+        )
         yield k("_fwd_grouped_kernel_stage1", sequences, 1, 4, read=5e6)
         yield k("_fwd_kernel_stage2", sequences, 16)
         yield k("nvjet_tst_128x8_64x12_1x2_h_bz_TNN", 1, 1, 16, read=2e6)
@@ -86,7 +89,11 @@ def mla(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
             yield k(nvjet("64x8_64x16"), 32, read=45e6)
             return
         yield k(nvjet("64x8_64x16"), 44, read=11e6, stream=21)
-        yield k("void gemmSN_TN_kernel<float, 128, 16, 2, 4, 8, 9, false, cublasGemvTensorStridedBatched<__nv_bfloat16 const> >", 8, read=3e5)
+        yield k(
+            "void gemmSN_TN_kernel<float, 128, 16, 2, 4, 8, 9, false, cublasGemvTensorStridedBatched<__nv_bfloat16 const> >",
+            8,
+            read=3e5,
+        )
         yield k(ACT, rows, stream=21)
         yield k("void vllm::moe::topkGatingSoftmax<4, 64, 4, 16>(float const*, bool const*, float*, int, int*)", -(-rows // 4))
         yield k(nvjet("64x8_64x16"), 32, read=5e6, stream=21)
@@ -127,6 +134,7 @@ def gpt_oss(rows: int, sequences: int, layers: int, prefill: bool = False) -> li
 
 def gated_delta(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """Qwen3-Next: three gated delta nets, then one attention."""
+
     def mixer(number: int) -> Iterator[K]:
         if number % 4 == 3:
             yield k(nvjet("64x8_64x16"), 72, read=37e6)
@@ -138,7 +146,13 @@ def gated_delta(rows: int, sequences: int, layers: int, prefill: bool = False) -
         yield k(nvjet("64x8_64x16"), 96, read=50e6)
         yield k(nvjet("64x8_64x16"), 1, read=3e5)
         yield k("causal_conv1d_fwd_kernel" if prefill else "_causal_conv1d_update_kernel", sequences, 32)
-        yield k("chunk_gated_delta_rule_fwd_kernel_h" if prefill else "fused_recurrent_gated_delta_rule_fwd_kernel", 1, 4, sequences * 32, read=2e6 * sequences)
+        yield k(
+            "chunk_gated_delta_rule_fwd_kernel_h" if prefill else "fused_recurrent_gated_delta_rule_fwd_kernel",
+            1,
+            4,
+            sequences * 32,
+            read=2e6 * sequences,
+        )
         yield k("layer_norm_fwd_kernel", rows * 8)
         yield k(nvjet("64x8_64x16"), 32, read=16e6)
 

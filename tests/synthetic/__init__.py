@@ -7,23 +7,28 @@ write_report(path, Plan(batch=8)); write_raw_csv(path, ...) # files; models.py l
 """
 
 from tests.synthetic.frame import as_capture, capture, decode_run, device_of, truth
-from tests.synthetic.models import (
-    H100,
-    H200,
-    LLAMA_8B,
-    LLAMA_8B_MHA,
-    QWEN3_MOE,
-    RTX_5090,
-    TINY,
-    Plan,
-    Shape,
-    SyntheticGpu,
-)  # fmt: skip
+from tests.synthetic.models import H100, H200, LLAMA_8B, LLAMA_8B_MHA, QWEN3_MOE, RTX_5090, TINY, Plan, Shape, SyntheticGpu
 from tests.synthetic.report import write_report
 from tests.synthetic.tables import write_details_csv, write_metrics_csv, write_raw_csv
 
 __all__ = [
-    "H100", "H200", "LLAMA_8B", "LLAMA_8B_MHA", "QWEN3_MOE", "RTX_5090", "TINY", "Plan", "Shape",
-    "SyntheticGpu", "as_capture", "capture", "decode_run", "device_of", "truth",
-    "write_details_csv", "write_metrics_csv", "write_raw_csv", "write_report",
-]  # fmt: skip
+    "H100",
+    "H200",
+    "LLAMA_8B",
+    "LLAMA_8B_MHA",
+    "QWEN3_MOE",
+    "RTX_5090",
+    "TINY",
+    "Plan",
+    "Shape",
+    "SyntheticGpu",
+    "as_capture",
+    "capture",
+    "decode_run",
+    "device_of",
+    "truth",
+    "write_details_csv",
+    "write_metrics_csv",
+    "write_raw_csv",
+    "write_report",
+]

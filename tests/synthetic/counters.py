@@ -50,9 +50,12 @@ def measured(launch: Launch, plan: Plan, rng: random.Random) -> Measured:
     wobble = math.exp(rng.gauss(0, 1) * plan.noise / 10)
     seconds = duration(launch, plan, read + write, traffic) * math.exp(rng.gauss(0, 1) * plan.noise)
     return Measured(
-        launch=launch, read=sectors(read * wobble), write=sectors(write * wobble),
-        l2=sectors(traffic), seconds=round(seconds * 1e9) / 1e9,
-    )  # fmt: skip
+        launch=launch,
+        read=sectors(read * wobble),
+        write=sectors(write * wobble),
+        l2=sectors(traffic),
+        seconds=round(seconds * 1e9) / 1e9,
+    )
 
 
 def sectors(size: float) -> float:
@@ -66,9 +69,7 @@ def duration(launch: Launch, plan: Plan, dram: float, traffic: float) -> float:
     half = 1.0 if launch.warpgroup else 2 / 3  # mma.sync reaches two thirds of wgmma on Hopper
     peak = plan.gpu.flops_per_second * double * half * TENSOR_EFFICIENCY
     return LEAST_SECONDS + max(
-        dram / (plan.gpu.bandwidth * launch.efficiency),
-        traffic / L2_BYTES_PER_SECOND,
-        launch.tensor / peak,
+        dram / (plan.gpu.bandwidth * launch.efficiency), traffic / L2_BYTES_PER_SECOND, launch.tensor / peak
     )
 
 
@@ -84,20 +85,12 @@ def clocks(one: Measured, plan: Plan) -> dict[str, float]:
 def tensor_names(plan: Plan) -> dict[str, str]:
     """Source type -> counter name on this architecture."""
     blackwell = plan.gpu.major >= 12
-    return {
-        "bf16": f"{TENSOR}src_bf16_dst_fp32",
-        "fp8": f"{TENSOR}src_fp8_dst_fp32" if blackwell else f"{TENSOR}src_fp8",
-    }
+    return {"bf16": f"{TENSOR}src_bf16_dst_fp32", "fp8": f"{TENSOR}src_fp8_dst_fp32" if blackwell else f"{TENSOR}src_fp8"}
 
 
 def scalar(launch: Launch) -> dict[str, float]:
     """Thread instructions per scalar opcode class."""
-    kinds = {
-        "fadd": launch.fadd,
-        "fmul": launch.fmul,
-        "ffma": launch.ffma,
-        "hfma": launch.hfma,
-    }
+    kinds = {"fadd": launch.fadd, "fmul": launch.fmul, "ffma": launch.ffma, "hfma": launch.hfma}
     kinds |= {"hadd": 0.0, "hmul": 0.0}
     return {kind: float(round(kinds[kind])) for kind in sorted(kinds)}
 
@@ -135,12 +128,10 @@ def basic(one: Measured, plan: Plan) -> dict[str, Any]:
     sm = one.seconds * plan.gpu.sms * plan.gpu.clock * plan.gpu.tensor_rate
     return clocks(one, plan) | {
         "dram__cycles_active.avg": cycles,
-        "dram__cycles_active.avg.pct_of_peak_sustained_elapsed":
-            100 * cycles / (one.seconds * plan.gpu.memory_hertz),
-        "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed":
-            100 * one.launch.tensor / sm,
+        "dram__cycles_active.avg.pct_of_peak_sustained_elapsed": 100 * cycles / (one.seconds * plan.gpu.memory_hertz),
+        "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed": 100 * one.launch.tensor / sm,
         "launch__waves_per_multiprocessor": math.prod(one.launch.grid) / plan.gpu.sms,
-    }  # fmt: skip
+    }
 
 
 def opcodes(launch: Launch) -> list[dict[str, Any]]:
@@ -165,23 +156,24 @@ def full(one: Measured, plan: Plan) -> dict[str, Any]:
     wide = launch.warpgroup
     parts = {
         "src_bf16_dst_fp32": bf16,
-        "src_fp16": 0.0, "src_tf32_dst_fp32": 0.0, "src_fp64": 0.0, "src_int8": 0.0, "src_int1": 0.0,
-        "src_fp8": fp8, "src_fp8_sparsity_off": fp8, "src_fp8_sparsity_on": 0.0,
+        "src_fp16": 0.0,
+        "src_tf32_dst_fp32": 0.0,
+        "src_fp64": 0.0,
+        "src_int8": 0.0,
+        "src_int1": 0.0,
+        "src_fp8": fp8,
+        "src_fp8_sparsity_off": fp8,
+        "src_fp8_sparsity_on": 0.0,
         "op_hgmma_src_bf16_dst_fp32": bf16 if wide else 0.0,
         "op_hgmma_src_bf16_dst_fp32_sparsity_off": dense if wide else 0.0,
         "op_hgmma_src_bf16_dst_fp32_sparsity_on": sparse if wide else 0.0,
         "op_hmma_src_bf16_dst_fp32": 0.0 if wide else bf16,
         "op_hmma_src_bf16_dst_fp32_sparsity_off": 0.0 if wide else dense,
         "op_hmma_src_bf16_dst_fp32_sparsity_on": 0.0 if wide else sparse,
-    }  # fmt: skip
-    rates = {k: v / cycles for k, v in scalar(launch).items()} | {
-        "dadd": 0.0,
-        "dmul": 0.0,
-        "dfma": 0.0,
     }
+    rates = {k: v / cycles for k, v in scalar(launch).items()} | {"dadd": 0.0, "dmul": 0.0, "dfma": 0.0}
     tensor = {f"{TENSOR}{name}.sum": value for name, value in parts.items()}
-    work = {f"smsp__sass_thread_inst_executed_op_{k}_pred_on.sum.per_cycle_elapsed": v
-            for k, v in rates.items()}  # fmt: skip
+    work = {f"smsp__sass_thread_inst_executed_op_{k}_pred_on.sum.per_cycle_elapsed": v for k, v in rates.items()}
     bytes_ = dram(one, plan) | {"lts__t_sectors.sum": one.l2 / 32}
     return basic(one, plan) | bytes_ | work | tensor | {OPCODES: opcodes(launch)}
 

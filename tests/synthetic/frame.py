@@ -8,25 +8,26 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
-from ncu_roofline.capture.schema import (
-    LAUNCHES,
-    MEASURED,
-    OPCODES,
-    ROLES,
-    conform,
-    enum,
-)
+from ncu_roofline.capture.schema import LAUNCHES, MEASURED, OPCODES, ROLES, conform, enum
 from tests.synthetic import counters
 from tests.synthetic.counters import Measured, counted, measured
 from tests.synthetic.launches import Launch, launches
 from tests.synthetic.models import H100, Plan, SyntheticGpu
 
 TRUTH: dict[str, Any] = {
-    "index": pl.Int64, "role": enum(ROLES), "phase": pl.String, "step": pl.Int64,
-    "layer": pl.Int64, "useful_flops": pl.Float64, "tensor_flops": pl.Float64,
-    "scalar_flops": pl.Float64, "dram_bytes": pl.Float64, "weight_bytes": pl.Float64,
-    "kv_bytes": pl.Float64, "seconds": pl.Float64,
-}  # fmt: skip
+    "index": pl.Int64,
+    "role": enum(ROLES),
+    "phase": pl.String,
+    "step": pl.Int64,
+    "layer": pl.Int64,
+    "useful_flops": pl.Float64,
+    "tensor_flops": pl.Float64,
+    "scalar_flops": pl.Float64,
+    "dram_bytes": pl.Float64,
+    "weight_bytes": pl.Float64,
+    "kv_bytes": pl.Float64,
+    "seconds": pl.Float64,
+}
 """What is so, whatever the profiler was asked for; FLOPs as executed, useful ones beside them."""
 
 
@@ -50,14 +51,21 @@ def decode_run(plan: Plan | None = None, **options: Any) -> pl.DataFrame:
     plan = plan or Plan(**options)
     rows = [
         {
-            "index": index, "profiler_id": index, "kernel": one.launch.name[0],
-            "name": one.launch.name[1], "device": 0, "stream": 7, "process": 4242,
-            "grid": one.launch.grid, "block": one.launch.block,
-            "nvtx": nvtx(one.launch, plan), "seconds": one.seconds,
+            "index": index,
+            "profiler_id": index,
+            "kernel": one.launch.name[0],
+            "name": one.launch.name[1],
+            "device": 0,
+            "stream": 7,
+            "process": 4242,
+            "grid": one.launch.grid,
+            "block": one.launch.block,
+            "nvtx": nvtx(one.launch, plan),
+            "seconds": one.seconds,
             **{MEASURED + name: value for name, value in counted(one, plan).items()},
         }
         for index, one in enumerate(run_of(plan))
-    ]  # fmt: skip
+    ]
     types: dict[str, Any] = {column.name: column.dtype for column in LAUNCHES}
     for name in rows[0] if rows else ():
         types.setdefault(name, OPCODES if name == MEASURED + counters.OPCODES else pl.Float64)
@@ -69,15 +77,21 @@ def truth(plan: Plan | None = None, **options: Any) -> pl.DataFrame:
     plan = plan or Plan(**options)
     rows = [
         {
-            "index": index, "role": one.launch.role, "phase": one.launch.phase or None,
-            "step": one.launch.step, "layer": one.launch.layer,
-            "useful_flops": one.launch.useful, "tensor_flops": one.launch.tensor,
-            "scalar_flops": scalar_flops(one.launch), "dram_bytes": one.dram,
-            "weight_bytes": one.launch.weight_bytes, "kv_bytes": one.launch.kv_bytes,
+            "index": index,
+            "role": one.launch.role,
+            "phase": one.launch.phase or None,
+            "step": one.launch.step,
+            "layer": one.launch.layer,
+            "useful_flops": one.launch.useful,
+            "tensor_flops": one.launch.tensor,
+            "scalar_flops": scalar_flops(one.launch),
+            "dram_bytes": one.dram,
+            "weight_bytes": one.launch.weight_bytes,
+            "kv_bytes": one.launch.kv_bytes,
             "seconds": one.seconds,
         }
         for index, one in enumerate(run_of(plan))
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows, schema=TRUTH, orient="row")
 
 
@@ -89,19 +103,23 @@ def scalar_flops(launch: Launch) -> float:
 def device_of(gpu: SyntheticGpu) -> Device:
     """The GPU as a reader would describe it."""
     return Device(
-        name=gpu.name, compute_capability=f"{gpu.major}.{gpu.minor}", chip=str(gpu.chip),
-        sms=gpu.sms, sm_hertz=gpu.sm_hertz, memory_hertz=gpu.memory_hertz,
-        bus_bits=gpu.bus_bits, memory_bytes=float(gpu.memory_bytes),
-        l2_bytes=float(gpu.l2_bytes), integrated=False, mig=None, ecc=True,
-    )  # fmt: skip
+        name=gpu.name,
+        compute_capability=f"{gpu.major}.{gpu.minor}",
+        chip=str(gpu.chip),
+        sms=gpu.sms,
+        sm_hertz=gpu.sm_hertz,
+        memory_hertz=gpu.memory_hertz,
+        bus_bits=gpu.bus_bits,
+        memory_bytes=float(gpu.memory_bytes),
+        l2_bytes=float(gpu.l2_bytes),
+        integrated=False,
+        mig=None,
+        ecc=True,
+    )
 
 
 def as_capture(
-    frame: pl.DataFrame,
-    *,
-    gpu: SyntheticGpu = H100,
-    cache: str = "none",
-    name: str = "synthetic.ncu-rep",
+    frame: pl.DataFrame, *, gpu: SyntheticGpu = H100, cache: str = "none", name: str = "synthetic.ncu-rep"
 ) -> Capture:
     """The frame as a capture that says it is synthetic and how it was measured."""
     typed = "command line"

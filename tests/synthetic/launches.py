@@ -86,18 +86,21 @@ def product(run: Pass, cols: int, inner: int, **labels: object) -> Launch:
     across = 64 if tile < 64 else 128
     tiles = ceil(cols / across) * ceil(run.rows / tile)
     plain = Launch(
-        name=names.gemm(weights, tile, across), role="fc", block=(384, 1, 1),
+        name=names.gemm(weights, tile, across),
+        role="fc",
+        block=(384, 1, 1),
         grid=(min(tiles, plan.gpu.sms), 1, 1),
         useful=2.0 * run.rows * cols * inner,
         tensor=2.0 * padded(run.rows, tile) * cols * inner,
         precision="fp8" if weights == "fp8" else "bf16",
-        warpgroup=weights != "int4", sparse=weights == "sparse24",
+        warpgroup=weights != "int4",
+        sparse=weights == "sparse24",
         hfma=cols * inner / 2 if weights == "int4" else 0.0,
         weight_bytes=cols * inner * WEIGHT_BYTES[weights],
         reads=run.rows * inner * (1.0 if weights == "fp8" else 2.0),
         writes=run.rows * cols * 2.0,
         efficiency=EFFICIENCY[weights],
-    )  # fmt: skip
+    )
     return replace(plain, **labels)  # type: ignore[arg-type]
 
 
@@ -106,10 +109,16 @@ def rowwise(name: names.Name, role: str, rows: int, width: int, out: int | None 
     out = width if out is None else out
     elements = float(rows * width)
     return Launch(
-        name=name, role=role, grid=(rows, 1, 1), block=(min(max(width // 8, 32), 1024), 1, 1),
-        fadd=elements, fmul=elements, ffma=elements,
-        reads=2.0 * rows * width, writes=2.0 * rows * out,
-    )  # fmt: skip
+        name=name,
+        role=role,
+        grid=(rows, 1, 1),
+        block=(min(max(width // 8, 32), 1024), 1, 1),
+        fadd=elements,
+        fmul=elements,
+        ffma=elements,
+        reads=2.0 * rows * width,
+        writes=2.0 * rows * out,
+    )
 
 
 def linear(run: Pass, cols: int, inner: int) -> Iterator[Launch]:
@@ -133,21 +142,31 @@ def attention(run: Pass) -> Iterator[Launch]:
     blocks = ceil(run.tokens / 128) if run.tokens > 1 else 1
     yield Launch(
         name=names.attention(plan.attention_rows, plan.kv_bytes, run.tokens > 1),
-        role="attention", block=(128, 1, 1),
+        role="attention",
+        block=(128, 1, 1),
         grid=(blocks, run.batch, shape.heads) if run.tokens > 1 else (blocks, splits, heads),
-        useful=useful, tensor=useful * rows / packed, warpgroup=plan.kv_bytes == 1,
+        useful=useful,
+        tensor=useful * rows / packed,
+        warpgroup=plan.kv_bytes == 1,
         precision="fp8" if plan.kv_bytes == 1 else "bf16",
-        ffma=useful / 4 / shape.width, kv_bytes=cache,
+        ffma=useful / 4 / shape.width,
+        kv_bytes=cache,
         reads=2.0 * run.rows * shape.heads * shape.width,
-        writes=2.0 * run.rows * shape.heads * shape.width, efficiency=0.85,
-    )  # fmt: skip
+        writes=2.0 * run.rows * shape.heads * shape.width,
+        efficiency=0.85,
+    )
     if splits > 1:
         partial = 4.0 * splits * run.rows * shape.heads * shape.width
         yield Launch(
-            name=names.COMBINE, role="attention", grid=(ceil(run.rows * shape.heads / 4), 1, 1),
-            block=(128, 1, 1), useful=0.0, ffma=partial / 4, reads=partial,
+            name=names.COMBINE,
+            role="attention",
+            grid=(ceil(run.rows * shape.heads / 4), 1, 1),
+            block=(128, 1, 1),
+            useful=0.0,
+            ffma=partial / 4,
+            reads=partial,
             writes=2.0 * run.rows * shape.heads * shape.width,
-        )  # fmt: skip
+        )
 
 
 def attention_block(run: Pass, layer: int) -> Iterator[Launch]:
@@ -182,14 +201,19 @@ def experts(run: Pass, cols: int, inner: int) -> Launch:
     rows = distinct * padded(ceil(chosen / distinct), 16)
     weights = run.plan.weights if run.plan.weights in ("bf16", "fp8") else "bf16"
     return Launch(
-        name=names.EXPERTS, role="fc", block=(128, 1, 1),
-        grid=(rows // 16 * ceil(cols / 64), 1, 1), warpgroup=False,
-        useful=2.0 * chosen * cols * inner, tensor=2.0 * rows * cols * inner,
+        name=names.EXPERTS,
+        role="fc",
+        block=(128, 1, 1),
+        grid=(rows // 16 * ceil(cols / 64), 1, 1),
+        warpgroup=False,
+        useful=2.0 * chosen * cols * inner,
+        tensor=2.0 * rows * cols * inner,
         precision="fp8" if weights == "fp8" else "bf16",
         weight_bytes=distinct * cols * inner * WEIGHT_BYTES[weights],
-        reads=2.0 * chosen * inner, writes=2.0 * chosen * cols,
+        reads=2.0 * chosen * inner,
+        writes=2.0 * chosen * cols,
         efficiency=EFFICIENCY[weights] - 0.1,
-    )  # fmt: skip
+    )
 
 
 def expert_block(run: Pass) -> Iterator[Launch]:
@@ -198,35 +222,13 @@ def expert_block(run: Pass) -> Iterator[Launch]:
     rows, chosen = run.rows, run.rows * shape.per_token
     yield rowwise(names.ADD_NORM, "norm", rows, shape.hidden)
     yield product(run, shape.experts, shape.hidden, weights="bf16")
-    yield replace(
-        rowwise(names.TOP_K, "moe-routing", rows, shape.experts),
-        grid=(ceil(rows / 4), 1, 1),
-    )
-    yield Launch(
-        name=names.ALIGN,
-        role="moe-routing",
-        grid=(1, 1, 1),
-        block=(1024, 1, 1),
-        reads=4.0 * chosen,
-    )
-    yield Launch(
-        name=names.SORT,
-        role="moe-routing",
-        grid=(ceil(chosen / 256), 1, 1),
-        reads=4.0 * chosen,
-    )
+    yield replace(rowwise(names.TOP_K, "moe-routing", rows, shape.experts), grid=(ceil(rows / 4), 1, 1))
+    yield Launch(name=names.ALIGN, role="moe-routing", grid=(1, 1, 1), block=(1024, 1, 1), reads=4.0 * chosen)
+    yield Launch(name=names.SORT, role="moe-routing", grid=(ceil(chosen / 256), 1, 1), reads=4.0 * chosen)
     yield experts(run, 2 * shape.ffn, shape.hidden)
     yield rowwise(names.ACTIVATION, "activation", chosen, 2 * shape.ffn, shape.ffn)
     yield experts(run, shape.hidden, shape.ffn)
-    yield replace(
-        rowwise(
-            names.MOE_SUM,
-            "moe-routing",
-            rows,
-            shape.hidden * shape.per_token,
-            shape.hidden,
-        )
-    )
+    yield replace(rowwise(names.MOE_SUM, "moe-routing", rows, shape.hidden * shape.per_token, shape.hidden))
 
 
 def skipped(plan: Plan, layer: int) -> bool:
@@ -258,9 +260,14 @@ def forward(run: Pass) -> Iterator[Launch]:
     shape, last = run.plan.model, replace(run, tokens=1)
     gathered = rowwise(names.EMBEDDING, "embedding", run.rows, shape.hidden)
     yield replace(
-        gathered, grid=(run.rows, ceil(2 * shape.hidden / 4096), 1), fadd=0.0, fmul=0.0, ffma=0.0,
-        reads=0.0, weight_bytes=gathered.reads,
-    )  # fmt: skip
+        gathered,
+        grid=(run.rows, ceil(2 * shape.hidden / 4096), 1),
+        fadd=0.0,
+        fmul=0.0,
+        ffma=0.0,
+        reads=0.0,
+        weight_bytes=gathered.reads,
+    )
     for layer in range(run.plan.depth):
         yield from layer_of(run, layer)
     yield rowwise(names.ADD_NORM, "norm", run.rows, shape.hidden)
@@ -272,33 +279,16 @@ def forward(run: Pass) -> Iterator[Launch]:
 def passes(plan: Plan) -> Iterator[Pass]:
     """The passes of the run: perhaps a prefill, then the decode steps with a growing context."""
     if plan.prefill:
-        yield Pass(
-            plan=plan,
-            phase="prefill",
-            step=0,
-            batch=plan.batch,
-            tokens=plan.prefill,
-            context=0,
-        )
+        yield Pass(plan=plan, phase="prefill", step=0, batch=plan.batch, tokens=plan.prefill, context=0)
     for step in range(plan.steps):
-        yield Pass(
-            plan=plan, phase="decode", step=step, batch=plan.batch, tokens=1,
-            context=plan.context + step,
-        )  # fmt: skip
+        yield Pass(plan=plan, phase="decode", step=step, batch=plan.batch, tokens=1, context=plan.context + step)
 
 
 def stray(rng: random.Random) -> Launch:
     """A launch that belongs to nothing."""
     elements = rng.choice((1024, 4096, 65536))
     grid = (ceil(elements / 512), 1, 1)
-    return Launch(
-        name=names.STRAY,
-        role="elementwise",
-        grid=grid,
-        block=(128, 1, 1),
-        writes=4.0 * elements,
-        phase="",
-    )
+    return Launch(name=names.STRAY, role="elementwise", grid=grid, block=(128, 1, 1), writes=4.0 * elements, phase="")
 
 
 def launches(plan: Plan) -> list[Launch]:

@@ -25,25 +25,21 @@ class Shape:
 
 
 # Published config.json of each model; TINY is nobody's.
-LLAMA_8B = Shape(
-    name="llama-3.1-8b", hidden=4096, heads=32, kv_heads=8, width=128, ffn=14336,
-    vocabulary=128256, layers=32,
-)  # fmt: skip
+LLAMA_8B = Shape(name="llama-3.1-8b", hidden=4096, heads=32, kv_heads=8, width=128, ffn=14336, vocabulary=128256, layers=32)
 LLAMA_8B_MHA = replace(LLAMA_8B, name="llama-3.1-8b with MHA", kv_heads=32)
 QWEN3_MOE = Shape(
-    name="qwen3-30b-a3b", hidden=2048, heads=32, kv_heads=4, width=128, ffn=768,
-    vocabulary=151936, layers=48, experts=128, per_token=8,
-)  # fmt: skip
-TINY = Shape(
-    name="tiny",
-    hidden=256,
-    heads=4,
-    kv_heads=2,
-    width=64,
-    ffn=512,
-    vocabulary=1024,
-    layers=2,
+    name="qwen3-30b-a3b",
+    hidden=2048,
+    heads=32,
+    kv_heads=4,
+    width=128,
+    ffn=768,
+    vocabulary=151936,
+    layers=48,
+    experts=128,
+    per_token=8,
 )
+TINY = Shape(name="tiny", hidden=256, heads=4, kv_heads=2, width=64, ffn=512, vocabulary=1024, layers=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +79,31 @@ class SyntheticGpu:
 
 # Attributes as in reports of these devices (../shared/reference/gpus.tsv).
 H100 = SyntheticGpu(
-    name="NVIDIA H100 80GB HBM3", major=9, minor=0, chip=384, sms=132, sm_hertz=1.98e9,
-    memory_hertz=2.619e9, bus_bits=5120, memory_bytes=85_029_158_912, l2_bytes=52_428_800,
-)  # fmt: skip
-H200 = replace(
-    H100, name="NVIDIA H200", memory_hertz=3.201e9, bus_bits=6016,
-    memory_bytes=150_754_820_096, l2_bytes=62_914_560,
-)  # fmt: skip
+    name="NVIDIA H100 80GB HBM3",
+    major=9,
+    minor=0,
+    chip=384,
+    sms=132,
+    sm_hertz=1.98e9,
+    memory_hertz=2.619e9,
+    bus_bits=5120,
+    memory_bytes=85_029_158_912,
+    l2_bytes=52_428_800,
+)
+H200 = replace(H100, name="NVIDIA H200", memory_hertz=3.201e9, bus_bits=6016, memory_bytes=150_754_820_096, l2_bytes=62_914_560)
 RTX_5090 = SyntheticGpu(
-    name="NVIDIA GeForce RTX 5090", major=12, minor=0, chip=434, sms=170, sm_hertz=2.407e9,
-    memory_hertz=14.001e9, bus_bits=512, memory_bytes=34_190_917_632, l2_bytes=100_663_296,
+    name="NVIDIA GeForce RTX 5090",
+    major=12,
+    minor=0,
+    chip=434,
+    sms=170,
+    sm_hertz=2.407e9,
+    memory_hertz=14.001e9,
+    bus_bits=512,
+    memory_bytes=34_190_917_632,
+    l2_bytes=100_663_296,
     tensor_rate=512,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

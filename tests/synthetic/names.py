@@ -45,10 +45,7 @@ SORT = (
     "void vllm::moe::count_and_sort_expert_tokens_kernel<int>(int const*, int*, int*, unsigned long, int)",
 )
 EXPERTS = ("fused_moe_kernel", "fused_moe_kernel")
-MOE_SUM = (
-    "moe_sum_kernel",
-    "void vllm::moe::moe_sum_kernel<c10::BFloat16, 8>(c10::BFloat16*, c10::BFloat16 const*, int)",
-)
+MOE_SUM = ("moe_sum_kernel", "void vllm::moe::moe_sum_kernel<c10::BFloat16, 8>(c10::BFloat16*, c10::BFloat16 const*, int)")
 ARGMAX = (
     "reduce_kernel",
     "void at::native::reduce_kernel<512, 1, at::native::ReduceOp<float, at::native::ArgMaxOps<float>, unsigned int, long, 4, 4> >(at::native::ReduceOp<float, at::native::ArgMaxOps<float>, unsigned int, long, 4, 4>)",
@@ -67,10 +64,7 @@ def gemm(weights: str, tile: int, across: int) -> Name:
     """The matrix product for this kind of weights, whose tile has this many rows of tokens."""
     if weights == "fp8":
         kernel = _FP8.format(tile=tile)
-        return (
-            "device_kernel",
-            f"void cutlass::device_kernel<{kernel}>({kernel}::Params)",
-        )
+        return ("device_kernel", f"void cutlass::device_kernel<{kernel}>({kernel}::Params)")
     if weights == "int4":
         return (
             "Marlin",
@@ -93,10 +87,7 @@ def attention(rows: int, kv_bytes: int, prefill: bool) -> Name:
         )
     if kv_bytes == 1:
         kernel = _FA3_FP8.format(rows=rows)
-        return (
-            "device_kernel",
-            f"void cutlass::device_kernel<{kernel}>({kernel}::Params)",
-        )
+        return ("device_kernel", f"void cutlass::device_kernel<{kernel}>({kernel}::Params)")
     traits = _FLASH.format(rows=rows)
     return (
         "flash_fwd_splitkv_kernel",

@@ -37,11 +37,27 @@ def command(plan: Plan) -> str:
     nvtx = ["--nvtx"] if plan.nvtx else []
     names = ",".join(name.removeprefix(MEASURED) for name in measured_names(plan))
     how = ["--set", plan.counters] if plan.counters in ("basic", "full") else ["--metrics", names]
-    return " ".join([
-        "ncu", "--profile-from-start", "off", *nvtx, "--replay-mode", "kernel",
-        "--graph-profiling", "node", "--cache-control", plan.cache, "--clock-control", "none",
-        *how, "-o", "synthetic.ncu-rep", "python3", "decode_step.py",
-    ])  # fmt: skip
+    return " ".join(
+        [
+            "ncu",
+            "--profile-from-start",
+            "off",
+            *nvtx,
+            "--replay-mode",
+            "kernel",
+            "--graph-profiling",
+            "node",
+            "--cache-control",
+            plan.cache,
+            "--clock-control",
+            "none",
+            *how,
+            "-o",
+            "synthetic.ncu-rep",
+            "python3",
+            "decode_step.py",
+        ]
+    )
 
 
 def measured_names(plan: Plan) -> list[str]:
@@ -51,9 +67,13 @@ def measured_names(plan: Plan) -> list[str]:
 
 
 def write_report(
-    path: Path | str, plan: Plan, *, frame: pl.DataFrame | None = None,
-    command_line: str | None = None, versions: Mapping[str, str] = VERSIONS,
-) -> Path:  # fmt: skip
+    path: Path | str,
+    plan: Plan,
+    *,
+    frame: pl.DataFrame | None = None,
+    command_line: str | None = None,
+    versions: Mapping[str, str] = VERSIONS,
+) -> Path:
     """The plan's launches (or this frame in their place) as a report; `.ncu-repz` is compressed."""
     path = Path(path)
     frame = decode_run(plan) if frame is None else frame
@@ -67,31 +87,17 @@ def report(frame: pl.DataFrame, gpu: SyntheticGpu, typed: str, versions: Mapping
     """The bytes of a whole report, its session details in as many blocks as the profiler writes."""
     head = field(1, 7)
     said = [released(versions), described_device(gpu), message((11, typed))]
-    blocks = [
-        block(session=host()),
-        *results(frame, gpu),
-        *(block(session=part) for part in said),
-    ]
+    blocks = [block(session=host()), *results(frame, gpu), *(block(session=part) for part in said)]
     return b"NVR\0" + struct.pack("<I", len(head)) + head + b"".join(blocks)
 
 
-def block(
-    *,
-    session: bytes = b"",
-    strings: list[str] | None = None,
-    entries: list[bytes] | None = None,
-) -> bytes:
+def block(*, session: bytes = b"", strings: list[str] | None = None, entries: list[bytes] | None = None) -> bytes:
     """One block: the size of its header, the header, and its entries."""
     payload = b"".join(sized(entry) for entry in entries or [])
     parts: list[tuple[int, Any]] = [(1, 0), (2, len(entries or []))]
     if session:
         parts.append((3, session))
-    parts += [
-        (4, message(*repeated(1, strings or []))),
-        (5, len(payload)),
-        (6, PROCESS),
-        (7, 0),
-    ]
+    parts += [(4, message(*repeated(1, strings or []))), (5, len(payload)), (6, PROCESS), (7, 0)]
     return sized(message(*parts)) + payload
 
 
@@ -116,16 +122,24 @@ def attributes(gpu: SyntheticGpu) -> dict[str, Any]:
     """Device attributes as the profiler names them."""
     named = {
         "display_name": gpu.name,
-        "compute_capability_major": gpu.major, "compute_capability_minor": gpu.minor,
-        "chip": gpu.chip, "implementation": gpu.chip, "architecture": gpu.chip & 0xFF0, "device_index": 0,
+        "compute_capability_major": gpu.major,
+        "compute_capability_minor": gpu.minor,
+        "chip": gpu.chip,
+        "implementation": gpu.chip,
+        "architecture": gpu.chip & 0xFF0,
+        "device_index": 0,
         "multiprocessor_count": gpu.sms,
-        "max_gpu_frequency_khz": round(gpu.sm_hertz / 1e3), "clock_rate": round(gpu.sm_hertz / 1e3),
+        "max_gpu_frequency_khz": round(gpu.sm_hertz / 1e3),
+        "clock_rate": round(gpu.sm_hertz / 1e3),
         "max_mem_frequency_khz": round(gpu.memory_hertz / 1e3),
         "memory_clock_rate": round(gpu.memory_hertz / 1e3),
-        "fb_bus_width": gpu.bus_bits, "global_memory_bus_width": gpu.bus_bits,
-        "l2_cache_size": gpu.l2_bytes, "total_memory": gpu.memory_bytes,
-        "integrated": 0, "ecc_enabled": 1,
-    }  # fmt: skip
+        "fb_bus_width": gpu.bus_bits,
+        "global_memory_bus_width": gpu.bus_bits,
+        "l2_cache_size": gpu.l2_bytes,
+        "total_memory": gpu.memory_bytes,
+        "integrated": 0,
+        "ecc_enabled": 1,
+    }
     return {f"device__attribute_{name}": content for name, content in named.items()}
 
 
@@ -149,11 +163,7 @@ def profiled(row: Mapping[str, Any]) -> dict[str, Any]:
         measured["gpu__time_duration.sum"] = float(round(row["seconds"] * 1e9))
     shape = {f"launch__grid_dim_{a}": float(n) for a, n in zip(AXES, row["grid"], strict=True)}
     shape |= {f"launch__block_dim_{a}": float(n) for a, n in zip(AXES, row["block"], strict=True)}
-    where = {
-        "launch__stream_id": row["stream"],
-        "launch__context_id": 1,
-        "launch__device_id": 0,
-    }
+    where = {"launch__stream_id": row["stream"], "launch__context_id": 1, "launch__device_id": 0}
     return measured | shape | where
 
 
@@ -187,10 +197,22 @@ def result(row: Mapping[str, Any], gpu: SyntheticGpu, strings: dict[str, int]) -
         metric(strings.setdefault(name, len(strings)), content) for name, content in (profiled(row) | attributes(gpu)).items()
     ]
     parts: list[tuple[int, Any]] = [
-        (1, row["process"]), (2, row["profiler_id"]), (3, 0), (4, 0), (5, row["name"]), (6, row["kernel"]),
-        (7, row["name"]), (8, 3), (9, b"\x08\x00\x10\x00\x18\x00"), (10, triple["grid"]),
-        (11, triple["block"]), *repeated(13, metrics), (14, WRITTEN), (15, b"\x08\x01"), (16, 0),
-    ]  # fmt: skip
+        (1, row["process"]),
+        (2, row["profiler_id"]),
+        (3, 0),
+        (4, 0),
+        (5, row["name"]),
+        (6, row["kernel"]),
+        (7, row["name"]),
+        (8, 3),
+        (9, b"\x08\x00\x10\x00\x18\x00"),
+        (10, triple["grid"]),
+        (11, triple["block"]),
+        *repeated(13, metrics),
+        (14, WRITTEN),
+        (15, b"\x08\x01"),
+        (16, 0),
+    ]
     if row["nvtx"] is not None:
         parts.append((21, ranges(row["nvtx"])))
     return message(*parts, (22, 1), (23, row["stream"]))

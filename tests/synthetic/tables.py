@@ -15,21 +15,24 @@ from tests.synthetic.models import Plan
 from tests.synthetic.report import attributes, profiled
 
 ID = (
-    "ID", "Process ID", "Process Name", "Host Name", "Kernel Name", "Context", "Stream",
-    "Block Size", "Grid Size", "Device", "CC",
-)  # fmt: skip
+    "ID",
+    "Process ID",
+    "Process Name",
+    "Host Name",
+    "Kernel Name",
+    "Context",
+    "Stream",
+    "Block Size",
+    "Grid Size",
+    "Device",
+    "CC",
+)
 NVTX = (
     "thread Domain:Push/Pop_Range:PL_Type:PL_Value:CLR_Type:Color:Msg_Type:Msg",
     "Id:Domain:Start/Stop_Range:PL_Type:PL_Value:CLR_Type:Color:Msg_Type:Msg",
 )
 LONG = ("Section Name", "Metric Name", "Metric Unit", "Metric Value")
-RULES = (
-    "Rule Name",
-    "Rule Type",
-    "Rule Description",
-    "Estimated Speedup Type",
-    "Estimated Speedup",
-)
+RULES = ("Rule Name", "Rule Type", "Rule Description", "Estimated Speedup Type", "Estimated Speedup")
 LABELS = {
     "gpu__time_duration.sum": "Duration",
     "sm__cycles_elapsed.avg.per_second": "SM Frequency",
@@ -49,10 +52,15 @@ def unit(name: str) -> str:
     if "pct_of_peak" in name:
         return "%"
     for part, found in (
-        ("time_duration", "ns"), ("cycles_elapsed.avg.per_second", "hz"), ("sectors", "sector"),
-        ("bytes.sum.peak", "byte/cycle"), ("bytes", "byte"), ("cycles_", "cycle"),
-        ("per_cycle_elapsed", "inst/cycle"), ("_inst_", "inst"),
-    ):  # fmt: skip
+        ("time_duration", "ns"),
+        ("cycles_elapsed.avg.per_second", "hz"),
+        ("sectors", "sector"),
+        ("bytes.sum.peak", "byte/cycle"),
+        ("bytes", "byte"),
+        ("cycles_", "cycle"),
+        ("per_cycle_elapsed", "inst/cycle"),
+        ("_inst_", "inst"),
+    ):
         if part in name:
             return found
     return ""
@@ -73,15 +81,7 @@ def shown(name: str, value: Any, base: bool) -> tuple[str, str]:
 def identity(row: dict[str, Any], plan: Plan) -> list[str]:
     """The cells that name a launch."""
     sizes = [f"({', '.join(map(str, row[key]))})" for key in ("block", "grid")]
-    cells = [
-        row["profiler_id"],
-        row["process"],
-        "python3",
-        "127.0.0.1",
-        row["name"],
-        1,
-        row["stream"],
-    ]
+    cells = [row["profiler_id"], row["process"], "python3", "127.0.0.1", row["name"], 1, row["stream"]]
     found = [str(cell) for cell in cells] + sizes + ["0", f"{plan.gpu.major}.{plan.gpu.minor}"]
     if row["nvtx"] is None:
         return found
@@ -109,21 +109,16 @@ def written(path: Path | str, rows: list[list[str]]) -> Path:
     return Path(path)
 
 
-def write_raw_csv(
-    path: Path | str,
-    plan: Plan,
-    *,
-    frame: pl.DataFrame | None = None,
-    base: bool = False,
-) -> Path:
+def write_raw_csv(path: Path | str, plan: Plan, *, frame: pl.DataFrame | None = None, base: bool = False) -> Path:
     """`--page raw --csv`: a column per metric, units in the second row, attributes among them."""
     launches = list(rows_of(plan, frame))
     measured = {name: unit(name) for _, metrics in launches for name in metrics}
     scaled = {
         name: shown(name, max(m.get(name, 0.0) for _, m in launches), base)[0]
-        if not isinstance(launches[0][1].get(name), list) else ""
+        if not isinstance(launches[0][1].get(name), list)
+        else ""
         for name in measured
-    }  # fmt: skip
+    }
     constant = {name: str(content) for name, content in attributes(plan.gpu).items()}
     names = sorted([*measured, *constant])
     units = [scaled.get(name, "") for name in names]
@@ -143,13 +138,7 @@ def in_unit(name: str, value: Any, scaled: str) -> str:
     return f"{value / factor:,.6f}" if factor else shown(name, value, base=True)[1]
 
 
-def write_metrics_csv(
-    path: Path | str,
-    plan: Plan,
-    *,
-    frame: pl.DataFrame | None = None,
-    base: bool = False,
-) -> Path:
+def write_metrics_csv(path: Path | str, plan: Plan, *, frame: pl.DataFrame | None = None, base: bool = False) -> Path:
     """`--metrics ... --csv`: a row per launch and metric under the metric's own name."""
     rows = [
         [*cells, "Command line profiler metrics", name, *shown(name, value, base)]
@@ -160,35 +149,17 @@ def write_metrics_csv(
     return written(path, [[*header(plan), *LONG], *rows])
 
 
-def write_details_csv(
-    path: Path | str,
-    plan: Plan,
-    *,
-    frame: pl.DataFrame | None = None,
-    base: bool = False,
-) -> Path:
+def write_details_csv(path: Path | str, plan: Plan, *, frame: pl.DataFrame | None = None, base: bool = False) -> Path:
     """`--page details --csv`: labels of sections, metric rows shorter than the header, rule rows."""
     rows: list[list[str]] = []
     for cells, metrics in rows_of(plan, frame):
         rows += [
-            [
-                *cells,
-                "GPU Speed Of Light Throughput",
-                LABELS[name],
-                *shown(name, value, base),
-                "",
-            ]
+            [*cells, "GPU Speed Of Light Throughput", LABELS[name], *shown(name, value, base), ""]
             for name, value in metrics.items()
             if name in LABELS
         ]
         rows += [
-            [
-                *cells,
-                "Command line profiler metrics",
-                name,
-                *shown(name, value, base),
-                "",
-            ]
+            [*cells, "Command line profiler metrics", name, *shown(name, value, base), ""]
             for name, value in metrics.items()
             if name not in LABELS and not name.startswith("launch__")
         ]

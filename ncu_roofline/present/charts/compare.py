@@ -121,17 +121,19 @@ def arrows(comparison: Comparison) -> pl.DataFrame:
     """One row per pair of kernels that has a place on both sides, those with most bytes first."""
     kernels = comparison.rows["kernel"]
     useful = bool(
-        kernels.filter((pl.col("base_flops") > 0) & (pl.col("role").is_in(["fc", "attention"]))).select(
-            (pl.col("base_useful_flops").is_not_null() & pl.col("head_useful_flops").is_not_null()).all()
-        ).item()
-    )  # fmt: skip
+        kernels.filter((pl.col("base_flops") > 0) & (pl.col("role").is_in(["fc", "attention"])))
+        .select((pl.col("base_useful_flops").is_not_null() & pl.col("head_useful_flops").is_not_null()).all())
+        .item()
+    )
     work = "useful_flops" if useful else "flops"
     moved = pl.col("base_bytes") + pl.col("head_bytes")
     placed = kernels.with_columns(
-        x=pl.col(f"base_{work}") / pl.col("base_bytes"), y=pl.col(f"base_{work}") / pl.col("base_seconds"),
-        x2=pl.col(f"head_{work}") / pl.col("head_bytes"), y2=pl.col(f"head_{work}") / pl.col("head_seconds"),
+        x=pl.col(f"base_{work}") / pl.col("base_bytes"),
+        y=pl.col(f"base_{work}") / pl.col("base_seconds"),
+        x2=pl.col(f"head_{work}") / pl.col("head_bytes"),
+        y2=pl.col(f"head_{work}") / pl.col("head_seconds"),
         share=moved / moved.sum(),
-    )  # fmt: skip
+    )
     known = placed.filter(pl.all_horizontal((pl.col(c) > 0) & pl.col(c).is_finite() for c in ("x", "y", "x2", "y2")))
     largest = known.sort("share", descending=True).head(MOST_KERNELS)
     families = [FAMILY_NAMES.get(r, "other") for r in largest["role"]]
@@ -140,11 +142,17 @@ def arrows(comparison: Comparison) -> pl.DataFrame:
     return largest.select(
         pl.Series("name", [clean(str(n)) for n in largest["head_kernel"]], dtype=pl.String),
         pl.Series("family", families, dtype=pl.String),
-        pl.Series("label", names, dtype=pl.String), pl.col("what").cast(pl.String),
-        "x", "y", "x2", "y2", "share", pl.lit(useful).alias("useful"),
+        pl.Series("label", names, dtype=pl.String),
+        pl.col("what").cast(pl.String),
+        "x",
+        "y",
+        "x2",
+        "y2",
+        "share",
+        pl.lit(useful).alias("useful"),
         pl.format("{} FLOP/byte", pl.col("x").round_sig_figs(3)).alias("old"),
         pl.format("{} FLOP/byte", pl.col("x2").round_sig_figs(3)).alias("new"),
-    ).with_columns(pl.col(pl.Float64).round_sig_figs(5))  # fmt: skip
+    ).with_columns(pl.col(pl.Float64).round_sig_figs(5))
 
 
 def roof(comparison: Comparison) -> tuple[float | None, float | None]:

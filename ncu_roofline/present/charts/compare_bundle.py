@@ -20,7 +20,7 @@ CHARTS = {"waterfall": compare.waterfall, "before-after": compare.roofline}
 WORDS = {
     "waterfall": "Waterfall of DRAM bytes by role, from base to head",
     "before-after": "Roofline with each kernel's way from its old to its new place",
-}  # fmt: skip
+}
 
 
 def files(
@@ -32,9 +32,7 @@ def files(
     if comparison.verdict == "not_comparable":
         return {"comment.md": text(comparison, said, image_base, pictures=False), "summary.json": json.render(said).encode()}
     drawn = {name: draw(comparison) for name, draw in CHARTS.items()}
-    pictures = {
-        f"{name}-{theme}": export.specification(chart, theme) for name, chart in drawn.items() for theme in THEMES
-    }  # fmt: skip
+    pictures = {f"{name}-{theme}": export.specification(chart, theme) for name, chart in drawn.items() for theme in THEMES}
     return {
         "comment.md": text(comparison, said, image_base),
         **{f"{name}.svg": export.svg(spec) for name, spec in pictures.items()},
@@ -49,9 +47,13 @@ def text(comparison: Comparison, said: Document, image_base: str, *, pictures: b
     """The comment, with the pictures in the reader's theme."""
     kernels = spoken(comparison.rows["kernel"]) if pictures else comparison.rows["kernel"].head(0)
     made = Comment(
-        name=name_of(comparison), documents=[said], pictures=list(WORDS.items()) if pictures else [],
-        kernels=Table("All kernels", kernels, KERNEL_COLUMNS), basis=(), image_base=image_base,
-    )  # fmt: skip
+        name=name_of(comparison),
+        documents=[said],
+        pictures=list(WORDS.items()) if pictures else [],
+        kernels=Table("All kernels", kernels, KERNEL_COLUMNS),
+        basis=(),
+        image_base=image_base,
+    )
     return comment.render(made).encode()
 
 
@@ -64,5 +66,5 @@ def page(comparison: Comparison, said: Document, kernels: pl.DataFrame) -> Page:
     """The page with both charts, all tables, and the head's kernels."""
     figures = [export.figure(draw(comparison), WORDS[name], WORDS[name]) for name, draw in CHARTS.items()]
     return Page(
-        title=name_of(comparison), answer=said.answer, figures=figures, kernels=kernels, tables=said.tables, doubts=said.doubts,
-    )  # fmt: skip
+        title=name_of(comparison), answer=said.answer, figures=figures, kernels=kernels, tables=said.tables, doubts=said.doubts
+    )

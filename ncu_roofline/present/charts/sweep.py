@@ -64,13 +64,15 @@ def trajectories(sweep: Sweep) -> pl.DataFrame:
     }
     frames = [
         sweep.rows.with_row_index("order").select(
-            pl.col("order").cast(pl.Int64), pl.lit(name).alias("family"),
+            pl.col("order").cast(pl.Int64),
+            pl.lit(name).alias("family"),
             pl.col("along").map_elements(place, return_dtype=pl.String).alias("place"),
-            pl.col(column).cast(pl.Float64).alias("intensity"), pl.col("ridge", "roof").cast(pl.Float64),
+            pl.col(column).cast(pl.Float64).alias("intensity"),
+            pl.col("ridge", "roof").cast(pl.Float64),
             (pl.col(f"{key}_bytes") / pl.col(f"{key}_seconds")).alias("bandwidth"),
         )
         for name, key, column in (("FC", "fc", columns["FC"]), ("attention", "attention", columns["attention"]))
-    ]  # fmt: skip
+    ]
     marks = pl.concat(frames).with_columns(rate=pl.col("intensity") * pl.col("bandwidth"))
     shown = marks.filter((pl.col("intensity") > 0) & (pl.col("rate") > 0) & pl.col("rate").is_finite())
     word = pl.format("{} {}", pl.lit(sweep.along), "place")
