@@ -2,6 +2,8 @@
 
 A seeded sample of mutants is made in copies of the tree. Each is tried with the tests that run its statement, as
 coverage tells, the quickest first: first some seconds' worth, then, where it lives, the rest of them up to a limit.
+While writing tests, `python -m bench.mutation --file FILE --tests TEST ...` tries faults of one file with those tests
+and prints the ones that live.
 """
 
 from __future__ import annotations
@@ -214,6 +216,27 @@ def judged(chosen: list[Mutant], covering: Covering) -> list[str]:
         return list(pool.map(one, chosen))
 
 
+def of_one_file(file: str, tests: list[str], size: int, seed: int) -> None:
+    """Prints the faults of a file, as it is now, that these tests do not notice."""
+    every = mutants(ROOT, ROOT / file)
+    chosen = random.Random(seed).sample(every, min(size, len(every)))
+    lived = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = copy(ROOT, Path(folder))
+        for mutant in sorted(chosen, key=lambda m: m.span):
+            source = (tree / file).read_bytes()
+            (tree / file).write_bytes(mutant.applied(source))
+            try:
+                code = pytest(tree, "-x", "--no-header", *tests, timeout=300).returncode
+            except subprocess.TimeoutExpired:
+                code = 1
+            (tree / file).write_bytes(source)
+            if code == 0:
+                lived += 1
+                print(f"{mutant.line}: {mutant.before!r} -> {mutant.after!r}", flush=True)
+    print(f"{lived} of {len(chosen)} live, of {len(every)} that can be made")
+
+
 def main() -> None:
     """Sample, try, keep the raw outcome, write the page."""
     from bench import mutation_page
@@ -223,7 +246,12 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=SEED)
     asked.add_argument("--keep-cover", action="store_true", help="use the coverage of the last run")
     asked.add_argument("--page", action="store_true", help="write the page from the last run's outcome")
+    asked.add_argument("--file", help="try faults of this file only, and write no page")
+    asked.add_argument("--tests", nargs="+", default=[], help="the tests that should notice them")
     options: Any = asked.parse_args()
+    if options.file:
+        of_one_file(options.file, options.tests, options.sample, options.seed)
+        return
     OUT.mkdir(parents=True, exist_ok=True)
     kept = OUT / "outcomes.json"
     if not options.page:

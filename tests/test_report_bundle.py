@@ -23,7 +23,7 @@ from ncu_roofline.cli import main
 from ncu_roofline.present.charts import bundle
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts.bundle import Material
-from ncu_roofline.present.charts.export import specification
+from ncu_roofline.present.charts.export import specifications
 from ncu_roofline.present.comment import LIMIT, Comment, render
 from ncu_roofline.present.document import Document, Table
 from tests.charted import launch, picture
@@ -315,7 +315,7 @@ def test_a_capture_without_bytes_still_gives_a_bundle() -> None:
 
     assert set(files) == FILES
     assert "bytes-light.png" not in files["comment.md"].decode()
-    assert specification(bytes_chart.draw(roles))["title"]["subtitle"] == ["No DRAM bytes are known of any role."]
+    assert specifications(bytes_chart.draw(roles))["light"]["title"]["subtitle"] == ["No DRAM bytes are known of any role."]
 
 
 @pytest.mark.slow

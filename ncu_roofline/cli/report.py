@@ -46,6 +46,10 @@ def report(
     Example: ncu-roofline report decode.ncu-rep -o report/
     """
     from ncu_roofline.cli.bundles import refuse_folder, write_folder
+    from ncu_roofline.present.charts import script
+
+    refuse_folder(output, force=force)
+    script.begin()
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.material import material
     from ncu_roofline.present.charts.bundle import files
@@ -62,7 +66,6 @@ def report(
         "tp": tp,
         "layers_captured": layers_captured,
     }
-    refuse_folder(output, force=force)
     choices = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
     if len(captures) == 2:
         from ncu_roofline.cli.compare_report import comparison_files

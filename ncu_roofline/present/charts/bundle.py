@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -15,10 +16,9 @@ from ncu_roofline.analysis.role_bytes import RoleBytes
 from ncu_roofline.present import comment, csv, html, json
 from ncu_roofline.present import words_roofline as words
 from ncu_roofline.present.charts import bytes as bytes_chart
-from ncu_roofline.present.charts import export
+from ncu_roofline.present.charts import export, script
 from ncu_roofline.present.charts.pages import by_share, roofline_figure
 from ncu_roofline.present.charts.roofline import draw
-from ncu_roofline.present.charts.theme import THEMES
 from ncu_roofline.present.comment import Comment
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.html import Page
@@ -54,20 +54,20 @@ def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
     roofline, roles = draw(material.picture, theory=theory), bytes_chart.draw(material.roles, title=role_title(material.roles))
     marks = by_share(material.picture.marks).with_columns(pl.col(pl.Float64).round_sig_figs(json.DIGITS))
     with ThreadPoolExecutor() as pool:  # the renderer leaves Python alone, so both halves run at once
-        library = pool.submit(export.library)
-        drawn = {**drawings("roofline", roofline), **drawings("bytes", roles)}
+        specs = export.specifications(roofline)
+        drawn = {**drawings("roofline", specs), **drawings("bytes", export.specifications(roles))}
         pixels = {name: pool.submit(export.pixels, drawing) for name, drawing in drawn.items()}
         return {
             "comment.md": comment.render(text(material, marks)).encode(),
             **{f"{name}.svg": drawing for name, drawing in drawn.items()},
             **{f"{name}.png": picture.result() for name, picture in pixels.items()},
-            "roofline.json": (export.text(export.specification(roofline)) + "\n").encode(),
+            "roofline.json": (export.text(specs["light"]) + "\n").encode(),
             "summary.json": json.render(
                 Document(answer=(), data={**material.summary.data, "tokens": material.tokens.data})
             ).encode(),
             "kernels.csv": csv.render(Document(answer=(), data={"rows": marks})).encode(),
             "kernels.parquet": parquet(marks),
-            "index.html": html.render(page(material, roofline, roles, marks), library.result()).encode(),
+            "index.html": html.render(page(material, roofline, roles, marks), script.library()).encode(),
         }
 
 
@@ -78,9 +78,9 @@ def role_title(roles: RoleBytes) -> str:
     )
 
 
-def drawings(stem: str, chart: alt.LayerChart) -> dict[str, bytes]:
-    """The chart as SVG in both themes."""
-    return {f"{stem}-{theme}": export.svg(export.specification(chart, theme)) for theme in THEMES}
+def drawings(stem: str, specs: Mapping[str, dict[str, Any]]) -> dict[str, bytes]:
+    """The chart as SVG in every theme."""
+    return {f"{stem}-{theme}": export.svg(spec) for theme, spec in specs.items()}
 
 
 def parquet(marks: pl.DataFrame) -> bytes:

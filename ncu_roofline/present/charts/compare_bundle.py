@@ -9,8 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.compare import Comparison
 from ncu_roofline.analysis.gate import Outcome
 from ncu_roofline.present import comment, csv, html, json
-from ncu_roofline.present.charts import compare, export
-from ncu_roofline.present.charts.theme import THEMES
+from ncu_roofline.present.charts import compare, export, script
 from ncu_roofline.present.comment import Comment
 from ncu_roofline.present.compare import KERNEL_COLUMNS, document, spoken
 from ncu_roofline.present.document import Document, Table
@@ -32,14 +31,16 @@ def files(
     if comparison.verdict == "not_comparable":
         return {"comment.md": text(comparison, said, image_base, pictures=False), "summary.json": json.render(said).encode()}
     drawn = {name: draw(comparison) for name, draw in CHARTS.items()}
-    pictures = {f"{name}-{theme}": export.specification(chart, theme) for name, chart in drawn.items() for theme in THEMES}
+    pictures = {
+        f"{name}-{theme}": spec for name, chart in drawn.items() for theme, spec in export.specifications(chart).items()
+    }
     return {
         "comment.md": text(comparison, said, image_base),
         **{f"{name}.svg": export.svg(spec) for name, spec in pictures.items()},
         **{f"{name}.png": export.png(spec) for name, spec in pictures.items()},
         "summary.json": json.render(said).encode(),
         "kernels.csv": csv.render(Document(answer=(), data={"rows": rows})).encode(),
-        "index.html": html.render(page(comparison, said, kernels), export.library()).encode(),
+        "index.html": html.render(page(comparison, said, kernels), script.library()).encode(),
     }
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.present import html
 from ncu_roofline.present import words_roofline as words
-from ncu_roofline.present.charts import export
+from ncu_roofline.present.charts import export, script
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.html import Figure, Page
 
@@ -17,8 +17,8 @@ def written(picture: Picture, form: str, *, theme: str = "light", theory: bool =
     """The roofline in this form."""
     chart = draw(picture, theory=theory)
     if form == "html":
-        return html.render(page(picture, chart), export.library()).encode()
-    spec = export.specification(chart, theme)
+        return html.render(page(picture, chart), script.library()).encode()
+    spec = export.specifications(chart)[theme]
     if form == "png":
         return export.png(spec)
     if form == "svg":

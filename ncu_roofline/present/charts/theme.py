@@ -108,12 +108,3 @@ def styles(colours: dict[str, Any]) -> dict[str, Any]:
         "theory-text": {**text, "color": colours["theory"]},
         "bar": {"color": colours["quiet"]},
     }
-
-
-for name in THEMES:
-    alt.theme.register(f"ncu-roofline-{name}", enable=False)(lambda name=name: theme(name))
-
-
-def enabled(name: str) -> Any:
-    """Context in which charts are written in this theme; nothing changes outside it."""
-    return alt.theme.enable(f"ncu-roofline-{name}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import altair as alt
 
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.present.charts import export
+from ncu_roofline.present.charts import export, script
 
 FORMS = (".png", ".svg", ".json", ".html")
 
@@ -17,7 +17,7 @@ def written(chart: alt.TopLevelMixin, target: Path, theme: str = "light") -> byt
     form = target.suffix.lower()
     if form not in FORMS:
         raise UnusableInput(f"{target.name}: a chart is written as {', '.join(FORMS)}; name the file so")
-    spec = export.specification(chart, theme)
+    spec = export.specifications(chart)[theme]
     if form == ".png":
         return export.png(spec)
     if form == ".svg":
@@ -32,5 +32,5 @@ def page(spec: str) -> str:
     safe = spec.replace("</", "<\\/")
     return (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>ncu-roofline</title>\n<div id="chart"></div>\n'
-        f"<script>{export.library()}</script>\n<script>vegaEmbed('#chart', {safe}, {{actions: false}})</script></html>\n"
+        f"<script>{script.library()}</script>\n<script>vegaEmbed('#chart', {safe}, {{actions: false}})</script></html>\n"
     )
