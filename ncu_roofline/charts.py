@@ -1,4 +1,4 @@
-"""Charts for notebooks: a capture or study in, an ordinary Altair chart out."""
+"""Charts for notebooks: a capture or study in, an ordinary Altair chart in our colours out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def roofline(
     from ncu_roofline.analysis.picture import picture
     from ncu_roofline.present.charts.roofline import draw
 
-    return draw(picture(api.study(capture, gpu=gpu), by, levels=levels), theory=theory)
+    return _dressed(draw(picture(api.study(capture, gpu=gpu), by, levels=levels), theory=theory))
 
 
 def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.LayerChart:
@@ -48,7 +48,7 @@ def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.Layer
 
     study = api.study(capture, gpu=gpu)
     model = study.run.model.value
-    return draw(role_bytes(study.launches, study.run, load(model) if model else None))
+    return _dressed(draw(role_bytes(study.launches, study.run, load(model) if model else None)))
 
 
 def waterfall(comparison: Comparison) -> alt.LayerChart:
@@ -62,7 +62,7 @@ def waterfall(comparison: Comparison) -> alt.LayerChart:
     """
     from ncu_roofline.present.charts.compare import waterfall as draw
 
-    return draw(comparison)
+    return _dressed(draw(comparison))
 
 
 def moves(comparison: Comparison) -> alt.LayerChart:
@@ -76,7 +76,7 @@ def moves(comparison: Comparison) -> alt.LayerChart:
     """
     from ncu_roofline.present.charts.compare import roofline as draw
 
-    return draw(comparison)
+    return _dressed(draw(comparison))
 
 
 def trajectories(sweep: Sweep) -> alt.LayerChart:
@@ -89,4 +89,12 @@ def trajectories(sweep: Sweep) -> alt.LayerChart:
     """
     from ncu_roofline.present.charts.sweep import draw
 
-    return draw(sweep)
+    return _dressed(draw(sweep))
+
+
+def _dressed(chart: alt.LayerChart) -> alt.LayerChart:
+    """The chart with the light theme as its own configuration, so that it looks the same wherever it is shown."""
+    from ncu_roofline.present.charts.theme import theme
+
+    configured: alt.LayerChart = chart.properties(config=theme("light")["config"])
+    return configured

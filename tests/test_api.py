@@ -10,6 +10,7 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline import api
+from ncu_roofline.present.charts.theme import PALETTES
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.capture.schema import LAUNCHES
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "fixtures" / "synthetic" / "demo.ncu-rep"
 FUNCTIONS = sorted(name for name in nr.__all__ if getattr(getattr(nr, name), "__module__", "") == api.__name__)
 
-CHARTS = sorted(name for name, it in vars(nr.charts).items() if getattr(it, "__module__", "") == nr.charts.__name__)
+CHARTS = sorted(n for n, it in vars(nr.charts).items() if getattr(it, "__module__", "") == nr.charts.__name__ and n[0] != "_")
 
 
 def test_importing_the_package_imports_no_library() -> None:
@@ -44,6 +45,13 @@ def test_every_function_has_an_example_that_runs(name: str, monkeypatch: pytest.
 
     assert found.examples
     assert doctest.DocTestRunner().run(found).failed == 0
+
+
+def test_a_chart_that_altair_shows_by_itself_has_our_colours() -> None:
+    shown = nr.charts.roofline(DEMO).to_dict()["config"]
+
+    assert shown["range"]["category"] == PALETTES["light"]["families"]
+    assert "halo" in shown["style"]
 
 
 def test_functions_take_a_file_a_capture_or_a_study_alike() -> None:
