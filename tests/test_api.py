@@ -10,9 +10,9 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline import api
-from ncu_roofline.present.charts.theme import PALETTES
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.capture.schema import LAUNCHES
+from ncu_roofline.present.charts.theme import PALETTES
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "fixtures" / "synthetic" / "demo.ncu-rep"
