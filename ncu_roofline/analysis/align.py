@@ -97,7 +97,7 @@ def match(base: list[Group], head: list[Group]) -> list[Pair]:
     alone_base, alone_head = without(base, [b for b, _ in pairs]), without(head, [h for _, h in pairs])
     named += [Pair(base=g, head=None, kind=merged(g, base, named, "base", ("fused", "removed"))) for g in alone_base]
     named += [Pair(base=None, head=g, kind=merged(g, head, named, "head", ("split", "added"))) for g in alone_head]
-    return sorted(named, key=lambda p: (p.head or p.base).order if (p.head or p.base) else 0)  # type: ignore[union-attr]
+    return sorted(named, key=lambda p: (p.head or p.base).order)  # type: ignore[union-attr]
 
 
 def without(all_groups: list[Group], taken: list[Group]) -> list[Group]:
@@ -127,7 +127,7 @@ def by_place(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
 
         def mine(side: list[Group], role: str = role, outside: bool = outside) -> list[Group]:
             chosen = [g for g in side if g.role == role and (placed and g.position is None) == outside]
-            return sorted(chosen, key=lambda g: (g.position or 0, g.order))
+            return sorted(chosen, key=lambda g: (g.position if placed else None, g.order))
 
         found += cheapest(mine(base), mine(head))
     return found
@@ -135,30 +135,30 @@ def by_place(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
 
 def cheapest(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
     """Sequence alignment (Needleman and Wunsch 1970): gaps cost, unlike kernels cost more."""
-    rows, columns = len(base), len(head)
-    cost = [[0.0] * (columns + 1) for _ in range(rows + 1)]
-    for i in range(rows, -1, -1):
-        for j in range(columns, -1, -1):
-            if i < rows or j < columns:
-                cost[i][j] = min(options(cost, i, j, base, head))[0]
+    cost: dict[tuple[int, int], float] = {}
+    for i in range(len(base), -1, -1):
+        for j in range(len(head), -1, -1):
+            cost[i, j] = min(options(cost, i, j, base, head), default=(0.0, ""))[0]
     found, i, j = [], 0, 0
-    while i < rows and j < columns:
-        step = min(options(cost, i, j, base, head))[1]
+    while ways := options(cost, i, j, base, head):
+        step = min(ways)[1]
         if step == "both":
             found.append((base[i], head[j]))
         i, j = i + (step != "head"), j + (step != "base")
     return found
 
 
-def options(cost: list[list[float]], i: int, j: int, base: list[Group], head: list[Group]) -> list[tuple[float, str]]:
+def options(
+    cost: dict[tuple[int, int], float], i: int, j: int, base: list[Group], head: list[Group]
+) -> list[tuple[float, str]]:
     """The ways on from here, each with what it costs to the end."""
     ways: list[tuple[float, str]] = []
     if i < len(base) and j < len(head):
-        ways.append((cost[i + 1][j + 1] + unlike(base[i], head[j]), "both"))
+        ways.append((cost[i + 1, j + 1] + unlike(base[i], head[j]), "both"))
     if i < len(base):
-        ways.append((cost[i + 1][j] + GAP, "base"))
+        ways.append((cost[i + 1, j] + GAP, "base"))
     if j < len(head):
-        ways.append((cost[i][j + 1] + GAP, "head"))
+        ways.append((cost[i, j + 1] + GAP, "head"))
     return ways
 
 
@@ -223,7 +223,7 @@ def kind_of(base: Group, head: Group) -> str:
 def merged(alone: Group, side: list[Group], pairs: list[Pair], which: str, words: tuple[str, str]) -> str:
     """Whether a lone kernel's work went into (or came out of) a neighbour that was renamed."""
     place = side.index(alone)
-    beside = {g.number for g in side[max(place - 1, 0) : place + 2]} - {alone.number}
+    beside = {g.number for g in side[max(place - 1, 0) : place + 2]}
     for pair in pairs:
         own, other = (pair.base, pair.head) if which == "base" else (pair.head, pair.base)
         if own and other and own.number in beside and pair.kind == "renamed" and took_over(alone, own, other):
