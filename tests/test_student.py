@@ -1,11 +1,11 @@
 """Quantiles against published tables; the robust scale on samples of known spread."""
 
 import random
-from math import inf, isclose
+from math import exp, inf, isclose, lgamma, pi, tan
 
 import pytest
 
-from ncu_roofline.analysis.student import effective, f_exceeds, quantile, robust_deviation, two_sided
+from ncu_roofline.analysis.student import MOST, effective, f_exceeds, incomplete_beta, quantile, robust_deviation, two_sided
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,69 @@ def test_degrees_of_freedom_of_equal_variances_add_up() -> None:
 def test_one_dominant_variance_brings_its_own_degrees_of_freedom() -> None:
     _, dof = effective([(1.0, 3.0), (1e-9, 100.0)])
     assert dof == pytest.approx(3.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("x", [-0.5, 0.0])
+def test_the_incomplete_beta_is_nothing_at_its_lower_end_and_below(x: float) -> None:
+    assert incomplete_beta(2.0, 3.0, x) == 0.0
+
+
+@pytest.mark.parametrize("x", [1.0, 1.5])
+def test_the_incomplete_beta_is_one_at_its_upper_end_and_above(x: float) -> None:
+    assert incomplete_beta(2.0, 3.0, x) == 1.0
+
+
+@pytest.mark.parametrize("x", [1e-6, 0.3, 0.5, 0.9, 1 - 1e-8])
+def test_with_a_one_the_incomplete_beta_is_a_power(x: float) -> None:
+    assert incomplete_beta(2.5, 1.0, x) == pytest.approx(x**2.5, rel=1e-12)
+    assert incomplete_beta(1.0, 5.0, x) == pytest.approx(1 - (1 - x) ** 5, rel=1e-9)
+
+
+def test_the_incomplete_beta_is_exact_beside_both_ends() -> None:
+    # I_x(a, b) is x^a / (a B(a, b)) for small x, and I_x(1/2, 1/2) is 1 - 2/pi sqrt(1 - x) beside 1
+    whole = exp(lgamma(1.5) + lgamma(5.5) - lgamma(7.0))
+    assert incomplete_beta(1.5, 5.5, 1e-9) == pytest.approx(1e-9**1.5 / (1.5 * whole), rel=1e-6)
+    assert 1 - incomplete_beta(0.5, 0.5, 1 - 1e-8) == pytest.approx(2 / pi * 1e-4, rel=1e-6)
+
+
+@pytest.mark.parametrize("error", [0.9, 0.5, 0.2, 0.01])
+def test_quantiles_of_one_degree_of_freedom_are_those_of_cauchy(error: float) -> None:
+    assert quantile(error, 1) == pytest.approx(tan(pi / 2 * (1 - error)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "between", "factor"),
+    [
+        # Croux and Rousseeuw's table, then n / (n + 1.4) for odd and n / (n + 3.8) for even numbers of values. Of 0, 1, 2, ...
+        # n - 1 pairs are 1 apart; the pair number h (h - 1) / 2 with h = n // 2 + 1 is one of them up to n = 5, and for odd n = 7
+        (2, 1, 0.399),
+        (3, 1, 0.994),
+        (4, 1, 0.512),
+        (5, 1, 0.844),
+        (6, 2, 0.611),
+        (7, 1, 0.857),
+        (8, 2, 0.669),
+        (9, 2, 0.872),
+        (10, 2, 10 / 13.8),
+        (11, 2, 11 / 12.4),
+    ],
+)
+def test_the_robust_scale_has_the_published_factor_of_each_sample_size(size: int, between: int, factor: float) -> None:
+    assert robust_deviation([float(n) for n in range(size)]) == pytest.approx(2.2219 * between * factor)
+
+
+def test_the_robust_scale_of_less_than_two_values_is_zero() -> None:
+    assert robust_deviation([]) == robust_deviation([5.0]) == 0.0
+
+
+def test_of_twice_as_many_values_as_are_looked_at_every_second_one_counts() -> None:
+    assert robust_deviation([0.0 if n % 2 == 0 else float(n) ** 2 for n in range(2 * MOST)]) == 0.0
+    assert robust_deviation([0.0 if n % 2 == 1 else float(n) ** 2 for n in range(2 * MOST)]) > 0.0
+    assert MOST == 100
+
+
+def test_variances_of_zero_add_nothing_and_keep_the_best_degrees_of_freedom() -> None:
+    assert effective([(0.0, 3.0), (0.0, 5.0)]) == (0.0, 5.0)
+    assert effective([(0.0, 3.0), (2.0, 7.0)]) == (2.0, 7.0)
+    variance, dof = effective([(0.25, 4.0), (0.75, 9.0)])
+    assert (variance, dof) == (1.0, pytest.approx(1 / (0.0625 / 4 + 0.5625 / 9)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import exp, inf, lgamma, log, log1p
+from math import exp, lgamma, log, log1p
 
 STEPS = 300
 TINY = 1e-300
@@ -11,8 +11,8 @@ TINY = 1e-300
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
     """Regularised I_x(a, b), by Lentz's continued fraction (Numerical Recipes, section 6.4)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
+    if x <= 0:
+        return 0.0
     if x > (a + 1) / (a + b + 2):
         return 1 - incomplete_beta(b, a, 1 - x)
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
@@ -62,8 +62,6 @@ def f_exceeds(ratio: float, upper: float, lower: float) -> float:
     >>> round(f_exceeds(2.866, 4, 20), 3)
     0.05
     """
-    if ratio == inf:
-        return 0.0
     return incomplete_beta(lower / 2, upper / 2, lower / (lower + upper * ratio))
 
 
@@ -91,8 +89,8 @@ def robust_deviation(values: list[float]) -> float:
 
 
 def effective(contributions: list[tuple[float, float]]) -> tuple[float, float]:
-    """Sum of variances and its degrees of freedom (Welch and Satterthwaite); (variance, dof) each."""
+    """Sum of variances and its degrees of freedom (Welch and Satterthwaite); (variance, dof) each, at least one."""
     total = sum(v for v, _ in contributions)
     if total == 0:
-        return 0.0, max((d for _, d in contributions), default=1.0)
-    return total, total**2 / sum(v * v / d for v, d in contributions if v > 0)
+        return 0.0, max(d for _, d in contributions)
+    return total, total**2 / sum(v * v / d for v, d in contributions)

@@ -76,7 +76,7 @@ class Judged:
     @property
     def realised_reach(self) -> float | None:
         """How far `realised` may be off by the noise of time."""
-        return None if self.realised is None else self.seconds.reach / abs(self.bytes.log or 1.0)
+        return None if self.realised is None else self.seconds.reach / abs(self.bytes.log)  # type: ignore[arg-type]
 
     @property
     def allowed(self) -> float | None:
@@ -109,7 +109,7 @@ def lacking(bytes_: Change, flops: Change, seconds: Change) -> str:
         if each.direction is None:
             return f"missing:{name}"
     # more bytes are more bytes whatever the rest; fewer need only time, to know what they paid
-    needed = {1: ("bytes",), -1: ("bytes", "seconds"), 0: ("bytes", "seconds", "flops")}[bytes_.direction or 0]
+    needed = {1: ("bytes",), -1: ("bytes", "seconds"), 0: ("bytes", "seconds", "flops")}[bytes_.direction]  # type: ignore[index]
     changes = {"bytes": bytes_, "seconds": seconds, "flops": flops}
     return next((f"noise:{name}" for name in needed if undecided(name, changes[name])), "")
 
