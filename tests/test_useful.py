@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -10,11 +12,12 @@ from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.tokens import per_token
 from ncu_roofline.analysis.useful import useful, with_context
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.capture.schema import PHASES, ROLES, enum
+from ncu_roofline.capture.schema import PHASES, ROLES, SOURCES, enum
 from ncu_roofline.knowledge import models
 from ncu_roofline.readers import read
 from tests.corpus import CORPUS, needs_corpus
 from tests.kernels import launch, launches
+from tests.synthetic import capture
 
 GUJIALIANG = "gujialiang123__MOEresearch__results__"
 TRITON = GUJIALIANG + "2026-06-09_sglang_triton_sweep__ncu__R_{}__ncu_raw_full.csv"
@@ -48,6 +51,8 @@ def decode(**columns: object) -> pl.DataFrame:
         "layer_whole": None,
         "flops": None,
         "flops_complete": True,
+        "flops_source": None,
+        "tensor_flops": None,
         "dram_bytes": None,
         "dram_read_bytes": None,
         "weight_dtype": None,
@@ -61,6 +66,7 @@ def decode(**columns: object) -> pl.DataFrame:
         "position": pl.Int64(),
         "layer_whole": pl.Boolean(),
         "flops_complete": pl.Boolean(),
+        "flops_source": enum(SOURCES),
         "weight_dtype": pl.String(),
         "cache_dtype": pl.String(),
     }
@@ -77,6 +83,33 @@ def test_without_a_model_the_weights_that_were_read_are_used_once_per_sequence()
 def test_an_estimate_from_bytes_never_exceeds_the_executed_work() -> None:
     frame = decode(weight_dtype="bf16", dram_read_bytes=2e6, flops=5e6)
     assert useful(frame, Run().given(batch=4))["useful_flops"].item() == 5e6
+
+
+@pytest.mark.parametrize(("source", "useful_flops"), [("pipe", 5e6), ("counter", 5e6), ("instructions", 8e6)])
+def test_counted_tensor_work_cuts_an_estimate_even_where_other_families_were_not_counted(
+    source: str, useful_flops: float
+) -> None:
+    # 2 x 4 sequences x 1e6 weights; a count of instructions is up to 2x off, so it cuts nothing
+    frame = decode(
+        weight_dtype="bf16", dram_read_bytes=2e6, flops=5e6, tensor_flops=5e6, flops_source=source, flops_complete=False
+    )
+    assert useful(frame, Run().given(batch=4))["useful_flops"].item() == useful_flops
+
+
+@pytest.mark.parametrize("weights", ["int4", "sparse24"])
+def test_layers_of_an_unknown_weight_width_stream_no_matrix(weights: str) -> None:
+    # in 4 bits down_proj has nearly the bytes of o_proj in 16, and must not be taken for it
+    made = study(capture(batch=8, weights=weights, layers=4), Choices(model=models.load("llama-3.1-8b")))
+    products = made.launches.filter(pl.col("layer").is_not_null(), role="fc")
+    assert products.height == 4 * 4
+    assert products["matrix_n"].null_count() == products["useful_flops"].null_count() == products.height
+
+
+def test_the_stated_weight_width_finds_the_matrices_of_every_layer() -> None:
+    made = capture(batch=8, weights="int4", layers=4)
+    told = study(replace(made, run=made.run.given(weights="int4")), Choices(model=models.load("llama-3.1-8b")))
+    down = told.launches.filter(projection="down_proj")
+    assert down["matrix_bytes"].to_list() == [14336 * 4096 / 2] * 4
 
 
 def test_without_batch_there_is_no_useful_work() -> None:

@@ -190,7 +190,10 @@ def with_patterns(inside: pl.DataFrame) -> pl.DataFrame:
 
 
 def best(layer: pl.DataFrame, streams: Streams, kinds: dict[str, set[int]]) -> list[Matrix | None]:
-    """The assignment of one layer's products to the kind of layer that fits best."""
+    """The assignment of one layer's products to the kind of layer that fits best; none where half of them fit nothing.
+
+    Matrices of an unknown width (int4, 2:4) fit nothing, but for one or two that have another one's bytes.
+    """
     lone = not layer["of_experts"].any()
     columns = layer.select("read", "of_experts", "after")
     products = [Product(read, experts, after, lone) for read, experts, after in columns.iter_rows()]
@@ -199,7 +202,8 @@ def best(layer: pl.DataFrame, streams: Streams, kinds: dict[str, set[int]]) -> l
     for kind, of_kind in kinds.items():
         cost, chosen = aligned(products, streams.of_kind(kind), cut=cut)
         tries.append((cost + (0 if numbers <= of_kind else WRONG_LAYER), chosen))
-    return min(tries, key=lambda each: each[0])[1]
+    chosen = min(tries, key=lambda each: each[0])[1]
+    return chosen if 2 * sum(m is not None for m in chosen) > len(chosen) else [None] * len(chosen)
 
 
 def described_matrix(matrix: Matrix, rows: int | None) -> tuple[object, ...]:

@@ -114,8 +114,12 @@ def by_weights(launches: pl.DataFrame, run: Run) -> pl.Expr:
 
 
 def at_most_executed(flops: pl.Expr) -> pl.Expr:
-    """An estimate from bytes, cut at the executed work: a matrix or cache may be read more than once."""
-    executed = pl.when(pl.col("flops_complete") & (pl.col("flops") > 0)).then("flops")
+    """An estimate from bytes, cut at the executed work: a matrix or cache may be read more than once.
+
+    Other families need no count where tensor work was counted: the product is in it.
+    """
+    counted = (pl.col("tensor_flops") > 0) & (pl.col("flops_source").cast(pl.String) != "instructions")
+    executed = pl.when((pl.col("flops_complete") | counted) & (pl.col("flops") > 0)).then("flops")
     return pl.when(flops.is_not_null()).then(pl.min_horizontal(flops, executed))
 
 
