@@ -186,6 +186,10 @@ def test_unlikeness_adds_up_what_differs(other: dict[str, Any], apart: float) ->
     assert unlike(two, one) == pytest.approx(apart)
 
 
+def test_groups_that_are_equally_frequent_are_not_unlike() -> None:
+    assert unlike(group(count=3.0), group(count=3.0)) == 0.0
+
+
 def test_a_group_of_no_share_is_half_unlike_for_its_bytes_and_not_for_its_count() -> None:
     assert unlike(group(count=0.0), group()) == unlike(group(), group(count=0.0)) == 0.5
 
@@ -237,6 +241,7 @@ def test_each_known_neighbour_of_another_role_is_two_fifths_apart(
         ((1e6, 1.0), (5e5, 2.0), 0.0),  # half the bytes, twice as often
         ((1e6, 1.0), (2e6, 4.0), log(2)),  # of a launch twice, of a token eight times
         ((1e6, 1.0), (1e9, 1.0), 2.0),  # at most 2
+        ((1e6, 3.0), (5e5, 3.0), log(2)),
         ((None, 1.0), (1e6, 1.0), 0.5),
         ((1e6, 1.0), (None, 1.0), 0.5),
         ((0.0, 1.0), (1e6, 1.0), 0.5),

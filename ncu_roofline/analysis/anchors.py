@@ -6,6 +6,8 @@ has one cluster of them; a projection lies between the clusters of two layers.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import polars as pl
 
 from ncu_roofline.analysis.heads import with_ends
@@ -122,14 +124,10 @@ def without_lone_helpers(joined: pl.DataFrame) -> pl.DataFrame:
 def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
     """Clusters without a kind that recurs in every layer: then it is no sign of a pass."""
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
-    counts = (
-        joined.with_columns(ends=after_mixer.fill_null(False)).group_by("kind").agg(pl.col("ends").sum(), clusters=pl.len())
-    )
-    seen = {kind: (ends, number) for kind, ends, number in counts.iter_rows()}
-    mixers = seen.get("mixer", (0, 0))[1]
-    if seen.get("sampling", (0, 0))[1] == seen.get("embedding", (0, 0))[1]:
+    number, ends = Counter(joined["kind"]), Counter(joined.filter(after_mixer)["kind"])
+    if number["sampling"] == number["embedding"]:
         return joined  # one of each per pass, however few layers a pass has
-    misnamed = [k for k in ("sampling", "embedding") if seen.get(k, (0, 0))[0] > max(mixers / 2, 1)]
+    misnamed = [k for k in ("sampling", "embedding") if ends[k] > max(number["mixer"] / 2, 1)]
     return joined.filter(~pl.col("kind").is_in(misnamed))
 
 
