@@ -119,11 +119,12 @@ def families(launches: pl.DataFrame) -> pl.DataFrame:
 
 
 def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float | None]:
-    """The path with most FLOPs, its datasheet ridge, and its median ridge at the capture's clocks."""
+    """The path of the kernels with most bytes, FLOPs where those are unknown, and both ridges of its heaviest kernel."""
     working = launches.filter(pl.col("path").is_not_null())
     if working.is_empty():
         return None, None, None
-    path = working.group_by("path").agg(pl.col("flops").sum()).sort("flops", "path")["path"][-1]
+    weights = ("dram_bytes", "flops")
+    path = working.group_by("path").agg(pl.col(*weights).sum()).sort(*weights, "path")["path"][-1]
     mine = working.filter(pl.col("path") == path)
     heavy = mine.filter(pl.col("flops") == pl.col("flops").max())
     return path, heavy["ridge_spec"][0], heavy["ridge_profiled"][0]

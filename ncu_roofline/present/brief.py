@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
+
 from ncu_roofline.present.text import clean, shorten
 
 # Names that say nothing: what the kernel does stands in its template arguments.
@@ -15,7 +17,7 @@ SCAFFOLD = re.compile(
     r"u?int\d+_t|\w*params\w*|\w*type|integral_constant|",
     re.IGNORECASE,
 )
-ROOM = 26
+ROOM, MOST = 26, 200
 
 
 def brief(kernel: str, name: str, room: int = ROOM) -> str:
@@ -36,3 +38,9 @@ def brief(kernel: str, name: str, room: int = ROOM) -> str:
         words = (w for w in IDENTIFIER.findall(own["inside"]) if not SCAFFOLD.fullmatch(w))
         shown = next(words, "::".join([*own["scope"].split("::")[-2:-1], shown]))
     return shorten(shown.strip("_") or clean(name), room)
+
+
+def called(rows: pl.DataFrame, kernel: str = "kernel", name: str = "name") -> pl.DataFrame:
+    """Rows whose kernels are called by the name that a reader knows; tables shorten it themselves."""
+    pairs = zip(rows[kernel], rows[name], strict=True)
+    return rows.with_columns(pl.Series(kernel, [k and brief(k, n or "", MOST) for k, n in pairs], dtype=pl.String))

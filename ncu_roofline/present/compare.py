@@ -11,6 +11,7 @@ from ncu_roofline.analysis.gate import Outcome
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present import words_compare as words
+from ncu_roofline.present.brief import called
 from ncu_roofline.present.columns import change
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.doubts_compare import doubts
@@ -58,7 +59,8 @@ def spoken(rows: pl.DataFrame) -> pl.DataFrame:
     words_of = pl.col("verdict").cast(pl.String).str.replace_all("_", " ")
     shown = rows.with_columns(alone.otherwise(words_of).alias("verdict"), time_change=time_words(rows))
     if "head_kernel" in rows.columns:
-        shown = shown.with_columns(pl.coalesce("head_kernel", "base_kernel").alias("head_kernel"))
+        shown = shown.with_columns(pl.coalesce(f"head_{c}", f"base_{c}").alias(f"head_{c}") for c in ("kernel", "name"))
+        shown = called(shown, "head_kernel", "head_name")
     return shown
 
 

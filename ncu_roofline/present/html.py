@@ -63,6 +63,7 @@ class Page:
     figures: Sequence[Figure]
     kernels: pl.DataFrame
     """groups.group() rows, largest first."""
+    kernels_title: str = "Kernels"
     tables: Sequence[Table] = ()
     doubts: Sequence[str] = ()
     basis: Sequence[str] = ()
@@ -122,21 +123,25 @@ def text(value: object) -> str:
 
 
 def body(page: Page) -> list[str]:
-    """Answer, charts beside the table, further tables, doubts, basis."""
-    first, rest = page.figures[:1], page.figures[1:]
+    """Answer, charts and tables, doubts, basis. A chart whose marks the table of kernels lights stands beside it."""
+    linked = bool(page.figures[0].mark)
+    kernels, first = kernel_section(page.kernels, page.kernels_title, linked), figure(page.figures[0], 0)
     doubts = ["<h2>What cannot be trusted</h2>", "<ul>", *(f"<li>{text(d)}</li>" for d in page.doubts), "</ul>"]
     return [
         f"<h1>{text(page.title)}</h1>",
         *(f"<p>{text(s)}</p>" for s in page.answer),
-        '<div class="beside">',
-        *(line for f in first for line in figure(f, 0)),
-        *kernel_section(page.kernels),
-        "</div>",
-        *(line for i, f in enumerate(rest, 1) for line in [f"<h2>{text(f.heading)}</h2>", *figure(f, i)]),
+        *(['<div class="beside">', *first, *kernels, "</div>"] if linked else titled(page.figures[0], first)),
+        *(line for i, f in enumerate(page.figures[1:], 1) for line in titled(f, figure(f, i))),
         *(line for t in page.tables for line in plain_table(t)),
+        *([] if linked else kernels),
         *(doubts if page.doubts else []),
         *(f'<p class="quiet">{text(b)}</p>' for b in page.basis),
     ]
+
+
+def titled(data: Figure, lines: list[str]) -> list[str]:
+    """A chart under its heading."""
+    return [f"<h2>{text(data.heading)}</h2>", *lines]
 
 
 def figure(data: Figure, number: int) -> list[str]:
@@ -152,7 +157,7 @@ def figure(data: Figure, number: int) -> list[str]:
     ]
 
 
-def kernel_section(kernels: pl.DataFrame) -> list[str]:
+def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]:
     """The table of kernels with its filter and the families' switches."""
     present = [f for f in FAMILIES if f in set(kernels["family"].cast(pl.String))]
     switches = [
@@ -164,7 +169,7 @@ def kernel_section(kernels: pl.DataFrame) -> list[str]:
     heads = [head(c) for c in columns]
     return [
         '<section aria-labelledby="kernels-title">',
-        '<h2 id="kernels-title">Kernels</h2>',
+        f'<h2 id="kernels-title">{text(title)}</h2>',
         '<div class="tools">',
         '<label>Filter <input type="search" id="filter" autocomplete="off"></label>',
         f'<span class="families" role="group" aria-label="Families">{" ".join(switches)}</span>',
@@ -173,7 +178,7 @@ def kernel_section(kernels: pl.DataFrame) -> list[str]:
         "</div>",
         '<div class="scroll tall" tabindex="0" role="region" aria-label="Kernels, table">',
         '<table id="kernels">',
-        f"<caption>{left}A name lights its marks in the chart; a heading sorts.</caption>",
+        f"<caption>{left}{'A name lights its marks in the chart; a' if linked else 'A'} heading sorts.</caption>",
         f"<thead><tr>{''.join(heads)}</tr></thead>",
         "<tbody>",
         *(row(r, columns) for r in most.iter_rows(named=True)),
@@ -218,7 +223,7 @@ def plain_table(table: Table) -> list[str]:
     ]
     label = text(table.title or "Table")
     return [
-        f"<h2>{label}</h2>",
+        *([f"<h2>{label}</h2>"] if table.title else []),
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">',
         "<table>",
         f"<thead><tr>{heads}</tr></thead>",

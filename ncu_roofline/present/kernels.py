@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.health import BLOCKS, WEAKENS, Finding
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import MEASURED
+from ncu_roofline.present.brief import called
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.summary import device_data, doubt
 
@@ -50,7 +51,7 @@ def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Fi
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
     return Document(
         answer=(f"{count} of {study.capture.name}.{above}",),
-        tables=(Table("", rows, columns, spare=("precision", "role", "grid", "intensity", "bound")),),
+        tables=(Table("", called(rows), columns, spare=("precision", "role", "grid", "intensity", "bound")),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.health import BLOCKS, Finding
 from ncu_roofline.analysis.overview import Overview
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.brief import called
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.json import plain
@@ -72,7 +73,7 @@ def document(
         answer=tuple(answer),
         tables=(
             Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE), spare=("launches", "dram_bytes", "seconds")),
-            Table(title, first, columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
+            Table(title, called(first), columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
         ),
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),

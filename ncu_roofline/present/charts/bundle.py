@@ -15,6 +15,7 @@ from ncu_roofline.analysis.picture import Picture
 from ncu_roofline.analysis.role_bytes import RoleBytes
 from ncu_roofline.present import comment, csv, html, json
 from ncu_roofline.present import words_roofline as words
+from ncu_roofline.present.brief import called
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts import export, script
 from ncu_roofline.present.charts.pages import by_share, roofline_figure
@@ -93,7 +94,7 @@ def parquet(marks: pl.DataFrame) -> bytes:
 def kernel_table(marks: pl.DataFrame) -> Table:
     """The groups for the comment: columns that hold anything."""
     columns = tuple(c for c in KERNELS if c in ("kernel", "launches") or marks[c].drop_nulls().len())
-    return Table("Kernels, largest first", marks, columns)
+    return Table("Kernels, largest first", called(marks), columns)
 
 
 def text(material: Material, marks: pl.DataFrame) -> Comment:

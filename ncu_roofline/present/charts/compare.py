@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import log10
-
 import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.compare import Comparison
 from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.brief import brief
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.text import clean, shorten
+from ncu_roofline.present.plane import ticks
+from ncu_roofline.present.text import clean
 from ncu_roofline.present.words_compare import TITLES, signed
 
 WIDTH, HEIGHT, ROW = 600, 360, 26
@@ -138,7 +138,8 @@ def arrows(comparison: Comparison) -> pl.DataFrame:
     largest = known.sort("share", descending=True).head(MOST_KERNELS)
     families = [FAMILY_NAMES.get(r, "other") for r in largest["role"]]
     first = [families.index(f) == n for n, f in enumerate(families)]
-    names = [shorten(clean(str(n)), 28) if told else "" for n, told in zip(largest["head_kernel"], first, strict=True)]
+    called = [brief(str(r["head_kernel"]), str(r["head_name"])) for r in largest.iter_rows(named=True)]
+    names = [name if told else "" for name, told in zip(called, first, strict=True)]
     return largest.select(
         pl.Series("name", [clean(str(n)) for n in largest["head_kernel"]], dtype=pl.String),
         pl.Series("family", families, dtype=pl.String),
@@ -169,11 +170,13 @@ def axes(ways: pl.DataFrame, ridge: float | None, bandwidth: float | None) -> tu
     xs = [*ways["x"], *ways["x2"], *([ridge] if ridge else [])]
     ys = [*ways["y"], *ways["y2"], *([ridge * bandwidth] if ridge and bandwidth else [])]
     left, right, low, high = min(xs) / 2, max(xs) * 3, min(ys) / 3, max(ys) * 2.5
-    x = alt.X("x:Q").scale(type="log", domain=[left, right], nice=False).title("FLOPs per byte of DRAM traffic")
-    y = alt.Y("y:Q").scale(type="log", domain=[low, high], nice=False).title("FLOP/s")
-    return x.axis(format="~g", tickCount=round(log10(right / left)) + 1), y.axis(
-        format="~s", tickCount=round(log10(high / low)) + 1
+    x = (
+        alt.X("x:Q")
+        .scale(type="log", domain=[left, right], nice=False)
+        .title("arithmetic intensity (FLOP per byte of DRAM traffic)")
     )
+    y = alt.Y("y:Q").scale(type="log", domain=[low, high], nice=False).title("work per second (FLOP/s)")
+    return x.axis(values=ticks((left, right)), format="~g"), y.axis(values=ticks((low, high)), format="~s")
 
 
 def ceiling(ridge: float | None, bandwidth: float | None, ways: pl.DataFrame) -> list[alt.Chart]:

@@ -16,6 +16,7 @@ from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.html import Page
 
 CHARTS = {"waterfall": compare.waterfall, "before-after": compare.roofline}
+HEADINGS = {"waterfall": "Where the bytes changed", "before-after": "Before and after on the roofline"}
 WORDS = {
     "waterfall": "Waterfall of DRAM bytes by role, from base to head",
     "before-after": "Roofline with each kernel's way from its old to its new place",
@@ -65,7 +66,13 @@ def name_of(comparison: Comparison) -> str:
 
 def page(comparison: Comparison, said: Document, kernels: pl.DataFrame) -> Page:
     """The page with both charts, all tables, and the head's kernels."""
-    figures = [export.figure(draw(comparison), WORDS[name], WORDS[name]) for name, draw in CHARTS.items()]
+    figures = [export.figure(draw(comparison), HEADINGS[name], f"{WORDS[name]}.") for name, draw in CHARTS.items()]
     return Page(
-        title=name_of(comparison), answer=said.answer, figures=figures, kernels=kernels, tables=said.tables, doubts=said.doubts
+        title=name_of(comparison),
+        answer=said.answer,
+        figures=figures,
+        kernels=kernels,
+        kernels_title=f"Kernels of {comparison.head.name}",
+        tables=said.tables,
+        doubts=said.doubts,
     )
