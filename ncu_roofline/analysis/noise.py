@@ -81,7 +81,7 @@ def shares(
         side.group_by("row", "pair", maintain_order=True)
         .agg(pl.col(quantity).sum().alias("sum"), pl.col(quantity).count().alias("count"))
         .with_columns(weight=pl.col("sum") / pl.col("sum").sum().over("row"))
-        .with_columns(pl.when(pl.col("weight").is_finite()).then("weight").otherwise(0.0))
+        .with_columns(pl.when(pl.col("weight").is_finite()).then("weight"))
         .select("row", "pair", "weight", "count")
         for side in sides
     ]
@@ -96,15 +96,15 @@ def repeated(base: pl.DataFrame, head: pl.DataFrame, by: str, quantity: str) -> 
     for side in (base, head):
         sums = side.group_by(by, "capture", maintain_order=True).agg(pl.col(quantity).sum())
         for row, values in sums.group_by(by, maintain_order=True).agg(quantity).iter_rows():
-            known = [log(v) for v in values if v and v > 0]
-            mean = sum(known) / len(known) if known else 0.0
+            known = [log(v) for v in values if v > 0]
+            mean = sum(known) / max(len(known), 1)
             found.setdefault(row, []).append((sum((v - mean) ** 2 for v in known), len(known)))
     return {row: n for row, parts in found.items() if (n := from_repeats(parts)) is not None}
 
 
 def from_repeats(parts: list[tuple[float, int]]) -> Noise | None:
     """Variance of the difference of two means of repeated captures; None without repeats."""
-    dof = sum(n - 1 for _, n in parts if n > 0)
+    dof = sum(n - 1 for _, n in parts)
     if dof < 1 or len(parts) < 2 or any(n == 0 for _, n in parts):
         return None
     each = sum(s for s, _ in parts) / dof

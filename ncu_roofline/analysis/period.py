@@ -31,8 +31,8 @@ def period(rows: pl.DataFrame) -> int | None:
 
 def of_several(block: pl.Series) -> bool:
     """Whether a period nearly repeats something shorter: a step of equal layers with one LM head."""
-    again = (block == block[len(block) // 2]).arg_true() - len(block) // 2
-    for shift in again.filter((again > 0) | (again < 0)).abs().unique().sort().to_list():
+    away = (block == block[len(block) // 2]).arg_true().cast(pl.Int64) - len(block) // 2
+    for shift in away.filter(away != 0).abs().unique().sort().to_list():
         overlap = len(block) - int(shift)
         same = int((block.head(overlap) == block.tail(overlap)).sum())
         if 2 * shift <= len(block) and same >= ALIKE * overlap and block.head(int(shift)).n_unique() > 1:

@@ -29,7 +29,7 @@ def role_bytes(launches: pl.DataFrame, run: Run, model: Model | None = None) -> 
     families = launches.select("role", "family").unique("role")
     known = (
         per_token(launches, run, "role")
-        .join(families, on="role", how="left", nulls_equal=True)
+        .join(families, on="role", how="left")
         .select(pl.col("role", "family").cast(pl.String), bytes=column)
         .with_columns(pl.col("family").fill_null("other"))
         .filter(pl.col("bytes") > 0)
