@@ -75,8 +75,8 @@ def ridges(lines: pl.DataFrame) -> pl.DataFrame:
 def weighted(launches: pl.DataFrame, value: pl.Expr) -> float | None:
     """Mean over time; null where no launch has both."""
     known = launches.select(value.alias("value"), "seconds").drop_nulls()
-    time = total(known["seconds"])
-    return (total(known["value"] * known["seconds"]) or 0.0) / time if time else None
+    time = float(known["seconds"].sum())
+    return float((known["value"] * known["seconds"]).sum()) / time if time else None
 
 
 def total(values: pl.Series) -> float | None:
