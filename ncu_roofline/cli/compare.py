@@ -52,6 +52,7 @@ def compare(
 
     Example: ncu-roofline compare before.ncu-rep after.ncu-rep --fail-if 'bytes_per_token > +2%'
     """
+    both = facts.stated(locals())
     from ncu_roofline.analysis import gate
     from ncu_roofline.analysis.comparability import vary_of
     from ncu_roofline.analysis.compare import compare as compared
@@ -63,18 +64,6 @@ def compare(
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles}
-    both = {
-        "tokens": tokens,
-        "batch": batch,
-        "steps": steps,
-        "context": context,
-        "accepted": accepted,
-        "model": model,
-        "weights": weights,
-        "kv": kv,
-        "tp": tp,
-        "layers_captured": layers_captured,
-    }
     its_base, its_head = facts_of(base_run), facts_of(head_run)
     comparison = compared(
         studies(before, {**both, **its_base}, choices),

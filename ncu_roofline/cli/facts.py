@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -29,3 +30,10 @@ Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="GPUs that sha
 LayersCaptured = Annotated[
     str | None, typer.Option("--layers-captured", metavar="A/B", help="Layers in the capture, of all.", rich_help_panel=RUN)
 ]
+
+NAMES = ("tokens", "batch", "steps", "context", "accepted", "model", "weights", "kv", "tp", "layers_captured")
+
+
+def stated(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run among a command's options."""
+    return {name: options[name] for name in NAMES if name in options}

@@ -75,23 +75,13 @@ def plot(
 
     Example: ncu-roofline plot decode.ncu-rep -o roofline.png
     """
+    stated = facts.stated(locals())
     from ncu_roofline.analysis.picture import picture
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.pictures import form_of, levels_of, show
 
     wanted = form_of(form.value if form else None, output)
     chosen = levels_of(levels)
-    stated = {
-        "tokens": tokens,
-        "batch": batch,
-        "steps": steps,
-        "context": context,
-        "accepted": accepted,
-        "model": model,
-        "weights": weights,
-        "kv": kv,
-        "tp": tp,
-    }
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
     show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

@@ -45,6 +45,7 @@ def report(
 
     Example: ncu-roofline report decode.ncu-rep -o report/
     """
+    stated = facts.stated(locals())
     from ncu_roofline.cli.bundles import refuse_folder, write_folder
     from ncu_roofline.present.charts import script
 
@@ -54,18 +55,6 @@ def report(
     from ncu_roofline.cli.material import material
     from ncu_roofline.present.charts.bundle import files
 
-    stated = {
-        "tokens": tokens,
-        "batch": batch,
-        "steps": steps,
-        "context": context,
-        "accepted": accepted,
-        "model": model,
-        "weights": weights,
-        "kv": kv,
-        "tp": tp,
-        "layers_captured": layers_captured,
-    }
     choices = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
     if len(captures) == 2:
         from ncu_roofline.cli.compare_report import comparison_files

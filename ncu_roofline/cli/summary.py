@@ -50,6 +50,7 @@ def summary(
 
     Example: ncu-roofline summary decode.ncu-rep
     """
+    stated = facts.stated(locals())
     from ncu_roofline.analysis.groups import group
     from ncu_roofline.analysis.health import health
     from ncu_roofline.analysis.overview import overview
@@ -59,18 +60,6 @@ def summary(
     from ncu_roofline.present import summary as words
     from ncu_roofline.present.headline import headline
 
-    stated = {
-        "tokens": tokens,
-        "batch": batch,
-        "steps": steps,
-        "context": context,
-        "accepted": accepted,
-        "model": model,
-        "weights": weights,
-        "kv": kv,
-        "tp": tp,
-        "layers_captured": layers_captured,
-    }
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     said = headline(study, totals(study.launches, study.run))
     document = words.document(study, overview(study), group(study.launches), health(study), top=top, headline=said)

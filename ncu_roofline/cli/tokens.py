@@ -47,6 +47,7 @@ def tokens(
 
     Example: ncu-roofline tokens decode.ncu-rep --model llama-3.1-8b
     """
+    stated = facts.stated(locals())
     from ncu_roofline.analysis.measured import against_floor, check_possible, projections
     from ncu_roofline.analysis.tokens import per_token, totals
     from ncu_roofline.cli.load import load
@@ -54,18 +55,6 @@ def tokens(
     from ncu_roofline.knowledge import models
     from ncu_roofline.present import tokens as words
 
-    stated = {
-        "tokens": tokens,
-        "batch": batch,
-        "steps": steps,
-        "context": context,
-        "accepted": accepted,
-        "model": model,
-        "weights": weights,
-        "kv": kv,
-        "tp": tp,
-        "layers_captured": layers_captured,
-    }
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated)
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
