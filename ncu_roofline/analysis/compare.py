@@ -245,4 +245,5 @@ def named(kernels: pl.DataFrame) -> pl.DataFrame:
 
     shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
     same = ("head_kernel", "base_kernel", "role", "what")
-    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), *shares)
+    names = pl.col("base_name", "head_name").first()
+    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), names, *shares)

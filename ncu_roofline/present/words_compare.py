@@ -12,8 +12,8 @@ from ncu_roofline.analysis.compare import Comparison, eaters, shifted
 from ncu_roofline.analysis.verdict import Change, Judged
 from ncu_roofline.capture.units import number, text
 from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.brief import brief
 from ncu_roofline.present.columns import percent
-from ncu_roofline.present.text import clean, shorten
 
 TITLES = {
     "not_comparable": "Not comparable",
@@ -148,7 +148,8 @@ def undecided(judged: Judged) -> str:
 
 def name_of(row: dict[str, Any]) -> str:
     """A kernel's name in at most 40 columns."""
-    return shorten(clean(row["head_kernel"] or row["base_kernel"]), 40)
+    kernel, name = row["head_kernel"] or row["base_kernel"], row["head_name"] or row["base_name"]
+    return brief(kernel, name or "", 40)
 
 
 def kernel_words(row: dict[str, Any]) -> str:
