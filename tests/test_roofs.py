@@ -81,6 +81,8 @@ def test_l2_has_a_roof_where_it_is_asked_for() -> None:
 def test_the_l2_roof_stands_on_launches_that_kept_l2_busy(name: str) -> None:
     counted = launches(l2_bytes=[6.0, 18.0]).with_columns(pl.Series(name, [50.0, 5.0]))
     assert l2_bandwidth(counted) == 12.0
+    # 6 bytes in 1 s at 5.5 % of the full rate
+    assert l2_bandwidth(counted.with_columns(pl.Series(name, [5.5, 5.0]))) == pytest.approx(6 / 0.055)
 
 
 def test_without_a_share_there_is_no_l2_roof() -> None:
@@ -95,7 +97,7 @@ def test_the_share_in_bytes_comes_before_that_in_sectors() -> None:
 
 
 def test_the_usual_format_is_that_of_most_launches_whose_format_is_a_path() -> None:
-    frame = pl.DataFrame({"activation_dtype": ["fp8", "bf16", "fp8", "q4_k", "q4_k", "q4_k", None]})
+    frame = pl.DataFrame({"activation_dtype": ["fp32", "fp16", "tf32", "fp8", "int8", "bf16", "fp8", *["q4_k"] * 3, None]})
     assert usual_paths(frame) == ("fp8",)
     assert usual_paths(pl.DataFrame({"activation_dtype": ["q4_k"]})) == ("bf16",)
     assert usual_paths(pl.DataFrame({"kernel": ["gemm"]})) == ("bf16",)

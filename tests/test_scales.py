@@ -20,7 +20,7 @@ def study(**facts: object) -> PlantedStudy:
 
 
 def test_a_target_that_names_nothing_leaves_everything_as_it_is() -> None:
-    assert scales_of(study(), Target()) == Scales(weights=1.0, kv=1.0, batch=1.0, tp=1.0, bandwidth=1.0)
+    assert scales_of(study(), Target()) == Scales() == Scales(weights=1.0, kv=1.0, batch=1.0, tp=1.0, bandwidth=1.0)
 
 
 def test_each_factor_is_the_target_over_the_capture() -> None:
@@ -68,6 +68,7 @@ def test_the_type_of_a_family_is_that_of_most_of_its_bytes() -> None:
     assert told(typed(rows), "fc", "weight_dtype") == "bf16"
     assert told(typed(rows[:2]), "fc", "weight_dtype") == "fp8"
     assert told(typed(rows[3:]), "fc", "weight_dtype") is None
+    assert told(typed([("fc", 1.0, "fp8", "bf16")]), "fc", "weight_dtype") == "fp8"
 
 
 def test_the_precision_of_the_work_tells_where_no_name_does() -> None:

@@ -17,24 +17,11 @@ from ncu_roofline.knowledge.rows import (
 )
 
 AXES = {"x": 0, "y": 1, "z": 2}
-VOTES = {
-    "index": pl.Int64,
-    "rule": pl.Int64,
-    "what": pl.String,
-    "least": pl.Boolean,
-    "sampled": pl.Boolean,
-    "sequences": pl.Boolean,
-    "embedding": pl.Boolean,
-    "fixed": pl.Boolean,
-    "rows": pl.Int64,
-}
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, fixed, rows."""
-    told = [vote(launches, number, rule) for number, rule in enumerate(row_rules())]
-    found = [frame for frame in told if frame.height]
-    return pl.concat(found) if found else pl.DataFrame(schema=VOTES)
+    return pl.concat([vote(launches, number, rule) for number, rule in enumerate(row_rules())])
 
 
 def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
