@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.container import MAGIC
 from ncu_roofline.readers.wire import BROKEN, message
@@ -55,11 +53,16 @@ def beginning(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             start = file.read(PIECE)
-        if start.startswith(COMPRESSED):
-            return zstandard.ZstdDecompressor().stream_reader(start).read(BEGINNING)
-    except (OSError, zstandard.ZstdError):
+    except OSError:
         return b""
-    return start[:BEGINNING]
+    if not start.startswith(COMPRESSED):
+        return start[:BEGINNING]
+    import zstandard
+
+    try:
+        return zstandard.ZstdDecompressor().stream_reader(start).read(BEGINNING)
+    except zstandard.ZstdError:
+        return b""
 
 
 def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
@@ -67,6 +70,8 @@ def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
 
     Raises UnreadableCapture beyond MOST_UNCOMPRESSED bytes or MOST_RATIO times the compressed size.
     """
+    import zstandard
+
     limit = min(MOST_UNCOMPRESSED, max(SPARED, MOST_RATIO * path.stat().st_size))
     packed.seek(0)
     written = 0
