@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge import models
 from ncu_roofline.readers.facts import SIDECAR, options, stated
 from tests.command import run as command
 from tests.corpus import CORPUS, needs_corpus
-from tests.synthetic import TINY, Plan, write_raw_csv
+from tests.synthetic import LLAMA_8B, TINY, Plan, capture, write_raw_csv
 
 GEMMA = (
     "EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__vllm_26b_bf16_d128_g16_ncu_range.csv"
@@ -213,3 +216,25 @@ def test_whole_steps_are_held_to_the_whole_floor_whatever_part_was_stated(
     layers = 16 * (2048 * (2048 + 2 * 512) + 2048 * 2048 + 3 * 2048 * 8192)
     assert told["floor"][0]["floor_bytes"] == 2 * (layers + 128256 * 2048)
     assert any("shows 2 whole decode steps" in note for note in told["notes"])
+
+
+def test_attention_is_held_to_no_floor_of_its_own_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_raw_csv(tmp_path / "decode.csv", Plan(model=LLAMA_8B, batch=2, context=1024))
+    arguments = ("tokens", str(tmp_path / "decode.csv"), "--model", "llama-3.1-8b", "--format", "json")
+    inferred = json.loads(command(capsys, *arguments).out)
+    assert inferred["run"]["context"]["origin"] == "inferred"
+    attention = inferred["floor"][1]
+    assert (attention["role"], attention["floor_bytes"], attention["over_floor"]) == ("attention", None, None)
+    assert attention["measured_bytes"] > 0
+    stated = json.loads(command(capsys, *arguments, "--context", "1024").out)
+    # K and V, 32 layers, 8 heads of 128, two bytes, two sequences of 1,024 tokens
+    assert stated["floor"][1]["floor_bytes"] == 2 * 32 * 8 * 128 * 2 * 2 * 1024
+
+
+def test_a_context_told_by_bytes_names_the_cache_type_that_it_assumes() -> None:
+    model = models.load("llama-3.1-8b")
+    made = capture(batch=2, kv_bytes=1)
+    assumed = study(made, Choices(model=model)).run.context
+    assert "taken to be bf16" in assumed.evidence
+    told = study(replace(made, run=made.run.given(kv="fp8")), Choices(model=model)).run.context
+    assert (told.value, "taken to be" in told.evidence) == (2 * assumed.value, False)

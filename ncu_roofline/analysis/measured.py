@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from ncu_roofline.analysis.footprint import Setting, check, dtype_of, kv_bytes, memory_batch
@@ -36,11 +38,12 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     """Per family: measured and least bytes of one step over all GPUs, and their quotient.
 
     In a window scaled by layers, embedding and LM head count on neither side. Null where bytes, steps,
-    batch or (for attention) the context are unknown.
+    batch or (for attention) the context are unknown; a context told by the measured bytes is no measure of them.
     """
     whole = totals(launches, run)
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
-    floors = least(model, setting(run), run, inside=whole.layers_only)
+    how = setting(run) if run.context.origin != "inferred" else replace(setting(run), context=None)
+    floors = least(model, how, run, inside=whole.layers_only)
     share = float(max(whole.tp, whole.gpus))
     measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)
     return (

@@ -169,5 +169,13 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
     return Fact(
         round(float(tokens)),  # type: ignore[arg-type]
         "inferred",
-        "median of KV bytes per attention kernel over bytes per cached token",
+        "median of KV bytes per attention kernel over bytes per cached token" + assumed_cache(mains, run, model),
+    )
+
+
+def assumed_cache(mains: pl.DataFrame, run: Run, model: Model) -> str:
+    """The cache's type, where neither the user nor a kernel's name says it."""
+    named = mains.select(named_width(mains, "cache_dtype").alias("width"))["width"].count()
+    return (
+        "" if named or run.kv.value is not None else f", the cache taken to be {model.native or 'bf16'} (--kv says otherwise)"
     )

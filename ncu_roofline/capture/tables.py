@@ -118,7 +118,13 @@ FLOOR = (
     Column("N", I64, "", "rows of the matrix (outputs)", NEVER),
     Column("K", I64, "", "columns of the matrix (inputs)", NEVER),
     Column("count", I64, "", "layers that have it", NEVER),
-    Column("floor_bytes", F64, "byte", "least bytes of a step for a role", NEVER),
+    Column(
+        "floor_bytes",
+        F64,
+        "byte",
+        "least bytes of a step for a role",
+        "batch unknown; for attention also context unknown, or told by the same bytes",
+    ),
     Column("measured_bytes", F64, "byte", "what the capture moved for that role per step", "not measured, or steps unknown"),
     Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero"),
 )

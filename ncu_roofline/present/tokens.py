@@ -156,6 +156,8 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
                 f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
                 f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
             )
+        elif row["measured_bytes"] and study.run.context.origin == "inferred":
+            yield f"The floor of {row['role']} needs --context: the one above was told by these bytes."
 
 
 def experts(projections: pl.DataFrame) -> Iterator[str]:
