@@ -89,7 +89,7 @@ def moderated(own: Spread | None, pooled: Spread) -> Spread:
         return pooled
     weight = min(PRIOR, pooled.dof)
     dof = own.dof + weight
-    prior = (pooled.base or 0.0) * (2 if own.paired else 1)
+    prior = pooled.base * (2 if own.paired else 1)  # type: ignore[operator]
 
     def held(value: float | None) -> float | None:
         return None if value is None else (value * own.dof + prior * weight) / dof
