@@ -31,6 +31,7 @@ SPELLINGS = [
     ("Gbyte/second", 1e9),
     ("Gbyte/s", 1e9),
     ("Tbyte/s", 1e12),
+    ("Tibyte", 2.0**40),
     ("hz", 1.0),
     ("Khz", 1e3),
     ("Mhz", 1e6),

@@ -26,11 +26,7 @@ def infer_batch(launches: pl.DataFrame, accepted: float = 1.0) -> Fact:
     steps = told.filter(pl.col("batch").is_not_null())
     if steps.is_empty():
         return drafts(told, accepted)
-    counts = (
-        steps.group_by("batch")
-        .agg(steps=pl.len(), what=evidence().sort().first())
-        .sort("steps", "batch", descending=[True, False])
-    )
+    counts = steps.group_by("batch").agg(steps=pl.len(), what=evidence().sort().first()).sort("steps", descending=True)
     batch, agreeing, what = counts.row(0)
     if agreeing < AGREEING * steps.height:
         sizes = sorted(steps["batch"].to_list())

@@ -30,7 +30,7 @@ def power_law(points: Sequence[tuple[float, float]]) -> PowerLaw | None:
         return None
     mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
     spread = sum((x - mean_x) ** 2 for x, _ in logs)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
+    slope = sum((x - mean_x) * y for x, y in logs) / spread
     dof = len(logs) - 2
     left = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in logs)
     reach = quantile(ERROR, dof) * sqrt(left / dof / spread) if dof > 0 else None

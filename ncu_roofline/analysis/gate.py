@@ -12,7 +12,8 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log1p
+from itertools import combinations
+from math import isfinite, nan
 
 import polars as pl
 
@@ -92,10 +93,9 @@ def rules(texts: Sequence[str]) -> tuple[Rule, ...]:
     if not texts or not any(t.strip() for t in texts):
         raise UnusableInput(f"a gate needs a rule; {EXAMPLE}")
     found = tuple(rule(t) for t in texts)
-    for number, one in enumerate(found):
-        for other in found[number + 1 :]:
-            if contradict(one, other):
-                raise UnusableInput(f"--fail-if '{one.text}' and '{other.text}' contradict: every value breaks one of them")
+    for one, other in combinations(found, 2):
+        if contradict(one, other):
+            raise UnusableInput(f"--fail-if '{one.text}' and '{other.text}' contradict: every value breaks one of them")
     return found
 
 
@@ -123,7 +123,7 @@ def rule(written: str) -> Rule:
 
 def unknown(what: str, name: str, known: list[str]) -> str:
     """That there is no such name, the nearest one, and all of them."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known)
     meant = f", did you mean {near[0]!r}" if near else ""
     return f"unknown {what} {name!r}{meant}; known: {', '.join(known)}"
 
@@ -137,7 +137,7 @@ def absolute(written: str, number: str, unit: str, base_unit: str) -> float:
             f"--fail-if {written!r}: a limit with a unit is the head's own value, without a sign; a change is in %"
         )
     spelled = unit.replace("FLOPs", "FLOP").replace("bytes", "byte")
-    value = float(number) * (factor(spelled) or 1.0)
+    value = float(number) * (factor(spelled) or nan)
     if not isfinite(value):
         raise UnusableInput(f"--fail-if {written!r}: the limit is not a number that can be reached")
     return value
@@ -175,8 +175,7 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=new)
     if not rule.broken(value):
         return Outcome(rule=rule, value=value, word=PASS, allowed=allowed)
-    noisy = rule.relative and value != 0 and abs(log1p(value)) <= each.reach if value > -1 else False
-    if noisy:
+    if rule.relative and value != 0 and each.direction == 0:
         why = f"{100 * value:+.2f} % is inside the noise of ±{100 * each.reach:.2f} %"
         return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=allowed, why=why)
     return Outcome(rule=rule, value=value, word=FAIL, allowed=allowed)

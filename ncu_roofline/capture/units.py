@@ -141,7 +141,7 @@ def factor(unit: str) -> float | None:
             return None
         product = product * part if place == 0 else product / part
     # 1 / 1e-9 is 999999999.9999999 in binary floating point; a unit's factor is a power of ten
-    return float(f"{product:.12g}")
+    return float(f"{product:.15g}")
 
 
 def to_base(numbers: pl.Series, unit: str) -> pl.Series:
