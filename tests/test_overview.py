@@ -34,7 +34,7 @@ ROWS = launches(*(launch(f"k{n // 2}", seconds=s) for n, s in enumerate((0.1, 0.
     path=pl.Series(["bf16", None, "fp32", "fp32"]),
     ridge_spec=pl.Series([300.0, None, 20.0, 20.0]),
     ridge_profiled=pl.Series([250.0, None, 15.0, 16.0]),
-    bandwidth_share=pl.Series([0.5, 0.25, 0.75, None]),
+    bandwidth_share=pl.Series([0.5, 0.25, None, None]),
 )
 STUDY = Study(capture=Capture(launches=ROWS), launches=ROWS, gpu=None, run=Run(), notes=())
 
@@ -127,6 +127,8 @@ def test_the_ridge_is_that_of_the_heaviest_launch_of_the_path_with_most_work_and
     assert ridge(8.0, None, 4.0, 0.5) == ("bf16", 300.0, 250.0)
     # 2 + 1.5 of fp32 against 3 of bf16: the launch of 2
     assert ridge(3.0, None, 2.0, 1.5) == ("fp32", 20.0, 15.0)
+    several = ROWS.with_columns(path=pl.Series(["bf16", "fp16", "fp32", "tf32"]), flops=pl.Series([9.0, 2.0, 3.0, 4.0]))
+    assert main_ridge(several.with_columns(dram_bytes="flops")) == ("bf16", 300.0, 250.0)
     # of equal launches the first
     assert ridge(3.0, None, 2.0, 2.0) == ("fp32", 20.0, 15.0)
     assert main_ridge(ROWS.filter(pl.col("path").is_null())) == (None, None, None)

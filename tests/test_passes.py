@@ -65,6 +65,17 @@ def test_passes_inside_a_window_are_whole_and_its_ends_are_not() -> None:
 def test_a_first_pass_that_embeds_and_a_last_one_that_samples_are_whole() -> None:
     assert whole("enfm", "nfm", "nfms") == [True, True, True]
     assert whole("nm", "nfm", "nfm") == [False, True, False]
+    assert whole("enfms") == [True]
+    assert whole("nfms") == [False]
+
+
+def test_a_pass_inside_is_whole_though_it_is_like_no_other() -> None:
+    assert whole("fm", "nfmfm", "nfmfmfm", "nfm") == [False, True, True, False]
+
+
+def test_the_first_pass_is_no_measure_of_itself() -> None:
+    # the others have a lead of 3 and 4, the first one 3
+    assert whole("nnfmfm", "nnfmfm", "nnnfmfm") == [False, True, False]
 
 
 def test_a_first_pass_with_the_lead_and_the_attention_of_the_others_is_whole() -> None:
@@ -114,8 +125,9 @@ def numbered(
 
 
 def test_steps_are_counted_from_0_per_phase_and_only_with_attention() -> None:
-    found = numbered([2, 0, 2, 2, 2], ["prefill", "decode", "decode", "prefill", "decode"])
-    assert found["step"].to_list() == [0, None, 0, 1, 1]
+    phase: list[str | None] = ["prefill", "decode", "decode", "prefill", "decode", "decode"]
+    found = numbered([1, 0, 1, 1, 0, 1], phase, whole=[True, False, True, True, False, True])
+    assert found["step"].to_list() == [0, None, 0, 1, None, 1]
 
 
 def test_steps_of_two_gpus_are_counted_apart() -> None:

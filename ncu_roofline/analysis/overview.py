@@ -47,11 +47,10 @@ class Overview:
 def overview(study: Study) -> Overview:
     """The numbers that the first sentences are made of."""
     launches = study.launches
-    sided = launches.filter(pl.col("bound").is_not_null(), pl.col("dram_bytes").is_not_null())
+    sided = launches.filter(pl.col("bound").is_not_null())
     limited = launches.filter(pl.col("limited_by").is_not_null())
     by_part = (pl.col("bound_source") == "partial") & lacking()
     path, spec, profiled = main_ridge(launches)
-    both = launches.filter(pl.col("dram_bytes").is_not_null(), pl.col("seconds").is_not_null())
     return Overview(
         launches=launch_count(launches),
         kernels=launches["name"].n_unique(),
@@ -71,7 +70,7 @@ def overview(study: Study) -> Overview:
         main_path=path,
         ridge_spec=spec,
         ridge_profiled=profiled,
-        bandwidth_share=share_of_time(both, "bandwidth_share"),
+        bandwidth_share=share_of_time(launches, "bandwidth_share"),
     )
 
 

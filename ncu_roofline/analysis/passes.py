@@ -32,8 +32,8 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         .join(anchored(rows, found), on="pass", how="left", maintain_order="left")
         .with_columns(
             lead=pl.col("first") - pl.col("done"),
-            opens=pl.col("lane") != pl.col("lane").shift(1, fill_value=-1),
-            closes=pl.col("lane") != pl.col("lane").shift(-1, fill_value=-1),
+            opens=pl.col("lane").is_first_distinct(),
+            closes=pl.col("lane").is_last_distinct(),
         )
     )
     inner = ~pl.col("opens") & (pl.col("mixers") > 0)
@@ -79,7 +79,7 @@ def steps(table: pl.DataFrame) -> pl.DataFrame:
     of_one = ("process", "device", "phase")
     largest = pl.col("mixers").filter(pl.col("whole") & (pl.col("phase") == "decode")).max().over("lane")
     draft = (pl.col("phase") == "decode") & pl.col("whole") & (DRAFT * pl.col("mixers") <= largest)
-    marked = table.with_columns(draft=draft.fill_null(False)).sort("begin", maintain_order=True)
+    marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
     number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
     numbered = marked.with_columns(

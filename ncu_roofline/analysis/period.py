@@ -31,10 +31,13 @@ def period(rows: pl.DataFrame) -> int | None:
 
 def of_several(block: pl.Series) -> bool:
     """Whether a period nearly repeats something shorter: a step of equal layers with one LM head."""
-    away = (block == block[len(block) // 2]).arg_true().cast(pl.Int64) - len(block) // 2
-    for shift in away.filter(away != 0).abs().unique().sort().to_list():
-        overlap = len(block) - int(shift)
-        same = int((block.head(overlap) == block.tail(overlap)).sum())
-        if 2 * shift <= len(block) and same >= ALIKE * overlap and block.head(int(shift)).n_unique() > 1:
-            return True
-    return False
+    middle = len(block) // 2
+    shifts = ((block == block[middle]).arg_true().cast(pl.Int64) - middle).abs().unique()
+    return any(recurs(block, shift) for shift in shifts.to_list())
+
+
+def recurs(block: pl.Series, shift: int) -> bool:
+    """Whether about half of what a shift leaves to compare is equal, and is not one kernel only."""
+    overlap = len(block) - shift
+    same = int((block.head(overlap) == block.tail(overlap)).sum())
+    return same >= ALIKE * overlap and block.head(shift).n_unique() > 1
