@@ -71,3 +71,14 @@ def test_ridge_and_latency_share_of_the_choice_decide_the_place() -> None:
     assert row["limited_by"] == "memory"
     chosen = study(taken, Choices(ridge="spec", latency_share=0.5)).launches.row(0, named=True)
     assert (chosen["ridge"], chosen["limited_by"]) == (row["ridge_spec"], "latency")
+
+
+STEP = ("RMSNormKernel", "gemm_bf16", "SingleDecodeWithKVCacheKernel", "gemm_bf16", "SamplingFromProbKernel")
+
+
+def test_steps_are_followed_in_one_capture_and_not_in_several() -> None:
+    frame = launches(*(launch(name, kernel=name) for name in STEP * 2))
+    one = study(Capture(launches=frame, device=H100)).launches
+    assert one["layer"].is_not_null().any()
+    several = study(Capture(launches=frame.with_columns(capture=pl.Series(["a"] * 5 + ["b"] * 5)), device=H100)).launches
+    assert several["layer"].null_count() == 10

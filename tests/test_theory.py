@@ -30,7 +30,10 @@ def test_a_product_does_two_flops_per_weight_and_sequence(weights: str, intensit
     assert placed({"batch": 8, "weights": weights}) == {"fc": pytest.approx(2 * 8 / (16 / intensity))}
 
 
-@pytest.mark.parametrize(("kv", "intensity"), [("bf16", 1.0), ("fp8", 2.0), ("fp32", 0.5), ("int4", 4.0)])
+BITS = {"fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "fp6": 6, "fp4": 4, "int4": 4}
+
+
+@pytest.mark.parametrize(("kv", "intensity"), [(name, 2 / (bits / 8)) for name, bits in BITS.items()])
 def test_attention_does_two_flops_per_cached_element_whatever_the_batch(kv: str, intensity: float) -> None:
     assert placed({"kv": kv}) == {"attention": intensity}
     assert placed({"kv": kv, "batch": 8}) == {"attention": intensity}

@@ -93,6 +93,7 @@ def test_any_two_amounts_have_a_ratio() -> None:
 
 def test_drift_of_the_captures_is_passed_on() -> None:
     assert change("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=50.0, drift=True)).drift
+    assert not by(0.0).drift
 
 
 def test_a_saving_is_realised_as_far_as_time_follows_bytes() -> None:

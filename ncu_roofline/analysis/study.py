@@ -12,7 +12,7 @@ from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.knowledge import gpus
 from ncu_roofline.knowledge.gpus import Gpu
 from ncu_roofline.knowledge.model import Model
-from ncu_roofline.knowledge.roles import Rules, load_rules
+from ncu_roofline.knowledge.roles import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     """The capture with role, work, step, useful work and place of every launch."""
     chosen = choices or Choices()
     gpu, notes = device_of(capture, chosen.gpu)
-    named = roles.assign(capture.launches, chosen.rules or load_rules(None))
+    named = roles.assign(capture.launches, chosen.rules)
     worked = work(named, gpu, capture.device)
     segmented = sequence.segment(worked) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
