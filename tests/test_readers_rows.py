@@ -257,6 +257,7 @@ def test_what_a_device_does_not_tell_is_unknown() -> None:
     assert device(compute_capability_major=8).compute_capability == "8.0"
     assert device(compute_capability_minor=8).compute_capability is None
     assert device(integrated="x").integrated is None
+    assert device(total_memory=1).memory_bytes == 1.0
     assert rows.device([], "r") == rows.device([facts(display_name=None, chip=5)], "r") == Device()
 
 

@@ -93,7 +93,7 @@ def _whole(rows: pl.DataFrame, word: str) -> pl.Expr:
 
 def _triple(rows: pl.DataFrame, word: str) -> pl.Series:
     """Three numbers of a text like `(56, 1, 1)`; thousands may be grouped: `(1,024, 1, 1)`."""
-    texts = rows.select(text=_text(rows, word))
+    texts = rows.with_columns(text=_text(rows, word)).select("text")
     spaced = pl.col("text").str.strip_chars("()").str.split(", ")
     parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(pl.col("text").str.extract_all(r"\d+"))
     sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False))

@@ -84,7 +84,7 @@ class Table:
 
     frame: pl.DataFrame
     devices: list[tuple[Any, ...]]
-    cut: bool = False
+    cut: bool
     """Whether there were more launches than a file of this size can hold."""
 
 
