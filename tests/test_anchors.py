@@ -158,6 +158,12 @@ def test_another_kind_or_lane_begins_a_cluster() -> None:
     assert spans(found) == [(M, 0, 0), (S, 1, 1), (E, 2, 2), (E, 3, 3)]
 
 
+def test_clusters_stand_in_the_order_of_their_launches() -> None:
+    found = grouped(anchors(*((M, fcs) for fcs in range(200))))
+
+    assert found["start"].to_list() == list(range(200))
+
+
 def test_a_cluster_only_helps_if_all_its_kernels_do() -> None:
     found = grouped(anchors((M, 1), (M, 1), (M, 2), (M, 2), helper=[True, False, True, True]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -112,11 +113,11 @@ def floor(model: Model, gpu: Gpu, setting: Setting) -> Floor:
 def batches(model: Model, gpu: Gpu, setting: Setting) -> list[int]:
     """Powers of two up to the first one beyond the crossover, at most 4096; and the batch that memory allows."""
     check(model, setting)
-    last = min(_crossover(model, gpu, setting) or 256, 4096)
+    last = min(_crossover(model, gpu, setting), 4096)
     powers = [2**n for n in range(math.ceil(math.log2(max(last, 1))) + 1)]
     allowed, _ = memory_batch(model, gpu, setting)
-    extra = [allowed] if allowed and allowed < powers[-1] else []
-    return sorted({*powers, *extra})
+    extra = {allowed} if allowed and allowed < powers[-1] else set()
+    return sorted({*powers} | extra)
 
 
 def over_batches(model: Model, gpu: Gpu, setting: Setting, sizes: Iterable[int]) -> pl.DataFrame:
@@ -206,11 +207,11 @@ def _crossover(model: Model, gpu: Gpu, setting: Setting) -> float:
 
 
 def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
-    work: dict[str, float] = {}
+    work: defaultdict[str, float] = defaultdict(float)
     for weight, elements in model.reads(1):
         if weight.matrix:
             precision, _ = _peak(gpu, dtype_of(weight, model, setting))
-            work[precision] = work.get(precision, 0.0) + elements
+            work[precision] += elements
     return max(work, key=lambda p: work[p])
 
 
