@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncu_roofline.readers.launches import row
-from ncu_roofline.readers.plan import plan
+from ncu_roofline.readers.plan import never_back, plan
 from tests.report_bytes import field, launch, metric
 
 NAMES = [f"unit__counter_{n}.sum" for n in range(300)]
@@ -45,3 +45,7 @@ def test_fields_around_the_metrics_are_found_in_any_order() -> None:
     cells = row(metric(3, 1.0) + field(6, "k") + metric(4, 2.0) + field(1, 5), plan(NAMES, {NAMES[3]: 7, NAMES[4]: 8}, ()))
     assert cells[7:] == [1.0, 2.0]
     assert cells[:2] == [5, "k"]
+
+
+def test_possessive_repetition_waits_for_the_python_that_matches_it_rightly() -> None:
+    assert [never_back(v) for v in ((3, 10, 14), (3, 11, 2), (3, 11, 4), (3, 11, 5), (3, 12, 0))] == [b"", b"", b"", b"+", b"+"]

@@ -25,8 +25,14 @@ SHORT_SIZES = (16, 15, 9, 8, 10, 11, 14, 18, 13, 12, 17, 20, 32, 22)
 """Of metrics without instances, the most frequent in the public reports first."""
 MOST_STEPS = 200
 """In one match, which keeps a note of each step."""
-NEVER_BACK = b"+" if sys.version_info >= (3, 11) else b""
-"""Possessive repetition, new in Python 3.11, is a little faster."""
+
+
+def never_back(version: tuple[int, ...]) -> bytes:
+    """Possessive repetition is a little faster; before Python 3.11.5 it is missing or matches wrongly (gh-106052)."""
+    return b"+" if version >= (3, 11, 5) else b""
+
+
+NEVER_BACK = never_back(sys.version_info[:3])
 
 
 @dataclass(frozen=True, slots=True)
