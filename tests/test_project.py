@@ -158,3 +158,13 @@ def test_a_target_that_cannot_be_is_refused(
     captured = capsys.readouterr()
     assert (end.value.code, captured.out) == (3, "")
     assert said in captured.err
+
+
+def test_bytes_that_nobody_measured_are_projected_to_none() -> None:
+    whole = run()
+    blind = replace(whole, launches=whole.launches.with_columns(pl.lit(None, dtype=pl.Float64).alias("dram_bytes")))
+    found = project(blind, Target(gpu=gpus.find("h200")))
+    assert found.total["bytes"] is None and found.total["bytes_low"] is None
+    said = document(found)
+    assert said.answer[1] == "DRAM bytes were not measured: the time is scaled as if bytes alone decided."
+    assert set(said.tables[0].rows["projected_bytes"]) == {"–"}

@@ -188,7 +188,7 @@ def test_the_fixed_part_lifts_the_end_of_what_gets_faster() -> None:
 def test_measured_numbers_are_per_unit_and_projected_ones_per_sequence_too() -> None:
     rows = frame(role=["fc", None]).with_columns(seconds_low=pl.lit(2.0), seconds_high=pl.lit(4.0), bytes_high=pl.lit(200.0))
     found = per_basis(rows, 10.0, 4.0)
-    assert found["role"].to_list() == ["fc", "unassigned"]
+    assert found["role"].to_list() == ["fc", "unclassified"]
     assert found.drop("role").row(0, named=True) == {
         "bytes": 100 / 10,
         "seconds": 1 / 10,

@@ -164,10 +164,10 @@ def test_useful_work_is_divided_as_well_and_absent_columns_are_unknown() -> None
     assert found["intensity"].to_list() == [0.08, 0.08]
 
 
-def test_a_launch_without_role_is_called_unassigned() -> None:
+def test_a_launch_without_role_is_called_unclassified() -> None:
     taken = study(tokens=1)
     found = side([replace(taken, launches=taken.launches.with_columns(role=pl.lit(None, pl.String)))], "token").launches
-    assert found["role"].to_list() == ["unassigned"] * 2
+    assert found["role"].to_list() == ["unclassified"] * 2
 
 
 def test_a_grid_is_one_word() -> None:

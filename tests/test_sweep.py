@@ -1,6 +1,7 @@
 """Sweeps: fits on numbers made by hand, planted runs along batch, context and width, and the real batches."""
 
 import json
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_a_label_is_any_word_with_a_value_for_each_capture() -> None:
 
 @pytest.mark.parametrize(
     ("along", "values", "said"),
-    [("engine", None, "state it with --values"), ("batch", ["1"], "1 values for 2 captures"), ("tp", None, "tp is not known")],
+    [("engine", None, "state it with --values"), ("batch", ["1"], "names 1 for a sweep of 2"), ("tp", None, "tp is not known")],
 )
 def test_a_place_that_is_not_known_is_asked_for(along: str, values: list[str] | None, said: str) -> None:
     with pytest.raises(UnusableInput, match=said):
@@ -184,3 +185,25 @@ def test_nothing_to_sweep_is_exit_3(arguments: list[str], capsys: pytest.Capture
         main(["sweep", *arguments])
     assert end.value.code == 3
     assert capsys.readouterr().out == ""
+
+
+def unmeasured(study: planted.PlantedStudy) -> planted.PlantedStudy:
+    return replace(study, launches=study.launches.with_columns(pl.lit(None, dtype=pl.Float64).alias("dram_bytes")))
+
+
+def test_bytes_that_nobody_measured_are_no_bytes_of_zero() -> None:
+    found = sweep([unmeasured(s) for s in along_batch(1, 4)])
+    assert found.roles["bytes"].null_count() == found.roles.height
+    said = document(found)
+    assert said.answer[0] == "From batch 1 to 4: DRAM bytes were not measured at both ends."
+    assert set(said.tables[1].rows["1"]) == {None}
+
+
+def test_captures_at_one_place_sweep_nothing_and_say_so() -> None:
+    said = document(sweep(along_batch(8, 8)))
+    assert said.answer == (
+        "All 2 captures stand at batch 8: nothing is swept; name captures that differ in it, or state where each stands with "
+        "--values.",
+    )
+    assert said.tables[1].columns == ("role", "8")  # the mean of the two, as one doubt says
+    assert "Several captures share one batch: by role their mean is shown." in said.doubts

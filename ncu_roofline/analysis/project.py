@@ -11,9 +11,11 @@ explains) and in how much of a change of weights other kernels realise.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
 from ncu_roofline.analysis.scales import Scales, Target, assumptions, scales_of
 from ncu_roofline.analysis.sides import Studied, basis_of, footings
@@ -35,8 +37,8 @@ class Projection:
     basis: str
     rows: pl.DataFrame
     """By role: measured and projected bytes and seconds per basis."""
-    total: dict[str, float]
-    """seconds, seconds_low, seconds_high, bytes, bytes_low, bytes_high per basis."""
+    total: dict[str, Any]
+    """seconds, seconds_low, seconds_high per basis; bytes, bytes_low, bytes_high, None where they were not measured."""
     assumptions: tuple[str, ...]
     latency_share: float | None
 
@@ -156,7 +158,7 @@ def per_basis(placed: pl.DataFrame, divisor: float, batch: float) -> pl.DataFram
     """Measured numbers per token of the capture, projected ones per token of the target's batch."""
     after = [pl.col(c) / divisor / batch for c in ("bytes_low", "bytes_high", "seconds_low", "seconds_high")]
     return placed.select(
-        pl.col("role").cast(pl.String).fill_null("unassigned"),
+        pl.col("role").cast(pl.String).fill_null("unclassified"),
         (pl.col("dram_bytes") / divisor).alias("bytes"),
         pl.col("seconds") / divisor,
         *after,
@@ -164,8 +166,8 @@ def per_basis(placed: pl.DataFrame, divisor: float, batch: float) -> pl.DataFram
 
 
 def sums() -> list[pl.Expr]:
-    """Totals of all measured and projected columns."""
-    return [pl.col(c).sum() for c in ("bytes", "bytes_low", "bytes_high", "seconds", "seconds_low", "seconds_high")]
+    """Totals of all measured and projected columns; null where nothing is known."""
+    return [known_sum(c) for c in ("bytes", "bytes_low", "bytes_high", "seconds", "seconds_low", "seconds_high")]
 
 
 def latency(launches: pl.DataFrame) -> float | None:

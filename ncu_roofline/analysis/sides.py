@@ -26,7 +26,7 @@ WANTED = {
     "useful_flops": pl.Float64,
 }
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
-UNASSIGNED = "unassigned"
+UNCLASSIFIED = "unclassified"
 
 
 class Studied(Protocol):
@@ -162,7 +162,7 @@ def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFram
         "name",
         shape("grid"),
         shape("block"),
-        pl.col("role").cast(pl.String).fill_null(UNASSIGNED),
+        pl.col("role").cast(pl.String).fill_null(UNCLASSIFIED),
         pl.col("family").cast(pl.String),
         "layer",
         "position",

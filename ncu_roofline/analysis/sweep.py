@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.fits import PowerLaw, Slope, power_law, proportional
+from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
 from ncu_roofline.analysis.sides import Studied, basis_of, side
 from ncu_roofline.capture.capture import Run
@@ -46,7 +47,7 @@ class Sweep:
     rows: pl.DataFrame
     """One row per capture, in order of `along`."""
     roles: pl.DataFrame
-    """along, role, bytes per basis."""
+    """along, role, bytes per basis; null where none of the role's were measured."""
     projections: pl.DataFrame
     """along, projection, useful_intensity: weight matrices that the model's shapes tell."""
     fc: PowerLaw | None
@@ -91,7 +92,7 @@ def labels(studies: Sequence[Studied], along: str, values: Sequence[str] | None)
     """Where each capture stands: as stated, else by the run fact of that name, else by the capture's name."""
     if values is not None:
         if len(values) != len(studies):
-            raise UnusableInput(f"--values has {len(values)} values for {len(studies)} captures; give one each")
+            raise UnusableInput(f"--values names {len(values)} for a sweep of {len(studies)}; give one value for each capture")
         return [as_number(v) for v in values]
     fact = WIDTHS.get(along, along)
     if fact == "capture":
@@ -216,11 +217,11 @@ def by_role(scaled: Scaled) -> pl.DataFrame:
     """Bytes of each role at each place, in the order of the places."""
     found = [
         launches.group_by("role", maintain_order=True)
-        .agg(pl.col("bytes").sum())
+        .agg(known_sum("bytes"))
         .select(pl.lit(place).alias("along"), "role", "bytes")
         for place, _, launches in scaled
     ]
-    return pl.concat(found, how="vertical_relaxed").sort("along", "bytes", descending=[False, True])
+    return pl.concat(found, how="vertical_relaxed").sort("along", "bytes", descending=[False, True], nulls_last=True)
 
 
 def by_projection(scaled: Scaled) -> pl.DataFrame:

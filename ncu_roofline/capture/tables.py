@@ -86,14 +86,14 @@ SWEPT = (
     Column("roof", F64, "byte/s", "bandwidth roof", NO_DEVICE),
     Column("latency_share", F64, "", "part of the time in kernels near neither roof", "shares are unknown"),
     Column("bandwidth_share", F64, "", "bytes per second over the bandwidth roof", "roof or time is unknown"),
-    Column("role", STR, "", "role, or unassigned", NEVER),
+    Column("role", STR, "", "role, or unclassified", NEVER),
     Column("projection", STR, "", "weight matrix", NEVER),
     Column("useful_intensity", F64, "FLOP/byte", "of that matrix", "unknown"),
 )
 """Rows of a sweep (analysis/sweep.py)."""
 
 PROJECTED = (
-    Column("role", STR, "", "role, or unassigned", NEVER),
+    Column("role", STR, "", "role, or unclassified", NEVER),
     Column("bytes", F64, "byte", "measured DRAM bytes per token (or step, or capture)", "not measured"),
     Column("seconds", F64, "s", "measured time, likewise", "not measured"),
     Column("bytes_low", F64, "byte", "projected bytes, low end", "not measured"),

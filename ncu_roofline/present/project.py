@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.project import Projection
 from ncu_roofline.capture.units import number, text
-from ncu_roofline.present.columns import percent
+from ncu_roofline.present.columns import MISSING, percent
 from ncu_roofline.present.document import Document, Table
 
 
@@ -50,11 +50,21 @@ def answer(projection: Projection) -> tuple[str, ...]:
         f"Projection, not a measurement: on {projection.device} ({where}) {times} per {per} instead of "
         f"{text(total['seconds'], 's')}: {faster} times as fast."
     )
-    projected = span(total["bytes_low"], total["bytes_high"], "byte")
-    moves = f"Projected DRAM bytes: {projected} per {per} instead of {text(total['bytes'], 'byte')}."
     share = projection.latency_share
-    kept = (f"{percent(share)} of the time is in latency-bound kernels and is kept as it is.",) if share else ()
-    return (first, moves, *kept)
+    kept = (
+        (f"{percent(share)} of the time is in latency-bound kernels, which take as long per step as before.",) if share else ()
+    )
+    return (first, moves(total, per), *kept)
+
+
+def moves(total: Mapping[str, float | None], per: str) -> str:
+    """The bytes it would move, or that nobody measured them."""
+    if total["bytes"] is None:
+        return "DRAM bytes were not measured: the time is scaled as if bytes alone decided."
+    now, then = text(total["bytes"], "byte"), span(total["bytes_low"], total["bytes_high"], "byte")
+    return (
+        f"DRAM bytes per {per} stay at {now}." if now == then else f"Projected DRAM bytes: {then} per {per} instead of {now}."
+    )
 
 
 def words(projection: Projection) -> list[str]:
@@ -64,8 +74,10 @@ def words(projection: Projection) -> list[str]:
     return [f"{what} {value}" for what, value in named if value is not None]
 
 
-def span(low: float, high: float, unit: str) -> str:
-    """A range, or one figure where both ends read the same."""
+def span(low: float | None, high: float | None, unit: str) -> str:
+    """A range, or one figure where both ends read the same; a dash where neither is known."""
+    if low is None or high is None:
+        return MISSING
     ends = [text(v, unit) if unit else number(v) for v in (low, high)]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -53,13 +54,28 @@ def answer(sweep: Sweep) -> Iterator[str]:
         moved = f"{text(first['bytes'], 'byte')} of DRAM per {per(sweep)}"
         yield f"One capture at {sweep.along} {place(first['along'])}: {moved}; a sweep needs two."
         return
-    yield (
-        f"From {sweep.along} {place(first['along'])} to {place(last['along'])} DRAM bytes per {per(sweep)} go from "
-        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}{times(first['bytes'], last['bytes'])}."
-    )
+    if sweep.rows["along"].n_unique() == 1:
+        yield (
+            f"All {sweep.rows.height} captures stand at {sweep.along} {place(first['along'])}: nothing is swept; "
+            "name captures that differ in it, or state where each stands with --values."
+        )
+        return
+    yield ends(sweep, first, last)
     if sweep.numeric:
         yield from families(sweep)
         yield from crossing(sweep)
+
+
+def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Bytes at both ends, and their factor."""
+    if first["bytes"] is None or last["bytes"] is None:
+        return (
+            f"From {sweep.along} {place(first['along'])} to {place(last['along'])}: DRAM bytes were not measured at both ends."
+        )
+    return (
+        f"From {sweep.along} {place(first['along'])} to {place(last['along'])} DRAM bytes per {per(sweep)} go from "
+        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}{times(first['bytes'], last['bytes'])}."
+    )
 
 
 def place(value: object) -> str:
@@ -151,9 +167,16 @@ def main_table(sweep: Sweep) -> Table:
 
 def role_table(sweep: Sweep) -> Table:
     """Bytes of the largest roles at every place."""
-    largest = sweep.roles.group_by("role").agg(pl.col("bytes").max()).sort("bytes", descending=True).head(MOST_ROLES)["role"]
+    largest = (
+        sweep.roles.group_by("role")
+        .agg(pl.col("bytes").max())
+        .sort("bytes", descending=True, nulls_last=True)
+        .head(MOST_ROLES)["role"]
+    )
     wide = (
-        sweep.roles.filter(pl.col("role").is_in(largest.implode()))
+        sweep.roles.group_by("along", "role", maintain_order=True)
+        .agg(pl.col("bytes").mean())
+        .filter(pl.col("role").is_in(largest.implode()))
         .with_columns(
             pl.col("along").map_elements(place, return_dtype=pl.String),
             pl.col("bytes").map_elements(as_bytes, return_dtype=pl.String),
@@ -170,7 +193,7 @@ def as_bytes(value: float) -> str:
 
 def doubts(sweep: Sweep) -> Iterator[str]:
     """What the figures do not say."""
-    if sweep.fc_measure == "executed" and sweep.numeric:
+    if sweep.fc is not None and sweep.fc_measure == "executed":
         yield "FC stands on executed work, which counts whole tiles: --model, or --weights with the batch, shows useful work."
     if sweep.attention is not None and sweep.rows["attention_useful_intensity"].null_count():
         low, high = sweep.rows["attention_low"].min(), sweep.rows["attention_high"].max()
@@ -185,4 +208,4 @@ def doubts(sweep: Sweep) -> Iterator[str]:
     if sweep.fc is not None and sweep.fc.points < 3:
         yield "Two points make a line without an interval: capture a third."
     if sweep.rows["along"].n_unique() < sweep.rows.height:
-        yield f"Several captures share one {sweep.along}."
+        yield f"Several captures share one {sweep.along}: by role their mean is shown."
