@@ -108,6 +108,10 @@ SAME: dict[str, str | bytes] = {
     "a byte-order mark before other text": "\ufeff" + PREAMBLE + CLEAN,
     "Windows line ends": CLEAN.replace("\n", "\r\n"),
     "UTF-16 little endian": b"\xff\xfe" + CLEAN.encode("utf-16-le"),
+    "UTF-16 without quotes, a rule behind the metrics": b"\xff\xfe"
+    + long(TIME, BYTES, (*who(), LIGHT, "", "", "", "SOL", "OPT"), header=[*IDENTITY, *METRIC, *RULE[:2]], quoted=False).encode(
+        "utf-16-le"
+    ),
     "UTF-16 big endian with Windows line ends": b"\xfe\xff" + CLEAN.replace("\n", "\r\n").encode("utf-16-be"),
     "text behind": CLEAN + '==PROF== Disconnected from process 77\ntook "3 s\n',
     "text between rows": long(TIME) + "step 3 it's done\n\n" + long(BYTES).split("\n", 1)[1],
@@ -281,8 +285,8 @@ def test_without_nvtx_columns_the_ranges_are_unknown_not_empty(write: Write) -> 
     ],
 )
 def test_a_printed_number_is_understood(printed: str, value: float, write: Write) -> None:
-    launches = csv.read(write(long(asked("dram__sectors.sum", "sector", printed)))).launches
-    assert launches["m:dram__sectors.sum"].to_list() == [value]
+    launches = csv.read(write(long(asked("dram__sectors.avg", "sector", printed)))).launches
+    assert launches["m:dram__sectors.avg"].to_list() == [value]
 
 
 @pytest.mark.parametrize(
@@ -303,6 +307,12 @@ def test_what_is_no_number_is_null_and_noted(printed: str, word: str, write: Wri
     capture = csv.read(write(long(*rows)))
     assert capture.launches["m:dram__sectors.sum"].to_list() == [4, None]
     assert capture.notes == (f"1 value was {word}: dram__sectors.sum",)
+
+
+def test_a_time_or_a_sum_below_zero_is_no_measurement(write: Write) -> None:
+    rows = asked("gpu__time_duration.sum", "us", "-1"), asked("dram__bytes_read.sum", "byte", "-5"), asked("x__y.avg", "", "-2")
+    row = csv.read(write(long(*rows))).launches.row(0, named=True)
+    assert (row["seconds"], row["m:dram__bytes_read.sum"], row["m:x__y.avg"]) == (None, None, -2.0)
 
 
 def test_an_empty_value_is_null_without_a_note(write: Write) -> None:

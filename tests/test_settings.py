@@ -63,3 +63,9 @@ def test_flushed_caches_are_the_default_and_kept_ones_are_said() -> None:
 def test_graphs_profiled_whole_are_said() -> None:
     assert [f.code for f in replay(of(graph_profiling=Fact("graph", "command line")))] == ["whole_graphs"]
     assert list(replay(of(graph_profiling=Fact("node", "command line")))) == list(replay(of())) == []
+
+
+@pytest.mark.parametrize("mode", ["range", "app-range"])
+def test_ranges_profiled_whole_are_said(mode: str) -> None:
+    assert [f.code for f in replay(of(replay_mode=Fact(mode, "command line")))] == ["whole_ranges"]
+    assert list(replay(of(replay_mode=Fact("application", "command line")))) == []

@@ -47,6 +47,13 @@ def test_a_named_device_stands_in_for_an_unknown_one_without_contradiction() -> 
     assert gpu is not None and notes == gpu.doubts
 
 
+def test_a_named_device_of_another_capability_than_the_captures_is_a_contradiction() -> None:
+    gpu, notes = device_of(of(Device(compute_capability="8.0")), "h100")
+    assert gpu is not None and gpu.compute_capability == "9.0"
+    assert notes[-1].startswith("The capture says compute capability 8.0, --gpu says H100")
+    assert device_of(of(Device(compute_capability="9.0")), "h100")[1] == gpu.doubts
+
+
 def test_an_unknown_device_is_left_to_health() -> None:
     assert device_of(of(Device()), None) == (None, ())
     # its name is that of an H100, its capability is not, and nothing else tells what it is

@@ -60,3 +60,10 @@ def replay(study: Study) -> Iterator[Finding]:
             message="Graphs were profiled whole: a row is a graph, not a kernel.",
             advice="Capture with --graph-profiling node.",
         )
+    if study.run.replay_mode.value in ("range", "app-range"):
+        yield Finding(
+            code="whole_ranges",
+            severity=WEAKENS,
+            message="Ranges were profiled whole: a row is a range of kernels, not a kernel.",
+            advice="For kernels apart capture with --replay-mode kernel or application.",
+        )

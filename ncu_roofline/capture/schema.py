@@ -80,11 +80,13 @@ LAUNCHES = (
 def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> pl.DataFrame:
     """The frame with these columns first, in order and type; then its `m:` columns; no others.
 
-    Not-a-number and infinity become null: neither is a measurement.
+    Not-a-number, infinity, and times and sums below zero become null: none is a measurement.
     """
     missing = sorted(c.name for c in columns if c.name not in frame.columns)
     if missing:
         raise UnreadableCapture(f"{source}: the reader left out {', '.join(missing)}")
     measured = [c for c in frame.columns if c.startswith(MEASURED)]
     shaped = frame.select(*[pl.col(c.name).cast(c.dtype) for c in columns], *measured)
-    return shaped.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
+    finite = shaped.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
+    sums = [c for c, kind in finite.schema.items() if kind == pl.Float64 and (c == "seconds" or c.endswith(".sum"))]
+    return finite.with_columns(pl.when(pl.col(c) >= 0).then(c).alias(c) for c in sums)

@@ -182,7 +182,7 @@ def whole(page: Page, rows: pl.DataFrame) -> None:
     that does not end.
     """
     if not page.quoted:
-        rows = rows.tail(0 if _bytes(page.path).endswith(b"\n") else 1)
+        rows = rows.tail(0 if decoded(_bytes(page.path)).endswith(b"\n") else 1)
     cut = rows.filter(pl.col("last").is_null())
     if cut.height:
         raise cut_short(page.file, cut["id"][0])
