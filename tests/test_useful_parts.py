@@ -119,6 +119,7 @@ def test_heads_that_are_split_keep_their_flops_per_byte_and_latents_lose_them() 
     assert by_cache_of(on, tp=8) == [150.0]
     latent = replace(MODEL, caches=(replace(CACHE, split=1),))
     assert by_cache_of(on, latent, tp=2) == [150.0]
+    assert by_cache_of(on, latent) == [300.0]
 
 
 def test_layers_of_different_caches_need_their_number() -> None:
