@@ -241,7 +241,7 @@ def test_a_kernel_that_runs_later_or_more_often_is_attention(made: pl.DataFrame,
     assert kept_kernels(without_satellites(made, joined(M, S))) == kept
 
 
-@pytest.mark.parametrize(("fcs", "kept"), [(0, ["flash"]), (2, ["flash", "plan"])])
+@pytest.mark.parametrize(("fcs", "kept"), [(0, ["flash"]), (1, ["flash", "plan"]), (2, ["flash", "plan"])])
 def test_in_the_first_pass_of_a_window_only_what_comes_before_every_product_begins_it(fcs: int, kept: list[str]) -> None:
     made = anchors((M, fcs, "plan"), *((M, 3 + n, "flash") for n in range(4)), (S, 8, "pick"))
 
@@ -300,3 +300,7 @@ def test_clusters_are_those_of_attention_and_of_ends_alone() -> None:
     rows = marked(window(*roles("embedding", *layer, *layer, "norm", "fc", "sampling")))
 
     assert spans(clusters(rows)) == [(E, 0, 0), (M, 3, 3), (M, 7, 7), (S, 11, 11)]
+
+
+def test_sampling_behind_an_embedding_at_the_start_of_a_window_ends_nothing() -> None:
+    assert numbers([1] * 4, [(E, 0, 0), (S, 1, 1), (M, 3, 3)]) == [0, 0, 0, 0]
