@@ -310,8 +310,11 @@ def rows_of(text: str, *, separator: str = ",") -> list[str]:
         ('"0","k"\nnoise\n"1","l"\n', ['"0","k"', '"1","l"']),
         ('noise"0","k"\n', ['"0","k"']),
         ('"0","two\nlines"\n"1","l"', ['"0","two\nlines"', '"1","l"']),
+        ('"0","two\nlines","77","x"\n', ['"0","two\nlines","77","x"']),
         ('"0","three\n\nlines"\nnoise', ['"0","three\n\nlines"']),
         ('"0","a ""b"" c\nd ""e"" f"\nnoise', ['"0","a ""b"" c\nd ""e"" f"']),
+        ('"0","a\nb ""c"" d\ne"\nnoise', ['"0","a\nb ""c"" d\ne"']),
+        ('0,"5",7\n', ['0,"5",7']),
         ("0,k\n1.0,l", ["0,k", "1.0,l"]),
         ('"","","","","x"\n', ['"","","","","x"']),
         (",,,,x\n", [",,,,x"]),
@@ -324,7 +327,9 @@ def test_rows_are_told_from_other_lines(text: str, rows: list[str]) -> None:
     assert rows_of(text.replace(",", ";"), separator=";") == [row.replace(",", ";") for row in rows]
 
 
-@pytest.mark.parametrize("text", ['"0","open', '"0","k"\n"12","open\n"13","whole"\n', '"0","k"\n"12","two\nlines'])
+@pytest.mark.parametrize(
+    "text", ['"0","open', '"0","k"\n"12","open\n"13","whole"\n', '"12","open\n"13","two\nlines"', '"0","k"\n"12","two\nlines']
+)
 def test_a_row_whose_quote_stays_open_is_cut_short(text: str) -> None:
     with pytest.raises(UnreadableCapture, match=r"the row of launch (0|12) is cut short"):
         rows_of(text)
@@ -359,7 +364,7 @@ def test_utf_16_is_decoded_and_not_read_as_it_stands(tmp_path: Path) -> None:
     assert csv_text.decoded(b"a\rb\n") == b"a\rb\n"
 
 
-@pytest.mark.parametrize("before", [0, 70, 100 - len(HEAD), 101 - len(HEAD), 120])
+@pytest.mark.parametrize("before", [0, 100 - len(HEAD), 101 - len(HEAD), 75, 80, 81, 82, 120])
 def test_a_header_behind_or_across_what_is_read_first_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
@@ -401,6 +406,8 @@ def test_a_row_of_units_stays_in_front(tmp_path: Path) -> None:
         (HEAD, True),
         (HEAD + "noise\n" + ROW, False),
         (HEAD + ROW + "noise\n", False),
+        (HEAD + UNITS + "noise\n" + ROW, False),
+        ((HEAD + UNITS + ROW).replace('"', "") + ",,,x\n", False),
         (HEAD + '"0","k\n","7","1"\n', False),
         (HEAD + UNITS + '"0","k","x","1"\n', False),
         ("no end" + HEAD + ROW, False),
@@ -422,6 +429,8 @@ def test_a_stream_that_is_no_number_shows_that_fields_moved(streams: list[str | 
 def test_a_field_too_many_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableCapture, match="do not stand under their names"):
         frame(tmp_path, HEAD + '"0","k","7","1","2"\n')
+    with pytest.raises(UnreadableCapture, match="do not stand under their names"):
+        frame(tmp_path, HEAD + '"0","k","7","1","2","3"\n')
     with pytest.raises(UnreadableCapture, match="do not stand under their names"):
         frame(tmp_path, HEAD + "noise\n" + '"0","k","x","1"\n')
 

@@ -35,7 +35,7 @@ class Page:
     separator: str
     skip: int | None
     """Lines before the header; None where the file cannot be read as it stands."""
-    quoted: bool = True
+    quoted: bool
     """Whether fields stand in quotes, empty ones too."""
 
     @property
@@ -71,7 +71,7 @@ def page(path: Path) -> Page:
         raise UnreadableCapture(
             f"{path.name}: no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
         )
-    header = content[found.start() :].split(b"\n", 1)[0].decode("utf-8", "replace")
+    header = content[found.start() :].partition(b"\n")[0].decode("utf-8", "replace")
     before = content[: found.start()]
     whole_lines = before == b"" or before.endswith(b"\n")
     as_it_stands = whole_lines and not head.startswith(tuple(mark for mark, _ in UTF16))
@@ -111,7 +111,7 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
     table.columns = [f"c{place}" for place in columns]
     # the first row may be the units row; a line break in a name means that a row swallowed others
     ids = table["c0"].slice(1) if table.height and table["c0"][0] in ("", None) else table["c0"]
-    swallowed = table[f"c{page.index('Kernel Name')}"].str.contains("\n", literal=True).any()
+    swallowed = table[f"c{page.index('Kernel Name')}"].str.contains("\n").any()
     sound = ids.str.contains(ID).fill_null(False).all() and not swallowed
     return table if sound and not _shifted(page, table).any() else None
 
