@@ -76,6 +76,7 @@ def test_executed_work_has_its_own_intensity_and_rate(given: dict[str, Any]) -> 
 def test_useful_work_stands_beside_executed_work_where_tiles_are_padded() -> None:
     useful = {"useful_intensity": 4.0, "useful_flops_per_second": 20.0}
     assert coordinates(**useful, padding=2.5) == (4.0, 20.0, 10.0, 50.0, 5.0)
+    assert coordinates(**useful, padding=1.03) == (4.0, 20.0, 10.0, 50.0, 5.0)
     assert coordinates(**useful, padding=1.02) == (4.0, 20.0, None, None, 5.0)
     assert coordinates(padding=2.5) == (10.0, 50.0, None, None, 5.0)
 

@@ -73,8 +73,7 @@ def picture(study: Studied, by: str = "kernel", *, ridge: str = "profiled", leve
     grouped = placed(groups.group(launches, by)).with_columns(l2_x=l2_intensity() if "l2" in levels else NOTHING)
     families = groups.group(launches, "family")
     lines = roofs(groups.completed(launches), study.gpu, levels)
-    known = families.select(bytes=pl.col("dram_bytes").is_not_null().any()).item() if families.height else False
-    size_by = "bytes" if known and known_time(launches, "dram_bytes") >= 0.5 else "time"
+    size_by = "bytes" if known_time(launches, "dram_bytes") >= 0.5 else "time"
     return Picture(
         marks=grouped.with_columns(share=pl.col(f"{size_by}_share")),
         families=families,
