@@ -78,6 +78,16 @@ def test_arithmetic_keeps_a_kernel_from_becoming_faster_than_its_peak() -> None:
     assert project(busy, Target(gpu=faster)).total["seconds_low"] == pytest.approx(0.8e-4)
 
 
+def test_a_path_that_the_other_device_lacks_is_done_by_the_next_wider_one() -> None:
+    device, other = gpus.find("h100 sxm"), gpus.find("a100-sxm-80gb")
+    busy = replace(with_columns(planted.plain({"count": 1, "seconds": 1e-4}, batch=1)), gpu=device)
+    busy = replace(busy, launches=busy.launches.with_columns(path=pl.lit("fp8"), compute_share=pl.lit(1.0)))
+    found = project(busy, Target(gpu=other))
+    # 1978.9 TFLOP/s of FP8 against 312 of BF16: 6.3 times as long, where the bandwidths say 1.6
+    assert found.total["seconds_high"] == pytest.approx(1e-4 * 1978.9 / 312, rel=1e-3)
+    assert any("has no fp8: that work is taken to run as bf16" in line for line in found.assumptions)
+
+
 def test_half_the_weight_width_halves_fc_bytes_and_leaves_the_rest() -> None:
     found = project(run(), Target(weights="fp8"))
     rows = {r["role"]: r for r in found.rows.to_dicts()}

@@ -17,7 +17,7 @@ import polars as pl
 
 from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
-from ncu_roofline.analysis.scales import Scales, Target, assumptions, scales_of
+from ncu_roofline.analysis.scales import Scales, Target, assumptions, scales_of, stand_in
 from ncu_roofline.analysis.sides import Studied, basis_of, footings
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.gpus import Gpu
@@ -138,7 +138,7 @@ def by_work(study: Studied, target: Target) -> pl.Expr:
     """Factor below which arithmetic does not let the time fall; nothing for launches without FLOPs."""
     before, after = peaks(study.gpu), peaks(target.gpu or study.gpu)
     path = pl.col("path").cast(pl.String)
-    quotient = {p: before[p] / after[p] for p in before if p in after}
+    quotient = {p: before[p] / after[other] for p in before if (other := stand_in(p, after))}
     if not quotient:
         return pl.lit(0.0)
     slower = path.replace_strict(quotient, default=None, return_dtype=pl.Float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,6 +12,22 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import dtypes
 from ncu_roofline.knowledge.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import limit
+
+STANDS_IN = {
+    "fp4": "fp8",
+    "fp6": "fp8",
+    "fp8": "bf16",
+    "fp8_fp16acc": "fp8",
+    "fp16_fp16acc": "fp16",
+    "bf16": "fp16",
+    "tf32": "fp32",
+    "fp16": "fp32",
+    "int1": "int8",
+    "int4": "int8",
+    "int8": "bf16",
+    "fp64_tensor": "fp64",
+}
+"""The path that takes over the work of one that a device has not: operands are unpacked to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +51,25 @@ class Scales:
     tp: float = 1.0
     bandwidth: float = 1.0
     """Bandwidth of the capture's device over the target's."""
+
+
+def stand_in(path: str, peaks: Mapping[str, float]) -> str | None:
+    """The path itself where the device has it, else the nearest that it has; None where it has none of them."""
+    while path not in peaks:
+        if path not in STANDS_IN:
+            return None
+        path = STANDS_IN[path]
+    return path
+
+
+def taken_over(study: Studied, gpu: Gpu) -> Iterator[str]:
+    """A sentence for each path of the capture's work that the target's GPU has not."""
+    if "path" in study.launches.columns:
+        for path in study.launches["path"].drop_nulls().cast(pl.String).unique().sort():
+            other = stand_in(path, gpu.peaks)
+            if other != path:
+                how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
+                yield f"{gpu.product} has no {path}: that work {how}, out of the same bytes."
 
 
 def scales_of(study: Studied, target: Target) -> Scales:
@@ -98,6 +133,7 @@ def assumptions(study: Studied, target: Target, scales: Scales) -> Sequence[str]
             f"Roofs scale as the datasheets of {study.gpu.product} and {target.gpu.product} (bandwidth by "
             f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled."
         )
+        found.extend(taken_over(study, target.gpu))
     if target.weights is not None:
         found.append(
             f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
