@@ -222,7 +222,7 @@ def eaters(comparison: Comparison) -> pl.DataFrame:
     that only the head has, all of its seconds.
     """
     kernels = comparison.rows["kernel"]
-    scale = (pl.col("head_bytes").fill_null(0.0) / pl.col("base_bytes")).fill_nan(1.0)
+    scale = pl.col("head_bytes").fill_null(0.0) / pl.col("base_bytes")
     expected = pl.when(pl.col("base_bytes") > 0).then(pl.col("base_seconds") * scale).otherwise(pl.col("base_seconds"))
     excess = pl.col("head_seconds").fill_null(0.0) - expected.fill_null(0.0)
     return named(kernels.with_columns(excess=excess)).filter(pl.col("excess") > 0).sort("excess", descending=True)
