@@ -184,7 +184,7 @@ def test_datasheet_and_capture_roofs_are_told_apart() -> None:
         ),
         ([launch(seconds=None)], "has no durations"),
         ([launch(family="attention", role="attention")], "Attention moves 100 % of the bytes"),
-        ([launch(family="other", role="norm", tensor_flops=0.0)], "Other kernels moves 100 % of the bytes"),
+        ([launch(family="other", role="norm", tensor_flops=0.0)], "Everything else moves 100 % of the bytes"),
     ],
 )
 def test_what_cannot_be_placed_is_said_and_still_gives_a_chart(rows: list[dict[str, Any]], sentence: str) -> None:
@@ -278,6 +278,25 @@ def test_the_finding_divides_sums_over_the_family() -> None:
 
     # (1 + 3) MFLOP over (1 + 3) MB = 1 FLOP/byte, 1 % of the ridge at 100
     assert words.where(shown) == ["FC moves 100 % of the bytes at 1 useful FLOP/byte, 1.0 % of the ridge: memory-bound."]
+
+
+def test_a_family_whose_work_nobody_counted_is_named_beside_one_that_was() -> None:
+    gemv = launch(dram_bytes=3e6, flops=None, tensor_flops=None, useful_flops=None)
+    attention = launch(kernel="fmha", family="attention", role="attention", dram_bytes=1e6, flops=5e7, tensor_flops=5e7)
+    shown = picture(gemv, attention)
+
+    # 50 MFLOP over 1 MB: 50 FLOP/byte, half of the ridge at 100
+    assert words.where(shown) == [
+        "FC moves 75.0 % of the bytes, its FLOPs unknown; attention moves 25.0 % of the bytes at no more than 50 executed "
+        "FLOP/byte, 50.0 % of the ridge: memory-bound."
+    ]
+    assert words.band(shown) == "FLOPs ?"
+
+
+def test_useful_work_alone_gives_a_family_its_place() -> None:
+    shown = picture(launch(flops=None, tensor_flops=None, useful_flops=1e6, dram_bytes=1e6))
+
+    assert words.where(shown)[0].startswith("FC moves 100 % of the bytes at 1 useful FLOP/byte")
 
 
 def test_by_layer_keeps_fc_and_attention_apart() -> None:

@@ -76,7 +76,7 @@ def test_a_lower_bound_is_said_to_be_one() -> None:
 
 def test_no_work_among_what_was_counted_is_not_no_work() -> None:
     assert "no FLOPs among the kinds of work that were counted" in told(
-        of(launch(m={f"{TENSOR}bf16_dst_fp32.sum": 0.0, **BYTES}))
+        of(launch("copy_kernel", m={f"{TENSOR}bf16_dst_fp32.sum": 0.0, **BYTES}))
     )
     assert "0 FLOP executed" in told(of(launch(m={**WORK, **BYTES})))
 
@@ -105,7 +105,7 @@ def test_where_all_is_compute_bound_no_percentage_of_nothing_is_printed() -> Non
 def test_what_a_partial_count_leaves_out_is_named_and_nothing_advised_where_the_main_kinds_were_counted() -> None:
     rare = {k: v for k, v in WORK.items() if "_op_d" not in k and "fp64" not in k}
     note = found(of(launch(m={**rare, **BYTES})))["partial_flops"]
-    scalar = found(of(launch(m={**EVERY_SCALAR, **BYTES})))["partial_flops"]
+    scalar = found(of(launch("copy_kernel", m={**EVERY_SCALAR, **BYTES})))["partial_flops"]
 
     assert note.message == "FLOPs of the only launch are a lower bound: work in fp64, fp64 tensor was not counted."
     assert note.advice == ""

@@ -266,3 +266,15 @@ def test_the_pipe_estimate_needs_a_precision_and_more_than_noise() -> None:
     assert work(frame, h100(), H100)["flops"].to_list() == [None, None]
     assert work(hinted, h100(), H100)["flops"].to_list() == [pytest.approx(0.10 * 4096 * 132 * 1e5), None]
     assert work(hinted, h100(), H100)["flops_source"].to_list() == ["pipe", None]
+
+
+def test_a_product_of_which_no_flop_was_seen_is_unknown_where_its_unit_was_not_counted() -> None:
+    half: dict[str, float | None] = {SASS.format(op): 0.0 for op in ("hadd", "hmul", "hfma")}
+
+    def flops(role: str, m: dict[str, float | None]) -> object:
+        named = launches(launch(m=m)).with_columns(role=pl.lit(role))
+        return work(named, h100(), H100)["flops"].item()
+
+    assert flops("fc", half) is None  # neither FP32 nor tensor work was counted
+    assert flops("copy", half) == 0
+    assert flops("fc", {**EVERY_SCALAR, **EVERY_TENSOR}) == 0  # all was counted: it did nothing

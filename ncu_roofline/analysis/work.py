@@ -24,10 +24,9 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
     families = [*scalar(launches, capability), *tensor(launches, capability)]
     by_path = counted.with_columns(e for path in PATHS for e in of_path(path, families))
     estimated = estimate(by_path.drop([f"opcodes:{p}" for p in PATHS]), gpu, device)
-    told = ~has_integer_dots(launches)
-    summed = estimated.with_columns(sums(estimated, capability)).with_columns(
-        pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told
-    )
+    added = estimated.with_columns(sums(estimated, capability))
+    told = ~(has_integer_dots(launches) | unseen(added))
+    summed = added.with_columns(pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told)
     return (
         summed.drop([f"whole:{p}" for p in PATHS])
         .with_columns(
@@ -37,6 +36,14 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
         )
         .with_columns(precision())
     )
+
+
+def unseen(added: pl.DataFrame) -> pl.Expr:
+    """Matrix products and attention of which no FLOP was seen where FP32 or all tensor work was not counted."""
+    if "role" not in added.columns:
+        return pl.lit(False)
+    uncounted = pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null()
+    return pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False) & (pl.col("flops") == 0) & uncounted
 
 
 def of_path(path: str, families: list[Family]) -> list[pl.Expr]:
@@ -124,8 +131,8 @@ def complete(frame: pl.DataFrame, capability: str | None) -> pl.Expr:
 
 
 def peak_of(gpu: Gpu | None, path: str) -> float | None:
-    """Dense peak of a path, or its relative speed where the device is unknown."""
-    return gpu.peaks.get(path) if gpu else table()["nominal"].get(path)
+    """Dense peak of a path, or its relative speed where no peak of the device is known."""
+    return gpu.peaks.get(path) if gpu and gpu.peaks else table()["nominal"].get(path)
 
 
 def slowest_path(gpu: Gpu | None) -> pl.Expr:

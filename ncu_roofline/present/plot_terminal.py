@@ -79,7 +79,7 @@ def render(picture: Picture, columns: int = 80, *, ascii_only: bool = False, col
         "share", nulls_last=False, maintain_order=True
     )
     lines = [paragraph(s, columns) for s in [title(picture), *words.finding(picture)]]
-    lines += [*framed(canvas(picture, marks, on, signs), on, signs, colour), *below(picture, marks, signs, columns)]
+    lines += [*framed(picture, canvas(picture, marks, on, signs), on, signs, colour), *below(picture, marks, signs, columns)]
     text = "\n".join(lines) + "\n"
     return text.translate(TO_ASCII).encode("ascii", "replace").decode() if ascii_only else text
 
@@ -145,7 +145,7 @@ def roofs(grid: Grid, picture: Picture, on: Plane, signs: Signs) -> None:
             put(grid, on, top / bandwidth, on.y_at(line + 0.5), signs.drop)
 
 
-def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
+def framed(picture: Picture, grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
     """The rows with the axis of rates on the left and that of intensities below."""
     at = {int(on.py(t)): quantity(t, "flop/s").removesuffix("FLOP/s").replace(" ", "") for t in ticks(on.y)}
     rows = [
@@ -155,9 +155,9 @@ def framed(grid: Grid, on: Plane, signs: Signs, colour: bool) -> list[str]:
     axis = [" "] * (on.width + 12)
     for tick in ticks((on.left, on.right)):
         text = number(tick)
-        start = max(int(on.px(tick)) - len(text) // 2, 0)
+        start = max(min(int(on.px(tick)) - len(text) // 2, on.width - len(text)), 0)
         axis[start : start + len(text)] = text
-    left = "no FLOPs" if on.left > on.x[0] * 1.001 else ""
+    left = words.band(picture) if on.left > on.x[0] * 1.001 else ""
     right = "no bytes" if on.right < on.x[1] / 1.001 else ""
     name = f"{left:<12}{'FLOP per byte of DRAM traffic':^{max(on.width - 23, 30)}}{right:>12}"
     return [

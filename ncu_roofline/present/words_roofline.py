@@ -15,7 +15,7 @@ from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.text import clean, shorten
 
-NAMES = {"fc": "FC", "attention": "attention", "other": "other kernels"}
+NAMES = {"fc": "FC", "attention": "attention", "other": "everything else"}
 PRECISION = {
     "fp16_scalar": "FP16 vector",
     "fp64_tensor": "FP64 tensor",
@@ -46,12 +46,23 @@ def where(picture: Picture) -> list[str]:
     if not on_plane(picture):
         return unplaced(picture)
     families = {row["family"]: row for row in picture.families.iter_rows(named=True)}
-    told = [f for f in ("fc", "attention") if f in families and families[f]["intensity"] is not None]
-    if not told and "other" in families and families["other"]["intensity"] is not None:
-        told = ["other"]
-    said = [family_sentence(families[f], picture) for f in told]
+    told = [f for f in ("fc", "attention") if f in families]
+    if not any(counted(families[f]) for f in told) and "other" in families and counted(families["other"]):
+        told.append("other")
+    said = [family_sentence(families[f], picture) for f in told] if any(counted(families[f]) for f in told) else []
     joined = "; ".join(said)
     return [joined[:1].upper() + joined[1:] + "."] if said else unplaced(picture)
+
+
+def counted(row: Mapping[str, Any]) -> bool:
+    """Whether anything tells the work of a family."""
+    return row["useful_intensity"] is not None or row["intensity"] is not None
+
+
+def band(picture: Picture) -> str:
+    """Over the kernels that have bytes and no place along the axis: they do no FLOPs, or nobody counted them."""
+    inside = picture.marks.filter(pl.col("place").cast(pl.String) == "bytes")
+    return "FLOPs ?" if inside["flops"].null_count() else "no FLOPs"
 
 
 def together(sentences: list[str]) -> list[str]:
@@ -72,12 +83,14 @@ def family_sentence(row: Mapping[str, Any], picture: Picture) -> str:
     what = "moves" if picture.size_by == "bytes" else "takes"
     of = "bytes" if picture.size_by == "bytes" else "time"
     some = f"{what} {percent(share)} of the {of}" if share is not None else f"{what} an unknown part of the {of}"
+    if not counted(row):
+        return f"{NAMES[row['family']]} {some}, its FLOPs unknown"
     bound = " executed" if row["tensor_flops"] else ""
     basis = " useful" if useful else bound
     if not useful and row["useful_intensity_high"] is not None and row["useful_intensity_high"] < intensity:
         return f"{NAMES[row['family']]} {some} at {within(row)}{against_ridge(row, row['useful_intensity_high'], 'at most ')}"
-    most = "at most " if basis == " executed" else "at "
-    if row["intensity"] == 0:
+    most = "at no more than " if basis == " executed" else "at "
+    if intensity == 0:
         return f"{NAMES[row['family']]} {some} and does no FLOPs"
     return f"{NAMES[row['family']]} {some} {most}{figure(intensity)}{basis} FLOP/byte{against_ridge(row, intensity)}"
 

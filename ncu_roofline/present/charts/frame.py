@@ -13,10 +13,10 @@ from ncu_roofline.present.columns import percent
 from ncu_roofline.present.plane import Plane
 
 
-def bands(on: Plane) -> list[alt.Chart]:
+def bands(picture: Picture, on: Plane) -> list[alt.Chart]:
     """The bands of kernels without a place along the axis, each with its name."""
     x, y = roofs.axes(on)
-    known = [(on.x[0], on.left, "no FLOPs"), (on.right, on.x[1], "no bytes")]
+    known = [(on.x[0], on.left, words.band(picture)), (on.right, on.x[1], "no bytes")]
     wide = [(a, b, text) for a, b, text in known if b > a * 1.001]
     if not wide:
         return []

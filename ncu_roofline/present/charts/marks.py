@@ -27,7 +27,7 @@ BASIS = {
     "counted": "all work counted",
     "upper": "executed tensor work, an upper bound",
     "partial": "some FLOPs not counted, a lower bound",
-    "bytes": "no FLOPs: placed by its bandwidth alone",
+    "bytes": "no FLOPs known: placed by its bandwidth alone",
     "flops": "bytes not counted: placed by its FLOP/s alone",
 }
 ENCODED = (

@@ -32,7 +32,7 @@ def draw(picture: Picture, *, theory: bool = False) -> alt.LayerChart:
     mark = digest(marks)
     choice = Choice(mark, sorted(set(marks["family"]), key=list(FAMILY_NAMES.values()).index))
     layers = [
-        *bands(on),
+        *bands(picture, on),
         *(theory_lines(picture, on) if theory else []),
         *roofs.lines(picture, on),
         *roofs.corners(picture, on),
