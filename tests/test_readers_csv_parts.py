@@ -490,6 +490,7 @@ def test_a_point_in_whole_numbers_parts_thousands_in_every_column(tmp_path: Path
         ({READ: ["byte", "1.000", "7"]}, False),
         ({READ: ["byte", "1.234", "7"], TIME: ["us", "1.5", "2.5"]}, False),
         ({READ: ["byte", "1,234", "7"]}, False),
+        ({TIME: ["us", "1.234", "7"], READ: ["byte", "1,234", "7"]}, False),
         ({READ: ["Kbyte", "1,5", "7"]}, True),
         ({READ: ["Kbyte", "1,5", "n/a"], TIME: ["us", "n/a", "2"]}, True),
         ({"dram__bytes_read.avg": ["byte", "1.234", "7"]}, False),
@@ -534,6 +535,13 @@ def test_a_raw_page_needs_units_and_one_row_per_launch(tmp_path: Path) -> None:
         csv_wide.read(written(tmp_path, f'"ID","Kernel Name","{TIME}"\n"0","k","5"\n'), ())
     with pytest.raises(UnreadableCapture, match="launch 0 comes twice"):
         csv_wide.read(written(tmp_path, f'"ID","Kernel Name","{TIME}"\n"","","us"\n"0","k","5"\n"0","k","6"\n'), ())
+
+
+def test_a_column_without_a_unit_has_an_empty_one() -> None:
+    table = pl.DataFrame({"c0": [None, "0"], "c1": [None, "5"], "c2": ["us", "6"]})
+    units, rows = csv_wide._units(page("ID", "a", "b"), table, "c0")
+    assert units == {"c0": "", "c1": "", "c2": "us"}
+    assert rows.rows() == [("0", "5", "6")]
 
 
 def test_launches_of_two_processes_may_share_a_number() -> None:

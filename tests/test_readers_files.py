@@ -279,6 +279,11 @@ def test_a_footer_comes_back_as_it_was_written() -> None:
     assert footer.parsed(told(), "x") == {"device": Device(), "run": Run(), "notes": (), "name": "n"}
 
 
+def test_a_footer_has_its_parts_in_the_order_of_the_alphabet() -> None:
+    text = footer.written(Capture(launches=pl.DataFrame(), name="n"))
+    assert list(json.loads(text)) == ["device", "name", "notes", "run", "schema_version"]
+
+
 @pytest.mark.parametrize(
     "parts",
     [

@@ -82,7 +82,7 @@ def _decimal_comma(
     whole = [n for n in texts.columns if n.endswith(".sum") and units[n] in csv_numbers.WHOLE]
     parts = plain.select((pl.col(whole) % 1 > 0).any()).row(0) if whole else ()
     broken = [name for name, is_broken in zip(whole, parts, strict=True) if is_broken]
-    if not broken and not any(column.str.contains(",", literal=True).any() for column in odd.values()):
+    if not broken and not any(column.str.contains(",").any() for column in odd.values()):
         return False
     every = pl.concat([texts[name].rename("text") for name in texts.columns]).drop_nulls()
     counts = pl.concat([every.head(0), *(texts[name].rename("text").drop_nulls() for name in broken)])
@@ -107,7 +107,7 @@ def _unread(read: pl.DataFrame, odd: Mapping[str, pl.Series]) -> tuple[pl.DataFr
     said = [pl.DataFrame(schema={"metric": pl.String, "text": pl.String})]
     words: set[str] = set()
     for name, column in odd.items():
-        unread = column.filter(~read[name].is_finite().fill_null(False) & (column != "").fill_null(False))
+        unread = column.filter(read[name].is_null())
         rows = unread.alias("text").to_frame().select(metric=pl.lit(name), text="text")
         said.append(rows)
         if read[name].null_count() == read.height and not csv_numbers.missing(rows):
