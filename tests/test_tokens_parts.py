@@ -271,3 +271,30 @@ def test_roles_that_are_unknown_keep_their_row_and_their_spread() -> None:
     # 120 and 160 bytes in the two layers
     assert (found["role"], found["launches"], found["spread_over"]) == (None, 5, "layer")
     assert (found["dram_bytes_low"], found["dram_bytes_high"]) == (120.0, 160.0)
+
+
+def test_matrices_count_in_cut_layers_and_roles_only_in_whole_ones() -> None:
+    run = Run().given(batch=1, layers_captured=(2, 8))
+    lacking = dict.fromkeys(("experts_read", "activation_bytes", "output_bytes"), pl.lit(None, pl.Float64))
+    known = {"matrix_n": 2, "matrix_k": 3, "matrix_bytes": pl.lit(4.0)}
+    frame = placed(LAYERS, whole=False).with_columns(projection=pl.Series(["q", None, "q", "o", "head"]), **known, **lacking)
+    found = per_token(frame, run, "projection")
+    assert found.select("projection", "launches", "dram_bytes", "dram_bytes_per_token").rows() == [
+        ("q", 2, 240.0, None),
+        ("o", 1, 20.0, None),
+        ("head", 1, 8.0, None),
+    ]
+    # 2 of 8 layers stand for all, and the sampling is in none
+    roles = per_token(frame, run).select("role", "dram_bytes_per_token").rows()
+    assert roles == [("fc", 240.0 * 4), ("attention", 40.0 * 4)]
+
+
+def test_kernels_have_a_row_for_each_role_where_roles_are_known() -> None:
+    frame = placed(LAYERS).with_columns(kernel=pl.lit("k"))
+    assert per_token(frame, Run(), "kernel").select("kernel", "role").height == 3
+    assert per_token(frame.drop("role"), Run(), "kernel").select("kernel", "launches").rows() == [("k", 5)]
+
+
+def test_rows_that_are_alike_stand_in_the_order_of_the_capture() -> None:
+    names = ["rope", "fc", "norm", "copy", "attention", "sampling", "comm", "embedding", "other", "activation"]
+    assert per_token(placed([(name, 0, 5.0) for name in names]), Run())["role"].to_list() == names

@@ -122,9 +122,8 @@ def every_matrix(launches: pl.DataFrame, run: Run) -> Basis:
 def divisions(found: Basis, by: str) -> list[pl.Expr]:
     """Every measure of one GPU per step and per token."""
     # a step's row holds one step, however many there are
-    steps = 1.0 if by == "step" and found.steps else found.steps
-    share = (steps / found.steps) if steps and found.steps else 1.0
-    tokens = found.tokens * share if found.tokens else None
+    part = found.steps if by == "step" and found.steps else 1.0
+    steps, tokens = (number / part if number else None for number in (found.steps, found.tokens))
     # layers of a scaled window stand for others: a single one is not multiplied
     scale = 1.0 if by == "layer" else found.scale
     parts = []
