@@ -631,3 +631,42 @@ def test_whole_sums_tell_a_decimal_comma_and_others_do_not(tmp_path: Path) -> No
     assert long(tmp_path, ("0", "k", ASKED, READ, "byte", "1.234")).comma
     assert not long(tmp_path, ("0", "k", ASKED, READ, "Kbyte", "1.234")).comma
     assert not long(tmp_path, ("0", "k", ASKED, "dram__bytes_read.avg", "byte", "1.234")).comma
+
+
+def test_rows_without_a_process_have_their_launch_too() -> None:
+    rows = pl.DataFrame({"process": [None, None, "5", None], "id": ["0", "1", "0", "0"]})
+    assert csv_long._numbered(rows)["launch"].to_list() == [0, 1, 2, 0]
+    assert csv_long._numbered(rows.drop("process"))["launch"].to_list() == [0, 1, 0, 0]
+
+
+def in_order(names: list[str | None], order: list[int]) -> None:
+    rows = pl.DataFrame({"name": names, "launch": order, "id": [str(n) for n in order]})
+    csv_long._one_capture(rows, rows.unique("launch", keep="first", maintain_order=True), FILE)
+
+
+def test_a_row_without_a_name_is_no_other_kernel() -> None:
+    in_order(["k", None, "l"], [0, 0, 1])
+    with pytest.raises(UnreadableCapture, match="launch 0 has two kernel names"):
+        in_order(["k", "m", "l"], [0, 0, 1])
+
+
+def test_a_launch_that_comes_again_behind_its_neighbour_is_told() -> None:
+    in_order(["k"] * 4, [0, 0, 1, 2])
+    with pytest.raises(UnreadableCapture, match="launch 0 comes twice"):
+        in_order(["k"] * 3, [0, 1, 0])
+
+
+def test_of_many_values_that_contradict_each_other_the_first_is_named(tmp_path: Path) -> None:
+    rows = [("0", "k", "One", f"x__{n}", "byte", str(value)) for value in (1, 2) for n in range(20, 40)]
+    with pytest.raises(UnreadableCapture, match="two values of x__20"):
+        long(tmp_path, *rows)
+
+
+def test_launches_without_any_counter_are_rows_without_columns(tmp_path: Path) -> None:
+    made = long(tmp_path, ("0", "k", "Another Section", "Unheard Of", "", "5"))
+    assert (made.counters.width, made.launches.height) == (0, 1)
+
+
+def test_of_many_sections_with_one_counter_the_first_counts(tmp_path: Path) -> None:
+    rows = [("0", "k", f"Section {n}", READ, "byte", str(n)) for n in range(100, 300)]
+    assert long(tmp_path, *rows).counters[READ].to_list() == [100.0]

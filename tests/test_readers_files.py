@@ -43,6 +43,8 @@ def stored(folder: Path, content: bytes, name: str = "r.ncu-rep") -> Path:
         (entry(field(6, b"")), "not an Nsight Compute report"),
         (entry(field(5, 1) + field(6, b""))[:-1], "not an Nsight Compute report"),
         (bytes(4) + field(5, 1) + field(6, b""), "not an Nsight Compute report"),
+        (entry(field(5, 1) + field(6, b"")) + b"\xff", "an unfinished"),
+        (b"\x05\0\0\0" + field(5, 1) + field(6, b""), "not an Nsight Compute report"),  # four bytes, not five
         (entry(b"\x08"), "not an Nsight Compute report"),
         (b"NVR\0\0", "cut off in its first bytes"),
         (b"hello world\n", "text where"),
@@ -75,8 +77,17 @@ def test_a_beginning_is_unpacked_and_cut_to_its_size(tmp_path: Path) -> None:
     content = b"NVR\0" + bytes(70_000)
     assert recognise.beginning(stored(tmp_path, content)) == content[: 1 << 16]
     assert recognise.beginning(stored(tmp_path, zstandard.compress(content))) == content[: 1 << 16]
-    assert recognise.beginning(stored(tmp_path, b"\x28\xb5\x2f\xfdjunk")) == b""
+    assert recognise.beginning(stored(tmp_path, b"\x28\xb5\x2f\xfdjunkjunk")) == b""
     assert recognise.beginning(tmp_path / "none") == b""
+
+
+def test_an_error_without_a_text_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: Path) -> bool:
+        raise TimeoutError
+
+    monkeypatch.setattr(Path, "is_dir", failing)
+    with pytest.raises(UnreadableCapture, match=r"cannot be read \(TimeoutError\)"), recognise.opened(PATH):
+        pass
 
 
 def unpacked(folder: Path, content: bytes) -> tuple[bytes, list[str]]:

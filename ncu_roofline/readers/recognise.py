@@ -118,4 +118,4 @@ def _begins_with_block(start: bytes) -> bool:
         numbers = [number for number, _ in message(start[4 : 4 + length])]
     except BROKEN:
         return False
-    return 0 < length <= len(start) - 4 and 5 in numbers and 6 in numbers
+    return length <= len(start) - 4 and 5 in numbers and 6 in numbers
