@@ -196,12 +196,16 @@ def test_but_never_within_the_layer_before() -> None:
 
 
 def test_without_norms_layers_are_as_long_before_attention_as_the_window() -> None:
-    of = rows("x" * 60, first=100)
-    found = from_starts(of, mixers([103, 113, 126, 136, 148, 158], [None] * 6, [99, 111, 113, 126, 136, 148]))
-    # 3 launches before the first; the second not before row 112
-    assert found["row"].to_list() == [100, 112, 123, 133, 145, 155]
-    # 10 launches from one to the next, give or take two: 13 is more, 12 is not
+    of = rows("x" * 120, first=101)
+    found = from_starts(of, mixers([104, 124, 150, 170, 195, 215], [None] * 6, [100, 122, 124, 150, 170, 195]))
+    # 3 launches before the first; the second not before row 123
+    assert found["row"].to_list() == [101, 123, 147, 167, 192, 212]
+    # 20 launches from one to the next, give or take five: 26 is more, 25 is not
     assert found["firm"].to_list() == [True, False, True, True, True, True]
+
+
+def test_the_window_is_measured_at_its_first_attention() -> None:
+    assert from_starts(rows("x" * 60), mixers([3, 14, 24], [None] * 3, [-1, 3, 14]))["row"].to_list()[0] == 0
 
 
 def test_a_first_attention_further_on_than_a_layer_is_long_is_not_in_the_first_layer() -> None:
@@ -210,7 +214,8 @@ def test_a_first_attention_further_on_than_a_layer_is_long_is_not_in_the_first_l
 
 
 @pytest.mark.parametrize(
-    ("starts", "length", "expected"), [([5], 10, True), ([], 10, True), ([0, 10], 10, True), ([0, 10, 19], 10, False)]
+    ("starts", "length", "expected"),
+    [([5], 10, True), ([], 10, True), ([0, 10], 10, True), ([0, 9], 10, False), ([0, 10, 19], 10, False)],
 )
 def test_a_period_of_layers_holds_one_attention(starts: list[int], length: int, expected: bool) -> None:
     assert fewer_than_two(mixers(starts, [None] * len(starts), starts), length) is expected
@@ -219,6 +224,7 @@ def test_a_period_of_layers_holds_one_attention(starts: list[int], length: int, 
 def test_layers_by_period_begin_with_the_lane_and_may_end_with_it() -> None:
     found = by_period(rows("xxxx", "xx", first=100), 3)
     assert found.rows() == [(100, 0, "layer", True), (103, 0, "layer", True), (106, 1, "layer", True)]
+    assert by_period(rows("xxxxx", "x", first=100), 3).rows()[2] == (106, 1, "layer", True)
     assert by_period(rows("xxxx", "x", first=100), 3)["row"].to_list() == [100, 103]
     assert by_period(rows("xxx", "xxxx", first=100), 3).rows()[1:] == [(103, 1, "layer", True), (106, 1, "layer", True)]
 
@@ -299,6 +305,53 @@ def test_an_end_beyond_the_window_is_none() -> None:
     assert ended(rows("x" * 19), one, []) == []
 
 
+def test_a_window_of_one_launch_is_no_layer() -> None:
+    assert found("f") == [(0, "rest", False)]
+
+
+def test_an_embedding_of_a_later_step_does_not_begin_the_window() -> None:
+    assert found("f" + LAYER + "nfs", "e" + LAYER + "nfs")[0] == (0, "layer", False)
+
+
+def test_the_launch_that_begins_the_first_layer_is_not_before_it() -> None:
+    # the first layer begins 2 launches before its attention, as the others do
+    assert found("xfxm" + "fnfm" * 2)[:2] == [(0, "rest", False), (1, "layer", False)]
+
+
+def test_steps_without_a_prelude_have_whole_layers() -> None:
+    step = LAYER * 2 + "nfs"
+    assert found(step, step)[3:5] == [(15, "layer", True), (21, "layer", True)]
+
+
+def test_a_layer_is_whole_only_where_the_next_one_is_seen_to_begin() -> None:
+    assert found("nfmf" * 2 + "xfmf" + "nfmf" * 2 + "n") == [
+        (0, "layer", True),
+        (4, "layer", False),
+        (8, "layer", False),
+        (12, "layer", True),
+        (16, "layer", True),
+        (20, "layer", False),
+    ]
+
+
+def test_a_norm_in_the_first_row_has_its_own_look() -> None:
+    assert hidden("nxmfqf" + "qfmfqf") == ".xmfqfqfmfqf"
+
+
+def test_the_norm_of_the_head_is_its_first_kernel_even_in_the_first_row() -> None:
+    of = rows("nfmfqqfs", first=10)
+    assert with_cut(of.with_columns(norm=pl.col("name") == "n"), anchors(of))["cut"].to_list() == [10, 14]
+    assert cut_of("nfs") == [10]
+
+
+def test_a_norm_in_the_first_row_is_a_captured_one() -> None:
+    assert near("nxxxxxxx", [2], 4) == [None]
+
+
+def test_without_layers_there_is_no_tail() -> None:
+    assert tail_length(rows("abmdabmdabmd"), begins([], [], [])) is None
+
+
 def kinds_of(text: str) -> list[tuple[int, bool]]:
     of = rows(text)
     return boundaries(of, anchors(of)).select("row", "firm").sort("row").rows()
@@ -309,6 +362,9 @@ def test_layers_without_norms_follow_the_period_else_the_attention() -> None:
     # the last differs: by attention, 3 apart, one launch before the first
     assert kinds_of("fmxfmxfmy")[:3] == [(0, True), (3, True), (6, True)]
     assert kinds_of("fmx") == []
+    # a period of 10 that holds two attention kernels is that of a step
+    assert [row for row, _ in kinds_of("fmxyzfmuvw" * 2)][:4] == [0, 5, 10, 15]
+    assert [row for row, _ in kinds_of("fmxyzfmuvw")][:2] == [0, 5]
 
 
 def test_a_boundary_is_of_one_kind() -> None:

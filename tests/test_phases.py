@@ -159,9 +159,9 @@ def test_rows_sampled_rows_and_sequences_are_told_apart() -> None:
 
 def test_where_there_are_layers_only_they_and_the_embedding_tell_rows() -> None:
     where: list[tuple[int | None, int, bool]] = [(0, 0, False), (None, 0, False), (None, 0, False)]
-    told = [{"rows": 16}, {"rows": 1, "rule": 2, "what": "x"}, {"rows": 1, "rule": 3, "what": "y"}]
+    told: list[dict[str, Any]] = [{"rows": 16}, {"rows": 1, "rule": 2, "what": "x"}, {"rows": 1, "rule": 3, "what": "y"}]
     assert of_passes(told, where)[0]["rows"] == 16
-    embedded = [{"rows": 16}, {**told[1], "embedding": True}, {**told[2], "embedding": True}]
+    embedded: list[dict[str, Any]] = [{"rows": 16}, {**told[1], "embedding": True}, {**told[2], "embedding": True}]
     assert of_passes(embedded, where)[0]["rows"] == 1
     assert of_passes(told, [(None, 0, False)] * 3)[0]["rows"] == 1
 

@@ -24,14 +24,13 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The boundaries of one lane; a layer is whole where both its ends were seen."""
     rows = rows.with_columns(norm=hidden_norm(rows, anchors), any_norm="norm")
     inner = boundaries(rows, anchors)
-    starts = rows.group_by("pass", maintain_order=True).agg(pl.col("row").first())
+    starts = rows.group_by("pass").agg(pl.col("row").min())
     both = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind")
-    found = both.unique("row", keep="first", maintain_order=True)
-    first = int(rows["pass"][0])
+    found = both.unique("row", keep="first").sort("row")
     begun = anchors.filter((pl.col("kind") == "embedding").cum_sum() > (pl.col("kind") == "mixer").cum_sum()).height > 0
     opening = rows.filter(pl.col("row") < inner["row"].min()) if inner.height else rows.clear()
     broken = not begun and bool(opening["fc"].any())
-    leading = (pl.col("pass") == first) & (pl.col("kind") == "rest") & (pl.col("row") == int(rows["row"][0]))
+    leading = pl.col("row") == int(rows["row"][0])
     same = pl.col("pass") == pl.col("pass").shift(-1)
     return found.with_columns(
         kind=pl.when(leading & pl.lit(broken)).then(pl.lit("layer").cast(KINDS)).otherwise("kind"),
@@ -59,7 +58,8 @@ def hidden_norm(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.Series:
         mixer=pl.when(mixing).then("row").forward_fill(),
     )
     after = seen.filter(pl.col("begins") & (pl.col("fc") > pl.col("mixer"))).unique("mixer", keep="first", maintain_order=True)
-    counts = after.group_by("pass", "look").len().sort("len", descending=True).unique("pass", keep="first")
+    looks = after.group_by("pass", "look", maintain_order=True).len()
+    counts = looks.sort("len", descending=True, maintain_order=True).unique("pass", keep="first")
     usual = seen.join(counts.select("pass", hidden="look"), on="pass", how="left", maintain_order="left")
     same = (pl.col("look") == pl.col("hidden")).fill_null(True) | pl.col("hidden").is_null()
     return usual.select(pl.col("norm") & same)["norm"]
@@ -134,7 +134,7 @@ def layer_begins(mixers: pl.DataFrame) -> pl.DataFrame:
 def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
     """Layers as long before their attention as the window is before its first one."""
     gaps = mixers.select(pl.col("start").diff().median().round().cast(pl.Int64)).item()
-    lead = (int(mixers["start"][0]) - int(rows["row"][0])) % max(int(gaps), 1)
+    lead = (int(mixers["start"][0]) - int(rows["row"][0])) % int(gaps)
     length = pl.col("start").diff().shift(-1)
     # a longer one has an LM head in it, or is another kind of layer
     usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)
