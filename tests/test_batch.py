@@ -97,6 +97,12 @@ def test_launches_of_no_step_are_one_group() -> None:
     assert infer_batch(placed(frame, [None] * 3, [None] * 3)) == told(8, "norm grids: 8 rows in every decode step")
 
 
+def test_launches_of_no_step_are_no_part_of_the_first_steps() -> None:
+    for step in (0, 1):
+        frame = launches(launch(KERNELS["norm"], grid=[8, 1, 1]), launch(KERNELS["norm"], grid=[6, 1, 1]))
+        assert infer_batch(placed(frame, [None] * 2, [step, None])) == unknown("rows change between steps, from 6 to 8")
+
+
 @pytest.mark.parametrize(
     ("role", "found"), [(None, told(1, "matrix-vector products: 1 row in every decode step")), ("fc", UNKNOWN)]
 )

@@ -253,6 +253,13 @@ def test_the_precision_is_that_of_most_of_the_work(head: int, precision: str) ->
     assert least.compute_seconds == pytest.approx(2 * 400 / 2000 + 2 * head * 10 / 1000)
 
 
+def test_experts_count_as_often_as_one_token_uses_them() -> None:
+    # 100 of 400 parameters of experts in fp8 against 130 in bf16
+    model = replace(SPARSE, stored=(("layers", "fp8"),), weights=(EXPERTS, replace(HEAD, n=13)))
+
+    assert floor(model, replace(CHIP, peaks={"bf16": 1000.0, "fp8": 2000.0}), Setting()).fc_precision == "bf16"
+
+
 def test_work_of_one_precision_adds_up() -> None:
     # 400 + 400 in fp8 against 500 in bf16
     model = replace(TINY, stored=(("layers", "fp8"),), weights=(replace(HEAD, n=50), QUERIES, replace(QUERIES, name="o_proj")))
