@@ -261,6 +261,28 @@ def test_each_product_of_a_step_has_its_matrix_and_what_it_read_over_it() -> Non
     assert found["experts_read"].null_count() == 11
 
 
+def test_a_product_that_fits_nothing_has_no_matrix_and_the_others_theirs() -> None:
+    odd: list[dict[str, Any]] = [*STEP, {"position": 6, "read": 5e3}]
+    assert match(placed(*odd), Run().given(batch=4), MODEL)["projection"].to_list()[::2] == ["qkv_proj", "o_proj", "up_proj"]
+    assert match(placed(*odd), Run().given(batch=4), MODEL)["projection"][5] is None
+
+
+def test_where_only_half_of_a_layer_fits_nothing_is_matched() -> None:
+    half: list[dict[str, Any]] = [STEP[4], {"position": 6, "read": 5e3, "name": "other"}]
+    assert match(placed(*half), Run().given(batch=4), MODEL)["projection"].null_count() == 2
+
+
+def test_a_loop_over_experts_needs_no_name_that_says_so() -> None:
+    expert = replace(WEIGHTS[4], copies=8, read="experts")
+    model = replace(MODEL, experts=8, experts_per_token=2, weights=(expert,))
+    assert match(placed({"read": 808e3}), Run().given(batch=4), model)["projection"].to_list() == ["up_proj"]
+
+
+def test_the_head_reads_its_rows_too() -> None:
+    # 2000 rows of 1000 x 2 bytes beside 10 MB
+    assert match(placed({**HEAD, "read": 14e6}), Run().given(batch=2000), MODEL)["projection"].to_list() == ["lm_head"]
+
+
 def test_a_wrong_read_of_one_layer_is_outvoted_by_the_others() -> None:
     odd: list[dict[str, Any]] = [{**STEP[0], "read": 900e3}, *STEP[1:]]
     found = match(
