@@ -288,6 +288,31 @@ def test_a_file_without_sizes_has_none_for_each_of_its_launches() -> None:
     assert made.select("grid", "block", "stream", "capability").rows() == [(None, None, None, None)] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("(1, 2, 3)", [1, 2, 3]),
+        ("(1,2,3)", [1, 2, 3]),
+        ("(1,024, 2, 3)", [1024, 2, 3]),
+        ("(a, 2, 3)", None),
+        ("(1, 2)", None),
+        ("(1, 2, 3, 4)", None),
+        ("", None),
+    ],
+)
+def test_a_shape_is_three_numbers(text: str, shape: list[int] | None) -> None:
+    assert csv_launches._triple(pl.DataFrame({"grid": [text, None]}), "grid").to_list() == [shape, None]
+
+
+def test_ranges_are_named_outermost_first_and_unknown_without_columns() -> None:
+    end = ":none:none:none:none:none:none"
+    push, start = f'1 "<default domain>:in{end}"', f'"4:<default domain>:out{end}"'
+    cells = pl.DataFrame({"push_pop": [push, push, None, None], "start_stop": [start, None, start, None]})
+    assert csv_launches.nvtx(cells).to_list() == [["out", "in"], ["in"], ["out"], []]
+    assert csv_launches.nvtx(cells.select("push_pop")).to_list()[:2] == [["in"], ["in"]]
+    assert csv_launches.nvtx(pl.DataFrame({"id": ["0", "1"]})).to_list() == [None, None]
+
+
 def test_no_row_and_a_row_without_a_name_are_refused() -> None:
     rows = pl.DataFrame({"id": ["3", "4"], "name": ["k", None]})
     with pytest.raises(UnreadableCapture, match="the row of launch 4 is cut short"):

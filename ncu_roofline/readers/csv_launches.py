@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -41,8 +41,8 @@ class Table:
     """The same rows: one column per counter, in base units, named by the profiler."""
     attributes: pl.DataFrame
     """Device attributes: name, text, unit."""
-    notes: list[str] = field(default_factory=list)
-    comma: bool = False
+    notes: list[str]
+    comma: bool
     """Whether the file prints decimal commas."""
 
 
@@ -96,7 +96,7 @@ def _triple(rows: pl.DataFrame, word: str) -> pl.Series:
     texts = rows.with_columns(text=_text(rows, word)).select("text")
     spaced = pl.col("text").str.strip_chars("()").str.split(", ")
     parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(pl.col("text").str.extract_all(r"\d+"))
-    sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False))
+    sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False).drop_nulls())
     distinct = texts.unique().with_columns(pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3)).alias(word))
     return texts.join(distinct, on="text", how="left", maintain_order="left")[word]
 

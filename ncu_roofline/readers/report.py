@@ -82,14 +82,13 @@ class Loss:
 
 def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
     """The rows of all launches that can be decoded, in file order; the rest is counted in `loss`."""
-    at = 0
-    try:
-        for block in head.blocks():
-            at = block.start
+    for block in head.blocks():
+        try:
             yield from _decoded(file, block, wanted, loss)
-        loss.stopped = head.stopped
-    except BROKEN:
-        loss.stopped = at
+        except BROKEN:
+            loss.stopped = block.start
+            return
+    loss.stopped = head.stopped
 
 
 def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
