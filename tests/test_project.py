@@ -51,6 +51,14 @@ def test_latency_bound_kernels_are_kept_as_they_are() -> None:
     assert found.speedup == (1.0, 1.0)
 
 
+def test_no_share_of_latency_is_told_where_the_limit_of_most_of_the_time_is_unknown() -> None:
+    study = run()
+    attention = pl.col("family").cast(pl.String) == "attention"
+    unknown = study.launches.with_columns(limited_by=pl.when(attention).then(pl.lit("latency")))
+    assert study.launches.filter(attention)["seconds"].sum() < study.launches["seconds"].sum() / 2
+    assert project(replace(study, launches=unknown), Target(batch=8)).latency_share is None
+
+
 def test_the_far_end_gives_each_kernel_a_fixed_part_of_the_shortest_launch() -> None:
     study = planted.plain({"count": 2, "seconds": [1e-5, 9e-5]}, batch=1)
     device = gpus.find("h100 sxm")

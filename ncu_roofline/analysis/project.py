@@ -18,7 +18,7 @@ import polars as pl
 from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
 from ncu_roofline.analysis.scales import Scales, Target, assumptions, scales_of, stand_in
-from ncu_roofline.analysis.sides import Studied, basis_of, footings
+from ncu_roofline.analysis.sides import Studied, basis_of, footings, latency
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import limit
@@ -67,7 +67,7 @@ def project(study: Studied, target: Target) -> Projection:
         rows=rows,
         total=divided.select(*sums()).row(0, named=True),
         assumptions=tuple(assumptions(study, target, scales)),
-        latency_share=latency(measured),
+        latency_share=measured.select(latency()).item(),
     )
 
 
@@ -168,13 +168,6 @@ def per_basis(placed: pl.DataFrame, divisor: float, batch: float) -> pl.DataFram
 def sums() -> list[pl.Expr]:
     """Totals of all measured and projected columns; null where nothing is known."""
     return [known_sum(c) for c in ("bytes", "bytes_low", "bytes_high", "seconds", "seconds_low", "seconds_high")]
-
-
-def latency(launches: pl.DataFrame) -> float | None:
-    """Share of time in kernels that are kept as they are."""
-    known = launches.filter(pl.col("limited_by").is_not_null())
-    small = pl.col("seconds").filter(pl.col("limited_by").cast(pl.String) == "latency").sum()
-    return known.select(ratio(small, pl.col("seconds").sum())).item() if known.height else None
 
 
 def error(projection: Projection, measured: Studied) -> dict[str, float]:

@@ -13,7 +13,7 @@ import polars as pl
 from ncu_roofline.analysis.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
-from ncu_roofline.analysis.sides import Studied, basis_of, side
+from ncu_roofline.analysis.sides import Studied, basis_of, latency, side
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import dtypes
@@ -133,7 +133,7 @@ def row(place: Any, study: Studied, launches: pl.DataFrame) -> dict[str, Any]:
         "attention_useful_intensity": intensity(attention, "useful_flops"),
         **bounds(study),
         "ridge": weighted(fc, "ridge"),
-        "latency_share": latency(launches),
+        "latency_share": launches.select(latency()).item(),
         "roof": roof(study),
         "bandwidth_share": weighted(launches, "bandwidth_share", "seconds"),
         "fc_seconds": total(fc, "seconds"),
@@ -190,13 +190,6 @@ def weighted(launches: pl.DataFrame, column: str, by: str = "bytes") -> float | 
     known = launches.filter(pl.col(column).is_not_null() & pl.col(by).is_not_null())
     value = known.select(ratio((pl.col(column) * pl.col(by)).sum(), pl.col(by).sum())).item() if known.height else None
     return None if value is None else float(value)
-
-
-def latency(launches: pl.DataFrame) -> float | None:
-    """Share of time in kernels too small for either roof."""
-    known = launches.filter(pl.col("limited_by").is_not_null())
-    tiny = pl.col("seconds").filter(pl.col("limited_by") == "latency").sum()
-    return known.select(ratio(tiny, pl.col("seconds").sum())).item() if known.height else None
 
 
 def part(top: float | None, bottom: float | None) -> float | None:
