@@ -167,3 +167,32 @@ def test_the_qkv_projection_of_qwen_reads_its_weights_and_executes_whole_tiles(c
 
         assert qkv["flops"] == flops
         assert qkv["dram_read_bytes"] == pytest.approx(weights, rel=0.01)
+
+
+def test_a_filter_that_fits_nothing_says_so_and_draws_no_empty_table(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "kernels", DEMO, "--filter", "no-such-kernel")
+
+    assert answer.out.startswith("No kernel of demo.ncu-rep fits the filter.\n")
+    assert "role" not in answer.out
+
+
+def test_a_store_without_baselines_says_how_to_fill_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    answer = run(capsys, "baseline", "list", "--folder", str(tmp_path))
+
+    assert (answer.code, answer.out) == (0, "")
+    assert "baseline save NAME CAPTURE" in answer.err
+
+
+def test_a_report_into_a_folder_that_cannot_be_made_names_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = run(capsys, "report", DEMO, "-o", str(tmp_path / "file" / "report"))
+
+    assert answer.code == 3
+    assert str(tmp_path / "file" / "report") in answer.err and "choose another with -o" in answer.err
+
+
+def test_a_cut_report_is_a_doubt_and_no_mere_note(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    cut = tmp_path / "cut.ncu-rep"
+    cut.write_bytes(Path(DEMO).read_bytes()[:20_000])
+
+    assert "- [weakens] The report is damaged or cut off" in run(capsys, "check", str(cut)).out

@@ -121,8 +121,8 @@ def test_a_baseline_is_saved_listed_compared_and_kept(run: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a"], "do not make a base and a head"),
-        (["a", "b", "c"], "do not make a base and a head"),
+        (["a"], "needs one base and one head, 1 was named"),
+        (["a", "b", "c"], "needs one base and one head, 3 were named"),
         (["a", "b", "--vary", "weather"], "known: batch, weights"),
         (["a", "b", "--fail-if", "speed > 2%"], "unknown name 'speed'"),
         (["a", "b", "--fail-if", "bytes_per_token > 2%", "--fail-if", "bytes_per_token < 3%"], "contradict"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ncu_roofline.present import csv, json, markdown, terminal
+from ncu_roofline.present.columns import change
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.text import clean, shorten, width
 
@@ -122,3 +123,7 @@ def test_a_shortened_text_fits_its_room(text: str, room: int) -> None:
 @given(text=st.text())
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert clean(clean(text)) == clean(text)
+
+
+def test_a_change_of_ten_times_and_more_is_a_factor_and_no_per_cent() -> None:
+    assert [change(v) for v in (-0.5, 9.0, 14.0)] == ["-50.0 %", "+900.0 %", "15x"]

@@ -272,7 +272,8 @@ def test_the_part_beyond_the_ridge_is_of_all_bytes() -> None:
 
 
 def test_the_part_limited_by_latency_is_of_the_time_whose_limit_is_known() -> None:
-    assert told(latency(), limited_by=["latency", "memory", None], seconds=[1.0, 3.0, 9.0]) == 0.25
+    assert told(latency(), limited_by=["latency", "memory", None], seconds=[1.0, 3.0, 4.0]) == 0.25
+    assert told(latency(), limited_by=["latency", "memory", None], seconds=[1.0, 3.0, 5.0]) is None  # known of 4 of 9 s
     assert told(latency(), limited_by=["memory"]) == 0.0
     assert told(latency(), limited_by=[None]) is None
     assert told(latency(), limited_by=["latency"], seconds=[0.0]) is None

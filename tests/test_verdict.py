@@ -9,6 +9,7 @@ import pytest
 from ncu_roofline.analysis.noise import Noise
 from ncu_roofline.analysis.student import quantile
 from ncu_roofline.analysis.verdict import Change, Judged, by_change, change, judge, lacking, undecided
+from ncu_roofline.present.words_compare import seen
 
 
 def by(
@@ -94,6 +95,11 @@ def test_any_two_amounts_have_a_ratio() -> None:
 def test_drift_of_the_captures_is_passed_on() -> None:
     assert change("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=50.0, drift=True)).drift
     assert not by(0.0).drift
+
+
+def test_a_gain_that_bytes_do_not_explain_is_not_credited_to_them() -> None:
+    # exp(0.1) = 1.11x from the bytes, exp(2) = 7.39x seen
+    assert seen(judged(by(-0.1), by(-2.0))) == "7.39x: more than the bytes explain, so something beside them changed"
 
 
 def test_a_saving_is_realised_as_far_as_time_follows_bytes() -> None:

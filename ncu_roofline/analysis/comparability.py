@@ -87,7 +87,7 @@ def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studie
     if one == other and len(one) <= 1:
         return None
     known = bool(one and other)
-    origin = "" if known else f"it is not known of {'the base' if not one else 'the head'}; taken to be the same, else "
+    origin = "" if known else "taken to be the same, else "
     return Difference(
         what=WORDS.get(condition.fact, condition.fact),
         base=joined(one),

@@ -246,7 +246,7 @@ def unclassified(study: Study) -> Iterator[Finding]:
     """Kernels whose role nobody knows."""
     if number := counted(study, pl.col("role").is_null()):
         part = share(study.launches, pl.col("role").is_null(), "seconds")
-        time = "" if part is None else f" ({100 * part:.1f} % of the time)"
+        time = "" if part is None else f" ({100 * part:.3g} % of the time)"
         yield Finding(
             code="unclassified",
             severity=NOTES if (part or 0) < 0.01 else WEAKENS,
@@ -262,7 +262,12 @@ def synthetic(study: Study) -> Iterator[Finding]:
         yield Finding(code="synthetic", severity=WEAKENS, message=message)
 
 
+LOST = ("damaged", "could not be read")
+"""What a reader says where a part of the file is lost, and with it what sums would hold."""
+
+
 def reader(study: Study) -> Iterator[Finding]:
     """What the reader and the device table had to say."""
     for note in study.notes:
-        yield Finding(code="noted", severity=NOTES, message=sentence(note))
+        damaged = any(word in note for word in LOST)
+        yield Finding(code="noted", severity=WEAKENS if damaged else NOTES, message=sentence(note))

@@ -27,6 +27,8 @@ WANTED = {
 }
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
 UNCLASSIFIED = "unclassified"
+KNOWN_LIMIT = 0.5
+"""Part of a row's time whose limit must be known for a share of it to be told."""
 
 
 class Studied(Protocol):
@@ -236,10 +238,11 @@ def beyond() -> pl.Expr:
 
 
 def latency() -> pl.Expr:
-    """Part of the time in kernels too small for either roof; null where no kernel's limit is known."""
+    """Part of the time in kernels too small for either roof; null where the limit of most of the time is unknown."""
     known = pl.col("limited_by").is_not_null()
     time = pl.col("seconds").filter(known).sum()
-    return pl.when(known.any() & (time > 0)).then(pl.col("seconds").filter(pl.col("limited_by") == "latency").sum() / time)
+    most = (time > 0) & (time >= KNOWN_LIMIT * pl.col("seconds").sum())
+    return pl.when(most).then(pl.col("seconds").filter(pl.col("limited_by") == "latency").sum() / time)
 
 
 def bandwidth() -> pl.Expr:

@@ -21,7 +21,7 @@ def refuse_folder(folder: Path, *, force: bool) -> None:
 def write_folder(files: Mapping[str, bytes], folder: Path, *, force: bool) -> None:
     """Every file of a bundle; the folder is made if it is not there."""
     refuse_folder(folder, force=force)
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     before = quiet.set(True)  # one note for the folder, not one for each file
     try:
         for name, body in files.items():
@@ -29,3 +29,11 @@ def write_folder(files: Mapping[str, bytes], folder: Path, *, force: bool) -> No
     finally:
         quiet.reset(before)
     note(f"Wrote {len(files)} files to {folder}: open index.html, or post comment.md")
+
+
+def make(folder: Path) -> None:
+    """The folder, with those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableInput(f"{folder} cannot be made ({error.strerror}); choose another with -o") from error

@@ -111,7 +111,11 @@ def list_baselines(folder: its.Folder = its.HOME) -> None:
 
     Example: ncu-roofline baseline list
     """
+    from ncu_roofline.cli.notes import note
     from ncu_roofline.cli.sides import stored
 
-    for name, count in stored(folder):
+    found = list(stored(folder))
+    if not found:
+        note(f"No baseline in {folder}; store one with `ncu-roofline baseline save NAME CAPTURE`.")
+    for name, count in found:
         typer.echo(f"{name}  {count} capture{'s' if count > 1 else ''}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ncu_roofline.cli.command import Command
-from ncu_roofline.cli.options import OUTPUT
+from ncu_roofline.cli.options import OUTPUT, RUN
 
 SIDES = "Base and head"
 JUDGING = "Judging"
@@ -56,7 +56,7 @@ Baseline = Annotated[
 Folder = Annotated[Path, typer.Option("--folder", help="Where baselines are stored.", rich_help_panel=SIDES)]
 BothRuns = Annotated[
     Words,
-    typer.Option("--run", metavar="KEY=VALUE", help="Fact of the run: batch=8, tokens=64 (repeatable).", rich_help_panel=SIDES),
+    typer.Option("--run", metavar="KEY=VALUE", help="Fact of the run: batch=8, tokens=64 (repeatable).", rich_help_panel=RUN),
 ]
 BaseRun = Annotated[
     Words, typer.Option("--base-run", metavar="KEY=VALUE", help="Fact of the base alone.", rich_help_panel=SIDES)

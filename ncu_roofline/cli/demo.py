@@ -32,8 +32,6 @@ def demo(
     capture = [str(shipped())]
     summary(capture)
     report(capture, output, force=force or previous(output))
-    for name, use in (("index.html", "open it"), ("comment.md", "post it"), ("roofline-light.png", "look at it")):
-        print(f"{output / name}  ({use})")
 
 
 def shipped() -> Path:

@@ -28,8 +28,8 @@ def chosen(
     before = base or ([left.pop(0)] if left else [])
     after = head or ([left.pop(0)] if left else [])
     if not before or not after or left:
-        count = f"{len(captures)} capture{'' if len(captures) == 1 else 's'}"
-        raise UnusableInput(f"{count} by place do not make a base and a head; {USAGE}")
+        named = f"{len(captures)} {'was' if len(captures) == 1 else 'were'} named"
+        raise UnusableInput(f"a comparison needs one base and one head, {named}; {USAGE}")
     return before, after
 
 

@@ -35,7 +35,9 @@ def percent(value: Any) -> str:
 
 
 def change(value: Any) -> str:
-    """-0.5 -> -50.0 %, with its sign; what rounds to nothing has none."""
+    """-0.5 -> -50.0 %, with its sign; what rounds to nothing has none; 14 -> 15x, from ten times on."""
+    if float(value) >= 9.995:
+        return f"{quantity(float(value) + 1)}x"
     shown = f"{100 * float(value):+,.1f} %"
     return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ncu_roofline.analysis.finding import sentence
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.markdown import escape, table
 from ncu_roofline.present.text import clean
@@ -40,7 +41,7 @@ def render(comment: Comment) -> str:
 def composed(comment: Comment, longest: int) -> str:
     """The comment with tables of at most so many rows."""
     answers = [s for d in comment.documents for s in d.answer]
-    doubts = list(dict.fromkeys(d for document in comment.documents for d in document.doubts))
+    doubts = list(dict.fromkeys(sentence(d) for document in comment.documents for d in document.doubts))
     tables = [t for d in comment.documents for t in d.tables]
     parts = [
         f"### {escape(comment.name)}",

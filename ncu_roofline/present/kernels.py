@@ -49,9 +49,12 @@ def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Fi
     count = f"{rows.height} of {total} {what}" if rows.height < total else f"{'All ' if total > 1 else ''}{total} {what}"
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
+    first = f"{count} of {study.capture.name}" if total else f"No kernel of {study.capture.name} fits the filter"
     return Document(
-        answer=(f"{count} of {study.capture.name}.{above}",),
-        tables=(Table("", called(rows), columns, spare=("precision", "role", "grid", "intensity", "bound")),),
+        answer=(f"{first}.{above}",),
+        tables=()
+        if rows.is_empty()
+        else (Table("", called(rows), columns, spare=("precision", "role", "grid", "intensity", "bound")),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),

@@ -57,7 +57,8 @@ def words(roles: pl.DataFrame, role: str, label: str, bytes_known: bool) -> str:
 def part(rows: pl.DataFrame, bytes_known: bool) -> str:
     """12.3 % of the time and 45.6 % of the bytes; launches where no time is known."""
     if rows["time_share"].count() == 0:
-        return f"{int(rows['launches'].sum())} launches"
+        number = int(rows["launches"].sum())
+        return f"{number:,} launch{'es' * (number != 1)} of unknown time"
     time = f"{percent(rows['time_share'].sum())} of the time"
     return f"{time} and {percent(rows['bytes_share'].sum())} of the bytes" if bytes_known else time
 

@@ -163,18 +163,31 @@ def meaning(numbers: Overview) -> str:
     """What that says about decode speed."""
     sentences = []
     if (memory := numbers.memory_bytes_share) is not None:
-        known = numbers.side_known_bytes_share or 0
-        whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
-        moved = f"{percent(memory)} of {whole} are" if memory else f"None of {whole} are"
-        sentences.append(f"{moved} moved left of the ridge{consequence(memory, numbers.partial_bytes_share or 0)}.")
+        sentences.append(side(memory, numbers))
     if (latency := numbers.latency_time_share) is not None and latency > 0:
-        known = numbers.limit_known_time_share or 0
-        time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
-        near = "is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches"
-        sentences.append(f"{percent(latency)} of {time} {near}.")
+        sentences.append(idle(latency, numbers.limit_known_time_share or 0))
     if (reached := numbers.bandwidth_share) is not None:
         sentences.append(f"Over all, {percent(reached)} of the bandwidth is reached.")
     return " ".join(sentences)
+
+
+def side(memory: float, numbers: Overview) -> str:
+    """How much is moved left of the ridge; no conclusion where the side of most bytes is unknown."""
+    known = numbers.side_known_bytes_share or 0
+    if known < 0.5:
+        return f"The side of the ridge is known for {percent(known)} of the bytes only: too little to conclude from."
+    whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
+    moved = f"{percent(memory)} of {whole} are" if memory else f"None of {whole} are"
+    return f"{moved} moved left of the ridge{consequence(memory, numbers.partial_bytes_share or 0)}."
+
+
+def idle(latency: float, known: float) -> str:
+    """How much time is spent near neither roof."""
+    if known < 0.5:
+        return f"What limits a kernel is known for {percent(known)} of the time only."
+    time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
+    near = "is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches"
+    return f"{percent(latency)} of {time} {near}."
 
 
 def consequence(memory: float, partial: float) -> str:

@@ -229,10 +229,10 @@ def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:
     """What was not measured, and what was assumed."""
     yield from study.notes
-    for measure, what in (("dram_bytes", "DRAM bytes"), ("seconds", "time")):
+    for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:
-            yield f"{what} of {missing} of {whole.launches} launches were not measured: sums are too small by theirs."
+            yield f"The {what} missing for {missing:,} of {whole.launches:,} launches: the sums are too small by theirs."
     if whole.layers_only:
         yield (
             f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "

@@ -40,7 +40,9 @@ def signed(value: float | None) -> str:
     """-0.123 -> `-12.3 %`; a change too small to print is `0 %`."""
     if value is None:
         return "none on one side"
-    shown = f"{100 * value:+.1f} %" if abs(value) < 9.995 else f"{100 * value:+,.0f} %"
+    if value >= 9.995:
+        return f"{number(value + 1)}x as much"
+    shown = f"{100 * value:+.1f} %"
     return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
 
 
@@ -110,6 +112,8 @@ def seen(judged: Judged) -> str:
         return "gone altogether"
     if judged.realised < 0:
         return f"{ratio(judged.speedup)}, so nothing of what the bytes allow was realised"
+    if judged.realised > 1.5:
+        return f"{ratio(judged.speedup)}: more than the bytes explain, so something beside them changed"
     return f"{ratio(judged.speedup)}: {judged.realised:.2f} of what the bytes allow was realised"
 
 
@@ -171,7 +175,8 @@ def eaten(comparison: Comparison) -> str:
     rows = found.filter(pl.col("excess") >= WORTH * pl.col("excess").sum()).head(MOST).to_dicts()
     if not rows:
         return ""
-    return "; it was eaten by " + ", ".join(f"{kernel_words(r)} +{text(r['excess'], 's')}" for r in rows)
+    over = ", ".join(f"{kernel_words(r)} {text(r['excess'], 's')}" for r in rows)
+    return f"; time beyond what the bytes allow: {over}"
 
 
 def shifts(comparison: Comparison) -> str:
