@@ -213,6 +213,14 @@ def test_a_name_with_another_compute_capability_is_not_believed() -> None:
     assert "the row is not used" in warnings[0]
 
 
+def test_a_device_of_a_capability_without_known_rates_has_a_bandwidth_and_no_peak() -> None:
+    gpu, warnings = identify(Device(name="NVIDIA R200", compute_capability="13.0", sms=200, memory_hertz=4e9, bus_bits=8192))
+
+    assert gpu is not None
+    assert (gpu.bandwidth, dict(gpu.peaks)) == (2 * 4e9 * 8192 / 8, {})
+    assert "no peak of it is known" in warnings[0]
+
+
 def test_a_device_without_name_and_attributes_is_unknown_and_says_what_helps() -> None:
     gpu, warnings = identify(Device())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -38,6 +39,27 @@ def test_both_ridges_stand_beside_each_other() -> None:
     assert row["ridge_spec"] == pytest.approx(989.4e12 / 3.35e12)
     assert row["ridge_profiled"] == pytest.approx(PEAK / BANDWIDTH)
     assert row["ridge"] == row["ridge_profiled"]
+
+
+def test_a_slice_has_no_bandwidth_from_the_bus_of_the_whole() -> None:
+    device = replace(H100, mig=True)
+    eighth = replace(h100(), bandwidth=3.35e12 / 8)
+    worked = work(launches(launch(seconds=1e-4, m=counters(1e9, 1e7))), eighth, device)
+    row = place(worked, eighth, device).row(0, named=True)
+
+    assert row["bandwidth_at_clock"] is None
+    assert row["bandwidth_share"] == pytest.approx(1e7 / 1e-4 / (3.35e12 / 8))
+    assert row["ridge_profiled"] == pytest.approx(PEAK / (3.35e12 / 8))
+
+
+def test_a_device_without_known_peaks_has_its_bandwidth_and_no_side() -> None:
+    bare = replace(h100(), peaks={}, compute_capability="13.0")
+    device = replace(H100, compute_capability="13.0")
+    row = place(work(launches(launch(m=counters(1e9, 1e8))), bare, device), bare, device).row(0, named=True)
+
+    assert (row["path"], row["intensity"]) == ("bf16", 10.0)
+    assert row["bandwidth_share"] == pytest.approx(1e8 / 1e-4 / BANDWIDTH)
+    assert row["bound"] is row["ridge"] is row["compute_share"] is row["limited_by"] is None
 
 
 def test_the_spec_ridge_decides_where_it_is_asked_for() -> None:

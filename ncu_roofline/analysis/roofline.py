@@ -41,7 +41,9 @@ def roofs(worked: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr
     # the clocks of one chip say nothing of another, which --gpu may have named
     other = device.compute_capability not in (None, gpu.compute_capability)
     per_cycle = {p: rate * sms for p, rate in dense_rates(gpu).items()} if sms and not other else {}
-    memory = dram_hertz(worked) * (2 * bus / 8) if bus and not (device.integrated or other) else NOTHING
+    # a slice has a part of the bus whose whole the attribute tells
+    shared = device.integrated or device.mig or other
+    memory = dram_hertz(worked) * (2 * bus / 8) if bus and not shared else NOTHING
     peaks = {p: peak for p in PATHS if (peak := gpu.peaks.get(p))}
     return [
         by_path(peaks).alias("peak"),

@@ -213,7 +213,9 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
         return None, (unknown,)
     per_clock = (device.sms or 0) * (device.sm_hertz or 0)
     known = named_rates(device.compute_capability, device.name)
-    said = f"{named} is not in the table: peaks and bandwidth are {COMPUTED}"
+    peaks = {p: rate * per_clock for p, rate in known.items()} if per_clock else {}
+    what = "peaks and bandwidth are" if peaks else "no peak of it is known, and its bandwidth is"
+    said = f"{named} is not in the table: {what} {COMPUTED}"
     return Gpu(
         name=device.name or "unknown GPU",
         product=device.name or "unknown GPU",
@@ -225,7 +227,7 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
         bus_bits=device.bus_bits,
         bandwidth=rate,
         boost_hertz=device.sm_hertz,
-        peaks={p: rate * per_clock for p, rate in known.items()} if per_clock else {},
+        peaks=peaks,
         source=COMPUTED,
         doubts=(said,),
     ), (said,)
