@@ -29,7 +29,7 @@ def rows(text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = 
 
 
 def heads(text: str, wide: tuple[int, int, int] = (160, 1, 1)) -> list[int]:
-    return found(rows(text, wide=wide)).sort().to_list()
+    return [int(row) for row in found(rows(text, wide=wide)).sort()]
 
 
 STEP = LAYER * 4 + "nh"
@@ -73,3 +73,12 @@ def test_a_lane_with_sampling_keeps_its_own_ends() -> None:
     other = rows(STEP * 2 + LAYER, lane=2, first=sampled.height)
     kinds = with_ends(pl.concat([sampled, other])).filter(pl.col("kind") == "sampling")
     assert kinds["row"].to_list() == [30, 61, 62 + 29, 62 + 59]
+
+
+def test_a_product_right_before_attention_is_its_layers_own() -> None:
+    assert heads((LAYER * 4 + "nhnm") * 3) == []
+
+
+def test_a_window_may_begin_with_the_norm_and_the_head_of_the_step_before() -> None:
+    # 2 launches, then a step whose head is launch 29
+    assert heads("nh" + STEP + LAYER) == [1, 2 + 29]

@@ -72,5 +72,5 @@ def least(model: Model, how: Setting, run: Run, *, inside: bool) -> pl.DataFrame
 def projections(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFrame:
     """Every weight matrix that a kernel streams: read amplification, what explains it, distinct experts."""
     table = per_token(launches, run, "projection")
-    expected = model.expected_experts(run.batch.value) if run.batch.value and model.experts else None
+    expected = model.expected_experts(run.batch.value) if run.batch.value else None
     return table.with_columns(experts_expected=pl.when(pl.col("experts_read").is_not_null()).then(pl.lit(expected, pl.Float64)))
