@@ -63,6 +63,7 @@ def test_a_product_that_read_nothing_has_a_misfit_too() -> None:
         (1, Product(100.0, experts=True), inf),  # its name says experts, the matrix has none
         (1, Product(100.0, lone=False), 0.0),
         (8, Product(100.0, lone=False), inf),  # elsewhere in its layer names say experts
+        (2, Product(100.0, lone=False), inf),
         (8, Product(100.0), LONE_EXPERT_DOUBT),
         (2, Product(100.0), LONE_EXPERT_DOUBT),
         (8, Product(100.0, experts=True, lone=False), EXPERT_DOUBT),
@@ -102,7 +103,7 @@ def test_any_number_of_experts_may_be_read_from_one_to_all(read: float, fits: bo
 def test_a_product_on_the_other_side_of_attention_is_another_matrix(
     matrix_after: bool | None, product_after: bool | None, fits: bool
 ) -> None:
-    assert (matrix(after=matrix_after).misfit(Product(100.0, after=product_after)) == 0.0) == fits
+    assert matrix(after=matrix_after).misfit(Product(100.0, after=product_after)) == (0.0 if fits else inf)
 
 
 def test_products_take_their_matrices_in_order_at_no_cost() -> None:
@@ -153,6 +154,18 @@ def test_of_two_equal_products_the_earlier_one_takes_the_matrix() -> None:
 
     assert names(chosen) == ["m0", None, None]
     assert cost == SKIP_LAUNCH - EARLIER_FIRST + SKIP_LAUNCH - 2 * EARLIER_FIRST
+
+
+def test_a_matrix_is_the_first_whole_and_of_one_expert_unless_stated() -> None:
+    alone = Matrix(name="alone", n=10, k=10, bytes=100.0)
+
+    assert (alone.first, alone.parts, alone.experts, alone.per_token) == (0, 1, 1, 1)
+    assert aligned([Product(100.0)], [alone]) == (0.0, [alone])
+
+
+def test_of_two_matrices_that_fit_alike_the_first_is_taken() -> None:
+    assert names(aligned([Product(100.0)], [matrix(0, name="a"), matrix(0, name="b")])[1]) == ["a"]
+    assert names(aligned([Product(100.0)], [matrix(0, name="b"), matrix(0, name="a")])[1]) == ["b"]
 
 
 def test_without_matrices_no_product_has_one() -> None:

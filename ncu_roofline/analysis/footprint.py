@@ -97,7 +97,7 @@ def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, 
     """The batch that memory allows, and the bytes of all weights; raises where not one sequence fits."""
     held = [(w.elements * dtype_of(w, model, setting).bytes * share(w, setting.tp)) for w in model.weights if w.counted]
     resident = sum(held)
-    if gpu.memory_bytes is None or setting.context is None:
+    if gpu.memory_bytes is None:
         return None, resident * setting.tp
     per_sequence = kv_per_gpu(model, setting, held=True)
     beside = resident if resident < gpu.memory_bytes else 0.0
