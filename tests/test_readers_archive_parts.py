@@ -107,6 +107,8 @@ def test_a_saved_capture_is_kept_with_its_launches_and_then_present(tmp_path: Pa
     assert keep(source, label="two") == Kept("x.parquet", "present", "one", 0)
     assert keep(tmp_path / "none.csv", label="one") == Kept("none.csv", "refused", "none.csv: No such file or directory")
     (found,) = archive.files(tmp_path / "t")
+    source.write_bytes(saved.packed(capture("y.csv", launch("c"))))
+    assert keep(source, label="one") == Kept("x.parquet", "saved", "one", 1)
     assert found.relative_to(tmp_path / "t").parts[:2] == ("device=NVIDIA-H100-80GB-HBM3", "label=one")
     assert not list((tmp_path / "t").glob(".*"))
 
@@ -116,6 +118,42 @@ def test_files_are_kept_one_after_the_other_by_one_worker() -> None:
     kept = partial(lambda path, more: Kept(path.name, more), more="saved")
     assert list(archive._each(kept, [Path("a"), Path("b")], 1)) == seen
     assert list(archive._each(kept, [Path("a"), Path("b")], 0)) == seen
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "files", "used"), [(None, 5, 9, 5), (None, None, 9, 1), (3, 5, 9, 3), (3, 5, 2, 2), (None, 5, 1, 1)]
+)
+def test_as_many_workers_as_cores_or_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int | None, cores: int | None, files: int, used: int
+) -> None:
+    monkeypatch.setattr(archive, "_each", lambda keep, found, workers: workers)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    names = [tmp_path / f"{n}.csv" for n in range(files)]
+    for _ in range(2):
+        found: object = archive.save(names, tmp_path / "new" / "deep", workers=asked)
+        assert found == used
+
+
+def test_two_workers_are_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    class Pool:
+        def __init__(self, workers: int, **how: object) -> None:
+            begun.append(workers)
+
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            begun.append(0)
+
+        def map(self, keep: Any, files: list[Path]) -> Any:
+            return map(keep, files)
+
+    monkeypatch.setattr(archive, "ProcessPoolExecutor", Pool)
+    kept = partial(lambda path, more: Kept(path.name, more), more="saved")
+    assert list(archive._each(kept, [Path("a"), Path("b")], 2)) == [Kept("a", "saved"), Kept("b", "saved")]
+    assert begun == [2, 0]
 
 
 def test_only_unfinished_files_of_dead_processes_are_swept_away(tmp_path: Path) -> None:
@@ -230,6 +268,12 @@ def test_launches_are_equal_by_capture_names_and_shapes() -> None:
     assert apart["times"].to_list() == [1, 1, 1, 1, 1]
     other = archive.condensed(made.with_columns(kernel=pl.Series(list("abcde"))).lazy()).collect()
     assert other.height == 5
+
+
+def test_condensed_launches_stay_in_their_order() -> None:
+    names = [f"k{n}" for n in range(40, 0, -1)]
+    kept = archive.condensed(launches(*(launch(n) for n in [*names, *names])).lazy()).collect()
+    assert kept["kernel"].to_list() == names
 
 
 def test_what_equal_launches_do_not_share_is_unknown() -> None:

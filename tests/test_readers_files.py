@@ -387,6 +387,14 @@ def test_a_frame_of_no_launches_can_be_packed() -> None:
     assert pl.read_parquet(content).height == 0
 
 
+def test_a_saved_file_is_read_by_its_name_as_it_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "kernel=x"
+    folder.mkdir()
+    made = Capture(launches=launches(launch("a")), name="x")
+    path = stored(folder, saved.packed(made), "a[1]*.parquet")
+    assert saved.read(path).launches.equals(made.launches)
+
+
 @pytest.mark.parametrize("nameless", ["kernel", "name"])
 def test_launches_without_a_name_are_refused(tmp_path: Path, nameless: str) -> None:
     made = launches(launch("a"), launch("b")).with_columns(pl.lit(None, pl.String).alias(nameless))

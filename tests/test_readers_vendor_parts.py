@@ -75,8 +75,18 @@ class Action:
         return {domain: SimpleNamespace(push_pop_ranges=lambda names=names: names) for domain, names in self.state.items()}
 
 
+class Missing(Metric):
+    """A metric of a newer reader: without a value it must not be asked for one."""
+
+    def value(self, at: int | None = None) -> Any:
+        raise AssertionError("asked for a value that is not there")
+
+
 def shape(what: str, *sides: Any) -> dict[str, Metric]:
-    return {f"launch__{what}_dim_{axis}": Metric(side) for axis, side in zip("xyz", sides, strict=False)}
+    return {
+        f"launch__{what}_dim_{axis}": Missing() if side is None else Metric(side)
+        for axis, side in zip("xyz", sides, strict=False)
+    }
 
 
 def test_a_metric_without_a_value_is_none_and_zero_is_zero() -> None:

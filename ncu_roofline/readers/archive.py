@@ -147,7 +147,7 @@ def _sweep(target: Path) -> None:
             try:
                 os.kill(int(unfinished.suffixes[-2][1:]), 0)
             except ProcessLookupError:
-                unfinished.unlink(missing_ok=True)
+                unfinished.unlink()
 
 
 def is_archive(path: Path) -> bool:

@@ -82,13 +82,14 @@ class Loss:
 
 def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
     """The rows of all launches that can be decoded, in file order; the rest is counted in `loss`."""
-    for block in head.blocks():
-        try:
+    at = 0
+    try:
+        for block in head.blocks():
+            at = block.start
             yield from _decoded(file, block, wanted, loss)
-        except BROKEN:
-            loss.stopped = block.start
-            return
-    loss.stopped = head.stopped
+        loss.stopped = head.stopped
+    except BROKEN:
+        loss.stopped = at
 
 
 def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
