@@ -188,6 +188,7 @@ def rows(**columns: list[Any]) -> pl.DataFrame:
 
 def test_what_is_lacking_is_told_by_time() -> None:
     known = gaps(rows(bytes=[None, 1.0, 1.0], flops=[1.0, None, None], seconds=[1.0, 3.0, 4.0]))
+    assert gaps(rows(bytes=[None, 1.0], seconds=[0.25, 0.5]))["bytes"] == pytest.approx(1 / 3)
     assert known == {"bytes": 0.125, "flops": 0.875, "seconds": 0.0}
 
 
@@ -205,6 +206,7 @@ def test_without_any_time_what_is_lacking_is_told_by_bytes() -> None:
 def test_without_time_and_bytes_what_is_lacking_is_told_by_count() -> None:
     found = gaps(rows(bytes=[None, None], flops=[None, 1.0], seconds=[None, None]))
     assert found == {"bytes": 1.0, "flops": 0.5, "seconds": 1.0}
+    assert gaps(rows(bytes=[None], seconds=[None])) == {"bytes": 1.0, "flops": 0.0, "seconds": 1.0}
     assert gaps(rows(bytes=[])) == {"bytes": 0.0, "flops": 0.0, "seconds": 0.0}
 
 
@@ -227,7 +229,9 @@ def test_a_row_is_the_sum_of_its_launches() -> None:
 def test_a_sum_is_known_while_a_twentieth_of_the_time_lacks_it() -> None:
     assert total(bytes=[None, 7.0], seconds=[1.0, 19.0])["bytes"] == 7.0
     assert total(bytes=[None, 7.0], seconds=[1.0, 18.0])["bytes"] is None
-    assert total(bytes=[None, 7.0], seconds=[None, 19.0])["bytes"] == 7.0
+    assert total(bytes=[None, 7.0], seconds=[None, 10.0])["bytes"] == 7.0
+    # 0.02 of 0.8 seconds are a fortieth
+    assert total(bytes=[None, 7.0], seconds=[0.02, 0.78])["bytes"] == 7.0
 
 
 def test_a_sum_of_times_is_known_while_a_twentieth_of_the_launches_lacks_it() -> None:
@@ -281,6 +285,7 @@ def test_the_part_limited_by_latency_is_of_the_time_whose_limit_is_known() -> No
 
 def test_the_share_of_bandwidth_is_weighed_by_time() -> None:
     assert told(bandwidth(), bandwidth_share=[0.2, 0.6, None, 0.9], seconds=[1.0, 3.0, 5.0, None]) == pytest.approx(0.5)
+    assert told(bandwidth(), bandwidth_share=[0.25], seconds=[0.5]) == 0.25
     assert told(bandwidth(), bandwidth_share=[None]) is None
     assert told(bandwidth(), bandwidth_share=[0.5], seconds=[0.0]) is None
     assert told(bandwidth(), bandwidth_share=[0.5], seconds=[None]) is None
@@ -289,3 +294,8 @@ def test_the_share_of_bandwidth_is_weighed_by_time() -> None:
 def test_a_row_carries_its_parts() -> None:
     found = total(bytes=[1.0, 3.0], useful_intensity=[3.0, 1.0], limited_by=["latency", "memory"], bandwidth_share=[0.2, 0.6])
     assert (found["beyond"], found["latency_share"], found["bandwidth_share"]) == (0.25, 0.5, pytest.approx(0.4))
+
+
+def test_rows_stand_in_the_order_of_the_launches() -> None:
+    names = ["rope", "fc", "norm", "copy", "attention", "sampling", "comm", "embedding", "other", "activation"]
+    assert totals(rows(role=names), "role")["role"].to_list() == names

@@ -125,6 +125,9 @@ def test_a_matrix_read_whole_once_is_read_once() -> None:
     found = matrices(dram_read_bytes=[100.0])
     assert (found["matrix_bytes"], found["read_amplification"], found["unexplained"]) == (100.0, 1.0, 0.0)
     assert (found["explained_low"], found["explained_high"]) == (0.0, 0.0)
+    small = matrices(dram_read_bytes=[1.5], matrix_bytes=[1.0], activation_bytes=[0.5])
+    explained = ("read_amplification", "explained_low", "explained_high", "unexplained")
+    assert [small[k] for k in explained] == [1.5, 0.5, 0.5, 0.0]
 
 
 def test_reads_count_before_all_bytes_of_a_matrix() -> None:
@@ -160,8 +163,9 @@ def test_experts_that_each_step_chooses_anew_have_no_ratio() -> None:
 
 
 def test_a_matrix_of_unknown_size_has_no_ratio() -> None:
-    found = matrices(matrix_bytes=[None])
-    assert [found[k] for k in ("read_amplification", "explained_low", "explained_high", "unexplained")] == [None] * 4
+    for size in (None, 0.0):
+        found = matrices(matrix_bytes=[size])
+        assert [found[k] for k in ("read_amplification", "explained_low", "explained_high", "unexplained")] == [None] * 4
 
 
 @pytest.mark.parametrize("by", ["role", "layer", "kernel", "step"])

@@ -180,6 +180,8 @@ def test_counted_tensor_work_cuts_an_estimate_though_other_families_were_not_cou
         flops=[4.0] * 3, flops_complete=False, tensor_flops=[3.0, 0.0, 3.0], flops_source=["counter", "counter", "instructions"]
     )
     assert told(on, at_most_executed(pl.lit(5.0))) == [4.0, 5.0, 5.0]
+    small = frame(flops=[0.5], flops_complete=False, tensor_flops=0.5)
+    assert told(small, at_most_executed(pl.lit(5.0))) == [0.5]
 
 
 def test_attention_lies_between_one_and_sixteen_query_heads_for_each_key() -> None:
@@ -206,6 +208,17 @@ def test_the_context_is_the_median_of_what_attention_reads_per_sequence() -> Non
     assert seen([None]) is None
     fact = context(attending(dram_read_bytes=[read(7)]), Run().given(batch=2), MODEL)
     assert (fact.value, fact.origin) == (7, "inferred")
+
+
+@pytest.mark.parametrize(
+    ("named", "stated", "assumed"), [(None, None, True), ("bf16", None, False), (None, "bf16", False), ("bf16", "bf16", False)]
+)
+def test_a_context_says_where_the_type_of_the_cache_was_taken_for_granted(
+    named: str | None, stated: str | None, assumed: bool
+) -> None:
+    on = attending(cache_dtype=[named], dram_read_bytes=[read(7)])
+    fact = context(on, Run().given(batch=2, kv=stated), MODEL)
+    assert (fact.value, "taken to be bf16" in fact.evidence) == (7, assumed)
 
 
 def test_all_bytes_stand_in_where_reads_were_not_counted_apart() -> None:
@@ -238,7 +251,13 @@ def test_layers_that_read_a_window_are_left_to_the_others() -> None:
     reads: list[float | None] = [read(100), read(4), read(4), read(50)]
     # of 100, 4, 4 and 50 only those count that read at least half of the most: 100 and 50
     assert seen(reads, half) == 75
+    assert seen([*reads, read(40)], half) == 75
     assert seen(reads, MODEL) == 27
+    # a layer that caches nothing reads nothing: it is no reason to leave any out
+    assert seen(reads, replace(MODEL, caches=(CACHE, Cache(kind="conv")))) == 27
+    one = replace(CACHE, elements=1, split=1)
+    small = [read(100, elements=1), read(4, elements=1), read(4, elements=1)]
+    assert seen(small, replace(MODEL, caches=(one, replace(one, window=4)))) == 100
 
 
 def test_a_context_that_nobody_stated_is_that_of_the_reads() -> None:

@@ -210,7 +210,7 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
         by_time = weight.filter(lacking).sum() / weight.sum()
         by_count = lacking.sum() / pl.len()
         part = pl.when(weight.sum() > 0).then(by_time).otherwise(by_count) if q != "seconds" else by_count
-        return pl.when((part <= limit("unknown_part")) & (pl.col(q).count() > 0)).then(pl.col(q).sum()).alias(q)
+        return pl.when(part <= limit("unknown_part")).then(pl.col(q).sum()).alias(q)
 
     return launches.group_by(by, maintain_order=True).agg(
         *(total(q) for q in QUANTITIES),

@@ -143,7 +143,7 @@ def streamed(by: str) -> list[pl.Expr]:
     ratio = pl.when(bytes_of > 0).then(moved / bytes_of)
     lone = pl.col("experts_read").count() == 0
     beside = pl.col("activation_bytes").filter(known).sum()
-    written = pl.when(pl.col("dram_read_bytes").is_null()).then("output_bytes").otherwise(0.0).filter(known).sum()
+    written = pl.when(pl.col("dram_read_bytes").is_null()).then("output_bytes").filter(known).sum()
     least, most = beside / bytes_of, (beside + written) / bytes_of
     excess = ratio - 1
     return [
@@ -152,7 +152,7 @@ def streamed(by: str) -> list[pl.Expr]:
         pl.when(lone).then(ratio).alias("read_amplification"),
         pl.when(lone & (bytes_of > 0)).then(least).alias("explained_low"),
         pl.when(lone & (bytes_of > 0)).then(most).alias("explained_high"),
-        pl.when(lone & (bytes_of > 0)).then(excess - excess.clip(least, most)).alias("unexplained"),
+        pl.when(lone).then(excess - excess.clip(least, most)).alias("unexplained"),
     ]
 
 
