@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.project import activations, by_bytes, by_work, executed, latency, moved, peaks, per_basis, times
+from ncu_roofline.analysis.project import activations, by_bytes, by_work, executed, moved, peaks, per_basis, times
 from ncu_roofline.analysis.scales import Scales, Target
 from ncu_roofline.knowledge.gpu import Gpu
 from ncu_roofline.knowledge.verdicts import limit
@@ -197,9 +197,3 @@ def test_measured_numbers_are_per_unit_and_projected_ones_per_sequence_too() -> 
         "seconds_low": 2 / 10 / 4,
         "seconds_high": 4 / 10 / 4,
     }
-
-
-def test_the_share_of_small_kernels_is_of_the_time_whose_limit_is_known() -> None:
-    rows = frame(limited_by=["latency", "memory", None, "latency"], seconds=[1.0, 6.0, 100.0, 1.0])
-    assert latency(rows) == 2 / 8
-    assert latency(frame(limited_by=[None])) is None
