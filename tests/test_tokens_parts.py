@@ -226,6 +226,12 @@ def test_figures_of_a_step_spread_over_its_layers_and_of_a_layer_over_steps() ->
     ]
 
 
+def test_a_step_of_which_nothing_tells_that_it_is_whole_is_left_out_of_the_spread() -> None:
+    frame = several((0, 0, True, 1.0), (1, 0, True, 4.0), (2, 0, True, 99.0))
+    untold = frame.with_columns(step_whole=pl.Series([True, True, None]))
+    assert spreads(untold, ["role"], "role")["dram_bytes_high"].to_list() == [4.0]
+
+
 def test_one_layer_of_one_step_has_no_spread() -> None:
     found = spreads(several((0, 0, True, 1.0), (0, 0, True, 2.0)), ["role"], "role")
     assert found.row(0, named=True) == {
