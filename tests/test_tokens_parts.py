@@ -48,8 +48,8 @@ def test_figures_are_of_one_gpu_and_of_all_layers() -> None:
     assert not of().layers_only
 
 
-def test_over_all_gpus_a_token_counts_the_larger_of_those_stated_and_seen() -> None:
-    assert of(tp=1).over_all("dram_bytes") == 72.0
+def test_over_all_gpus_a_token_counts_once_for_each_that_shares_the_model() -> None:
+    assert of(tp=2).over_all("dram_bytes") == 72.0
     assert of(tp=4).over_all("dram_bytes") == 144.0
     assert of(tokens=None).over_all("dram_bytes") is None
 
