@@ -23,6 +23,7 @@ from ncu_roofline.analysis.sequence import (
     segment,
     steps_fact,
     summarised,
+    too_few_tokens,
     unfollowed,
 )
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
@@ -222,3 +223,12 @@ def test_a_stated_part_of_the_layers_yields_to_whole_steps_and_to_no_more_layers
     assert more == ["layers captured is stated as 2/8, but the capture shows 3 whole layers; 2/8 is used"]
     steps = list(part_contradicted(part, segmented(steps=Fact(1), whole_layers=3)))
     assert steps == ["layers captured is stated as 2/8, but the capture shows 1 whole decode steps: these are used"]
+
+
+def test_fewer_tokens_than_the_whole_steps_make_are_a_contradiction() -> None:
+    run = Run().given(steps=2, batch=8)  # 2 x 8 tokens
+    assert list(too_few_tokens(run.given(tokens=3))) == [
+        "tokens is stated as 3, but whole decode steps seen: 2, batch 8, so 16; 3 is used"
+    ]
+    assert list(too_few_tokens(run.given(tokens=16))) == list(too_few_tokens(run.given(tokens=20))) == []
+    assert list(too_few_tokens(run)) == list(too_few_tokens(Run().given(tokens=3))) == []

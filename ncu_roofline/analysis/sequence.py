@@ -161,7 +161,8 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
-    return replace(run, **filled), (*contradictions(run, seen), *part_contradicted(run, segmented))
+    whole = replace(run, **filled)
+    return whole, (*contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
 
 
 def layers_of(model: Model) -> Fact:
@@ -181,6 +182,18 @@ def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
                 f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "
                 f"{stated.value} is used"
             )
+
+
+def too_few_tokens(run: Run) -> Iterator[str]:
+    """A sentence where fewer tokens are stated than the whole steps of the capture make."""
+    if run.tokens.value is None or not run.steps.value or not run.batch.value:
+        return
+    made = run.steps.value * run.batch.value * float(run.accepted.value or 1)
+    if run.tokens.value < made:
+        yield (
+            f"tokens is stated as {run.tokens.value}, but whole decode steps seen: {run.steps.value}, batch {run.batch.value}, "
+            f"so {made:g}; {run.tokens.value} is used"
+        )
 
 
 def part_contradicted(run: Run, segmented: Segmented) -> Iterator[str]:

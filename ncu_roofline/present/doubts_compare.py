@@ -52,8 +52,8 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
     reach = judged.realised_reach
     if judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
         yield (
-            f"The part realised, {judged.realised:.2f}, is known to ±{number(reach)} only: cuts bytes and bytes cut, time kept "
-            "cannot be told apart."
+            f"The part realised, {judged.realised:.2f}, is known to ±{number(reach)} only: cuts bytes and bytes cut, "
+            "time mostly kept cannot be told apart."
         )
 
 

@@ -27,7 +27,7 @@ def document(rows: pl.DataFrame, shown: pl.DataFrame) -> Document:
     """The table of devices; `rows` for programs, `shown` for people."""
     return Document(
         answer=_answer(shown),
-        tables=(Table("", shown, COLUMNS),),
+        tables=(Table("", shown, COLUMNS, spare=("ridge_int8", "ridge_fp4", "sms")),),
         doubts=tuple(f"{name}: {doubt}" for name, doubt in rows.select("name", "doubts").drop_nulls().iter_rows()),
         data={"rows": rows, "notes": []},
     )

@@ -66,7 +66,9 @@ def document(
     """What one capture says, answer first."""
     answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
-    title = "By kernel, longest first" + (f" ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else "")
+    title = "By kernel and launch shape, longest first" + (
+        f" ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else ""
+    )
     first = groups.head(top)
     columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
     return Document(

@@ -23,7 +23,7 @@ TITLES = {
     "moves_more": "Moves more bytes",
     "flop_mirage": "FLOP mirage",
     "efficiency": "Same bytes, other efficiency",
-    "bytes_cut_time_kept": "Bytes cut, time kept",
+    "bytes_cut_time_kept": "Bytes cut, time mostly kept",
     "cuts_bytes": "Cuts bytes",
 }
 UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
