@@ -126,3 +126,28 @@ def test_concatenations_before_attention_grow_the_cache() -> None:
     routed: Named = ("route", "moe-routing", None)
     assert told(rope, concat, routed, rules=[None, "aten-index-put", None])[1] == "moe-routing"
     assert told(rope, concat, routed, rules=[None, "aten-index", None])[1] is None
+
+
+POINT: Named = ("mul", "elementwise", "pointwise")
+COPY: Named = ("cast", "copy", "copy")
+END: Named = ("rsqrt", "norm", "norm end")
+MIDDLE: Named = ("pow", "norm", "norm")
+
+
+def test_up_to_three_launches_behind_the_end_of_an_eager_norm_are_it_where_nothing_comes_between() -> None:
+    assert told(END, POINT, COPY, POINT, POINT) == [None, "norm", "norm", "norm", None]
+    assert told(END, FLASH, POINT)[2] is None
+    assert told(END, POINT, FLASH, POINT)[3] is None
+    assert told(END, FLASH, POINT, POINT)[3] is None
+
+
+def test_a_cast_before_an_eager_norm_is_it_and_what_stands_between_its_parts() -> None:
+    assert told(COPY, MIDDLE)[0] == "norm"
+    assert told(POINT, MIDDLE)[0] is None
+    assert told(MIDDLE, POINT, COPY, END)[1:3] == ["norm", "norm"]
+    assert told(FLASH, POINT, END)[1] is None
+
+
+def test_one_launch_before_a_negation_and_three_behind_it_rotate() -> None:
+    negation: Named = ("neg", "rope", "rope")
+    assert told(POINT, POINT, negation, POINT, COPY, POINT, POINT) == [None, "rope", None, "rope", "rope", "rope", None]
