@@ -22,7 +22,6 @@ from ncu_roofline.analysis.sweep import (
     expected,
     intensity,
     labels,
-    latency,
     part,
     points,
     roof,
@@ -150,12 +149,6 @@ def test_a_mean_is_weighed_by_what_is_known_of_both() -> None:
     assert weighted(frame, "ridge", "seconds") == 5.0
     assert weighted(rows(ridge=[None], bytes=[1.0]), "ridge") is None
     assert weighted(rows(ridge=[2.0], bytes=[0.0]), "ridge") is None
-
-
-def test_latency_is_a_share_of_the_time_whose_limit_is_known() -> None:
-    assert latency(rows(limited_by=["latency", "memory", None], seconds=[1.0, 3.0, 9.0])) == 0.25
-    assert latency(rows(limited_by=["memory"], seconds=[3.0])) == 0.0
-    assert latency(rows(limited_by=[None], seconds=[3.0])) is None
 
 
 def test_a_part_needs_both_and_something_to_divide_by() -> None:
