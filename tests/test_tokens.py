@@ -11,6 +11,7 @@ import pytest
 
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.tokens import per_token, totals
+from ncu_roofline.api import save
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.errors import UnusableInput
@@ -117,6 +118,24 @@ def test_two_gpus_in_one_capture_are_divided() -> None:
     other = placed(LAYERS).with_columns(device=pl.lit(1, pl.Int64))
     whole = totals(pl.concat([placed(LAYERS), other]), Run().given(batch=1))
     assert (whole.gpus, whole.per_token("dram_bytes"), whole.over_all("dram_bytes")) == (2, 288, 2 * 288)
+
+
+def test_gpus_that_run_a_model_each_are_not_added_up() -> None:
+    other = placed(LAYERS).with_columns(device=pl.lit(1, pl.Int64))
+    both = pl.concat([placed(LAYERS), other])
+    assert totals(both, Run().given(batch=1, tp=1)).over_all("dram_bytes") == 288
+    assert totals(both, Run().given(batch=1, tp=4)).over_all("dram_bytes") == 4 * 288
+
+
+@pytest.mark.parametrize(("stated", "said"), [((), True), (("--tp", "2"), False), (("--tp", "1"), False)])
+def test_what_two_gpus_are_taken_to_share_is_said_until_it_is_stated(
+    stated: tuple[str, ...], said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = capture(batch=8, layers=2)
+    other = one.launches.with_columns(device=pl.lit(1, pl.Int64), index=pl.col("index") + one.launches.height)
+    save(replace(one, launches=pl.concat([one.launches, other])), tmp_path / "two.parquet")
+    told = command(capsys, "tokens", str(tmp_path / "two.parquet"), *stated).out
+    assert ("taken to share one model" in " ".join(told.split())) == said
 
 
 def test_more_tokens_than_the_launches_can_make_are_refused() -> None:

@@ -44,7 +44,7 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
     how = setting(run) if run.context.origin != "inferred" else replace(setting(run), context=None)
     floors = least(model, how, run, inside=whole.layers_only)
-    share = float(max(whole.tp, whole.gpus))
+    share = float(whole.tp)
     measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)
     return (
         pl.DataFrame({"role": list(FAMILIES)})

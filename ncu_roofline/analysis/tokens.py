@@ -32,6 +32,7 @@ class Totals:
     scale: float
     gpus: int
     tp: int
+    """GPUs that share the model: as stated, else all that ran its steps."""
     launches: int
     how: str
     sums: Mapping[str, float | None]
@@ -52,7 +53,7 @@ class Totals:
     def over_all(self, measure: str) -> float | None:
         """Per token over all GPUs that share the model."""
         each = self.per_token(measure)
-        return None if each is None else each * max(self.tp, self.gpus)
+        return None if each is None else each * self.tp
 
     def _divided(self, measure: str, number: float | None) -> float | None:
         total = self.sums[measure]
@@ -69,7 +70,7 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
         steps=found.steps,
         scale=found.scale,
         gpus=found.gpus,
-        tp=int(run.tp.value or 1),
+        tp=int(run.tp.value or found.gpus),
         launches=found.launches.height,
         how=found.how,
         layers_only=found.layers_only,

@@ -91,9 +91,9 @@ def each_gpu(whole: Totals) -> str:
 def over_all(whole: Totals) -> str:
     """The bytes over all GPUs, where several hold the model."""
     everything = whole.over_all("dram_bytes")
-    if not each_gpu(whole) or everything is None:
+    if not each_gpu(whole) or everything is None or whole.tp == 1:
         return ""
-    return f"; over all {max(whole.tp, whole.gpus)} GPUs {text(everything, 'byte')}"
+    return f"; over all {whole.tp} GPUs {text(everything, 'byte')}"
 
 
 def shares(roles: pl.DataFrame) -> str:
@@ -233,6 +233,11 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:
             yield f"The {what} missing for {missing:,} of {whole.launches:,} launches: the sums are too small by theirs."
+    if whole.gpus > 1 and study.run.tp.value is None:
+        yield (
+            f"What the {whole.gpus} GPUs share is not known: they are taken to share one model (--tp {whole.gpus}); "
+            "--tp 1 says that each runs its own."
+        )
     if whole.layers_only:
         yield (
             f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "
