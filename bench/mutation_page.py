@@ -50,8 +50,8 @@ def counted(rows: list[dict[str, Any]], by: str) -> str:
 
 
 def key(row: dict[str, Any]) -> str:
-    """What a fault is, whatever line it stands on."""
-    return f"{row['file']} | {squeezed(row['before'])} -> {squeezed(row['after'])}"
+    """What a fault is, whatever the number of its line."""
+    return f"{row['file']} | {row['source']} | {squeezed(row['before'])} -> {squeezed(row['after'])}"
 
 
 def squeezed(text: str) -> str:
