@@ -53,6 +53,22 @@ def test_a_softmax_after_the_last_gemm_of_a_step_is_sampling() -> None:
     assert roles(*steps)[-3:] == ["fc", "sampling", "sampling"]
 
 
+COMPILED = "triton_red_fused__softmax_4"
+
+
+@pytest.mark.parametrize("draw", ["argmax_kernel", "triton_red_fused_argmax_9"])
+def test_a_compiled_softmax_right_before_the_draw_is_sampling(draw: str) -> None:
+    steps = [NORM, ROPE, FLASH, GEMM] * 8 + [GEMM, COMPILED, SCALE, draw]
+
+    assert roles(*steps)[-3] == "sampling"
+
+
+def test_a_compiled_softmax_between_the_products_of_the_last_layer_is_attention() -> None:
+    steps = [NORM, ROPE, GEMM, COMPILED, GEMM, GEMM] * 8 + ["argmax_kernel"]
+
+    assert {role for name, role in zip(steps, roles(*steps), strict=True) if name == COMPILED} == {"attention"}
+
+
 def test_a_softmax_and_top_k_of_every_layer_choose_experts() -> None:
     layer = [NORM, FLASH, GEMM, SOFTMAX, "gatherTopK", "fused_moe_kernel"]
 

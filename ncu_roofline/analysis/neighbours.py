@@ -57,6 +57,7 @@ def settled(launches: pl.DataFrame) -> pl.Series:
         pl.coalesce(
             _given("attention", "unfused_softmax", "unfused_product"),
             _gate(bool((launches["role"] == "moe-routing").any())),
+            _drawn(),
             _follows_parent(streams),
             _summed_experts(),
             _rotation(),
@@ -136,6 +137,12 @@ def _gate(experts: bool) -> pl.Expr:
         .when(rows)
         .then(pl.lit("copy"))
     )
+
+
+def _drawn() -> pl.Expr:
+    """A softmax that runs once a step right before the draw gives the probabilities of the next token."""
+    once = (pl.col("open") == "softmax") & ~pl.col("in_layers") & ~pl.col("unfused_softmax")
+    return pl.when(once & (pl.col("after_role") == "sampling") & _close()).then(pl.lit("sampling"))
 
 
 def _follows_parent(streams: Lane) -> pl.Expr:
