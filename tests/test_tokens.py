@@ -250,6 +250,15 @@ def test_attention_is_held_to_no_floor_of_its_own_bytes(tmp_path: Path, capsys: 
     assert stated["floor"][1]["floor_bytes"] == 2 * 32 * 8 * 128 * 2 * 2 * 1024
 
 
+@pytest.mark.parametrize(("stated", "said"), [((), True), (("--weights", "fp8"), False)])
+def test_bytes_below_the_floor_call_the_weights_narrower(
+    stated: tuple[str, ...], said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_raw_csv(tmp_path / "decode.csv", Plan(model=LLAMA_8B, batch=2, weights="fp8"))
+    told = command(capsys, "tokens", str(tmp_path / "decode.csv"), "--model", "llama-3.1-8b", *stated).out
+    assert ("No run can move so little: the weights are narrower" in " ".join(told.split())) == said
+
+
 def test_a_context_told_by_bytes_names_the_cache_type_that_it_assumes() -> None:
     model = models.load("llama-3.1-8b")
     made = capture(batch=2, kv_bytes=1)

@@ -148,6 +148,14 @@ def known_facts(study: Study) -> str:
     return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or layers."
 
 
+LEAST_OVER_FLOOR = 0.9
+"""Caches between kernels explain a little less than the floor, not more."""
+LESS = {
+    "fc": "the weights are narrower than the model's own type (--weights)",
+    "attention": "the cache is narrower (--kv) or the context shorter than stated",
+}
+
+
 def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
     """Measured over least bytes per family."""
     for row in floor.iter_rows(named=True):
@@ -156,6 +164,8 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
                 f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
                 f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
             )
+            if row["over_floor"] < LEAST_OVER_FLOOR:
+                yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."
         elif row["measured_bytes"] and study.run.context.origin == "inferred":
             yield f"The floor of {row['role']} needs --context: the one above was told by these bytes."
 
