@@ -158,11 +158,19 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
         "layers": segmented.layers,
         "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
     }
+    other = other_model(model, seen["layers"])
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
     whole = replace(run, **filled)
-    return whole, (*contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
+    return whole, (*other, *contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
+
+
+def other_model(model: Model | None, seen: Fact) -> tuple[str, ...]:
+    """A sentence where a complete pass has another number of layers than the model that was named."""
+    if model is None or seen.value in (None, model.layers):
+        return ()
+    return (f"{model.name} has {model.layers} layers, but the capture shows {seen.value} ({seen.evidence}): is it that model?",)
 
 
 def layers_of(model: Model) -> Fact:
