@@ -277,6 +277,9 @@ def side(basis: str, *attentions: int) -> Side:
         (side("capture", 2), side("capture", 2), "no_change", "no_change"),
         (side("capture", 2, 3), side("capture", 3, 2, 2), "no_change", "no_change"),
         (side("token", 2), side("token", 3), "no_change", "no_change"),
+        (side("part", 2), side("part", 3), "cuts_bytes", "cuts_bytes"),
+        (side("part", 2), side("part", 4), "moves_more", "cannot_tell"),
+        (side("part", 7), side("part", 4), "cuts_bytes", "cannot_tell"),
         (side("capture", 2), side("capture", 3), "not_comparable", "not_comparable"),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_budget_takes_the_first_tests_and_at_least_one() -> None:
 
 
 def test_the_page_counts_what_was_noticed_and_lists_what_was_not() -> None:
-    fault = {"file": "m.py", "line": 3, "kind": "constant", "before": "1", "after": "2"}
+    fault = {"file": "m.py", "line": 3, "source": "x = 1", "kind": "constant", "before": "1", "after": "2"}
     rows = [{**fault, "outcome": o} for o in ("killed", "timeout", "survived", "uncovered")]
 
     text = page(rows, 7, {"analysis": 97.25})

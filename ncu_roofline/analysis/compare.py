@@ -96,11 +96,18 @@ def compare(
 
 
 def undecided(judged: Judged, base: Side, head: Side) -> Judged:
-    """Cannot tell, where two captures that tell neither tokens nor layers hold different parts of a run."""
-    held = [{covered(study) for study in side.studies} for side in (base, head)]
-    if base.basis != "capture" or judged.verdict == "not_comparable" or held[0] == held[1]:
+    """Cannot tell, where two captures of which neither is a whole step hold different parts of one."""
+    if judged.verdict == "not_comparable" or not unlike(base, head):
         return judged
     return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+
+
+def unlike(base: Side, head: Side) -> bool:
+    """Whether the sides hold different parts of a run, as their launches of attention tell."""
+    one, other = ({covered(study) for study in side.studies} for side in (base, head))
+    if base.basis == "part":
+        return max(one | other) > limit("window") * min(one | other)
+    return base.basis == "capture" and one != other
 
 
 def in_doubt(rows: pl.DataFrame, judged: Judged) -> pl.DataFrame:
