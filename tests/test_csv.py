@@ -552,13 +552,6 @@ def test_a_file_cut_anywhere_is_refused_or_has_the_whole_rows_only(end: int) -> 
         assert launches["seconds"].to_list() == [55.71 / 1e6]
 
 
-def test_a_table_is_recognised_by_its_header_wherever_it_stands() -> None:
-    assert csv.looks_like((PREAMBLE + CLEAN).encode())
-    assert csv.looks_like(b"\xff\xfe" + CLEAN.encode("utf-16-le"))
-    assert not csv.looks_like(b"ID,Name\n1,2\n")
-    assert not csv.looks_like(b"NVR\0" + bytes(100))
-
-
 def test_a_clean_file_and_the_same_with_one_foreign_line_give_equal_frames(write: Write) -> None:
     clean = csv.read(write(wide(RAW))).launches
     assert csv.read(write(wide(RAW) + "bye\n")).launches.equals(clean)

@@ -52,7 +52,6 @@ def frames() -> dict[str, list[pl.Schema]]:
     least = [
         nr.floor("llama-3.1-8b", "h100", context=2048),
         floor_parts.matrix_floors(model, Setting()),
-        floor_parts.role_floors(model, Setting()),
         measured.against_floor(studied.launches, studied.run, model),
     ]
     return {

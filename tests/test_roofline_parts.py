@@ -19,7 +19,6 @@ from ncu_roofline.analysis.roofline import (
     place,
     ratio,
     roofs,
-    spec_ridges,
     suspect,
 )
 from ncu_roofline.capture.capture import Device
@@ -44,12 +43,6 @@ def test_a_ratio_has_a_value_only_over_what_is_above_zero_and_is_finite() -> Non
 def test_a_figure_by_path_is_null_for_paths_without_one() -> None:
     assert told(by_path({"bf16": 5.0}), path=["bf16", "fp8", None]) == [5.0, None, None]
     assert told(by_path({}), path=["bf16"]) == told(by_path(None), path=["bf16"]) == [None]
-
-
-def test_the_ridges_of_the_datasheet_are_those_of_the_paths_the_device_has() -> None:
-    found = spec_ridges(replace(h100(), peaks={"bf16": 8e14, "fp8": 16e14}, bandwidth=4e12))
-    assert found == {"bf16": 200.0, "fp8": 400.0}
-    assert spec_ridges(None) == {}
 
 
 def roofs_of(device: Device = H100, *, path: str = "bf16", **counters: float) -> dict[str, Any]:

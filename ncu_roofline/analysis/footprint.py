@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ncu_roofline.analysis.formulas import kv_batch_limit
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import dtypes
 from ncu_roofline.knowledge.dtypes import Dtype
@@ -108,4 +107,4 @@ def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, 
         )
     if not per_sequence:
         return None, resident * setting.tp
-    return math.floor(kv_batch_limit(gpu.memory_bytes, resident, per_sequence)), resident * setting.tp
+    return math.floor((gpu.memory_bytes - beside) / per_sequence) if beside else 0, resident * setting.tp

@@ -28,11 +28,6 @@ def by_path(values: dict[str, float] | None) -> pl.Expr:
     return pl.col("path").cast(pl.String).replace_strict(values, default=None, return_dtype=pl.Float64)
 
 
-def spec_ridges(gpu: Gpu | None) -> dict[str, float]:
-    """Datasheet ridge of every path that this device has."""
-    return {p: r for p in PATHS if gpu and (r := gpu.ridge(p)) is not None}
-
-
 def roofs(worked: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
     """Both roofs at the clocks of the capture: `peak` in FLOP/s of the path, `bandwidth` in byte/s."""
     if gpu is None:

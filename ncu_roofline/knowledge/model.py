@@ -124,10 +124,6 @@ class Model:
             else:
                 yield weight, weight.elements * (share if weight.read == "experts" else 1.0)
 
-    def read_parameters(self, batch: float = 1) -> float:
-        """Parameters that one step reads: the LM head whole, one embedding row per sequence, distinct experts."""
-        return sum(elements for _, elements in self.reads(batch))
-
     def kv_bytes(self, context: int, width: float, *, held: bool = False, tp: int = 1) -> float:
         """Bytes of one sequence's cache on one of `tp` GPUs: what a step reads, or what memory must hold.
 

@@ -19,11 +19,6 @@ SUMMARY = {"Invocations", "Minimum", "Maximum", "Average"}
 """Columns of --print-summary."""
 
 
-def looks_like(head: bytes) -> bool:
-    """Whether the beginning of a file holds the header of an Nsight Compute table."""
-    return csv_text.HEADER.search(csv_text.decoded(head) + b"\n") is not None
-
-
 def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
     """The capture in a CSV file: its launches with counters in base SI units.
 
