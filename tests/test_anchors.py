@@ -256,10 +256,13 @@ def test_a_kernel_is_counted_per_pass_of_its_own_lane() -> None:
     assert kept_kernels(without_satellites(made, joined(M, S))) == ["flash"]
 
 
-def numbers(fcs: list[int], found: list[tuple[str, int, int]], lane: list[int] | None = None) -> list[int]:
+def numbers(
+    fcs: list[int], found: list[tuple[str, int, int]], lane: list[int] | None = None, norms: list[int] | None = None
+) -> list[int]:
     """Pass of each row, given clusters of (kind, start, end); the lanes are those of the rows."""
     of_row = lane or [1] * len(fcs)
-    rows = pl.DataFrame({"fcs": fcs, "lane": of_row}).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    columns = {"fcs": fcs, "norms": norms or [0] * len(fcs), "lane": of_row}
+    rows = pl.DataFrame(columns).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     frame = pl.DataFrame(found, schema={"kind": KINDS, "start": pl.Int64, "end": pl.Int64}, orient="row")
     return passes(rows, frame.with_columns(lane=pl.Series([of_row[start] for _, start, _ in found])))["pass"].to_list()
 
@@ -281,8 +284,15 @@ def test_sampling_at_the_start_of_a_window_ends_a_pass_if_a_product_came_before(
     assert numbers([fcs] * 4, [(S, 1, 1), (M, 3, 3)]) == expected
 
 
-def test_an_embedding_at_the_start_of_a_window_ends_nothing() -> None:
-    assert numbers([1, 1, 1], [(E, 1, 1), (M, 2, 2)]) == [0, 0, 0]
+def test_the_first_embedding_ends_what_worked_before_it() -> None:
+    # plans and copies before it belong to its step; products and norms do not
+    assert numbers([0, 0, 0], [(E, 1, 1), (M, 2, 2)]) == [0, 0, 0]
+    assert numbers([1, 1, 1], [(E, 1, 1), (M, 2, 2)]) == [0, 1, 1]
+    assert numbers([0, 0, 0], [(E, 1, 1), (M, 2, 2)], norms=[1, 1, 1]) == [0, 1, 1]
+    # a second one, as of each layer, is of the same step, and so is one behind attention of a step that is cut
+    assert numbers([0, 0, 1, 1], [(E, 0, 0), (E, 2, 2), (M, 3, 3)]) == [0, 0, 0, 0]
+    assert numbers([1] * 5, [(M, 0, 0), (S, 1, 1), (E, 2, 2), (M, 3, 3)]) == [0, 0, 1, 1, 1]
+    assert numbers([0, 0, 1, 1, 1], [(E, 0, 0), (M, 1, 1), (E, 3, 3), (M, 4, 4)], [1, 1, 2, 2, 2]) == [0, 0, 1, 2, 2]
 
 
 def test_every_lane_begins_a_pass() -> None:

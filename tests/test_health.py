@@ -119,3 +119,22 @@ def test_a_count_that_lacks_only_rare_kinds_of_work_is_told_without_reserve() ->
 
     assert "5 MFLOP executed" in sentences
     assert "at least" not in sentences and "partial" not in sentences
+
+
+SPARSE = "sm__ops_path_tensor_op_hmma_src_fp16_dst_fp32_sparsity_on.sum"
+
+
+def test_sparse_instructions_are_said_to_count_whole_and_their_peak_is_none_of_them() -> None:
+    counted = {**WORK, **BYTES, SPARSE: 1e6}
+    peak = {**WORK, **BYTES, f"{SPARSE}.peak_sustained": 1e6}
+
+    assert "sparse" in found(of(launch(m=counted), launch(m={**counted, SPARSE: 0.0})))
+    assert "sparse" not in found(of(launch(m={**counted, SPARSE: 0.0})))
+    assert "sparse" not in found(of(launch(m=peak)))
+
+
+def test_processes_are_said_to_be_mixed_from_two_on() -> None:
+    two = found(of(launch(process=1), launch(process=2)))
+
+    assert two["several_processes"].message.startswith("Launches of 2 processes are mixed")
+    assert "several_processes" not in found(of(launch(process=1), launch(process=1)))

@@ -20,6 +20,7 @@ from ncu_roofline.analysis.opcodes import matrix_flops, scalar_flops
         ("DMMA.884", "fp64_tensor", 2 * 8 * 8 * 4),
         ("QMMA.16832.F32.E4M3.E4M3", "fp8", 2 * 16 * 8 * 32),
         ("QMMA.16832.F32.E2M3.E2M3", "fp6", 2 * 16 * 8 * 32),
+        ("QMMA.16832.F32", "fp8", 2 * 16 * 8 * 32),
         ("OMMA.16864.F32.E2M1", "fp4", 2 * 16 * 8 * 64),
         ("HGMMA.64x128x16.F32.BF16", "bf16", 2 * 64 * 128 * 16 / 4),
         ("BMMA.168256.AND.POPC", "int1", 2 * 16 * 8 * 256),

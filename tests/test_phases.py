@@ -13,6 +13,7 @@ from ncu_roofline.analysis.phases import (
     by_others,
     kind_of,
     rows_of_passes,
+    with_heads,
     with_leading,
 )
 
@@ -189,3 +190,24 @@ def test_a_product_of_one_row_by_its_kind_speaks_only_where_the_layers_first_one
 
 def test_where_no_product_is_known_one_of_one_row_says_nothing() -> None:
     assert led([False, True], [False, False]) == [0]
+
+
+def heads(layer: list[int | None], fc: list[bool]) -> list[int]:
+    """Which launches speak of sampled rows, given the place of each."""
+    told = votes(*({} for _ in fc)).drop("layer", "group")
+    found = with_heads(told, places(*((at, 0, c) for at, c in zip(layer, fc, strict=True))))
+    return found.filter("sampled")["index"].to_list()
+
+
+def test_the_lone_product_behind_the_last_layer_sees_the_sampled_rows() -> None:
+    assert heads([0, 1, None, None], [True, True, False, True]) == [3]
+    # experts of a loop, products before the layers, and windows without layers say nothing of heads
+    assert heads([0, 1, None, None], [True, True, True, True]) == []
+    assert heads([None, 0, 1], [True, True, True]) == []
+    assert heads([None, None], [True, False]) == []
+
+
+def test_rows_that_a_head_leaves_out_are_a_prompt() -> None:
+    where = [(0, 0, True), (None, 0, True)]
+    (prompt,) = of_passes([{"rows": 16}, {"rows": 1, "what": "matrix-vector products"}], where)
+    assert (prompt["rows"], prompt["sampled"], prompt["what_sampled"]) == (16, 1, "matrix-vector products")

@@ -126,6 +126,12 @@ def test_another_batch_comes_within_two_per_cent_of_a_capture_taken_there(batch:
     assert found.total["bytes_low"] == pytest.approx(float(there.launches["dram_bytes"].sum()) / batch, rel=0.02)
 
 
+def test_a_capture_lies_on_both_ends_of_its_own_projection() -> None:
+    study = run()
+    off = error(project(study, Target(gpu=gpus.find("h100"))), study)
+    assert (off["below_low"], off["above_high"]) == (pytest.approx(0, abs=1e-9), pytest.approx(0, abs=1e-9))
+
+
 def test_another_device_comes_near_a_capture_taken_there_and_states_its_error() -> None:
     there = run(gpu=H200)
     found = project(run(), Target(gpu=gpus.find("h200")))

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 import zstandard
 
+from ncu_roofline import readers
 from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, Run
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
-from ncu_roofline.readers import combine, facts, footer, recognise, report, saved
+from ncu_roofline.readers import combine, expand, facts, footer, recognise, report, saved
 from ncu_roofline.readers.container import Head
 from ncu_roofline.readers.report import Loss
 from tests.kernels import H100, launch, launches
@@ -145,6 +146,22 @@ def test_folders_and_missing_files_are_no_reports(tmp_path: Path) -> None:
 
 
 # what is lost of a damaged report
+
+
+def test_two_stars_reach_into_folders_and_a_name_that_has_a_star_is_itself(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    inner, outer, starred = (
+        stored(folder, b"x", name) for folder, name in ((deep, "1.csv"), (tmp_path, "2.csv"), (deep, "*.md"))
+    )
+
+    assert expand([f"{tmp_path}/**/*.csv"]) == [outer, inner]
+    assert expand([tmp_path / "a" / "b" / "*.md"]) == [starred]
+
+
+def test_a_name_that_no_file_can_have_is_refused_with_the_systems_reason() -> None:
+    with pytest.raises(UnreadableCapture, match=r"cannot be opened .*embedded null"):
+        readers.read("a\0b.csv")
 
 
 def test_each_kind_of_loss_has_its_sentence() -> None:

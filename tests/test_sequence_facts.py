@@ -232,6 +232,8 @@ def test_fewer_tokens_than_the_whole_steps_make_are_a_contradiction() -> None:
     assert list(too_few_tokens(run.given(tokens=3))) == [
         "tokens is stated as 3, but whole decode steps seen: 2, batch 8, so 16; 3 is used"
     ]
+    drafting = run.given(accepted=2.5)  # 2 x 8 x 2.5
+    assert list(too_few_tokens(drafting.given(tokens=40))) == [] != list(too_few_tokens(drafting.given(tokens=39)))
     assert list(too_few_tokens(run.given(tokens=16))) == list(too_few_tokens(run.given(tokens=20))) == []
     assert list(too_few_tokens(run)) == list(too_few_tokens(Run().given(tokens=3))) == []
 

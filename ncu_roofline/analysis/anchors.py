@@ -152,14 +152,18 @@ def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFr
 def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
 
-    A pass ends after the sampling that follows attention (or, at the start of a window, an LM head);
-    it also begins at an embedding that
-    follows attention, so that a chunk of a prefill, which samples nothing, is a pass too.
+    A pass ends after the sampling that follows attention (or, at the start of a window, an LM head); it also
+    begins at an embedding that follows attention, so that a chunk of a prefill, which samples nothing, is a pass
+    too, and at the first embedding where other work comes before it: the end of a step, or a server that loads.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
     leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling") & (fcs > 0)
-    bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading)
+    mixed = (pl.col("kind") == "mixer").cum_sum().over("lane") > 0
+    embeds = pl.col("kind") == "embedding"
+    work = (rows["fcs"] + rows["norms"]).gather(anchors["start"])
+    opening = embeds & (embeds.cum_sum().over("lane") == 1) & ~mixed & (work > 0)
+    bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading | opening)
     begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
     first = pl.col("lane") != pl.col("lane").shift(1)
     new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)

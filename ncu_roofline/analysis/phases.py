@@ -23,7 +23,7 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     `places` has index, layer, group and fc of every launch. The LM head and the norm before it may see one row
     per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
     """
-    at = with_leading(told, places)
+    at = with_heads(with_leading(told, places), places)
     anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
     layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.lit(places["layer"].count() == 0))
     table = layered.select("group").unique(maintain_order=True)
@@ -43,6 +43,14 @@ def with_leading(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     joined = at.join(leads, on=["group", "layer"], how="left", nulls_equal=True, maintain_order="left")
     leading = pl.col("lead").is_in(at.filter("fixed")["index"].implode())
     return joined.filter(~pl.col("fixed") | leading.fill_null(False)).drop("lead")
+
+
+def with_heads(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Votes with those of the LM head, the only product after the last layer, as sampled: a prefill's head sees one row."""
+    last = places.filter(pl.col("layer").is_not_null()).group_by("group").agg(last=pl.col("index").max())
+    heads = places.join(last, on="group").filter("fc", pl.col("layer").is_null(), pl.col("index") > pl.col("last"))
+    alone = heads.filter(pl.len().over("group") == 1)["index"]
+    return at.with_columns(sampled=pl.col("sampled") | pl.col("index").is_in(alone.implode()))
 
 
 def kind_of(name: str) -> pl.Expr:
