@@ -151,3 +151,10 @@ def test_a_cast_before_an_eager_norm_is_it_and_what_stands_between_its_parts() -
 def test_one_launch_before_a_negation_and_three_behind_it_rotate() -> None:
     negation: Named = ("neg", "rope", "rope")
     assert told(POINT, POINT, negation, POINT, COPY, POINT, POINT) == [None, "rope", None, "rope", "rope", "rope", None]
+
+
+@pytest.mark.parametrize(("times", "expected"), [(MANY // 2, None), (MANY, "copy")])
+def test_a_gather_is_of_each_layer_where_it_runs_in_half_of_them(times: int, expected: str | None) -> None:
+    gather: Named = ("gather", "embedding", "gather")
+    layers = [FLASH, GEMM] * (2 * MANY - times) + [FLASH, gather] * times
+    assert told(*layers)[-1] == expected

@@ -150,7 +150,7 @@ CONTEXT_TOLERANCE = 0.25
 
 def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
     """Cached tokens per sequence by the KV bytes that attention read; unknown without model, batch or bytes."""
-    if model is None or run.batch.value is None or launches.is_empty():
+    if model is None or run.batch.value is None:
         return UNKNOWN
     full = [c for c in model.caches if c.elements and c.window is None]
     mains = launches.with_columns(
