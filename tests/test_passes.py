@@ -35,8 +35,17 @@ def anchors(of: pl.DataFrame) -> pl.DataFrame:
 
 
 def whole(*passes: str, lanes: tuple[int, ...] | None = None) -> list[bool]:
-    of = rows(*passes, lanes=lanes)
+    """Of passes that sample, but for the last one of a lane, which may be cut."""
+    of_lane = lanes or (0,) * len(passes)
+    cut = {max(n for n, other in enumerate(of_lane) if other == lane) for lane in of_lane}
+    ended = [text if n in cut or "s" in text else f"{text}s" for n, text in enumerate(passes)]
+    of = rows(*ended, lanes=lanes)
     return pass_table(of, anchors(of))["whole"].to_list()
+
+
+def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
+    of = rows("nfm", "nfmfm", "nfm", "enfms", lanes=(0, 0, 0, 1))
+    assert pass_table(of, anchors(of))["whole"].to_list() == [False, False, False, True]
 
 
 def test_a_pass_spans_its_launches_and_tells_the_work_before_it() -> None:

@@ -99,7 +99,7 @@ def votes(*given: dict[str, Any]) -> pl.DataFrame:
 def places(*given: tuple[int | None, int, bool]) -> pl.DataFrame:
     """(layer, group, fc) of every launch."""
     frame = pl.DataFrame(given, schema={"layer": pl.Int64, "group": pl.Int64, "fc": pl.Boolean}, orient="row")
-    return frame.with_columns(index=pl.int_range(pl.len()))
+    return frame.with_columns(index=pl.int_range(pl.len()), mixer=pl.lit(False))
 
 
 def test_the_rows_that_most_rules_tell_are_agreed_on_and_their_kinds_named() -> None:

@@ -7,6 +7,7 @@ has one cluster of them; a projection lies between the clusters of two layers.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -149,12 +150,13 @@ def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFr
     return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
 
 
-def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+def passes(rows: pl.DataFrame, anchors: pl.DataFrame, turns: Sequence[int] = ()) -> pl.DataFrame:
     """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
 
     A pass ends after the sampling that follows attention (or, at the start of a window, an LM head); it also
     begins at an embedding that follows attention, so that a chunk of a prefill, which samples nothing, is a pass
-    too, and at the first embedding where other work comes before it: the end of a step, or a server that loads.
+    too, at the first embedding where other work comes before it (the end of a step, or a server that loads), and
+    at `turns` of rows.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
@@ -166,5 +168,5 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading | opening)
     begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
     first = pl.col("lane") != pl.col("lane").shift(1)
-    new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)
+    new = (pl.col("row").is_in([*begins, *turns]) | first).fill_null(True)
     return rows.with_columns((new.cast(pl.Int64).cum_sum() - 1).alias("pass"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.anchors import MIXERS
 from ncu_roofline.analysis.phases import MOST_PADDING, rows_of_passes
 from ncu_roofline.analysis.rows import votes
 from ncu_roofline.capture.capture import UNKNOWN, Fact
@@ -18,8 +19,9 @@ def infer_batch(launches: pl.DataFrame, accepted: float = 1.0) -> Fact:
     Where more than one token is accepted per step, rows hold drafts: only kernels that count sequences tell.
     """
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
-    is_fc = (pl.col("role").cast(pl.String) == "fc").fill_null(False)
-    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1), fc=is_fc)
+    role = pl.col("role").cast(pl.String)
+    is_fc, is_mixer = (role == "fc").fill_null(False), role.is_in(MIXERS).fill_null(False)
+    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1), fc=is_fc, mixer=is_mixer)
     told = rows_of_passes(votes(decode), places).with_columns(
         batch=sequences_of_step() if accepted == 1 else pl.col("sequences")
     )

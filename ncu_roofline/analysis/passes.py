@@ -40,9 +40,13 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     usual_lead = pl.col("lead").filter(inner).median().over("lane")
     usual_mixers = pl.col("mixers").filter(inner).mode().min().over("lane")
     as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
+    # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
+    bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
     ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
-    return table.with_columns(pl.col("mixers").fill_null(0), whole=begun & ended & (pl.col("mixers") > 0).fill_null(False))
+    return table.with_columns(
+        pl.col("mixers").fill_null(0), whole=bounded & begun & ended & (pl.col("mixers") > 0).fill_null(False)
+    )
 
 
 def spans(rows: pl.DataFrame) -> pl.DataFrame:

@@ -20,17 +20,24 @@ MOST_PADDING = 2
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, and what told them.
 
-    `places` has index, layer, group and fc of every launch. The LM head and the norm before it may see one row
-    per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
+    `places` has index, layer, group, fc and mixer of every launch. The LM head and the norm before it may see one
+    row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
     """
     at = with_heads(with_leading(told, places), places)
     anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
-    layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.lit(places["layer"].count() == 0))
+    layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.col("group").is_in(bare(places).implode()))
     table = layered.select("group").unique(maintain_order=True)
     for name in ("sequences", "sampled", "rows"):
         chosen = agreed(layered.filter(kind_of(name)))
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
     return table
+
+
+def bare(places: pl.DataFrame) -> pl.Series:
+    """Groups with attention and no layer; all of them where there is no layer at all."""
+    none = pl.lit(places["layer"].count() == 0)
+    found = places.group_by("group").agg(bare=none | (pl.col("mixer").any() & (pl.col("layer").count() == 0)))
+    return found.filter("bare")["group"]
 
 
 def with_leading(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +80,7 @@ def agreed(layered: pl.DataFrame) -> pl.DataFrame:
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
     """One row per pass: pass, rows, sampled, phase (null unknown)."""
-    at = laid.select("index", "layer", "fc", group="pass")
+    at = laid.select("index", "layer", "fc", group="pass", mixer=(pl.col("kind") == "mixer").fill_null(False))
     told = rows_of_passes(votes(launches), at)
     kinds = (
         phase_kinds(launches)

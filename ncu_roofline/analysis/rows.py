@@ -74,6 +74,8 @@ def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
 def of_rule(launches: pl.DataFrame, rule: PhaseRule) -> pl.DataFrame:
     """The launches of one phase rule."""
     mine = launches.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
+    if rule.axis is not None:
+        mine = mine.filter(pl.col("grid").arr.get(AXES[rule.axis]) > rule.over)
     return mine.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))
 
 

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.batch import infer_batch
 from ncu_roofline.analysis.gpus import gpus
 from ncu_roofline.analysis.passes import empty_passes, pass_table, steps
 from ncu_roofline.analysis.phases import phases
+from ncu_roofline.analysis.turns import turns
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES
 from ncu_roofline.knowledge.model import Model
@@ -45,7 +46,7 @@ def segment(launches: pl.DataFrame) -> Segmented:
         return unfollowed(launches)
     rows = anchors.marked(launches)
     found = anchors.clusters(rows)
-    rows = anchors.passes(rows, found)
+    rows = anchors.passes(rows, found, turns(rows, found, launches))
     laid = placed(rows, layers.cuts(rows, found))
     table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
     joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(

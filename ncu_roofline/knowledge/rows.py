@@ -32,6 +32,9 @@ class PhaseRule:
     kernel: str
     phase: str
     what: str
+    axis: str | None = None
+    over: int = 0
+    """Only launches with more blocks than this along the axis tell."""
 
 
 @cache
