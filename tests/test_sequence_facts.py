@@ -67,9 +67,9 @@ def test_without_a_whole_decode_pass_no_steps_are_known() -> None:
 def test_prefill_passes_count_whole_or_cut() -> None:
     cut = ("prefill", False, 2, 20, False)
     found = prefill_fact(passes(PREFILL, PREFILL, cut, DECODE, EMPTY))
-    assert found == Fact(3, "inferred", "50, 20 launches, more rows than are sampled")
+    assert found == Fact(3, "inferred", "50, 20 launches, with more rows or other kernels than decode has")
     many = [("prefill", True, 4, 50 + n, False) for n in range(5)]
-    assert prefill_fact(passes(*many)).evidence == "50, 51, 52 launches, more rows than are sampled"
+    assert prefill_fact(passes(*many)).evidence == "50, 51, 52 launches, with more rows or other kernels than decode has"
 
 
 def test_no_prefill_is_a_zero_where_all_passes_are_told() -> None:

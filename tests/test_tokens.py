@@ -93,6 +93,24 @@ def test_prefill_never_counts() -> None:
     assert totals(both, Run().given(batch=1)).sums["dram_bytes"] == 288
 
 
+PROMPT = """"ID","Kernel Name","Grid Size","Block Size","Metric Name","Metric Unit","Metric Value"
+"0","ampere_fp16_s16816gemm_fp16_128x64_ldg8_f2f_stages_32x3_tn","(32, 2, 1)","(128, 1, 1)","dram__bytes.sum","byte","2000"
+"1","fmha_cutlassF_f16_aligned_64x128_rf_sm80","(2, 32, 1)","(32, 8, 1)","dram__bytes.sum","byte","1000"
+"""
+
+
+def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.csv").write_text(PROMPT)
+
+    tokens = " ".join(command(capsys, "tokens", str(tmp_path / "p.csv"))[1].split())
+    assert tokens.startswith("p.csv: all 2 launches are prefill, where the tokens of a prompt share every read of the weights")
+    assert "By role" not in tokens and "not measured" not in tokens
+    summary = " ".join(command(capsys, "summary", str(tmp_path / "p.csv"))[1].split())
+    assert "3 kB to and from DRAM" in summary and "All 2 launches are prefill, where" in summary
+
+
 def test_a_sum_of_nothing_known_is_unknown_not_zero() -> None:
     rows = per_token(placed([("fc", 0, None), ("attention", 0, 5.0), ("fc", 1, None)]), Run().given(batch=1))
     fc = rows.filter(role="fc").row(0, named=True)

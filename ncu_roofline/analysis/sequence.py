@@ -115,7 +115,11 @@ def prefill_fact(table: pl.DataFrame) -> Fact:
     if known.filter(pl.col("phase").is_null()).height or known.is_empty():
         return Fact(None, "unknown", "nothing tells whether all passes are decode")
     sizes = ", ".join(str(n) for n in prefill["launches"].unique(maintain_order=True).head(3))
-    evidence = f"{sizes} launches, more rows than are sampled" if sizes else "no pass has more rows than a decode step"
+    evidence = (
+        f"{sizes} launches, with more rows or other kernels than decode has"
+        if sizes
+        else "no pass has more rows than a decode step"
+    )
     return Fact(prefill.height, "inferred", evidence)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import Totals
-from ncu_roofline.present.tokens import amount, found, per
+from ncu_roofline.present.tokens import amount, found, no_decode, per
 
 UNKNOWN = "Tokens are unknown here, so these are the sums of the capture: state --batch, --tokens or --steps."
 
 
 def headline(study: Study, whole: Totals) -> str:
     """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
+    if study.launches.height and not whole.launches:
+        return no_decode(study).capitalize()
     if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
         return ""
     if whole.basis == "capture":

@@ -46,6 +46,9 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
 
 def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
+    if study.launches.height and not whole.launches:
+        yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)}"
+        return
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):
         yield f"{where} {decides(study, tables.main)}".strip()
@@ -56,6 +59,15 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
         yield from experts(tables.projections)
+
+
+def no_decode(study: Study) -> str:
+    """Why a capture of prefill says nothing of the bytes of a token."""
+    launches = f"all {study.launches.height:,} launches are" if study.launches.height > 1 else "the only launch is"
+    return (
+        f"{launches} prefill, where the tokens of a prompt share every read of the weights: bytes per token of decode "
+        "are not in this capture."
+    )
 
 
 def amount(whole: Totals) -> str:
@@ -181,7 +193,8 @@ def experts(projections: pl.DataFrame) -> Iterator[str]:
 def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
     """The table that was asked for, then steps, layers, floor and matrices where there are any."""
     unit = {"token": "per_token", "step": "per_step"}.get(whole.basis)
-    yield table(f"By {tables.by}", tables.main, unit, keys(tables.by))
+    if tables.main.height:
+        yield table(f"By {tables.by}", tables.main, unit, keys(tables.by))
     if tables.by == "role":
         for name, rows in (("step", tables.steps), ("layer", tables.layers)):
             if rows.height > 1 and not (name == "layer" and alike(rows)):
@@ -255,7 +268,7 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         )
     if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
         yield f"{study.run.layers.evidence}."
-    if study.run.prefill_passes.value:
+    if study.run.prefill_passes.value and whole.launches:
         yield f"{study.run.prefill_passes.value} prefill pass(es) in the capture are left out of every figure."
 
 
