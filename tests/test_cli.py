@@ -143,6 +143,11 @@ def test_nothing_is_overwritten_without_force(capsys: pytest.CaptureFixture[str]
     assert "By kernel" in target.read_text()
 
 
+def test_a_capture_made_by_the_recipe_is_not_told_to_follow_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "To mend it\nLC_ALL=C ncu" in run(capsys, "check", str(FIXTURES / "dense-b8-basic.ncu-repz")).out
+    assert "To mend it" not in run(capsys, "check", str(FIXTURES / "demo.ncu-rep")).out
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "markdown"])
 @pytest.mark.parametrize("command", ["summary", "kernels", "check"])
 def test_every_form_of_every_command_works(capsys: pytest.CaptureFixture[str], command: str, form: str) -> None:

@@ -98,7 +98,7 @@ def check(
 
 
 def mending(study: Study, missing: set[str]) -> str:
-    """The capture command that would bring what is missing; empty where nothing is, or no recipe fits the device."""
+    """The capture command that would bring what is missing; empty where none would, or no recipe fits the device."""
     from ncu_roofline.errors import UnusableInput
     from ncu_roofline.knowledge.recipe import for_gap
     from ncu_roofline.present.recipe import command
@@ -107,6 +107,8 @@ def mending(study: Study, missing: set[str]) -> str:
     if not missing or gpu is None or gpu.compute_capability is None:
         return ""
     try:
-        return command(for_gap(missing, gpu=(gpu.name, gpu.compute_capability)))
+        recipe = for_gap(missing, gpu=(gpu.name, gpu.compute_capability))
     except UnusableInput:  # an architecture whose metric names nobody wrote down yet
         return ""
+    asked = {f"m:{metric.part}" for metric in recipe.metrics}
+    return "" if asked <= set(study.capture.launches.columns) else command(recipe)
