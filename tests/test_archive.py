@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
-from ncu_roofline.readers import archive, report, saved
+from ncu_roofline.readers import archive, read, report, saved
 from tests.report_bytes import saved as stored
 from tests.report_bytes import simple
 
@@ -87,6 +87,22 @@ def test_the_archive_reads_back_as_the_captures_that_went_in(tmp_path: Path) -> 
     back, capture = archive.read(tmp_path / "archive"), report.read(path)
     assert_frame_equal(back.launches, capture.launches)
     assert (back.device, back.run, back.notes, back.name) == (capture.device, capture.run, capture.notes, capture.name)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_sum_of_a_counter_that_reports_have_in_parts_spoils_no_archive(
+    before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opcodes = "sass__inst_executed_per_opcode_with_modifier_all"
+    table = tmp_path / "a.csv"
+    table.write_text(f'"ID","Kernel Name","{opcodes}","{BYTES}"\n"","","inst","byte"\n"0","k()","5","7"\n')
+    assert f"m:{opcodes}" in read(table).launches.columns
+    with monkeypatch.context() as patched:
+        if before:  # an archive from when the sum was still kept
+            patched.setattr(archive, "foreign", lambda name, kind: False)
+        kept(table, target=tmp_path / "archive")
+    assert archive.read(tmp_path / "archive").launches[f"m:{BYTES}"].to_list() == [7.0]
+    assert f"m:{opcodes}" not in archive.scan(tmp_path / "archive").collect_schema()
 
 
 def test_mixed_devices_of_an_archive_make_no_single_capture(tmp_path: Path) -> None:

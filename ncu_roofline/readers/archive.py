@@ -125,8 +125,12 @@ def slug(name: str | None) -> str:
 
 
 def archived(capture: Capture) -> Capture:
-    """The capture as it lies in the archive: its own name in a column, the device number renamed."""
-    launches = capture.launches.rename({"device": NUMBER}).with_columns(pl.lit(capture.name).alias(CAPTURE))
+    """The capture as it lies in the archive: its own name in a column, the device number renamed.
+
+    The sum of a counter that other files have in parts stays out: one column has one type.
+    """
+    sums = [name for name, kind in capture.launches.schema.items() if foreign(name, kind)]
+    launches = capture.launches.drop(sums).rename({"device": NUMBER}).with_columns(pl.lit(capture.name).alias(CAPTURE))
     return Capture(launches=launches, device=capture.device, run=capture.run, notes=capture.notes, name=capture.name)
 
 
@@ -185,9 +189,15 @@ def _dtype(name: str) -> pl.DataType:
     return schema.OPCODES if "_per_opcode" in name else pl.Float64()
 
 
+def foreign(name: str, kind: pl.DataType) -> bool:
+    """Whether a counter is of another type than its name tells."""
+    return name.startswith(schema.MEASURED) and kind != _dtype(name)
+
+
 def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
-    names = {name for file in found for name in pl.read_parquet_schema(file) if name.startswith(schema.MEASURED)}
-    return {name: _dtype(name) for name in sorted(names)}
+    kinds = {pair for file in found for pair in pl.read_parquet_schema(file).items() if pair[0].startswith(schema.MEASURED)}
+    odd = {name for name, kind in kinds if foreign(name, kind)}
+    return {name: _dtype(name) for name in sorted({name for name, _ in kinds} - odd)}
 
 
 def read(path: Path) -> Capture:
