@@ -44,6 +44,15 @@ def test_at_three_layers_it_is_too_frequent_to_tell() -> None:
     assert heads((LAYER * 3 + "nh") * 3) == []
 
 
+def test_what_only_finishes_the_head_belongs_to_it() -> None:
+    finish = rows((LAYER * 4 + "nhf") * 3).with_columns(helper=pl.col("row") % 31 == 30)
+    assert with_ends(finish).filter(pl.col("kind") == "sampling")["row"].to_list() == [29, 30, 60, 61, 91, 92]
+    # neither a kernel of another role nor one that stands elsewhere
+    assert with_ends(finish.with_columns(fc=pl.col("fc") & ~pl.col("helper"))).filter(pl.col("kind") == "sampling")[
+        "row"
+    ].to_list() == [29, 60, 91]
+
+
 def test_two_products_between_norms_are_no_head() -> None:
     assert heads((LAYER * 4 + "nhf") * 3) == []
 

@@ -15,6 +15,7 @@ def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
 
     It is the only product between two norms, far rarer than attention, and another layer's projections
     follow before the next attention; at the end of a window it is the same kernel, or by far the widest.
+    What only finishes it (split K) belongs to it.
     """
     closed = rows.group_by("lane").agg(sampled=(pl.col("kind") == "sampling").any()).filter("sampled")["lane"]
     heads = found(rows.filter(~pl.col("lane").is_in(closed.implode())))
@@ -22,6 +23,7 @@ def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     kinds = rows["kind"].dtype
     is_head = pl.col("row").is_in(heads.implode())
+    is_head = is_head | (pl.col("fc") & pl.col("helper") & is_head.shift(1, fill_value=False))
     return rows.with_columns(kind=pl.when(is_head).then(pl.lit("sampling").cast(kinds)).otherwise("kind"))
 
 
