@@ -284,6 +284,12 @@ def test_sampling_at_the_start_of_a_window_ends_a_pass_if_a_product_came_before(
     assert numbers([fcs] * 4, [(S, 1, 1), (M, 3, 3)]) == expected
 
 
+def test_sampling_before_the_first_embedding_of_a_window_is_all_that_is_left_of_a_step() -> None:
+    assert numbers([0] * 5, [(S, 1, 1), (E, 3, 3), (M, 4, 4)]) == [0, 0, 1, 1, 1]
+    # the embedding of another lane tells nothing
+    assert numbers([0] * 5, [(S, 1, 1), (E, 3, 3), (M, 4, 4)], [1, 1, 1, 2, 2]) == [0, 0, 0, 1, 1]
+
+
 def test_the_first_embedding_ends_what_worked_before_it() -> None:
     # plans and copies before it belong to its step; products and norms do not
     assert numbers([0, 0, 0], [(E, 1, 1), (M, 2, 2)]) == [0, 0, 0]

@@ -153,19 +153,20 @@ def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFr
 def passes(rows: pl.DataFrame, anchors: pl.DataFrame, turns: Sequence[int] = ()) -> pl.DataFrame:
     """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
 
-    A pass ends after the sampling that follows attention (or, at the start of a window, an LM head); it also
-    begins at an embedding that follows attention, so that a chunk of a prefill, which samples nothing, is a pass
-    too, at the first embedding where other work comes before it (the end of a step, or a server that loads), and
-    at `turns` of rows.
+    A pass ends after the sampling that follows attention; at the start of a window after an LM head, or after the
+    sampling before the first embedding: all that is left of a step. It also begins at an embedding that follows
+    attention, so that a chunk of a prefill, which samples nothing, is a pass too, at the first embedding where other
+    work comes before it (the end of a step, or a server that loads), and at `turns` of rows.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
-    leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling") & (fcs > 0)
+    leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling")
+    cut = leading & ((fcs > 0) | (pl.col("kind").shift(-1).over("lane") == "embedding"))
     mixed = (pl.col("kind") == "mixer").cum_sum().over("lane") > 0
     embeds = pl.col("kind") == "embedding"
     work = (rows["fcs"] + rows["norms"]).gather(anchors["start"])
     opening = embeds & (embeds.cum_sum().over("lane") == 1) & ~mixed & (work > 0)
-    bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | leading | opening)
+    bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | cut | opening)
     begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
     first = pl.col("lane") != pl.col("lane").shift(1)
     new = (pl.col("row").is_in([*begins, *turns]) | first).fill_null(True)
