@@ -120,6 +120,13 @@ def test_of_as_many_rules_the_fewer_rows_count() -> None:
     assert agreed(votes({"rows": 9, "rule": 2}, {"rows": 4})).rows() == [(0, 4, "norm")]
 
 
+def test_of_as_many_rules_that_of_more_layers_counts() -> None:
+    # llama.cpp: the last layer of a prompt sees one row, and multiplies it by another kernel
+    layers = [{"rows": 512, "layer": n} for n in range(3)]
+    assert agreed(votes(*layers, {"rows": 1, "rule": 2, "layer": 3})).rows() == [(0, 512, "norm")]
+    assert agreed(votes(*layers, {"rows": 1, "rule": 2}, {"rows": 1, "rule": 3})).rows() == [(0, 1, "norm")]
+
+
 def test_a_rule_tells_what_it_tells_in_most_layers_and_the_least_where_it_says_so() -> None:
     usual = votes(
         {"rows": 9}, {"rows": 9}, {"rows": 4}, {"rows": 4, "layer": 1}, {"rows": 4, "layer": 2}, {"rows": 9, "layer": 3}

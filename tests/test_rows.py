@@ -93,6 +93,43 @@ def test_every_rule_of_the_table_votes_under_its_number() -> None:
     assert [row_rules()[n].what for n in found["rule"]] == ["rope grids", "norm grids"]
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("void mul_mat_vec_q<(ggml_type)12, (int)3, (bool)0>(const void *)", 3),
+        ("void mul_mat_vec_q<8, 1, 0, 0>(const void *)", 1),
+        ("void mul_mat_vec_q_moe<(ggml_type)12, (int)2>(const void *)", None),  # 2 is rows of the matrix per block
+    ],
+)
+def test_vector_products_of_llama_cpp_name_their_columns(name: str, rows: int | None) -> None:
+    found = votes(frame(launch(name, kernel="k"), roles=["fc"]))
+    assert found["rows"].to_list() == ([] if rows is None else [rows])
+
+
+FMHA = "fmha_v2_flash_attention_bf16_64_128_S_"
+TRTLLM = "fmhaSm100aKernel_QkvE4m3OBfloat16H128PagedKvCausalP32VarSeqQ16Kv128"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "blocks", "phase"),
+    [
+        (f"{FMHA}qkv_128_causal_tma_ws_sm90_kernel", 1, "prefill"),
+        (f"{FMHA}q_paged_kv_128_causal_sm90_kernel", 1, "prefill"),
+        (f"{FMHA}q_k_v_192x128_causal_sm90_kernel", 1, "prefill"),
+        (f"{FMHA}q_paged_kv_576x512_sm89_kernel", 1, None),  # MLA generates with it too
+        (f"{TRTLLM}PersistentContext", 1, "prefill"),
+        (f"{TRTLLM}StaticSwapsAbForGen", 1, "decode"),
+        ("flash_fwd_splitkv_kernel", 2, None),  # 71 heads of one key are two blocks
+        ("flash_fwd_splitkv_kernel", 3, "prefill"),
+        ("flash_fwd_kernel", 1, None),
+        ("flash_fwd_kernel", 2, "prefill"),
+    ],
+)
+def test_attention_of_prompts_is_known_by_name_or_by_its_blocks(kernel: str, blocks: int, phase: str | None) -> None:
+    found = phase_kinds(frame(launch(kernel, kernel=kernel, grid=[blocks, 1, 1])))
+    assert found["phase"].to_list() == ([] if phase is None else [phase])
+
+
 def test_launches_of_no_rule_give_an_empty_table_of_the_same_columns() -> None:
     found = votes(frame(launch("gemm", kernel="gemm")))
     assert found.is_empty()

@@ -66,14 +66,14 @@ def kind_of(name: str) -> pl.Expr:
 
 
 def agreed(layered: pl.DataFrame) -> pl.DataFrame:
-    """Per group the rows that most rules tell: in layers by all, else by the embedding."""
+    """Per group the rows that most rules tell, else those of most layers: the last layer may see the sampled rows only."""
     least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
     in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
-    by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min())
+    by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min(), layers=pl.len())
     counted = (
         by_rule.group_by("group", "rows")
-        .agg(rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", "))
-        .sort("group", "rules", "rows", descending=[False, True, False])
+        .agg(pl.col("layers").sum(), rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", "))
+        .sort("group", "rules", "layers", "rows", descending=[False, True, True, False])
     )
     return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
 
