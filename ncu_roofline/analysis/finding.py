@@ -28,11 +28,11 @@ def counted(study: Study, which: pl.Expr) -> int:
 
 
 def of_all(number: int, study: Study) -> str:
-    """`all 30 launches`, `3 of 30 launches`, `the only launch`."""
+    """`all 30 launches`, `both launches`, `3 of 4,991 launches`, `the only launch`."""
     total = launch_count(study.launches)
-    if total == 1:
-        return "the only launch"
-    return f"all {total} launches" if number == total else f"{number} of {total} launches"
+    if number < total:
+        return f"{number:,} of {total:,} launches"
+    return {1: "the only launch", 2: "both launches"}.get(total, f"all {total:,} launches")
 
 
 def its(number: int) -> str:

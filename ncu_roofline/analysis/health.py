@@ -11,6 +11,7 @@ from ncu_roofline.analysis.flops import SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.analysis.overview import lacking, launch_count, share
 from ncu_roofline.analysis.settings import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import percent
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
 
@@ -227,7 +228,7 @@ def short_kernels(study: Study) -> Iterator[Finding]:
         yield Finding(
             code="short_kernels",
             severity=NOTES,
-            message=f"{of_all(number, study).capitalize()} ({100 * part:.0f} % of the time) last{s(number)} under "
+            message=f"{of_all(number, study).capitalize()} ({percent(part)} of the time) last{s(number)} under "
             f"{limit * 1e6:.0f} µs, where rates and shares are unreliable; {its(number)} counts are not.",
         )
 
@@ -238,7 +239,7 @@ def processes(study: Study) -> Iterator[Finding]:
         yield Finding(
             code="several_processes",
             severity=NOTES,
-            message=f"Launches of {number} processes are mixed; steps are followed per process.",
+            message=f"Launches of {number:,} processes are mixed; steps are followed per process.",
         )
 
 
@@ -246,7 +247,7 @@ def unclassified(study: Study) -> Iterator[Finding]:
     """Kernels whose role nobody knows."""
     if number := counted(study, pl.col("role").is_null()):
         part = share(study.launches, pl.col("role").is_null(), "seconds")
-        time = "" if part is None else f" ({100 * part:.3g} % of the time)"
+        time = "" if part is None else f" ({percent(part)} of the time)"
         yield Finding(
             code="unclassified",
             severity=NOTES if (part or 0) < 0.01 else WEAKENS,

@@ -140,7 +140,8 @@ def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple
         return replace(run, context=seen), ()
     if seen.value and abs(seen.value / run.context.value - 1) > CONTEXT_TOLERANCE:
         return run, (
-            f"context is stated as {run.context.value}, but attention reads the KV cache of {seen.value} tokens per sequence",
+            f"context is stated as {run.context.value:,}, but attention reads the KV cache of {seen.value:,} tokens "
+            "per sequence",
         )
     return run, ()
 

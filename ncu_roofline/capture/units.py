@@ -214,6 +214,18 @@ def text(value: float | None, unit: str = "") -> str:
     return f"{number(value)} {people}".rstrip()
 
 
+def percent(share: float) -> str:
+    """A share of one in per cent; what would round to zero but is not says so.
+
+    >>> percent(0.1234), percent(0.9999), percent(0.0001), percent(0)
+    ('12.3 %', '100 %', '<0.1 %', '0.0 %')
+    """
+    value = 100 * share
+    if 0 < abs(value) < 0.05:
+        return "<0.1 %"
+    return f"{value:.0f} %" if abs(value) >= 99.95 else f"{value:.1f} %"
+
+
 def number(value: float) -> str:
     """Digits alone: three significant ones, two decimals below 100, thousands grouped.
 

@@ -69,7 +69,7 @@ def kernels(
     rows = study.launches if by is By.LAUNCH else group(study.launches)
     chosen = listing(rows, sort=sort, only=only)
     shown = chosen.head(top) if top else chosen
-    document = words.document(study, shown, chosen.height, health(study), grouped=by is By.KERNEL)
+    document = words.document(study, shown, chosen.height, health(study), grouped=by is By.KERNEL, filtered=only is not None)
     write(document, form, output, force)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ncu_roofline.capture import units
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.text import clean
 
@@ -28,10 +29,12 @@ def unit(name: str) -> Callable[[Any], str]:
 
 def percent(value: Any) -> str:
     """0.123 -> 12.3 %; anything that would round to zero but is not says so."""
-    share = 100 * float(value)
-    if 0 < abs(share) < 0.05:
-        return "<0.1 %"
-    return f"{share:.0f} %" if abs(share) >= 99.95 else f"{share:.1f} %"
+    return units.percent(float(value))
+
+
+def count(value: Any) -> str:
+    """A whole number with its thousands apart: 4991 -> 4,991."""
+    return f"{value:,}"
 
 
 def change(value: Any) -> str:
@@ -83,7 +86,8 @@ COLUMNS: dict[str, Shown] = {
     "family": word("family"),
     "grid": Shown("grid", shape),
     "block": Shown("block", shape),
-    "launches": Shown("launches", plain),
+    "launches": Shown("launches", count),
+    "kernels": Shown("kernels", count),
     "seconds": Shown("time", unit("s")),
     "time_share": Shown("of time", percent),
     "bytes_share": Shown("of bytes", percent),
@@ -131,7 +135,7 @@ COLUMNS: dict[str, Shown] = {
     "count": Shown("layers", plain),
     "layer_kind": word("layer kind"),
     "weight_dtype": word("type"),
-    "batch": Shown("batch", plain),
+    "batch": Shown("batch", count),
     "weight_bytes": Shown("weights", unit("byte")),
     "kv_bytes": Shown("KV cache", unit("byte")),
     "bytes_per_token": Shown("per token", unit("byte")),

@@ -41,17 +41,16 @@ PER_GROUP = (
 )
 
 
-def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool) -> Document:
+def document(
+    study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool, filtered: bool = False
+) -> Document:
     """The chosen rows, and how many there are in all."""
-    what = ("kernel group" if grouped else "launch") if total == 1 else ("kernel groups" if grouped else "launches")
     shown = PER_GROUP if grouped else PER_LAUNCH
     columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
-    count = f"{rows.height} of {total} {what}" if rows.height < total else f"{'All ' if total > 1 else ''}{total} {what}"
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
-    first = f"{count} of {study.capture.name}" if total else f"No kernel of {study.capture.name} fits the filter"
     return Document(
-        answer=(f"{first}.{above}",),
+        answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",),
         tables=()
         if rows.is_empty()
         else (Table("", called(rows), columns, spare=("precision", "role", "grid", "intensity", "bound")),),
@@ -64,6 +63,16 @@ def document(study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Fi
             "notes": [doubt(f) for f in findings],
         },
     )
+
+
+def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) -> str:
+    """How many rows are shown, and of how many."""
+    if not total:
+        return f"No kernel of {name} fits the filter"
+    what = ("kernel group" if grouped else "launch") if total == 1 else ("kernel groups" if grouped else "launches")
+    every = "All " if total > 1 and not filtered else ""
+    count = f"{shown:,} of {total:,} {what}" if shown < total else f"{every}{total:,} {what}"
+    return f"{count} of {name}" + f" that fit{'s' * (total == 1)} the filter" * filtered
 
 
 def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:

@@ -39,7 +39,7 @@ def answer(roles: pl.DataFrame, bytes_known: bool) -> list[str]:
     if lost.is_empty():
         return [*said, "Every kernel has a role."]
     count = int(lost["kernels"].sum())
-    noun = "1 kernel is" if count == 1 else f"{count} kernels are"
+    noun = "1 kernel is" if count == 1 else f"{count:,} kernels are"
     shares = part(lost, bytes_known)
     return [*said, f"{noun} unclassified: {shares}; `--unknown` lists what is not recognised."]
 
@@ -57,10 +57,14 @@ def words(roles: pl.DataFrame, role: str, label: str, bytes_known: bool) -> str:
 def part(rows: pl.DataFrame, bytes_known: bool) -> str:
     """12.3 % of the time and 45.6 % of the bytes; launches where no time is known."""
     if rows["time_share"].count() == 0:
-        number = int(rows["launches"].sum())
-        return f"{number:,} launch{'es' * (number != 1)} of unknown time"
+        return f"{launches(int(rows['launches'].sum()))} of unknown time"
     time = f"{percent(rows['time_share'].sum())} of the time"
     return f"{time} and {percent(rows['bytes_share'].sum())} of the bytes" if bytes_known else time
+
+
+def launches(number: int) -> str:
+    """1 launch, 4,991 launches."""
+    return f"{number:,} launch{'es' * (number != 1)}"
 
 
 def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | None = None) -> Document:
@@ -97,7 +101,8 @@ def patterns(rule: Rule) -> str:
 
 def unrecognised(kernels: pl.DataFrame) -> Document:
     """Kernels without a role as tables and data."""
-    said = f"{kernels.height} kernels are not recognised." if kernels.height else "Every kernel is recognised."
+    noun = "1 kernel is" if kernels.height == 1 else f"{kernels.height:,} kernels are"
+    said = f"{noun} not recognised." if kernels.height else "Every kernel is recognised."
     shown = Table("", kernels, ("kernel", "launches", "seconds", "time_share", "dram_bytes", "bytes_share"))
     return Document(answer=(said,), tables=(shown,) if kernels.height else (), data={"rows": kernels})
 
@@ -119,7 +124,7 @@ def rule(row: dict[str, object]) -> str:
     literal = "".join(c if c.isalnum() or c in "_ " else f"\\x{{{ord(c):x}}}" for c in kernel)
     ends = [r"\b" if sign.isalnum() or sign == "_" else "" for sign in (kernel[0], kernel[-1])]
     pattern = json.dumps(ends[0] + literal + ends[1], ensure_ascii=False)
-    return f'# {weight}{row["launches"]} launches\n[[rule]]\nrole = "other"\nname = {pattern}'
+    return f'# {weight}{launches(int(str(row["launches"])))}\n[[rule]]\nrole = "other"\nname = {pattern}'
 
 
 def named(rows: pl.DataFrame) -> Document:

@@ -67,7 +67,7 @@ def document(
     answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
     title = "By kernel and launch shape, longest first" + (
-        f" ({rest} more: ncu-roofline kernels --by kernel)" if rest > 0 else ""
+        f" ({rest:,} more: ncu-roofline kernels --by kernel)" if rest > 0 else ""
     )
     first = groups.head(top)
     columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
@@ -126,7 +126,7 @@ def dram(study: Study, numbers: Overview) -> str:
     """Bytes, and for how many launches they are known where not for all."""
     if numbers.dram_bytes is None:
         return "DRAM bytes unknown"
-    part = "" if numbers.bytes_known == numbers.launches else f" (known for {numbers.bytes_known} launches)"
+    part = "" if numbers.bytes_known == numbers.launches else f" (known for {numbers.bytes_known:,} launches)"
     missed = (study.launches["dram_bytes_source"] == "l2_miss").any()
     return f"{quantity(numbers.dram_bytes, 'byte')} {'missed in L2' if missed else 'to and from DRAM'}{part}"
 

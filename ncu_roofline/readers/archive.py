@@ -210,7 +210,7 @@ def read(path: Path) -> Capture:
     every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
     number = every.select(pl.len()).collect().item()
     launches = condensed(every) if number > LARGE else every
-    told = (f"{number} launches: equal ones of a capture were added up before the analysis",) if number > LARGE else ()
+    told = (f"{number:,} launches: equal ones of a capture were added up before the analysis",) if number > LARGE else ()
     return Capture(
         launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)).collect(),
         device=combine.device([f.device for f in facts], [f.name for f in facts]),

@@ -107,7 +107,7 @@ def missing(texts: pl.DataFrame) -> list[str]:
 
 def _sentence(word: str, count: int, names: list[str]) -> str:
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{count} {'value was' if count == 1 else 'values were'} {word}: {shown}"
+    return f"{count:,} {'value was' if count == 1 else 'values were'} {word}: {shown}"
 
 
 def strange_units(units: pl.Series) -> list[str]:

@@ -69,15 +69,15 @@ class Loss:
         """A sentence for each kind of loss."""
         if self.damaged:
             total = launches + self.damaged
-            yield f"{self.damaged} of {total} launches are damaged in the file and left out."
+            yield f"{self.damaged:,} of {total:,} launches are damaged in the file and left out."
         if self.stopped is not None:
             lost = 100 * (self.size - self.stopped) / self.size
             yield (
                 f"The report is damaged or cut off at byte {self.stopped:,} of {self.size:,}: "
-                f"{lost:.1f} % of the file could not be read, {launches} launches before it were."
+                f"{lost:.1f} % of the file could not be read, {launches:,} launches before it were."
             )
         if cut:
-            yield f"More launches than a file of this size can hold: only {launches} were read."
+            yield f"More launches than a file of this size can hold: only {launches:,} were read."
 
 
 def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:

@@ -184,7 +184,7 @@ def _not_numbers(strange: pl.Series) -> Iterator[str]:
     if total := int(strange.sum()):
         count = int((strange > 0).sum())
         yield (
-            f"{total} counter values of {count} launch{'es' if count > 1 else ''} are not a number "
+            f"{total:,} counter values of {count:,} launch{'es' if count > 1 else ''} are not a number "
             "in the report; they are read as not measured."
         )
 
