@@ -183,7 +183,7 @@ def test_an_unknown_quantisation_asks_for_the_type() -> None:
 def test_a_context_beyond_the_model_is_said() -> None:
     doubts = floor(LLAMA, H100, Setting(context=5000)).doubts
 
-    assert any("beyond the 4096 tokens" in doubt for doubt in doubts)
+    assert any("beyond the 4,096 tokens" in doubt for doubt in doubts)
 
 
 @pytest.mark.parametrize(

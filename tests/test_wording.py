@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
+from dataclasses import replace
+
+import polars as pl
+
+from ncu_roofline.analysis import finding
 from ncu_roofline.analysis.groups import group
 from ncu_roofline.analysis.health import Finding, health
-from ncu_roofline.analysis.study import Study, study
-from ncu_roofline.capture.capture import Capture
-from ncu_roofline.present import kernels, roles
+from ncu_roofline.analysis.study import Choices, Study, study
+from ncu_roofline.analysis.tokens import per_token, totals
+from ncu_roofline.capture.capture import Capture, Device
+from ncu_roofline.knowledge import gpus
+from ncu_roofline.present import kernels, roles, tokens
 from ncu_roofline.present.columns import cell
-from tests.kernels import H100, launch, launches
+from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, launch, launches
 
 MANY = [launch(seconds=1e-6)] * 1200
 
@@ -54,3 +62,60 @@ def test_one_launch_without_a_role_is_one_launch() -> None:
     row = {"kernel": "basic", "time_share": 0.697, "launches": 1}
     assert roles.rule(row).startswith("# 69.7 % of the time, 1 launch\n")
     assert roles.rule(row | {"launches": 4991}).startswith("# 69.7 % of the time, 4,991 launches\n")
+
+
+def tokens_of(*rows: dict[str, object]) -> list[str]:
+    taken = of(*rows)
+    whole = totals(taken.launches, taken.run)
+    main = per_token(taken.launches, taken.run)
+    none = main.clear()
+    return list(tokens.document(taken, whole, tokens.Tables(main=main, by="role", steps=none, layers=none)).answer)
+
+
+def test_flops_of_tokens_are_a_lower_bound_where_those_of_the_summary_are() -> None:
+    whole, part = {**EVERY_SCALAR, **EVERY_TENSOR}, {**EVERY_SCALAR, SASS.format("ffma"): 5e5}
+    assert " 0 FLOP executed" in tokens_of(launch(m=whole))[0]
+    assert " at least 1 MFLOP executed" in tokens_of(launch(m=part))[0]
+    assert " at least 0 FLOP executed" in tokens_of(launch(m=whole), launch())[0]
+
+
+def test_bytes_that_other_launches_of_the_file_have_are_not_called_unmeasured() -> None:
+    taken = of(launch(), launch(m={"dram__bytes.sum": 5.0}))
+    first = totals(taken.launches.head(1), taken.run)
+    assert tokens.moved(taken, first) == "DRAM bytes were not measured for these launches"
+    assert "DRAM bytes were not measured," in tokens_of(launch())[0]
+
+
+def test_misses_of_the_l2_are_not_called_bytes_of_dram() -> None:
+    gb10 = Device(name="NVIDIA GB10", compute_capability="12.1", sms=48)
+    misses = launches(launch(m={"lts__t_sectors_lookup_miss.sum": 100.0}))
+    taken = study(Capture(launches=misses, device=gb10, name="x.ncu-rep"))
+    assert tokens.moved(taken, totals(taken.launches, taken.run)) == "3.2 kB missed in L2"
+
+
+def test_launches_of_an_unknown_step_are_not_called_decode() -> None:
+    assert tokens_of(launch(), launch("norm"))[-1].startswith("It stands on 2 launches: neither steps nor tokens")
+
+
+def test_a_note_begins_with_a_capital_unless_a_name_begins_it() -> None:
+    assert doctest.testmod(finding) == (0, 1)
+    gpu = replace(gpus.find("gb10"), doubts=("tensor figures are doubtful", "gb10 was taken as GB10"))
+    assert gpu.told() == ("GB10: tensor figures are doubtful", "gb10 was taken as GB10")
+    stated = study(Capture(launches=launches(launch()), device=Device(), name="x.csv"), Choices(gpu="gb10"))
+    assert "GB10: tensor figures are doubtful." in [f.message for f in health(stated)]
+
+
+def test_a_table_that_is_cut_says_so() -> None:
+    taken = of(launch())
+    layers = per_token(taken.launches.with_columns(layer=pl.lit(0)), taken.run, "layer")
+    many = pl.concat([layers.with_columns(layer=pl.lit(n, pl.Int64), launches=pl.lit(n, pl.UInt32)) for n in range(52)])
+    shown = tokens.Tables(main=layers, by="role", steps=layers.clear(), layers=many)
+    titles = [t.title for t in tokens.shown_tables(taken, totals(taken.launches, taken.run), shown)]
+    assert "By layer, the first 40 of 52" in titles
+
+
+def test_a_kernel_that_is_named_kernel_goes_by_what_its_template_tells() -> None:
+    gemv = launch("kernel") | {"name": "std::enable_if<!T7, void>::type internal::gemvx::kernel<int, float>(T1)"}
+    taken = of(gemv, launch("norm"))
+    rows = per_token(taken.launches, taken.run, "kernel")
+    assert tokens.named(taken, rows)["kernel"].to_list() == ["gemvx::kernel", "norm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -46,8 +47,13 @@ def again(number: int, study: Study) -> str:
 
 
 def sentence(note: str) -> str:
-    """A reader's note with a capital and a full stop."""
-    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+    """A note with a full stop, and a capital unless it begins with the name of a file, a GPU or a model.
+
+    >>> sentence("context is stated as 400"), sentence("q1.csv: damaged."), sentence("h100 was taken as H100 SXM")
+    ('Context is stated as 400.', 'q1.csv: damaged.', 'h100 was taken as H100 SXM.')
+    """
+    begun = note[:1].upper() + note[1:] if re.match(r"[a-z]+[ ,]", note) else note
+    return begun if begun.endswith(".") else f"{begun}."
 
 
 def s(number: int) -> str:

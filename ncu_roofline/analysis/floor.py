@@ -221,13 +221,12 @@ def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterat
     if setting.context is None:
         yield "without `--context` the KV cache is left out"
     elif model.longest_context and setting.context > model.longest_context:
-        yield f"context {setting.context} is beyond the {model.longest_context} tokens that {model.name} was made for"
+        yield f"context {setting.context:,} is beyond the {model.longest_context:,} tokens that {model.name} was made for"
     if gpu.memory_bytes and resident > gpu.memory_bytes * setting.tp:
         yield (
             f"{resident / 1e9:,.1f} GB of weights do not fit into {setting.tp} x {gpu.memory_bytes / 1e9:,.0f} GB: "
-            "the floor holds for a part of this bandwidth with more memory, or with a larger `--tp`"
+            "the floor is that of a part with this bandwidth and more memory; a larger `--tp` shares the weights"
         )
     if model.experts:
         yield "distinct experts are those expected if routing is even; real routing is not"
-    for doubt in gpu.doubts:
-        yield doubt if gpu.name in doubt else f"{gpu.name}: {doubt}"
+    yield from gpu.told()

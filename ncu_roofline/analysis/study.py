@@ -64,11 +64,11 @@ def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str
     chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
         differs = f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu"
-        return chosen, (*chosen.doubts, differs)
+        return chosen, (*chosen.told(), differs)
     if capture.device.compute_capability not in (None, chosen.compute_capability):
         says = f"The capture says compute capability {capture.device.compute_capability}, "
         return chosen, (
-            *chosen.doubts,
+            *chosen.told(),
             f"{says}--gpu says {chosen.product} ({chosen.compute_capability}): roofs are those of --gpu",
         )
-    return chosen, chosen.doubts
+    return chosen, chosen.told()

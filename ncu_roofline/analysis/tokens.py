@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.basis import Basis, basis, decode_launches
+from ncu_roofline.analysis.overview import lacking
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 
@@ -41,6 +42,13 @@ class Totals:
     """Whether a part of a step stands for the whole, without embedding and LM head."""
     unknown: Mapping[str, int]
     """Measure -> launches for which it was not measured."""
+    flops_partial: int = 0
+    """Launches of which a main kind of work was not counted."""
+
+    @property
+    def flops_least(self) -> bool:
+        """Whether there was more work than the FLOPs tell."""
+        return bool(self.flops_partial or self.unknown["flops"])
 
     def per_step(self, measure: str) -> float | None:
         """Of one GPU in one decode step."""
@@ -76,7 +84,15 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
         layers_only=found.layers_only,
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
+        flops_partial=partial(found.launches),
     )
+
+
+def partial(launches: pl.DataFrame) -> int:
+    """Launches whose FLOPs lack a main kind of work; none where the kinds are not told apart."""
+    if not {"flops_complete", "flops_fp32", "tensor_flops"} <= set(launches.columns):
+        return 0
+    return launches.filter(pl.col("flops").is_not_null() & lacking()).height
 
 
 def sums() -> list[pl.Expr]:

@@ -28,6 +28,10 @@ class Gpu:
     doubts: tuple[str, ...] = ()
     notes: str = ""
 
+    def told(self) -> tuple[str, ...]:
+        """Its doubts, each with its name."""
+        return tuple(doubt if self.name in doubt else f"{self.name}: {doubt}" for doubt in self.doubts)
+
     def peak(self, precision: str) -> float | None:
         """Dense FLOP/s of this precision; None if the part has no such unit or it is not known."""
         return self.peaks.get(precision)

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.finding import sentence
 from ncu_roofline.analysis.floor import Floor
 from ncu_roofline.capture.units import text
 from ncu_roofline.knowledge.gpu import Gpu
@@ -33,8 +34,11 @@ def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices
     title = f"Weight matrices of one step at batch {least.setting.batch}"
     return Document(
         answer=tuple(_answer(model, gpu, least)),
-        tables=(Table("", sizes, tuple(known)), Table(title, matrices, MATRICES)),
-        doubts=least.doubts,
+        tables=(
+            Table("", sizes, tuple(known), spare=("useful_intensity",)),
+            Table(title, matrices, MATRICES, spare=("layer_kind",)),
+        ),
+        doubts=tuple(map(sentence, least.doubts)),
         data=_data(model, gpu, least, sizes, matrices),
     )
 

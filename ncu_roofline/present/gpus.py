@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.finding import sentence
 from ncu_roofline.capture.units import text
 from ncu_roofline.present.document import Document, Table
 
@@ -28,7 +29,7 @@ def document(rows: pl.DataFrame, shown: pl.DataFrame) -> Document:
     return Document(
         answer=_answer(shown),
         tables=(Table("", shown, COLUMNS, spare=("ridge_int8", "ridge_fp4", "sms")),),
-        doubts=tuple(f"{name}: {doubt}" for name, doubt in rows.select("name", "doubts").drop_nulls().iter_rows()),
+        doubts=tuple(sentence(f"{name}: {doubt}") for name, doubt in rows.select("name", "doubts").drop_nulls().iter_rows()),
         data={"rows": rows, "notes": []},
     )
 

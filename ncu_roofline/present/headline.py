@@ -12,11 +12,12 @@ UNKNOWN = "Tokens are unknown here, so these are the sums of the capture: state 
 def headline(study: Study, whole: Totals) -> str:
     """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
     if study.launches.height and not whole.launches:
-        return no_decode(study).capitalize()
+        told = no_decode(study)
+        return told[:1].upper() + told[1:]
     if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
         return ""
     if whole.basis == "capture":
         return UNKNOWN
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
-    return f"{per(whole).capitalize()}: {amount(whole)}; from {found(whole)}{known}."
+    return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}."

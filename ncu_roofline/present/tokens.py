@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ncu_roofline.analysis.finding import of_all, sentence
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import MEASURES, Totals
 from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.brief import MOST, brief
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.text import clean
@@ -38,7 +40,7 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
     """The bytes of a token: how many, where, how that was found, and what cannot be trusted."""
     return Document(
         answer=tuple(sentences(study, whole, tables)),
-        tables=tuple(shown_tables(whole, tables)),
+        tables=tuple(shown_tables(study, whole, tables)),
         doubts=tuple(doubts(study, whole)),
         data=data(study, whole, tables),
     )
@@ -49,7 +51,7 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     if study.launches.height and not whole.launches:
         yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)}"
         return
-    yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(whole)}{over_all(whole)}."
+    yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):
         yield f"{where} {decides(study, tables.main)}".strip()
     yield f"It stands on {found(whole)}. {known_facts(study)}"
@@ -63,29 +65,34 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
 
 def no_decode(study: Study) -> str:
     """Why a capture of prefill says nothing of the bytes of a token."""
-    launches = f"all {study.launches.height:,} launches are" if study.launches.height > 1 else "the only launch is"
+    number = study.launches.height
     return (
-        f"{launches} prefill, where the tokens of a prompt share every read of the weights: bytes per token of decode "
-        "are not in this capture."
+        f"{of_all(number, study)} {'is' if number == 1 else 'are'} prefill, where the tokens of a prompt share every read of "
+        "the weights: bytes per token of decode are not in this capture."
     )
 
 
-def amount(whole: Totals) -> str:
+def amount(study: Study, whole: Totals) -> str:
     """Bytes, time and work in the unit of the basis."""
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    done = [f"{text(value('seconds'), 's')} of kernel time"] if value("seconds") is not None else []
+    if (flops := value("flops")) is not None:
+        done.append(f"{'at least ' * whole.flops_least}{text(flops, 'FLOP')} executed")
+    if (useful := value("useful_flops")) is not None:
+        done.append(f"{text(useful, 'FLOP')} useful (where known)")
+    return ", ".join([moved(study, whole), *done])
+
+
+def moved(study: Study, whole: Totals) -> str:
+    """Bytes in the unit of the basis; where these launches have none, whether others of the capture do."""
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
     total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
     if total is None:
-        moved = "DRAM bytes were not measured"
-    elif read is None or written is None:
-        moved = f"{text(total, 'byte')} to and from DRAM"
-    else:
-        moved = f"{text(total, 'byte')} to and from DRAM ({text(read, 'byte')} read, {text(written, 'byte')} written)"
-    done = [f"{text(value('seconds'), 's')} of kernel time"] if value("seconds") is not None else []
-    if (flops := value("flops")) is not None:
-        done.append(f"{text(flops, 'FLOP')} executed")
-    if (useful := value("useful_flops")) is not None:
-        done.append(f"{text(useful, 'FLOP')} useful (where known)")
-    return ", ".join([moved, *done])
+        return "DRAM bytes were not measured" + " for these launches" * (study.launches["dram_bytes"].count() > 0)
+    if (study.launches["dram_bytes_source"] == "l2_miss").any():
+        return f"{text(total, 'byte')} missed in L2"
+    parts = f" ({text(read, 'byte')} read, {text(written, 'byte')} written)" if None not in (read, written) else ""
+    return f"{text(total, 'byte')} to and from DRAM{parts}"
 
 
 def per(whole: Totals) -> str:
@@ -138,9 +145,10 @@ def decides(study: Study, roles: pl.DataFrame) -> str:
 
 def found(whole: Totals) -> str:
     """How many launches, steps and tokens are behind the figures."""
-    launches = f"{whole.launches:,} decode launch{'es' if whole.launches != 1 else ''}"
+    noun = f"launch{'es' if whole.launches != 1 else ''}"
     if whole.basis == "capture":
-        return f"{launches}: {whole.how}; --steps, --tokens or --layers-captured would say more"
+        return f"{whole.launches:,} {noun}: {whole.how}; --steps, --tokens or --layers-captured would say more"
+    launches = f"{whole.launches:,} decode {noun}"
     if whole.tokens is None:
         return f"{launches}, {whole.how}; --batch would give tokens"
     return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
@@ -154,10 +162,10 @@ def known_facts(study: Study) -> str:
         if fact.value is not None:
             if name == "prefill_passes" and not fact.value:
                 continue
-            value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else fact.value
+            value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else f"{fact.value:,}"
             why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""
             told.append(f"{name.replace('_', ' ')} {value} ({fact.origin}{why})")
-    return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or layers."
+    return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or the number of layers."
 
 
 LEAST_OVER_FLOOR = 0.9
@@ -190,15 +198,17 @@ def experts(projections: pl.DataFrame) -> Iterator[str]:
         yield f"{number(read)} distinct experts are read per layer; {number(expected)} are expected if routing is even."
 
 
-def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
+def shown_tables(study: Study, whole: Totals, tables: Tables) -> Iterator[Table]:
     """The table that was asked for, then steps, layers, floor and matrices where there are any."""
     unit = {"token": "per_token", "step": "per_step"}.get(whole.basis)
     if tables.main.height:
-        yield table(f"By {tables.by}", tables.main, unit, keys(tables.by))
+        main = named(study, tables.main) if tables.by == "kernel" else tables.main
+        yield table(f"By {tables.by}", main, unit, keys(tables.by))
     if tables.by == "role":
         for name, rows in (("step", tables.steps), ("layer", tables.layers)):
             if rows.height > 1 and not (name == "layer" and alike(rows)):
-                yield table(f"By {name}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
+                first = f", the first {MOST_ROWS} of {rows.height:,}" if rows.height > MOST_ROWS else ""
+                yield table(f"By {name}{first}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
     if tables.floor is not None and tables.floor["measured_bytes"].count():
         yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
     if tables.projections is not None and tables.projections.height:
@@ -213,7 +223,17 @@ def shown_tables(whole: Totals, tables: Tables) -> Iterator[Table]:
             "experts_read",
             "experts_expected",
         )
-        yield Table("By weight matrix", tables.projections, filled(tables.projections, columns, ("projection", "launches")))
+        shown = filled(tables.projections, columns, ("projection", "launches"))
+        yield Table("By weight matrix", tables.projections, shown, spare=("unexplained", "matrix_bytes"))
+
+
+def named(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose kernels are called by the name that a reader knows, where all launches of a kernel agree on it."""
+    names: dict[str, set[str]] = {}
+    for kernel, name in study.launches.select("kernel", "name").unique().iter_rows():
+        names.setdefault(kernel, set()).add(brief(kernel, name, MOST))
+    known = {kernel: told.pop() for kernel, told in names.items() if len(told) == 1}
+    return rows.with_columns(pl.col("kernel").replace(known))
 
 
 def alike(layers: pl.DataFrame) -> bool:
@@ -240,7 +260,7 @@ def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) ->
     what = "DRAM" if spread[0].startswith("dram") else "time"
     told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {over[0]})' if over else ''}"
     columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
-    spare = tuple(c for c in columns if c.startswith(("dram_write", "dram_read", "flops")))
+    spare = tuple(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful")))
     return Table(told, rows, columns, spare=spare)
 
 
@@ -251,7 +271,7 @@ def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) 
 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:
     """What was not measured, and what was assumed."""
-    yield from study.notes
+    yield from map(sentence, study.notes)
     for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:
@@ -269,7 +289,9 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
     if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
         yield f"{study.run.layers.evidence}."
     if study.run.prefill_passes.value and whole.launches:
-        yield f"{study.run.prefill_passes.value} prefill pass(es) in the capture are left out of every figure."
+        passes = study.run.prefill_passes.value
+        noun = "1 prefill pass in the capture is" if passes == 1 else f"{passes:,} prefill passes in the capture are"
+        yield f"{noun} left out of every figure."
 
 
 def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
