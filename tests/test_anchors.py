@@ -13,6 +13,7 @@ from ncu_roofline.analysis.anchors import (
     grouped,
     marked,
     passes,
+    turned,
     without_lone_helpers,
     without_misnamed,
     without_satellites,
@@ -41,7 +42,10 @@ def anchors(*rows: tuple[Any, ...], **columns: Any) -> pl.DataFrame:
     filled = [(*row, *("kernel", at)[len(row) - 2 :]) for at, row in enumerate(rows)]
     frame = pl.DataFrame(filled, schema={"kind": KINDS, "fcs": pl.Int64, "kernel": pl.String, "row": pl.Int64}, orient="row")
     lane, helper = columns.get("lane", [1] * len(rows)), columns.get("helper", [False] * len(rows))
-    return frame.with_columns(lane=pl.Series(lane, dtype=pl.Int64), helper=pl.Series(helper, dtype=pl.Boolean))
+    turn = columns.get("turn", [0] * len(rows))
+    return frame.with_columns(
+        lane=pl.Series(lane, dtype=pl.Int64), turn=pl.Series(turn), helper=pl.Series(helper, dtype=pl.Boolean)
+    )
 
 
 def joined(*kinds: str, lane: list[int] | None = None, helpers: list[bool] | None = None) -> pl.DataFrame:
@@ -130,6 +134,18 @@ def test_without_any_product_the_first_attention_kernel_begins_every_cluster() -
     found = grouped(anchors((M, 0, "flash"), (M, 0, "combine"), (M, 0, "flash"), (M, 0, "combine"), (M, 0, "combine")))
 
     assert spans(found) == [(M, 0, 1), (M, 2, 4)]
+
+
+def test_without_any_product_a_plan_before_the_first_attention_kernel_begins_no_cluster() -> None:
+    of_step = [(M, 0, "plan"), (M, 0, "a"), (M, 0, "combine"), (M, 0, "a"), (M, 0, "combine")]
+    found = spans(grouped(anchors(*of_step, *of_step, helper=[True, False, True, False, True] * 2)))
+    assert found == [(M, 0, 0), (M, 1, 2), (M, 3, 5), (M, 6, 7), (M, 8, 9)]
+    assert len(grouped(anchors(*[(M, 0, "combine")] * 3, helper=[True] * 3))) == 3
+
+
+def test_without_any_product_a_pass_of_other_kernels_has_clusters_of_its_own() -> None:
+    prompt_and_step = [(M, 0, "full"), (M, 0, "full"), (M, 0, "split"), (M, 0, "split")]
+    assert spans(grouped(anchors(*prompt_and_step, turn=[0, 0, 1, 1]))) == [(M, n, n) for n in range(4)]
 
 
 def test_the_same_attention_kernel_twice_before_a_product_is_one_cluster() -> None:
@@ -257,12 +273,16 @@ def test_a_kernel_is_counted_per_pass_of_its_own_lane() -> None:
 
 
 def numbers(
-    fcs: list[int], found: list[tuple[str, int, int]], lane: list[int] | None = None, norms: list[int] | None = None
+    fcs: list[int],
+    found: list[tuple[str, int, int]],
+    lane: list[int] | None = None,
+    norms: list[int] | None = None,
+    turns: tuple[int, ...] = (),
 ) -> list[int]:
     """Pass of each row, given clusters of (kind, start, end); the lanes are those of the rows."""
     of_row = lane or [1] * len(fcs)
     columns = {"fcs": fcs, "norms": norms or [0] * len(fcs), "lane": of_row}
-    rows = pl.DataFrame(columns).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    rows = turned(pl.DataFrame(columns).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)), turns)
     frame = pl.DataFrame(found, schema={"kind": KINDS, "start": pl.Int64, "end": pl.Int64}, orient="row")
     return passes(rows, frame.with_columns(lane=pl.Series([of_row[start] for _, start, _ in found])))["pass"].to_list()
 
@@ -305,6 +325,12 @@ def test_every_lane_begins_a_pass() -> None:
     assert numbers([0, 0, 0, 0], [(M, 1, 1), (S, 3, 3)], [1, 1, 2, 2]) == [0, 0, 1, 1]
     # the second lane begins with an LM head of its own
     assert numbers([0, 0, 1, 1, 1], [(M, 1, 1), (S, 3, 3)], [1, 1, 2, 2, 2]) == [0, 0, 1, 1, 2]
+
+
+def test_a_pass_begins_where_rows_turn() -> None:
+    assert numbers([0] * 4, [(M, 0, 0), (M, 2, 2)], turns=(2,)) == [0, 0, 1, 1]
+    # a turn at the end of a pass begins no second one
+    assert numbers([0] * 4, [(M, 0, 0), (S, 1, 1), (M, 3, 3)], turns=(2,)) == [0, 0, 1, 1]
 
 
 def test_sampling_after_sampling_is_no_end() -> None:

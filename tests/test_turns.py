@@ -1,4 +1,4 @@
-"""Where rows turn in a window without embedding and sampling: another pass has begun."""
+"""Where rows or kernels turn in a window without embedding and sampling: another pass has begun."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.sequence import segment
-from ncu_roofline.analysis.turns import first_of_next, merged, seen
+from ncu_roofline.analysis.turns import FEWEST, NEAR, first_of_next, main_work, merged, seen, switched
 
 FLAGS = {"sampled": False, "sequences": False, "fixed": False, "least": False}
 
@@ -18,7 +18,9 @@ def lanes(*kernels: tuple[str, int], lane: list[int] | None = None) -> pl.DataFr
     return pl.DataFrame(
         {"kernel": [k for k, _ in kernels], "grid": [[x, 1, 1] for _, x in kernels], "lane": lane or [0] * len(kernels)},
         schema_overrides={"grid": pl.Array(pl.Int64, 3)},
-    ).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64), index=pl.int_range(pl.len(), dtype=pl.Int64))
+    ).with_columns(
+        residual=pl.lit(False), row=pl.int_range(pl.len(), dtype=pl.Int64), index=pl.int_range(pl.len(), dtype=pl.Int64)
+    )
 
 
 def told(counts: dict[int, int | None], rule: int = 0, **flags: Any) -> pl.DataFrame:
@@ -59,6 +61,60 @@ def test_lanes_and_kernels_turn_by_themselves() -> None:
 @pytest.mark.parametrize("flag", list(FLAGS))
 def test_sampled_rows_and_norms_of_heads_tell_of_no_turn(flag: str) -> None:
     assert met([1, 1, 512, 512], **{flag: True}) == []
+
+
+def test_norms_that_add_the_residual_stream_are_no_heads_and_tell_of_a_turn() -> None:
+    hidden = lanes(*[("add_norm", n) for n in (1, 1, 512, 512)]).with_columns(residual=pl.lit(True))
+    assert seen(hidden, told({0: 1, 1: 1, 2: 512, 3: 512}, least=True)).rows() == [(0, 1, 2)]
+
+
+def switches(*names: str, lane: list[int] | None = None) -> list[tuple[int, int, int]]:
+    kinds = pl.Series(["mixer"] * len(names))
+    rows = lanes(*((name, 1) for name in names), lane=lane).with_columns(
+        name="kernel", kind=kinds, helper=pl.lit(False), fc=pl.lit(False)
+    )
+    return switched(main_work(rows)).rows()
+
+
+def test_a_pass_turns_where_its_attention_kernels_give_way_to_others() -> None:
+    assert switches(*"pppp", *"dddd") == [(0, 3, 4)]
+    assert switches(*"pppppppppp", *"dddddddddd") == [(0, 9, 10)]
+    assert switches(*["p"] * NEAR, *["d"] * NEAR, *["p"] * NEAR) == [(0, 7, 8), (0, 15, 16)]
+    # steps alternate sliding and full attention; so did the prompt
+    assert switches(*"pqpqpqpq", *"dedededede") == [(0, 7, 8)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "aaaaaaaaaaaa",
+        "abababababab",  # layers of two kinds
+        "mmmmmmmammmmmmmammmmm",  # a state-space model with some attention
+        "aaabbbbbb",  # too few to tell
+        "bbbbbbaaa",
+        "abcdefghijkl",  # names of their own, as of a graph compiled whole
+        "aaaabcdefghi",
+        "abcdefghiiii",
+    ],
+)
+def test_layers_of_several_kinds_are_no_turn(names: str) -> None:
+    assert FEWEST == 4
+    assert switches(*names) == []
+
+
+def test_kernels_switch_within_a_lane() -> None:
+    assert switches(*"aaaabbbb", lane=[0] * 4 + [1] * 4) == []
+    assert switches(*"aaaabbbbaaaabbbb", lane=[0] * 8 + [1] * 8) == [(0, 3, 4), (1, 11, 12)]
+
+
+def test_the_main_work_is_attention_or_else_products() -> None:
+    rows = lanes(*[("k", 1)] * 5, lane=[0, 0, 0, 1, 1]).with_columns(
+        name="kernel",
+        kind=pl.Series(["mixer", "mixer", None, None, None]),
+        helper=pl.Series([False, True, False, False, True]),
+        fc=pl.Series([False, False, True, True, True]),
+    )
+    assert main_work(rows).select("lane", "row", "n", "place").rows() == [(0, 0, 0, 0), (1, 3, 1, 0)]
 
 
 def bounds(*given: tuple[int, int, int]) -> pl.DataFrame:
@@ -114,3 +170,12 @@ def test_prefill_and_decode_of_attention_kernels_alone_are_told_apart(rows: int)
     assert set(last) == {"decode"}
     assert set(first) == ({None} if rows == 300 else {"prefill"})  # 300 may be as many sequences, beside one other pass
     assert found.steps.value is None  # nobody knows how many steps 36 layers are
+
+
+def test_a_prompt_is_told_from_the_steps_behind_it_by_other_kernels_alone() -> None:
+    prompt, steps = [("flash_fwd_kernel", "attention", 8)] * 8, [("flash_fwd_splitkv_kernel", "attention", 1)] * 24
+    found = segment(captured(*prompt, *steps))
+
+    phases = found.launches["phase"].cast(pl.String).to_list()
+    assert phases == ["prefill"] * 8 + [None] * 24  # nothing says that a split kernel decodes
+    assert found.launches.filter(pl.col("phase") == "prefill")["layer"].n_unique() == 8

@@ -23,7 +23,7 @@ FEWEST_SATELLITES = 4
 
 
 def marked(launches: pl.DataFrame) -> pl.DataFrame:
-    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm."""
+    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm, turn."""
     role = pl.col("role").cast(pl.String)
     kind = (
         pl.when(role.is_in(MIXERS))
@@ -55,6 +55,7 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
             pl.col("row").cast(pl.Int64),
             fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
             norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane"),
+            turn=pl.lit(0, pl.Int64),
         )
     )
     # the role of a lone gather may be unknown; before all work it can only be the embedding
@@ -93,10 +94,13 @@ def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
     """Runs of anchors that belong together."""
     before = pl.all().shift(1)
     lone = pl.col("fcs").max().over("lane") == 0
-    same = pl.col("kernel") == pl.col("kernel").first().over("lane", "kind")
+    place = ("lane", "kind", "turn")
+    main = ~pl.col("helper") | pl.col("helper").all().over(place)
+    same = main & (pl.col("kernel") == pl.col("kernel").filter(main).first().over(place))
     previous = anchors.select(before.name.prefix("p_"))
     new = (
         (pl.col("lane") != pl.col("p_lane"))
+        | (pl.col("turn") != pl.col("p_turn"))
         | (pl.col("kind") != pl.col("p_kind"))
         | ((pl.col("kind") == "mixer") & (pl.col("fcs") != pl.col("p_fcs")))
         | ((pl.col("kind") == "mixer") & lone & same)
@@ -150,13 +154,18 @@ def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFr
     return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
 
 
-def passes(rows: pl.DataFrame, anchors: pl.DataFrame, turns: Sequence[int] = ()) -> pl.DataFrame:
+def turned(rows: pl.DataFrame, turns: Sequence[int]) -> pl.DataFrame:
+    """The rows with `turn` counted on where another pass begins."""
+    return rows.with_columns(turn=pl.col("row").is_in(turns).cast(pl.Int64).cum_sum())
+
+
+def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
 
     A pass ends after the sampling that follows attention; at the start of a window after an LM head, or after the
     sampling before the first embedding: all that is left of a step. It also begins at an embedding that follows
     attention, so that a chunk of a prefill, which samples nothing, is a pass too, at the first embedding where other
-    work comes before it (the end of a step, or a server that loads), and at `turns` of rows.
+    work comes before it (the end of a step, or a server that loads), and at turns.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
@@ -168,6 +177,6 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame, turns: Sequence[int] = ())
     opening = embeds & (embeds.cum_sum().over("lane") == 1) & ~mixed & (work > 0)
     bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | cut | opening)
     begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
-    first = pl.col("lane") != pl.col("lane").shift(1)
-    new = (pl.col("row").is_in([*begins, *turns]) | first).fill_null(True)
+    first = (pl.col("lane") != pl.col("lane").shift(1)) | (pl.col("turn") != pl.col("turn").shift(1))
+    new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)
     return rows.with_columns((new.cast(pl.Int64).cum_sum() - 1).alias("pass"))

@@ -46,7 +46,10 @@ def segment(launches: pl.DataFrame) -> Segmented:
         return unfollowed(launches)
     rows = anchors.marked(launches)
     found = anchors.clusters(rows)
-    rows = anchors.passes(rows, found, turns(rows, found, launches))
+    if at := turns(rows, found, launches):
+        rows = anchors.turned(rows, at)
+        found = anchors.clusters(rows)
+    rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
     table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
     joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(

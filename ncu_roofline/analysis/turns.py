@@ -1,4 +1,4 @@
-"""Where the token rows of a window turn: another pass has begun, though neither embedding nor sampling was captured."""
+"""Where token rows or kernels of a window turn: another pass has begun, though no embedding or sampling was captured."""
 
 from __future__ import annotations
 
@@ -10,26 +10,59 @@ TURN = 2
 """Rows of one pass over those of the next, either way, at least."""
 STEADY = 2
 """Launches of one kernel in a row that agree on their rows, at least, to be believed."""
+NEAR = 8
+"""Attention kernels on either side of a switch that share no name: layers of several kinds recur sooner."""
+FEWEST = 4
+"""Attention kernels on either side of a switch, at least."""
 
 
 def turns(rows: pl.DataFrame, found: pl.DataFrame, launches: pl.DataFrame) -> list[int]:
     """The rows at which another pass begins, in lanes whose passes have no beginning or end of their own."""
     ended = found.filter(pl.col("kind") != "mixer")["lane"]
-    lanes = rows.filter(~pl.col("lane").is_in(ended.implode())).select("row", "index", "lane", "kernel", "grid")
-    bounds = merged(seen(lanes, votes(launches)))
+    lanes = rows.filter(~pl.col("lane").is_in(ended.implode()))
+    if lanes.is_empty():
+        return []
+    bounds = merged(pl.concat([seen(lanes, votes(launches)), switched(main_work(lanes))]).sort("lane", "next"))
     return first_of_next(lanes, bounds) if bounds.height else []
 
 
 def seen(lanes: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     """Where a kernel's rows turn: lane, the last launch of it before (`last`) and the first behind (`next`)."""
-    plain = told.filter(~pl.any_horizontal("sampled", "sequences", "fixed", "least"))
+    plain = told.filter(~pl.any_horizontal("sampled", "sequences", "fixed"))
     one = ("lane", "rule")
-    at = lanes.join(plain.select("index", "rule", count="rows"), on="index").sort("row")
+    # norms of heads have other grids than those of hidden rows, and do not add the residual stream
+    hidden = pl.col("residual") | ~pl.col("least")
+    at = lanes.join(plain.select("index", "rule", "least", count="rows"), on="index").filter(hidden).sort("row")
     runs = at.with_columns(run=pl.col("count").rle_id().over(one))
     steady = runs.filter(pl.len().over(*one, "run") >= STEADY)
     before = steady.with_columns(last=pl.col("row").shift(1).over(one), was=pl.col("count").shift(1).over(one))
     turned = (pl.col("count") >= TURN * pl.col("was")) | (pl.col("was") >= TURN * pl.col("count"))
     return before.filter(turned).select("lane", "last", next="row").sort("lane", "next")
+
+
+def main_work(lanes: pl.DataFrame) -> pl.DataFrame:
+    """Attention kernels of lanes that have some, products of the others: lane, row, name, n (their place in the lane)."""
+    mixing = (pl.col("kind") == "mixer").fill_null(False)
+    chosen = ~pl.col("helper") & pl.when(mixing.any().over("lane")).then(mixing).otherwise("fc")
+    found = lanes.filter(chosen).sort("lane", "row").select("lane", "row", "name")
+    return found.with_columns(n=pl.int_range(pl.len()).cast(pl.Int64), place=pl.int_range(pl.len()).over("lane").cast(pl.Int64))
+
+
+def switched(work: pl.DataFrame) -> pl.DataFrame:
+    """Where none of the last kernels runs again and the next ones do: lane, `last` and `next` as where rows turn."""
+    before = pl.col("n").shift(1).over("lane", "name")
+    pairs = work.with_columns(a=before).filter(pl.col("a").is_not_null())
+    spans = pairs.select(
+        lo=pl.max_horizontal(pl.col("a") + 1, pl.col("n") - NEAR + 1), hi=pl.min_horizontal("n", pl.col("a") + NEAR)
+    )
+    bridged = spans.filter(pl.col("lo") <= pl.col("hi"))
+    edges = pl.concat([bridged.select(n="lo", by=pl.lit(1)), bridged.select(n=pl.col("hi") + 1, by=pl.lit(-1))])
+    counted = work.join(edges.group_by("n").agg(pl.col("by").sum()), on="n", how="left", maintain_order="left")
+    again = (pl.col("n").shift(-1).over("lane", "name") - pl.col("n") < NEAR).fill_null(False)
+    still = (pl.col("n") - before < NEAR).fill_null(False).shift(1)
+    inside = (pl.col("place") >= FEWEST) & (pl.col("place") <= pl.len().over("lane") - FEWEST)
+    new = (pl.col("by").fill_null(0).cum_sum() == 0) & again & still & inside
+    return counted.with_columns(last=pl.col("row").shift(1)).filter(new).select("lane", "last", next="row")
 
 
 def merged(met: pl.DataFrame) -> pl.DataFrame:
