@@ -13,7 +13,7 @@ from tests.corpus import needs_corpus
 from tests.role_list import LIST, MAIN
 
 NAMES = Path(__file__).parent / "data" / "unseen_names.tsv"
-"""name, engine, label, alternatives (by `/`), certainty, repository and file, sample: A developed on, B to H and M kept back at first, M from memory."""
+"""name, engine, label, alternatives (by `/`), certainty, repository and file, sample: A developed on, B to I and M kept back at first, M from memory."""
 
 
 @lru_cache
