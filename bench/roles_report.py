@@ -30,9 +30,11 @@ list are themselves wrong, which a perfect agreement follows. What the rules do 
 before looking, in this order. The sets A to I and M are names that are not in the list (`tests/data/unseen_names.tsv`):
 A to C were collected first, D to I read off the sources and binaries of engines, M written from memory. The labels are
 ours: by the source where the name left doubt, else by the name and its parameters; those of D and M without sight of the
-rules, those of E to I after reading the rules (of G a part of them) but not their answers. G and H were drawn at random
-from the function names of some 25 packages of engines, newest versions, that stood in no earlier set, and labelled by what
-the code does. The figures in front count names that a name can decide.
+rules, those of E to I after reading the rules (of G a part of them) but not their answers. Three quarters of G and all of
+H were drawn at random from the function names of some 25 packages of engines, newest versions, that stood in no earlier
+set, less near-twins and what only training runs; the rest of G (DeepSpeed, TransformerEngine, GPTQModel, mistral.rs) and I
+were picked by hand from sources. Both were labelled by what the code does. The figures in front count names that a name can
+decide.
 
 | names | right | needs-context right | FC and attention crossed |
 | --- | ---: | ---: | ---: |
