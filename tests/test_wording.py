@@ -10,12 +10,15 @@ import polars as pl
 from ncu_roofline.analysis import finding
 from ncu_roofline.analysis.groups import group
 from ncu_roofline.analysis.health import Finding, health
+from ncu_roofline.analysis.overview import overview
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.capture.capture import Capture, Device
+from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge import gpus
-from ncu_roofline.present import kernels, roles, tokens
+from ncu_roofline.present import kernels, roles, summary, tokens
 from ncu_roofline.present.columns import cell
+from ncu_roofline.present.document import Document
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, launch, launches
 
 MANY = [launch(seconds=1e-6)] * 1200
@@ -119,3 +122,40 @@ def test_a_kernel_that_is_named_kernel_goes_by_what_its_template_tells() -> None
     taken = of(gemv, launch("norm"))
     rows = per_token(taken.launches, taken.run, "kernel")
     assert tokens.named(taken, rows)["kernel"].to_list() == ["gemvx::kernel", "norm"]
+
+
+def summary_of(*rows: dict[str, object]) -> Document:
+    taken = of(*rows)
+    return summary.document(taken, overview(taken), group(taken.launches), ())
+
+
+def test_rows_of_one_kernel_show_their_grid_and_only_they_do() -> None:
+    alone, pair = launch("norm"), [launch("gemm", grid=[n, 1, 1]) for n in (8, 64)]
+    assert "grid" not in summary_of(alone, pair[0]).tables[1].columns
+    assert summary_of(alone, *pair).tables[1].columns[:2] == ("kernel", "grid")
+    for rows, spared in (([alone, pair[0]], True), ([alone, *pair], False)):
+        taken = of(*rows)
+        (table,) = kernels.document(taken, group(taken.launches), 3, (), grouped=True).tables
+        assert ("grid" in table.spare) is spared
+
+
+def test_a_launch_without_time_is_not_in_the_time_and_its_family_is_named() -> None:
+    said = " ".join(summary_of(launch("rms_norm_kernel"), launch("flash_fwd_kernel", seconds=None)).answer)
+    assert "100 µs (known for 1 launch)" in said
+    assert "attention not measured" in said
+
+
+def test_flops_of_some_launches_are_at_least_so_many() -> None:
+    whole = {**EVERY_SCALAR, **EVERY_TENSOR, SASS.format("ffma"): 5e5}
+    assert "at least 1 MFLOP executed" in summary_of(launch(m=whole), launch("norm")).answer[0]
+    assert "at least" not in summary_of(launch(m=whole)).answer[0]
+
+
+def test_titles_fit_a_screen_of_80_columns() -> None:
+    title = summary_of(*(launch(f"k{n}", grid=[n + 1, 1, 1]) for n in range(1200))).tables[1].title
+    assert title.endswith("(1,190 more: kernels --by kernel)") and len(title) <= 80
+
+
+def test_a_kernel_has_the_role_of_most_of_its_launches() -> None:
+    rows = pl.concat([of(launch()).launches] * 3).with_columns(role=pl.Series(["fc", None, "fc"], dtype=enum(ROLES)))
+    assert group(rows)["role"].to_list() == ["fc"]

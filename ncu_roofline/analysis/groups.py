@@ -148,10 +148,11 @@ def worst(name: str) -> pl.Expr:
 
 
 def identity(keys: list[str]) -> list[pl.Expr]:
-    """What the group is; null where its launches do not agree."""
-    shared = ("kernel", "name", "grid", "block", "role", "phase", "layer", "useful_flops_source")
+    """What the group is; null where its launches do not agree, but for the role, which is that of most."""
+    shared = ("kernel", "name", "grid", "block", "phase", "layer", "useful_flops_source")
     return [
         *(common(n) for n in shared if n not in keys),
+        *([] if "role" in keys else [pl.col("role").drop_nulls().mode().min()]),
         *([] if "family" in keys else [common("family").fill_null("other")]),
         *([] if "index" in keys else [pl.col("index").min()]),
         pl.col("times").fill_null(1).sum().alias("launches"),

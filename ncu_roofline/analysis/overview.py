@@ -19,6 +19,7 @@ class Overview:
     seconds: float | None
     dram_bytes: float | None
     flops: float | None
+    seconds_known: int
     bytes_known: int
     """Launches whose bytes are known."""
     flops_known: int
@@ -57,6 +58,7 @@ def overview(study: Study) -> Overview:
         seconds=known_sum(launches, "seconds"),
         dram_bytes=known_sum(launches, "dram_bytes"),
         flops=known_sum(launches, "flops"),
+        seconds_known=launch_count(launches.filter(pl.col("seconds").is_not_null())),
         bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
         flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
         roles=group(launches, "role"),

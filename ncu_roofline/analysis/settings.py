@@ -26,7 +26,7 @@ def clocks(study: Study) -> Iterator[Finding]:
         yield Finding(
             code="clocks_unknown",
             severity=NOTES,
-            message="Clocks were not measured: shares refer to the datasheet's roofs.",
+            message="Clocks were not measured: the roofs are those of the datasheet.",
             advice="Add --metrics sm__cycles_elapsed.avg.per_second,dram__cycles_elapsed.avg.per_second.",
         )
 

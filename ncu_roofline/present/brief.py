@@ -40,6 +40,11 @@ def brief(kernel: str, name: str, room: int = ROOM) -> str:
     return shorten(shown.strip("_") or clean(name), room)
 
 
+def grids_tell(rows: pl.DataFrame) -> bool:
+    """Whether rows of one kernel differ in their grid, which then tells them apart."""
+    return rows.select("kernel", "grid").n_unique() > rows["kernel"].n_unique()
+
+
 def called(rows: pl.DataFrame, kernel: str = "kernel", name: str = "name") -> pl.DataFrame:
     """Rows whose kernels are called by the name that a reader knows; tables shorten it themselves."""
     pairs = zip(rows[kernel], rows[name], strict=True)

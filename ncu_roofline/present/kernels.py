@@ -9,7 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.health import BLOCKS, WEAKENS, Finding
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import MEASURED
-from ncu_roofline.present.brief import called
+from ncu_roofline.present.brief import called, grids_tell
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.summary import device_data, doubt
 
@@ -26,6 +26,7 @@ PER_LAUNCH = (
     "bandwidth_share",
     "limited_by",
 )
+SPARE = ("intensity", "bound", "launches", "bandwidth_share")
 PER_GROUP = (
     "kernel",
     "grid",
@@ -47,13 +48,13 @@ def document(
     """The chosen rows, and how many there are in all."""
     shown = PER_GROUP if grouped else PER_LAUNCH
     columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
+    named = called(rows)
+    spare = ("precision", "role", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
     return Document(
         answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",),
-        tables=()
-        if rows.is_empty()
-        else (Table("", called(rows), columns, spare=("precision", "role", "grid", "intensity", "bound")),),
+        tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),

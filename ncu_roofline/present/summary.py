@@ -12,7 +12,7 @@ from ncu_roofline.analysis.health import BLOCKS, Finding
 from ncu_roofline.analysis.overview import Overview
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import text as quantity
-from ncu_roofline.present.brief import called
+from ncu_roofline.present.brief import called, grids_tell
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.document import Document, Table
 from ncu_roofline.present.json import plain
@@ -30,6 +30,7 @@ SHOWN = (
     "bandwidth_share",
     "limited_by",
 )
+SPARE = ("launches", "dram_bytes", "intensity", "bytes_share", "role", "bandwidth_share")
 BY_ROLE = ("role", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
 IN_JSON = (
     "kernel",
@@ -66,16 +67,16 @@ def document(
     """What one capture says, answer first."""
     answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
-    title = "By kernel and launch shape, longest first" + (
-        f" ({rest:,} more: ncu-roofline kernels --by kernel)" if rest > 0 else ""
-    )
-    first = groups.head(top)
+    title = "By kernel and launch shape, longest first" + (f" ({rest:,} more: kernels --by kernel)" if rest > 0 else "")
+    first = called(groups.head(top))
     columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
+    if grids_tell(first):
+        columns = ("kernel", "grid", *columns[1:])
     return Document(
         answer=tuple(answer),
         tables=(
             Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE), spare=("launches", "dram_bytes", "seconds")),
-            Table(title, called(first), columns, spare=("launches", "dram_bytes", "intensity", "bytes_share", "role")),
+            Table(title, first, columns, spare=SPARE),
         ),
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),
@@ -97,11 +98,7 @@ def device(study: Study, numbers: Overview) -> str:
     synthetic = "SYNTHETIC capture, not measured. " if study.run.synthetic.value else ""
     name = study.gpu.product if study.gpu else study.capture.device.name
     on = f" on {clean(name)}" if name else ""
-    amounts = [
-        quantity(numbers.seconds, "s") if numbers.seconds is not None else "time unknown",
-        dram(study, numbers),
-        executed(numbers),
-    ]
+    amounts = [time(numbers), dram(study, numbers), executed(numbers)]
     launches = f"{numbers.launches:,} launch{'es' * (numbers.launches != 1)}"
     kernels = f"{numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
     return f"{synthetic}{clean(study.capture.name)}: {launches} of {kernels}{on}; {', '.join(amounts)}.{ridge(numbers)}"
@@ -113,7 +110,7 @@ def executed(numbers: Overview) -> str:
         return "FLOPs unknown"
     if not numbers.flops and numbers.flops_partial:
         return "no FLOPs among the kinds of work that were counted"
-    least = "at least " if numbers.flops_partial else ""
+    least = "at least " if numbers.flops_partial or numbers.flops_known < numbers.launches else ""
     return f"{least}{quantity(numbers.flops, operations(numbers))} executed"
 
 
@@ -122,11 +119,23 @@ def operations(numbers: Overview) -> str:
     return "OP" if (numbers.main_path or "").startswith("int") else "FLOP"
 
 
+def time(numbers: Overview) -> str:
+    """Time, and for how many launches it is known where not for all."""
+    if numbers.seconds is None:
+        return "time unknown"
+    return quantity(numbers.seconds, "s") + known_for(numbers.seconds_known, numbers.launches)
+
+
+def known_for(known: int, launches: int) -> str:
+    """Of how many launches a sum is, where not of all."""
+    return "" if known == launches else f" (known for {known:,} launch{'es' * (known != 1)})"
+
+
 def dram(study: Study, numbers: Overview) -> str:
     """Bytes, and for how many launches they are known where not for all."""
     if numbers.dram_bytes is None:
         return "DRAM bytes unknown"
-    part = "" if numbers.bytes_known == numbers.launches else f" (known for {numbers.bytes_known:,} launches)"
+    part = known_for(numbers.bytes_known, numbers.launches)
     missed = (study.launches["dram_bytes_source"] == "l2_miss").any()
     return f"{quantity(numbers.dram_bytes, 'byte')} {'missed in L2' if missed else 'to and from DRAM'}{part}"
 
@@ -143,13 +152,14 @@ def ridge(numbers: Overview) -> str:
 
 def where(numbers: Overview) -> str:
     """Where the time and the bytes go."""
+    if numbers.seconds is None and numbers.dram_bytes is None:
+        return ""
     parts = []
     for row in numbers.families.sort("seconds", descending=True, nulls_last=True).iter_rows(named=True):
         both = (("time_share", "time"), ("bytes_share", "bytes"))
         shares = [f"{percent(row[column])} of the {what}" for column, what in both if row[column] is not None]
-        if shares:
-            parts.append(f"{NAMES[row['family']]} {' and '.join(shares)}")
-    return f"Where it goes: {'; '.join(parts)}." if parts else ""
+        parts.append(f"{NAMES[row['family']]} {' and '.join(shares) or 'not measured'}")
+    return f"Where it goes: {'; '.join(parts)}."
 
 
 NAMES = {
@@ -205,7 +215,7 @@ def verdict(memory: float) -> str:
     if memory >= 0.7:
         return "fewer bytes, not fewer FLOPs, make it faster"
     if memory < 0.005:
-        return "it is compute-bound, so bytes do not decide"
+        return "beyond it bytes do not decide"
     return "a large part is compute-bound, so bytes alone do not decide"
 
 
