@@ -122,6 +122,17 @@ def test_rows_that_pad_a_cuda_graph_are_no_sequences_and_no_prefill(engine: Engi
     assert told(engine(rows, sequences, LAYERS) * 3, "steps", "batch", "prefill_passes") == (3, sequences, 0)
 
 
+@pytest.mark.parametrize("engine", [vllm.dense, llama_cpp.dense])
+def test_sequences_that_come_while_others_decode_make_no_prefill(engine: Engine) -> None:
+    steps = [one for batch in (1, 1, 1, 1, 3, 3, 3, 8, 8, 8) for one in engine(batch, batch, LAYERS)]
+    assert told(steps, "steps", "prefill_passes") == (10, 0)
+
+
+def test_drafts_that_are_verified_by_arg_max_alone_make_no_prefill() -> None:
+    step = vllm.dense(16, 16, LAYERS) + vllm.dense(4, 4, 1) * 3
+    assert told(step * 3, "steps", "layers", "prefill_passes") == (3, LAYERS, 0)
+
+
 @pytest.mark.parametrize("chunk", [6, 11, 503])
 def test_a_step_with_a_chunk_of_a_prompt_is_no_decode_step(chunk: int) -> None:
     mixed, decode = vllm.dense(9 + chunk, 9, LAYERS), vllm.dense(9, 9, LAYERS)

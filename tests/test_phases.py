@@ -45,10 +45,16 @@ def test_a_pass_by_itself(told: dict[str, Any], expected: str | None) -> None:
     assert pl.DataFrame([told], schema=PASS).select(by_itself()).item() == expected
 
 
-def others(rows: list[int | None], phase: list[str | None], only_decode: list[bool | None] | None = None) -> list[str | None]:
-    told = only_decode or [None] * len(rows)
-    schema = {"rows": pl.Int64, "phase": pl.String, "only_decode": pl.Boolean}
-    table = pl.DataFrame({"rows": rows, "phase": phase, "only_decode": told}, schema=schema)
+def others(
+    rows: list[int | None],
+    phase: list[str | None],
+    only_decode: list[bool | None] | None = None,
+    sampled: list[int | None] | None = None,
+) -> list[str | None]:
+    nothing = [None] * len(rows)
+    schema = {"rows": pl.Int64, "phase": pl.String, "only_decode": pl.Boolean, "sampled": pl.Int64}
+    told = {"rows": rows, "phase": phase, "only_decode": only_decode or nothing, "sampled": sampled or nothing}
+    table = pl.DataFrame(told, schema=schema)
     return table.select(by_others()).to_series().to_list()
 
 
@@ -70,6 +76,12 @@ def test_a_lone_step_is_no_usual_one() -> None:
 
 def test_kernels_of_decode_stand_against_rows() -> None:
     assert others([4, 4, 9, 9], ["decode"] * 4, [None, None, True, False]) == ["decode", "decode", "decode", "prefill"]
+
+
+def test_steps_that_sample_every_row_stay_decode_however_many_sequences_came() -> None:
+    assert others([1, 1, 1, 8], ["decode"] * 4, sampled=[1, 1, 1, 8]) == ["decode"] * 4
+    assert others([1, 1, 1, 8], ["decode"] * 4, sampled=[1, 1, 1, 7])[3] == "prefill"
+    assert others([1, 1, 1, 8], [*["decode"] * 3, None], sampled=[1, 1, 1, 8])[3] == "prefill"
 
 
 def test_of_equally_usual_steps_the_smallest_counts_and_prefills_do_not() -> None:

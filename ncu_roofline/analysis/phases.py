@@ -117,8 +117,10 @@ def by_itself() -> pl.Expr:
 
 
 def by_others() -> pl.Expr:
-    """A pass with more than twice the rows of the usual decode step is a prefill, unless its kernels say decode."""
+    """A pass with more than twice the rows of the usual decode step is a prefill, unless its kernels or samples say decode."""
     rows, decode = pl.col("rows"), pl.col("phase") == "decode"
     usual = rows.filter(decode).mode().min()
     more = (rows > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
-    return pl.when(more & (decode | pl.col("phase").is_null())).then(pl.lit("prefill")).otherwise("phase")
+    # as many sequences came as rows: every row is sampled
+    sure = (decode & (rows <= pl.col("sampled"))).fill_null(False)
+    return pl.when(more & ~sure & (decode | pl.col("phase").is_null())).then(pl.lit("prefill")).otherwise("phase")
