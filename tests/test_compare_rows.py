@@ -266,7 +266,30 @@ def test_a_row_is_judged_by_its_own_noise() -> None:
 def side(basis: str, *attentions: int) -> Side:
     """A side of captures that hold so many launches of attention each."""
     studies = [SimpleNamespace(launches=pl.DataFrame({"role": ["attention"] * n + ["fc"]})) for n in attentions]
-    return cast("Side", SimpleNamespace(basis=basis, studies=studies))
+    launches = pl.DataFrame({"name": ["gemm"] * len(studies)})
+    return cast("Side", SimpleNamespace(basis=basis, studies=studies, launches=launches, captures=len(studies)))
+
+
+def running(names: str, captures: int = 1) -> Side:
+    """Captures of parts of a step, that run these kernels together, one a letter."""
+    window = side("part", *[2] * captures)
+    window.launches = pl.DataFrame({"name": list(names)})  # type: ignore[misc]
+    return window
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "apart"),
+    [
+        (running("agnagn"), running("agnagnagn"), True),  # two layers, three layers
+        (running("agnagn"), running("agnagnagnagnagnagn", 3), False),  # two layers in each of three captures
+        (running("agnagn"), running("agnagnn"), False),  # an edge of the window
+        (running("agnagn"), running("acgnacgn"), False),  # a kernel more in each layer
+        (running("agnagn"), running("xyz"), False),  # nothing in common: other kernels of the same layers
+    ],
+)
+def test_windows_that_run_the_same_kernels_more_often_are_other_parts_of_a_step(base: Side, head: Side, apart: bool) -> None:
+    assert undecided(judged(), base, head).verdict == ("cannot_tell" if apart else judged().verdict)
+    assert undecided(judged(), head, base).verdict == ("cannot_tell" if apart else judged().verdict)
 
 
 @pytest.mark.parametrize(

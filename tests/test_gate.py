@@ -147,6 +147,16 @@ def test_a_pair_that_is_not_comparable_never_passes() -> None:
     assert found[0].fails
 
 
+def test_parts_of_a_run_that_differ_break_no_rule_and_keep_none() -> None:
+    comparison = compare([plain({})], [plain({"dram_bytes": 9e9})])
+    lost = replace(comparison, judged=replace(comparison.judged, verdict="cannot_tell", doubt="missing:basis"))
+    (strict,), (lax,) = (
+        outcomes(lost, rules(["bytes_per_token > +2%"]), allow_cannot_tell=lenient) for lenient in (False, True)
+    )
+    assert (strict.word, strict.value, strict.fails, lax.fails) == (CANNOT_TELL, None, True, False)
+    assert "different parts of a run" in strict.sentence
+
+
 def test_bytes_where_the_base_had_none_have_no_per_cent() -> None:
     comparison = compare([plain({})], [plain({}, {"kernel": "quant", "role": "quantize", "dram_bytes": 1e6})])
     assert word(comparison, "bytes_per_token[quantize] > +2%") == CANNOT_TELL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import exp
 from typing import Any
 
 import polars as pl
@@ -103,11 +104,18 @@ def undecided(judged: Judged, base: Side, head: Side) -> Judged:
 
 
 def unlike(base: Side, head: Side) -> bool:
-    """Whether the sides hold different parts of a run, as their launches of attention tell."""
+    """Whether the sides hold different parts of a run, as launches of attention, or of kernels that both run, tell."""
     one, other = ({covered(study) for study in side.studies} for side in (base, head))
     if base.basis == "part":
-        return max(one | other) > limit("window") * min(one | other)
+        return max(one | other) > limit("window") * min(one | other) or repeated(base, head) > limit("repeated")
     return base.basis == "capture" and one != other
+
+
+def repeated(base: Side, head: Side) -> float:
+    """How many times as often one side runs a kernel that both run, by the median; 1 where they share none."""
+    one, other = (s.launches.group_by("name").agg(n=pl.len() / s.captures) for s in (base, head))
+    median = one.join(other, on="name").select((pl.col("n") / pl.col("n_right")).log().median()).item()
+    return exp(abs(median or 0.0))
 
 
 def in_doubt(rows: pl.DataFrame, judged: Judged) -> pl.DataFrame:

@@ -166,6 +166,9 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     if comparison.basis not in ("token", "part"):
         why = f"tokens are unknown, numbers are per {comparison.basis}"
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
+    if comparison.judged.doubt == "missing:basis":
+        why = "base and head hold different parts of a run"
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
     each = change_of(comparison, rule)
     value = each.part if rule.relative else each.head
     if rule.relative and each.log is None and each.base == 0 and each.head is not None:

@@ -79,10 +79,11 @@ def windows(comparison: Comparison) -> Iterator[str]:
     """What the captures cover, where it is not whole decode steps."""
     sides = (("base", comparison.base), ("head", comparison.head))
     if comparison.basis == "part":
-        counts = " and ".join(f"{round(s.launches.height / s.captures)} in the {n}" for n, s in sides)
+        one, other = (round(s.launches.height / s.captures) for _, s in sides)
+        counts = f"{one:,} launch{'es' * (one != 1)} in the base and {other:,} in the head"
         alone = [r for r in comparison.rows.get("kernel", pl.DataFrame()).to_dicts() if r["what"] in ("added", "removed")]
         only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
-        yield f"The captures are parts of a step ({counts} launches): numbers are a token's share of what was captured{only}."
+        yield f"The captures are parts of a step ({counts}): numbers are a token's share of what was captured{only}."
     elif comparison.basis != "token":
         yield f"Tokens are unknown: every number is per {comparison.per}; --tokens or --batch makes it per token."
     prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
