@@ -11,6 +11,7 @@ import pytest
 
 from ncu_roofline.analysis.fits import power_law, proportional
 from ncu_roofline.analysis.sweep import crossover, sweep
+from ncu_roofline.capture.capture import Fact
 from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.charts.sweep import draw, trajectories
@@ -202,8 +203,36 @@ def test_bytes_that_nobody_measured_are_no_bytes_of_zero() -> None:
 def test_captures_at_one_place_sweep_nothing_and_say_so() -> None:
     said = document(sweep(along_batch(8, 8)))
     assert said.answer == (
-        "All 2 captures stand at batch 8: nothing is swept; name captures that differ in it, or state where each stands with "
+        "Both captures stand at batch 8: nothing is swept; name captures that differ in it, or state where each stands with "
         "--values.",
     )
     assert said.tables[1].columns == ("role", "8")  # the mean of the two, as one doubt says
     assert "Several captures share one batch: by role their mean is shown." in said.doubts
+
+
+@pytest.mark.parametrize(
+    ("basis", "windows", "of_what", "doubt"),
+    [
+        ("token", 0, "per token go from", None),
+        ("part", 2, "per token of what each captured go from", "The captures are parts of a step:"),
+        (
+            "part",
+            1,
+            "per token of what each captured, here a whole step and there a part of one, go from",
+            "1 of 2 captures is a part of a step:",
+        ),
+    ],
+)
+def test_bytes_of_windows_are_not_called_those_of_a_token(basis: str, windows: int, of_what: str, doubt: str | None) -> None:
+    said = document(replace(sweep(along_batch(1, 4)), basis=basis, windows=windows))
+    assert of_what in said.answer[0]
+    assert [d for d in said.doubts if "of a step" in d] == (
+        [next(d for d in said.doubts if d.startswith(doubt))] if doubt else []
+    )
+
+
+def test_windows_among_captures_are_counted() -> None:
+    whole, window = along_batch(1, 4)
+    assert sweep([whole, window]).windows == 0
+    cut = replace(window, run=replace(window.run, tokens=Fact(), steps=Fact(), batch=window.run.batch))
+    assert (sweep([whole, cut]).windows, sweep([whole, cut]).basis) == (1, "part")

@@ -13,7 +13,7 @@ import polars as pl
 from ncu_roofline.analysis.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.roofline import ratio
-from ncu_roofline.analysis.sides import Studied, basis_of, latency, side
+from ncu_roofline.analysis.sides import Studied, basis_of, footings, latency, side
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge import dtypes
@@ -58,6 +58,8 @@ class Sweep:
     """What the fits of FC stand on: dense (matrices read whole), useful, or executed."""
     attention: PowerLaw | None
     crossover: Crossover
+    windows: int = 0
+    """Captures that are less than a whole step."""
 
 
 def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
@@ -84,6 +86,7 @@ def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str
         fc_measure=measure,
         fc_expected=expected(studies) if along == "batch" else None,
         attention=power_law(attending) if numeric else None,
+        windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
     )
 

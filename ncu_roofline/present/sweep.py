@@ -56,7 +56,8 @@ def answer(sweep: Sweep) -> Iterator[str]:
         return
     if sweep.rows["along"].n_unique() == 1:
         yield (
-            f"All {sweep.rows.height} captures stand at {sweep.along} {place(first['along'])}: nothing is swept; "
+            f"{'Both' if sweep.rows.height == 2 else f'All {sweep.rows.height:,}'} captures stand at {sweep.along} "
+            f"{place(first['along'])}: nothing is swept; "
             "name captures that differ in it, or state where each stands with --values."
         )
         return
@@ -68,14 +69,21 @@ def answer(sweep: Sweep) -> Iterator[str]:
 
 def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     """Bytes at both ends, and their factor."""
+    span = f"From {sweep.along} {place(first['along'])} to {place(last['along'])}"
     if first["bytes"] is None or last["bytes"] is None:
-        return (
-            f"From {sweep.along} {place(first['along'])} to {place(last['along'])}: DRAM bytes were not measured at both ends."
-        )
+        return f"{span}: DRAM bytes were not measured at both ends."
     return (
-        f"From {sweep.along} {place(first['along'])} to {place(last['along'])} DRAM bytes per {per(sweep)} go from "
+        f"{span} DRAM bytes per {per(sweep)}{of_what(sweep)} go from "
         f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}{times(first['bytes'], last['bytes'])}."
     )
+
+
+def of_what(sweep: Sweep) -> str:
+    """That bytes are those of what each captured, where that is less than a step."""
+    if sweep.basis != "part":
+        return ""
+    some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one,"
+    return f" of what each captured{some}"
 
 
 def place(value: object) -> str:
@@ -132,7 +140,7 @@ def crossing(sweep: Sweep) -> Iterator[str]:
     elif cross.reached:
         yield f"FC is beyond its ridge from the first capture on (batch {number(cross.high or 0)}): the crossing lies below."
     else:
-        upper = " of executed work, an upper bound" if sweep.fc_measure == "executed" else ""
+        upper = " by executed work, an upper bound" if sweep.fc_measure == "executed" else ""
         guess = f"; the fit reaches it at about {number(cross.estimate)}" if cross.estimate else ""
         stands = f"at batch {number(cross.low or 0)} FC stands at {percent(cross.share)} of it"
         yield f"The ridge is not reached: {stands}{upper}{guess}."
@@ -202,7 +210,9 @@ def doubts(sweep: Sweep) -> Iterator[str]:
     if sweep.fc_measure == "dense":
         yield "Experts are not in the fit of FC: each batch reads others, so their intensity follows the routing."
     if sweep.basis == "part":
-        yield "The captures are parts of a step: bytes are a token's share of what each captured, and windows may differ."
+        who = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
+        noun = "is a part" if sweep.windows == 1 else "are parts"
+        yield f"{who} {noun} of a step: bytes are a token's share of what each captured, and windows may differ."
     elif sweep.basis != "token":
         yield f"Tokens are unknown: bytes are per {sweep.basis}."
     if sweep.fc is not None and sweep.fc.points < 3:
