@@ -213,7 +213,7 @@ def test_where_no_product_is_known_one_of_one_row_says_nothing() -> None:
 
 def heads(layer: list[int | None], fc: list[bool]) -> list[int]:
     """Which launches speak of sampled rows, given the place of each."""
-    told = votes(*({} for _ in fc)).drop("layer", "group")
+    told = votes(*({"layer": at} for at in layer))
     found = with_heads(told, places(*((at, 0, c) for at, c in zip(layer, fc, strict=True))))
     return found.filter("sampled")["index"].to_list()
 
@@ -224,6 +224,29 @@ def test_the_lone_product_behind_the_last_layer_sees_the_sampled_rows() -> None:
     assert heads([0, 1, None, None], [True, True, True, True]) == []
     assert heads([None, 0, 1], [True, True, True]) == []
     assert heads([None, None], [True, False]) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "sampled"),
+    [
+        ([16, 64, 1], True, [2]),  # 64 are rows of heads
+        ([16, 64, 16], True, []),  # the head takes its rows after the norm, as vLLM's
+        ([16, 64, 17], True, []),
+        ([16, 64, 1], False, []),
+    ],
+)
+def test_a_norm_behind_the_last_layer_that_sees_fewer_rows_sees_the_sampled_ones(
+    rows: list[int], least: bool, sampled: list[int]
+) -> None:
+    told = votes(*({"rows": n, "least": least, "layer": at} for n, at in zip(rows, (0, 0, None), strict=True)))
+    where = places((0, 0, True), (0, 0, True), (None, 0, False))
+    assert with_heads(told, where).filter("sampled")["index"].to_list() == sampled
+    # of another rule, of another pass, or before the layers it says nothing
+    assert not with_heads(told.with_columns(rule=pl.Series([1, 1, 2])), where)["sampled"].any()
+    assert not with_heads(told.with_columns(group=pl.Series([1, 1, 0])), where)["sampled"].any()
+    early = places((None, 0, False), (0, 0, True), (0, 0, True))
+    moved = told.with_columns(index=pl.Series([1, 2, 0]), rows=pl.Series(rows))
+    assert not with_heads(moved, early)["sampled"].any()
 
 
 def test_rows_that_a_head_leaves_out_are_a_prompt() -> None:

@@ -53,11 +53,18 @@ def with_leading(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_heads(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Votes with those of the LM head, the only product after the last layer, as sampled: a prefill's head sees one row."""
+    """Votes with those behind the last layer as sampled, where they tell of fewer rows: a prefill's head sees one row.
+
+    The LM head does if it is the only product there, and the norm before it if it sees fewer rows than any in a layer.
+    """
     last = places.filter(pl.col("layer").is_not_null()).group_by("group").agg(last=pl.col("index").max())
     heads = places.join(last, on="group").filter("fc", pl.col("layer").is_null(), pl.col("index") > pl.col("last"))
     alone = heads.filter(pl.len().over("group") == 1)["index"]
-    return at.with_columns(sampled=pl.col("sampled") | pl.col("index").is_in(alone.implode()))
+    fewest = pl.col("rows").filter(pl.col("layer").is_not_null()).min().over("group", "rule")
+    fewer = (
+        at.filter(pl.col("least") & (pl.col("rows") < fewest)).join(last, on="group").filter(pl.col("index") > pl.col("last"))
+    )
+    return at.with_columns(sampled=pl.col("sampled") | pl.col("index").is_in(pl.concat([alone, fewer["index"]]).implode()))
 
 
 def kind_of(name: str) -> pl.Expr:
