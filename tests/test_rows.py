@@ -121,11 +121,13 @@ TRTLLM = "fmhaSm100aKernel_QkvE4m3OBfloat16H128PagedKvCausalP32VarSeqQ16Kv128"
         (f"{TRTLLM}StaticSwapsAbForGen", 1, "decode"),
         ("flash_fwd_splitkv_kernel", 2, None),  # 71 heads of one key are two blocks
         ("flash_fwd_splitkv_kernel", 3, "prefill"),
+        ("rms_norm_f32", 256, None),
+        ("rms_norm_f32", 257, "prefill"),  # llama.cpp has 256 sequences at most
         ("flash_fwd_kernel", 1, None),
         ("flash_fwd_kernel", 2, "prefill"),
     ],
 )
-def test_attention_of_prompts_is_known_by_name_or_by_its_blocks(kernel: str, blocks: int, phase: str | None) -> None:
+def test_prompts_are_known_by_name_or_by_their_blocks(kernel: str, blocks: int, phase: str | None) -> None:
     found = phase_kinds(frame(launch(kernel, kernel=kernel, grid=[blocks, 1, 1])))
     assert found["phase"].to_list() == ([] if phase is None else [phase])
 
