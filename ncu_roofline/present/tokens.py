@@ -260,7 +260,7 @@ def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) ->
     what = "DRAM" if spread[0].startswith("dram") else "time"
     told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {over[0]})' if over else ''}"
     columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
-    spare = tuple(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful")))
+    spare = (*(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful"))), "launches")
     return Table(told, rows, columns, spare=spare)
 
 
