@@ -33,6 +33,7 @@ def rows(*passes: str, first: int = 0, lane: int = 1) -> pl.DataFrame:
             "row": range(first, first + len(text)),
             "pass": [number for number, each in enumerate(passes) for _ in each],
             "lane": [lane] * len(text),
+            "turn": [0] * len(text),
             "name": list(text),
             "grid": [[8 if c == "q" else 1, 1, 1] for c in text],
             "fc": [c == "f" for c in text],
@@ -178,9 +179,8 @@ def test_an_anchor_knows_its_pass_its_product_and_the_anchor_before() -> None:
 
 
 def mixers(start: list[int], cut: list[int | None], before: list[int]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"start": start, "cut": cut, "before": before}, schema=dict.fromkeys(("start", "cut", "before"), pl.Int64)
-    )
+    columns = {"start": start, "cut": cut, "before": before, "turn": [0] * len(start)}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Int64))
 
 
 def test_where_no_norm_says_it_a_layer_begins_as_far_before_its_attention_as_others() -> None:
@@ -211,6 +211,17 @@ def test_the_window_is_measured_at_its_first_attention() -> None:
 def test_a_first_attention_further_on_than_a_layer_is_long_is_not_in_the_first_layer() -> None:
     found = from_starts(rows("x" * 60), mixers([23, 33, 43], [None] * 3, [-1, 23, 33]))
     assert found["row"].to_list() == [20, 30, 40]
+
+
+def test_layers_of_a_pass_that_turned_are_measured_by_themselves() -> None:
+    # three layers of 10 launches, then three of 4 with one launch before attention, then a lone one
+    second, last = pl.col("row") >= 30, pl.col("row") >= 42
+    of = rows("x" * 45).with_columns(turn=second.cast(pl.Int64) + last.cast(pl.Int64))
+    starts = [3, 13, 23, 31, 35, 39, 44]
+    turned = mixers(starts, [None] * 7, [-1, *starts[:-1]]).with_columns(turn=pl.Series([0, 0, 0, 1, 1, 1, 2]))
+    placed = from_starts(of, turned)
+    assert placed["row"].to_list() == [0, 10, 20, 30, 34, 38, 42]
+    assert placed["firm"].to_list() == [True] * 7
 
 
 @pytest.mark.parametrize(

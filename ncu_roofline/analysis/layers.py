@@ -108,6 +108,7 @@ def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     head = seen["fc"].gather(at)
     found = anchors.with_columns(
         seen["at"].gather(at).alias("pass"),
+        rows["turn"].gather(at),
         head=head,
         norm=seen["norm"].gather(head - first),
         final=seen["last_norm"].gather(head - first),
@@ -132,14 +133,18 @@ def layer_begins(mixers: pl.DataFrame) -> pl.DataFrame:
 
 
 def from_starts(rows: pl.DataFrame, mixers: pl.DataFrame) -> pl.DataFrame:
-    """Layers as long before their attention as the window is before its first one."""
-    gaps = mixers.select(pl.col("start").diff().median().round().cast(pl.Int64)).item()
-    lead = (int(mixers["start"][0]) - int(rows["row"][0])) % int(gaps)
-    length = pl.col("start").diff().shift(-1)
+    """Layers as long before their attention as the window, or what turned in it, is before its first one."""
+    begun = rows.group_by("turn").agg(begun=pl.col("row").min())
+    placed = mixers.join(begun, on="turn", how="left", maintain_order="left")
+    gap = pl.col("start").diff().median().round().cast(pl.Int64).over("turn")
+    ahead = pl.col("start").first().over("turn") - pl.col("begun")
+    length = pl.col("start").diff().shift(-1).over("turn")
     # a longer one has an LM head in it, or is another kind of layer
-    usual = ((length - gaps).abs() <= int(gaps) // 4).fill_null(True)
-    return mixers.with_columns(
-        row=pl.max_horizontal(pl.col("start") - lead, pl.col("before") + 1), kind=pl.lit("layer").cast(KINDS), firm=usual
+    usual = ((length - gap).abs() <= gap // 4).fill_null(True)
+    return placed.with_columns(
+        row=pl.max_horizontal(pl.col("start") - pl.coalesce(ahead % gap, ahead), pl.col("before") + 1),
+        kind=pl.lit("layer").cast(KINDS),
+        firm=usual,
     )
 
 
