@@ -19,6 +19,7 @@ from ncu_roofline.knowledge import gpus
 from ncu_roofline.present import kernels, roles, summary, tokens
 from ncu_roofline.present.columns import cell
 from ncu_roofline.present.document import Document
+from ncu_roofline.present.headline import headline
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, launch, launches
 
 MANY = [launch(seconds=1e-6)] * 1200
@@ -159,3 +160,15 @@ def test_titles_fit_a_screen_of_80_columns() -> None:
 def test_a_kernel_has_the_role_of_most_of_its_launches() -> None:
     rows = pl.concat([of(launch()).launches] * 3).with_columns(role=pl.Series(["fc", None, "fc"], dtype=enum(ROLES)))
     assert group(rows)["role"].to_list() == ["fc"]
+
+
+def test_advice_is_given_once_and_to_collect_what_is_not_there() -> None:
+    part = {**EVERY_SCALAR, SASS.format("ffma"): 5e5}
+    both, alone = found(launch(m=part), launch()), found(launch(m=part))
+    assert ("recipe" in both["missing_flops"].advice, both["partial_flops"].advice) == (True, "")
+    assert "recipe" in alone["partial_flops"].advice
+
+
+def test_where_the_batch_alone_would_give_no_tokens_it_is_not_asked_for() -> None:
+    taken = of(launch())
+    assert "--batch" not in headline(taken, totals(taken.launches, taken.run))

@@ -135,7 +135,7 @@ def missing_flops(study: Study) -> Iterator[Finding]:
         yield Finding(
             code="missing_flops",
             severity=WEAKENS,
-            message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} intensity, side and limit are unknown.",
+            message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} executed intensity, side and limit are unknown.",
             advice=advice,
         )
     if partial:
@@ -144,7 +144,7 @@ def missing_flops(study: Study) -> Iterator[Finding]:
             code="partial_flops",
             severity=NOTES,
             message=f"FLOPs of {of_all(partial, study)} are a lower bound: {uncounted(study)} not counted.",
-            advice=advice if main else "",
+            advice=advice if main and not missing else "",
         )
 
 

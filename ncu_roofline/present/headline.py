@@ -6,7 +6,10 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import Totals
 from ncu_roofline.present.tokens import amount, found, no_decode, per
 
-UNKNOWN = "Tokens are unknown here, so these are the sums of the capture: state --batch, --tokens or --steps."
+UNKNOWN = (
+    "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
+    "--layers-captured."
+)
 
 
 def headline(study: Study, whole: Totals) -> str:
