@@ -29,7 +29,9 @@ def told(taken: Study) -> str:
 def test_one_launch_is_spoken_of_in_the_singular() -> None:
     lacking = found(of(launch(m={"gpu__time_duration.sum": 1e-6}, seconds=1e-6)))
 
-    assert lacking["missing_flops"].message == "No FLOPs for the only launch: its executed intensity, side and limit are unknown."
+    assert (
+        lacking["missing_flops"].message == "No FLOPs for the only launch: its executed intensity, side and limit are unknown."
+    )
     assert lacking["missing_bytes"].message.startswith("No DRAM bytes for the only launch: its bytes")
     assert "the only launch (100 % of the time) lasts under 20 µs" in lacking["short_kernels"].message.lower()
 
