@@ -126,7 +126,7 @@ def test_one_layer_is_a_layer() -> None:
 def launches(*rows: tuple[str, bool | None, int | None]) -> pl.DataFrame:
     """Launches of (role, whole layer, position)."""
     frame = pl.DataFrame(rows, schema={"role": pl.String, "layer_whole": pl.Boolean, "position": pl.Int64}, orient="row")
-    return frame.with_columns(index=pl.int_range(pl.len()), process=1, device=0)
+    return frame.with_columns(index=pl.int_range(pl.len()), process=1, device=0, phase=pl.lit(None, pl.String))
 
 
 def test_the_facts_of_a_capture_stand_on_its_launches_and_passes() -> None:
@@ -147,8 +147,15 @@ def test_the_facts_of_a_capture_stand_on_its_launches_and_passes() -> None:
     assert summarised(launches(*rows[:2]), passes(DECODE)).steps.evidence.endswith("up to the LM head")
 
 
+def test_layers_of_a_prompt_count_only_where_there_are_no_others() -> None:
+    layers = launches(*[("norm", True, 0)] * 5)
+    phases = pl.Series(["prefill", "prefill", "prefill", "decode", None])
+    assert summarised(layers.with_columns(phase=phases), passes(CUT)).whole_layers == 2
+    assert summarised(layers.with_columns(phase=pl.lit("prefill")), passes(CUT)).whole_layers == 5
+
+
 def test_launches_without_order_have_no_place() -> None:
-    found = unfollowed(launches(("fc", None, None)).drop("layer_whole", "position"))
+    found = unfollowed(launches(("fc", None, None)).drop("layer_whole", "position", "phase"))
     assert found.launches.select(COLUMNS).row(0) == (None,) * 6
     assert [str(found.launches.schema[c]) for c in ("step", "layer", "position")] == ["Int64"] * 3
     assert (found.steps.value, found.prefill_passes.value, found.layers.value) == (None, None, None)

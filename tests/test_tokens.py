@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis.basis import decode_launches
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.api import save
@@ -97,6 +98,16 @@ PROMPT = """"ID","Kernel Name","Grid Size","Block Size","Metric Name","Metric Un
 "0","ampere_fp16_s16816gemm_fp16_128x64_ldg8_f2f_stages_32x3_tn","(32, 2, 1)","(128, 1, 1)","dram__bytes.sum","byte","2000"
 "1","fmha_cutlassF_f16_aligned_64x128_rf_sm80","(2, 32, 1)","(32, 8, 1)","dram__bytes.sum","byte","1000"
 """
+
+
+def test_what_stands_beside_nothing_but_prefill_is_no_decode() -> None:
+    prompt = placed([("fc", 0, 5.0)], phase="prefill")
+    rest = placed([("elementwise", None, 3.0)]).with_columns(phase=pl.lit(None, enum(PHASES)), step=pl.lit(None, pl.Int64))
+    assert decode_launches(pl.concat([prompt, rest])).height == 0
+    # what belongs to a pass of its own, or to no pass at all, may be decode
+    assert decode_launches(pl.concat([prompt, rest.with_columns(step=pl.lit(0, pl.Int64))])).height == 1
+    assert decode_launches(rest).height == 1
+    assert decode_launches(pl.concat([prompt, rest, placed([("fc", 0, 1.0)])])).height == 2
 
 
 def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(

@@ -59,8 +59,11 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
 
 
 def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
-    """Launches of no prefill pass."""
-    return launches.filter(pl.col("phase").cast(pl.String).fill_null("decode") == "decode")
+    """Launches of no prefill pass, nor beside nothing but prefill passes."""
+    phase = pl.col("phase").cast(pl.String).fill_null("unknown")
+    prefill, stepping = phase == "prefill", pl.col("step").is_not_null()
+    alone = prefill.any() & ~(stepping & ~prefill).any() & ~(phase == "decode").any()
+    return launches.filter(~prefill & ~alone)
 
 
 Found = tuple[pl.DataFrame, float, float, str] | None

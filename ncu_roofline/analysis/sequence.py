@@ -86,7 +86,9 @@ def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
 def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     """The launches with the facts that their passes tell."""
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
-    held = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0)).height
+    layered = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0))
+    # a prompt's layers are no part of a step
+    held = layered.filter(pl.col("phase").cast(pl.String).fill_null("") != "prefill").height or layered.height
     end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
         launches=launches,
