@@ -92,6 +92,15 @@ def test_useful_intensity_decides_the_side_of_a_group() -> None:
     assert (row["intensity"], row["useful_intensity"], row["bound"], row["bound_source"]) == (128.0, 8.0, "memory", "useful")
 
 
+@pytest.mark.parametrize(("sides", "expected"), [(("memory", "memory"), "memory"), (("memory", None), None)])
+def test_a_group_without_a_path_is_on_the_side_that_all_its_launches_share(
+    sides: tuple[str | None, str | None], expected: str | None
+) -> None:
+    rows = launches(*({"flops": None, "path": None, "ridge": None} for _ in sides))
+    both = rows.with_columns(bound=pl.Series(sides, dtype=pl.Enum(["memory", "compute"])))
+    assert groups.group(both)["bound"].to_list() == [expected]
+
+
 def test_a_share_of_a_roof_is_weighted_by_time() -> None:
     row = groups.group(launches({"seconds": 3e-5, "bandwidth_share": 0.9}, {"seconds": 1e-5, "bandwidth_share": 0.1})).row(
         0, named=True

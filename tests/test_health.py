@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
+
 from ncu_roofline.analysis.groups import group
 from ncu_roofline.analysis.health import Finding, health
 from ncu_roofline.analysis.overview import overview
@@ -140,3 +144,15 @@ def test_processes_are_said_to_be_mixed_from_two_on() -> None:
 
     assert two["several_processes"].message.startswith("Launches of 2 processes are mixed")
     assert "several_processes" not in found(of(launch(process=1), launch(process=1)))
+
+
+def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> None:
+    lacking = of(launch(m=BYTES), launch(m=BYTES))
+
+    def message(*sides: str | None) -> str:
+        known = lacking.launches.with_columns(bound=pl.Series(sides, dtype=lacking.launches["bound"].dtype))
+        return found(replace(lacking, launches=known))["missing_flops"].message
+
+    assert message(None, None) == "No FLOPs for both launches: their executed intensity, side and limit are unknown."
+    assert message("memory", None).endswith("their executed intensity and limit are unknown, and the side of 1.")
+    assert message("memory", "memory").endswith("their executed intensity and limit are unknown.")

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.roofline import (
+    below_every_ridge,
     bound,
     bound_source,
     by_path,
@@ -214,6 +215,18 @@ def test_a_launch_is_bound_by_memory_left_of_the_ridge_and_by_compute_from_it_on
     intensity, ridge, bandwidth, expected = (list(column) for column in zip(*cases, strict=True))
     found = told(bound(), useful_intensity=[None] * 7, intensity=intensity, ridge=ridge, bandwidth=bandwidth)
     assert found == expected
+
+
+def test_useful_work_left_of_every_ridge_tells_the_side_where_none_was_counted() -> None:
+    # FP32 meets the lowest ridge: 8e13 / 4e12 = 20; FP64 is no work of decode
+    device = replace(h100(), peaks={"fp64": 4e12, "fp32": 8e13, "bf16": 8e14}, bandwidth=4e12)
+    frame = pl.DataFrame(
+        {"path": [None, None, None, "bf16"], "useful_intensity": [19.0, 20.0, None, 1.0]}, schema_overrides={"path": pl.String}
+    )
+    found = frame.select(below_every_ridge(device)).to_series().to_list()
+    assert found == ["memory", None, None, None]
+    assert frame.select(below_every_ridge(None)).to_series().to_list() == [None] * 4
+    assert frame.select(below_every_ridge(replace(device, peaks={"fp64": 4e12}))).to_series().to_list() == [None] * 4
 
 
 def test_the_side_says_what_decided_it() -> None:

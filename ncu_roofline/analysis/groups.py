@@ -8,7 +8,7 @@ from ncu_roofline.analysis.flops import PATHS
 from ncu_roofline.analysis.ladder import NOTHING
 from ncu_roofline.analysis.roofline import bound, bound_source, limited_by, ratio, suspect
 from ncu_roofline.analysis.work import precision
-from ncu_roofline.capture.schema import FAMILIES, PHASES, ROLES, SOURCES
+from ncu_roofline.capture.schema import BOUNDS, FAMILIES, PHASES, ROLES, SOURCES
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
 
 KEYS = {
@@ -39,6 +39,7 @@ BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 OPTIONAL: dict[str, type[pl.DataType] | pl.DataType] = {
     **dict.fromkeys((*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL, "bandwidth_share", "compute_share"), pl.Float64),
     "path": pl.Enum(PATHS),
+    "bound": pl.Enum(BOUNDS),
     "role": pl.Enum(ROLES),
     "family": pl.Enum(FAMILIES),
     "phase": pl.Enum(PHASES),
@@ -100,11 +101,13 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
     """
     keys = list(KEYS[by])
     ready = completed(launches)
-    summed = ready.group_by(keys, maintain_order=True).agg(*identity(keys), *sums(), *averages(), *paired())
+    summed = ready.group_by(keys, maintain_order=True).agg(
+        *identity(keys), *sums(), *averages(), *paired(), common("bound").alias("bound_of_all")
+    )
     return (
         with_path(summed, ready, keys)
         .with_columns(precision(), **shares_of_whole(), **quotients())
-        .with_columns(bound=bound())
+        .with_columns(bound=pl.coalesce(bound(), "bound_of_all"))
         .with_columns(
             bound_source=bound_source(),
             limited_by=limited_by(THRESHOLDS.latency_share if latency_share is None else latency_share),

@@ -132,10 +132,14 @@ def missing_flops(study: Study) -> Iterator[Finding]:
     partial = counted(study, pl.col("flops").is_not_null() & ~pl.col("flops_complete"))
     advice = "Add the work counters that `ncu-roofline recipe` prints for this device."
     if missing:
+        sideless = counted(study, pl.col("flops").is_null() & countable & pl.col("bound").is_null())
+        lost = "executed intensity, side and limit are unknown"
+        if sideless < missing:  # useful work told the side
+            lost = "executed intensity and limit are unknown" + (f", and the side of {sideless:,}" if sideless else "")
         yield Finding(
             code="missing_flops",
             severity=WEAKENS,
-            message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} executed intensity, side and limit are unknown.",
+            message=f"No FLOPs for {of_all(missing, study)}: {its(missing)} {lost}.",
             advice=advice,
         )
     if partial:

@@ -68,7 +68,7 @@ def place(
             bandwidth_share=ratio(ratio("dram_bytes", "seconds"), pl.coalesce("bandwidth_at_clock", "bandwidth")),
             compute_share=compute_share(),
         )
-        .with_columns(bound=bound())
+        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu)))
         .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
     )
 
@@ -107,6 +107,14 @@ def bound() -> pl.Expr:
         .then(pl.lit("compute"))
         .cast(pl.Enum(BOUNDS))
     )
+
+
+def below_every_ridge(gpu: Gpu | None) -> pl.Expr:
+    """memory where no path is known but the useful work is left of every ridge that decode could meet."""
+    ridges = {} if gpu is None else gpu.ridges()
+    least = min((ridge for path, ridge in ridges.items() if not path.startswith("fp64")), default=0.0)
+    unplaced = pl.col("path").is_null() & (pl.col("useful_intensity") < least)
+    return pl.when(unplaced).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
 
 
 def bound_source() -> pl.Expr:

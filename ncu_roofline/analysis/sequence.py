@@ -108,7 +108,7 @@ def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
         why = f"nothing tells whether {unknown} whole passes are decode" if unknown else "no complete decode step in the window"
         return Fact(None, "unknown", why)
     sizes = sorted(decode["launches"].to_list())
-    size = f"{sizes[0]}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
+    size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
     beside = f", beside {drafts} passes that draft" if drafts else ""
     return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches up to {end}{beside}")
 
@@ -119,9 +119,9 @@ def prefill_fact(table: pl.DataFrame) -> Fact:
     prefill = known.filter(pl.col("phase") == "prefill")
     if known.filter(pl.col("phase").is_null()).height or known.is_empty():
         return Fact(None, "unknown", "nothing tells whether all passes are decode")
-    sizes = ", ".join(str(n) for n in prefill["launches"].unique(maintain_order=True).head(3))
+    sizes = ", ".join(f"{n:,}" for n in prefill["launches"].unique(maintain_order=True).head(3))
     evidence = (
-        f"{sizes} launches, with more rows or other kernels than decode has"
+        f"{sizes} {'launch' if sizes == '1' else 'launches'}, with more rows or other kernels than decode has"
         if sizes
         else "no pass has more rows than a decode step"
     )

@@ -162,7 +162,8 @@ PLACED = (
         "bound",
         enum(BOUNDS),
         "",
-        "side of the ridge by the useful intensity where known, else by the executed one",
+        "side of the ridge by the useful intensity where known, else by the executed one; where FLOPs were not counted, "
+        "memory if the useful one is left of every ridge of the device (FP64 aside)",
         "intensity or ridge is unknown",
     ),
     Column(
