@@ -51,18 +51,21 @@ def main_work(lanes: pl.DataFrame) -> pl.DataFrame:
 def switched(work: pl.DataFrame) -> pl.DataFrame:
     """Where none of the last kernels runs again and the next ones do: lane, `last` and `next` as where rows turn."""
     before = pl.col("n").shift(1).over("lane", "name")
-    pairs = work.with_columns(a=before).filter(pl.col("a").is_not_null())
+    # a name that runs again soon bridges the places between: no switch can be there
+    pairs = work.with_columns(earlier=before).filter(pl.col("earlier").is_not_null())
     spans = pairs.select(
-        lo=pl.max_horizontal(pl.col("a") + 1, pl.col("n") - NEAR + 1), hi=pl.min_horizontal("n", pl.col("a") + NEAR)
+        first=pl.max_horizontal(pl.col("earlier") + 1, pl.col("n") - NEAR + 1),
+        last=pl.min_horizontal("n", pl.col("earlier") + NEAR),
     )
-    bridged = spans.filter(pl.col("lo") <= pl.col("hi"))
-    edges = pl.concat([bridged.select(n="lo", by=pl.lit(1)), bridged.select(n=pl.col("hi") + 1, by=pl.lit(-1))])
-    counted = work.join(edges.group_by("n").agg(pl.col("by").sum()), on="n", how="left", maintain_order="left")
+    bridges = spans.filter(pl.col("first") <= pl.col("last"))
+    ends = [bridges.select(n="first", by=pl.lit(1)), bridges.select(n=pl.col("last") + 1, by=pl.lit(-1))]
+    counted = work.join(pl.concat(ends).group_by("n").agg(pl.col("by").sum()), on="n", how="left", maintain_order="left")
+    bridged = pl.col("by").fill_null(0).cum_sum() > 0
     again = (pl.col("n").shift(-1).over("lane", "name") - pl.col("n") < NEAR).fill_null(False)
     still = (pl.col("n") - before < NEAR).fill_null(False).shift(1)
     inside = (pl.col("place") >= FEWEST) & (pl.col("place") <= pl.len().over("lane") - FEWEST)
-    new = (pl.col("by").fill_null(0).cum_sum() == 0) & again & still & inside
-    return counted.with_columns(last=pl.col("row").shift(1)).filter(new).select("lane", "last", next="row")
+    switches = counted.with_columns(last=pl.col("row").shift(1)).filter(~bridged & again & still & inside)
+    return switches.select("lane", "last", next="row")
 
 
 def merged(met: pl.DataFrame) -> pl.DataFrame:
