@@ -16,7 +16,7 @@ from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge import gpus
-from ncu_roofline.present import kernels, roles, summary, tokens
+from ncu_roofline.present import kernels, roles, summary, tokens, words_tokens
 from ncu_roofline.present.columns import cell
 from ncu_roofline.present.document import Document
 from ncu_roofline.present.headline import headline
@@ -86,7 +86,7 @@ def test_flops_of_tokens_are_a_lower_bound_where_those_of_the_summary_are() -> N
 def test_bytes_that_other_launches_of_the_file_have_are_not_called_unmeasured() -> None:
     taken = of(launch(), launch(m={"dram__bytes.sum": 5.0}))
     first = totals(taken.launches.head(1), taken.run)
-    assert tokens.moved(taken, first) == "DRAM bytes were not measured for these launches"
+    assert words_tokens.moved(taken, first) == "DRAM bytes were not measured for these launches"
     assert "DRAM bytes were not measured," in tokens_of(launch())[0]
 
 
@@ -94,7 +94,7 @@ def test_misses_of_the_l2_are_not_called_bytes_of_dram() -> None:
     gb10 = Device(name="NVIDIA GB10", compute_capability="12.1", sms=48)
     misses = launches(launch(m={"lts__t_sectors_lookup_miss.sum": 100.0}))
     taken = study(Capture(launches=misses, device=gb10, name="x.ncu-rep"))
-    assert tokens.moved(taken, totals(taken.launches, taken.run)) == "3.2 kB missed in L2"
+    assert words_tokens.moved(taken, totals(taken.launches, taken.run)) == "3.2 kB missed in L2"
 
 
 def test_launches_of_an_unknown_step_are_not_called_decode() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import Totals
-from ncu_roofline.present.tokens import amount, found, no_decode, per
+from ncu_roofline.present.words_tokens import amount, found, no_decode, per
 
 UNKNOWN = (
     "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
