@@ -552,6 +552,11 @@ def test_a_file_cut_anywhere_is_refused_or_has_the_whole_rows_only(end: int) -> 
         assert launches["seconds"].to_list() == [55.71 / 1e6]
 
 
+def test_a_table_of_metric_names_without_values_is_refused(write: Write) -> None:
+    with pytest.raises(UnreadableCapture, match="no number has a scale"):
+        csv.read(write('"ID","Kernel Name","Metric Name"\n"0","gemm","gpu__time_duration.sum"\n'))
+
+
 def test_a_clean_file_and_the_same_with_one_foreign_line_give_equal_frames(write: Write) -> None:
     clean = csv.read(write(wide(RAW))).launches
     assert csv.read(write(wide(RAW) + "bye\n")).launches.equals(clean)

@@ -156,3 +156,12 @@ def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> 
     assert message(None, None) == "No FLOPs for both launches: their executed intensity, side and limit are unknown."
     assert message("memory", None).endswith("their executed intensity and limit are unknown, and the side of 1.")
     assert message("memory", "memory").endswith("their executed intensity and limit are unknown.")
+
+
+def test_a_launch_of_unknown_flops_is_neither_a_lower_bound_nor_another_launchs_missing_side() -> None:
+    taken = of(launch(m=BYTES), launch(m={**WORK, **BYTES}))
+    sides = pl.Series(["memory", None], dtype=taken.launches["bound"].dtype)
+    told = found(replace(taken, launches=taken.launches.with_columns(bound=sides)))
+
+    assert told["missing_flops"].message == "No FLOPs for 1 of 2 launches: its executed intensity and limit are unknown."
+    assert "partial_flops" not in told

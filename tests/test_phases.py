@@ -186,6 +186,12 @@ def test_where_there_are_layers_only_they_and_the_embedding_tell_rows() -> None:
     assert of_passes(told, [(None, 0, False)] * 3)[0]["rows"] == 1
 
 
+def test_a_pass_of_layers_and_attention_is_told_by_its_layers_alone() -> None:
+    told = votes({"rows": 16}, {"rows": 1, "rule": 2}, {"rows": 1, "rule": 3}).drop("layer", "group")
+    at = places((0, 0, False), (None, 0, False), (None, 0, False))
+    assert rows_of_passes(told, at.with_columns(mixer=pl.lit(True)))["rows"].to_list() == [16]
+
+
 def test_kinds_of_votes() -> None:
     frame = votes({}, {"sampled": True}, {"sequences": True})
     kinds = [frame.select(kind_of(name)).to_series().to_list() for name in ("rows", "sampled", "sequences")]

@@ -107,6 +107,11 @@ def test_time_follows_bytes_and_bandwidth() -> None:
     assert rows.select(by_bytes("high", Scales(bandwidth=0.5))).item() == 1.0
 
 
+def test_wider_weights_pay_for_all_their_bytes() -> None:
+    rows = frame(role=["fc"], bytes_high=[150.0])
+    assert rows.select(by_bytes("high", Scales(weights=2.0, bandwidth=1.0))).item() == 1.5
+
+
 def test_where_bytes_are_unknown_time_follows_the_bandwidth() -> None:
     rows = frame(bytes_low=[None], dram_bytes=[100.0]).cast({"bytes_low": pl.Float64})
     assert rows.select(by_bytes("low", Scales(bandwidth=0.5))).item() == 0.5

@@ -50,6 +50,12 @@ def test_a_total_is_not_added_to_its_parts() -> None:
     assert row(parts)["flops_bf16"] == 4096
 
 
+def test_a_total_counts_before_the_instruction_paths_beside_it() -> None:
+    both = {f"{TENSOR}bf16_dst_fp32.sum": 4096.0, "sm__ops_path_tensor_op_hgmma_src_bf16_dst_fp32.sum": 3072.0}
+
+    assert row(both)["flops_bf16"] == 4096
+
+
 def test_sparse_and_dense_halves_make_the_total_where_it_is_missing() -> None:
     halves = {f"{TENSOR}fp16_dst_fp32_sparsity_off.sum": 100.0, f"{TENSOR}fp16_dst_fp32_sparsity_on.sum": 20.0}
 
