@@ -24,6 +24,7 @@ MOST = 400
 FULL_NAME = 240
 COLUMNS = (
     "kernel",
+    "grid",
     "time_share",
     "bytes_share",
     "useful_intensity",
@@ -38,7 +39,6 @@ COLUMNS = (
     "seconds",
     "dram_bytes",
     "bound",
-    "grid",
 )
 
 
