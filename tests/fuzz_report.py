@@ -98,6 +98,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
     contents = {path.name: path.read_bytes() for path in chosen.reports} or {"written": varied()}
+    print("Damaged reports, counted by what reading them gave: all, a part with a note, or a refusal of one sentence.")
+    print("A crash, a hang or any other exception would have ended this list (`make fuzz`, seed", f"{chosen.seed}).")
     with tempfile.TemporaryDirectory() as folder:
         for name, content in contents.items():
             found = damage(content, cut=chosen.cuts, flip=chosen.flips, seed=chosen.seed, folder=Path(folder))

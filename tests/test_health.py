@@ -146,6 +146,13 @@ def test_processes_are_said_to_be_mixed_from_two_on() -> None:
     assert "several_processes" not in found(of(launch(process=1), launch(process=1)))
 
 
+def test_the_kinds_that_were_not_counted_are_those_of_the_launches_that_lack_some() -> None:
+    fp32 = {SASS.format(op): 5e6 for op in ("fadd", "fmul", "ffma")}
+    told = found(of(launch(m={**fp32, **BYTES}), launch(m={**WORK, **BYTES})))
+
+    assert told["partial_flops"].message.startswith("FLOPs of 1 of 2 launches are a lower bound: work in fp64")
+
+
 def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> None:
     lacking = of(launch(m=BYTES), launch(m=BYTES))
 

@@ -51,7 +51,8 @@ def test_a_total_is_not_added_to_its_parts() -> None:
 
 
 def test_a_total_counts_before_the_instruction_paths_beside_it() -> None:
-    both = {f"{TENSOR}bf16_dst_fp32.sum": 4096.0, "sm__ops_path_tensor_op_hgmma_src_bf16_dst_fp32.sum": 3072.0}
+    path = "sm__ops_path_tensor_op_{}_src_bf16_dst_fp32.sum"
+    both = {f"{TENSOR}bf16_dst_fp32.sum": 4096.0, path.format("hgmma"): 3072.0, path.format("hmma"): 512.0}
 
     assert row(both)["flops_bf16"] == 4096
 
