@@ -63,6 +63,14 @@ def test_prefill_counts_only_where_there_is_nothing_else(
     assert only_prefill(taken) is prefill
 
 
+def test_what_stands_beside_nothing_but_a_prompt_is_no_side_of_its_own() -> None:
+    """A kernel behind the LM head of a prompt, of unknown phase: the prompt is compared, not the kernel."""
+    taken = phased("prefill", None)
+    alone = replace(taken, launches=taken.launches.with_columns(step=pl.Series([0, None], dtype=pl.Int64)))
+    assert decode_launches(alone)["index"].to_list() == [0, 1]
+    assert only_prefill(alone) is True
+
+
 def test_launches_without_phases_all_count_and_are_no_prefill() -> None:
     taken = study()
     bare = replace(taken, launches=taken.launches.drop("phase"))

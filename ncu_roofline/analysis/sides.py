@@ -9,6 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from ncu_roofline.analysis.basis import basis
+from ncu_roofline.analysis.basis import decode_launches as in_decode
 from ncu_roofline.analysis.groups import completed
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.knowledge.gpus import Gpu
@@ -75,15 +76,15 @@ def decode_launches(study: Studied) -> pl.DataFrame:
     launches = study.launches
     if "phase" not in launches.columns:
         return launches
-    decode = launches.filter(pl.col("phase").cast(pl.String).fill_null("decode") == "decode")
+    decode = in_decode(launches)
     return decode if decode.height else launches
 
 
 def only_prefill(study: Studied) -> bool:
-    """Whether every launch is known to belong to a prefill pass."""
+    """Whether every launch belongs to a prefill pass, or stands beside nothing else."""
     if "phase" not in study.launches.columns or not study.launches.height:
         return False
-    return bool((study.launches["phase"].cast(pl.String).fill_null("") == "prefill").all())
+    return in_decode(study.launches).is_empty()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
