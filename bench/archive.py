@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from bench.stopwatch import command
 from ncu_roofline.readers import archive, saved
 from tests.synthetic import capture
 
@@ -32,16 +31,6 @@ def build(folder: Path) -> int:
     return launches
 
 
-def best(*command: str) -> float:
-    """Seconds of the fastest of a few whole processes."""
-    times = []
-    for _ in range(ROUNDS):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ncu_roofline", *command], check=True, capture_output=True)
-        times.append(time.perf_counter() - begin)
-    return min(times)
-
-
 def main() -> None:
     """Builds the archive and prints what it took."""
     with tempfile.TemporaryDirectory() as made:
@@ -49,9 +38,9 @@ def main() -> None:
         launches = build(folder)
         spec = Path(made) / "roofline.json"
         print(f"{launches:,} launches in {CAPTURES} captures")
-        print(f"summary   {best('summary', str(folder)):.2f} s")
-        print(f"roles     {best('roles', str(folder)):.2f} s")
-        print(f"plot spec {best('plot', str(folder), '-o', str(spec), '--force'):.2f} s, {spec.stat().st_size / 1e3:.0f} kB")
+        print(f"summary   {command('summary', str(folder)):.2f} s")
+        print(f"roles     {command('roles', str(folder)):.2f} s")
+        print(f"plot spec {command('plot', str(folder), '-o', str(spec), '--force'):.2f} s, {spec.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

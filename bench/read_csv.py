@@ -8,13 +8,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from bench.stopwatch import best
 from ncu_roofline.knowledge import counters
 from ncu_roofline.readers import csv
 from ncu_roofline.readers.csv_device import ATTRIBUTES
@@ -56,16 +55,6 @@ def raw_page(path: Path, *, other: int) -> list[str]:
             name = f"void gemm_{n % 30}<float, {n % 7}>(float *, int)"
             file.write(f'"{n}","7","python","host","{name}","1","7","(128, 1, 1)","(56, 1, 1)","0","9.0","{values}"\n')
     return [*FIRST, *names]
-
-
-def best(work: Callable[[], object], runs: int = 7) -> float:
-    """Seconds of the fastest run."""
-    times = []
-    for _ in range(runs):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 def wide() -> None:
