@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.rows import phase_kinds, votes
+from ncu_roofline.analysis.rows import phase_kinds
 from ncu_roofline.capture.schema import PHASES
 
 LARGEST_DECODE = 256
@@ -85,10 +85,10 @@ def agreed(layered: pl.DataFrame) -> pl.DataFrame:
     return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
 
 
-def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per pass: pass, rows, sampled, phase (null unknown)."""
+def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """One row per pass by the launches' votes: pass, rows, sampled, phase (null unknown)."""
     at = laid.select("index", "layer", "fc", group="pass", mixer=(pl.col("kind") == "mixer").fill_null(False))
-    told = rows_of_passes(votes(launches), at)
+    rows = rows_of_passes(told, at)
     kinds = (
         phase_kinds(launches)
         .join(at, on="index")
@@ -96,7 +96,7 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
         .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
     )
     every = at.select("group").unique(maintain_order=True)
-    table = every.join(told, on="group", how="left").join(kinds, on="group", how="left").sort("group")
+    table = every.join(rows, on="group", how="left").join(kinds, on="group", how="left").sort("group")
     first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
     return first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
 

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.batch import infer_batch
 from ncu_roofline.analysis.gpus import gpus
 from ncu_roofline.analysis.passes import empty_passes, pass_table, steps
 from ncu_roofline.analysis.phases import phases
+from ncu_roofline.analysis.rows import votes
 from ncu_roofline.analysis.turns import turns
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES
@@ -44,14 +45,14 @@ def segment(launches: pl.DataFrame) -> Segmented:
     """
     if launches.is_empty():
         return unfollowed(launches)
-    rows = anchors.marked(launches)
+    rows, told = anchors.marked(launches), votes(launches)
     found = anchors.clusters(rows)
-    if at := turns(rows, found, launches):
+    if at := turns(rows, found, told):
         rows = anchors.turned(rows, at)
         found = anchors.clusters(rows)
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
-    table = steps(pass_table(rows, found).join(phases(laid, launches), on="pass", how="left", maintain_order="left"))
+    table = steps(pass_table(rows, found).join(phases(laid, launches, told), on="pass", how="left", maintain_order="left"))
     joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(
         pl.col("layer") + pl.col("deeper").fill_null(0)
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.rows import votes
-
 TURN = 2
 """Rows of one pass over those of the next, either way, at least."""
 STEADY = 2
@@ -16,13 +14,13 @@ FEWEST = 4
 """Attention kernels on either side of a switch, at least."""
 
 
-def turns(rows: pl.DataFrame, found: pl.DataFrame, launches: pl.DataFrame) -> list[int]:
+def turns(rows: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> list[int]:
     """The rows at which another pass begins, in lanes whose passes have no beginning or end of their own."""
     ended = found.filter(pl.col("kind") != "mixer")["lane"]
     lanes = rows.filter(~pl.col("lane").is_in(ended.implode()))
     if lanes.is_empty():
         return []
-    bounds = merged(pl.concat([seen(lanes, votes(launches)), switched(main_work(lanes))]).sort("lane", "next"))
+    bounds = merged(pl.concat([seen(lanes, told), switched(main_work(lanes))]).sort("lane", "next"))
     return first_of_next(lanes, bounds) if bounds.height else []
 
 
