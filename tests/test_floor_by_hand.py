@@ -11,7 +11,8 @@ from ncu_roofline.analysis.floor import Floor, batches, floor, over_batches
 from ncu_roofline.analysis.footprint import Setting, check, dtype_of, kv_bytes, kv_dtype, kv_per_gpu, memory_batch, share
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.gpu import Gpu
-from ncu_roofline.knowledge.model import Cache, Model, Weight
+from ncu_roofline.knowledge.model import Cache, Weight
+from tests.small_model import small
 
 EMBEDDING = Weight(name="embed_tokens", n=100, k=10, role="embedding", read="rows")
 QUERIES = Weight(name="q_proj", n=20, k=10, role="fc", layers=(0, 1))
@@ -20,22 +21,16 @@ HEAD = Weight(name="lm_head", n=100, k=10, role="fc")
 ROUTER = Weight(name="router", n=4, k=10, role="router", layers=(0, 1))
 EXPERTS = Weight(name="experts.up_proj", n=5, k=10, role="fc", layers=(0, 1), copies=4, read="experts")
 
-TINY = Model(
-    name="tiny",
+TINY = small(
     architecture="Tiny",
     hidden=10,
     vocab=100,
-    heads=8,
     kv_heads=2,
     head_dim=5,
-    tied=False,
     longest_context=64,
-    experts=0,
-    experts_per_token=0,
     layer_kinds=("full", "full"),
     weights=(EMBEDDING, QUERIES, NORM, HEAD),
     caches=(Cache(kind="full", elements=4, flops=16, split=2),) * 2,
-    native="bf16",
 )
 """1000 parameters of embedding, 400 of queries, 20 of norms, 1000 of the head."""
 

@@ -23,6 +23,7 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.knowledge.model import Model, Weight
 from tests.kernels import launch, launches
+from tests.small_model import small
 
 QKV = {"role": "fc", "kind": "full", "layers": (0, 1), "fused": "qkv_proj"}
 PLAIN = {"role": "fc", "kind": "full", "layers": (0, 1)}
@@ -34,23 +35,7 @@ WEIGHTS = (
     Weight(name="up_proj", n=400, k=1000, **PLAIN),  # type: ignore[arg-type]
     Weight(name="lm_head", n=5000, k=1000, role="fc"),
 )
-MODEL = Model(
-    name="tiny",
-    architecture="tiny",
-    hidden=1000,
-    vocab=5000,
-    heads=8,
-    kv_heads=8,
-    head_dim=16,
-    tied=False,
-    longest_context=None,
-    experts=0,
-    experts_per_token=0,
-    layer_kinds=("full", "full"),
-    weights=WEIGHTS,
-    caches=(),
-    native="bf16",
-)
+MODEL = small(hidden=1000, vocab=5000, layer_kinds=("full", "full"), weights=WEIGHTS)
 
 
 def streams(model: Model = MODEL, rows: int | None = 4, dtype: str | None = None, **setting: Any) -> Streams:

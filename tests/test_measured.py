@@ -10,26 +10,14 @@ from ncu_roofline.analysis.measured import against_floor, check_possible, least,
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.model import Cache, Model, Weight
+from ncu_roofline.knowledge.model import Cache, Weight
 from tests.kernels import h100, launch, launches
+from tests.small_model import small
 
 INSIDE = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
-MODEL = Model(
-    name="tiny",
-    architecture="tiny",
-    hidden=100,
-    vocab=50,
-    heads=8,
-    kv_heads=8,
-    head_dim=16,
-    tied=False,
-    longest_context=None,
-    experts=0,
-    experts_per_token=0,
-    layer_kinds=("full",),
+MODEL = small(
     weights=(INSIDE, Weight(name="lm_head", n=50, k=100, role="fc"), Weight(name="norm", n=100, layers=(0,))),
     caches=(Cache(kind="full", elements=64, split=8),),
-    native="bf16",
 )
 """Weights of 1000 numbers in the layer and 5000 in the head; 64 numbers of cache a token."""
 WEIGHTS, CACHE = 6000 * 2, 64 * 2

@@ -14,6 +14,7 @@ from ncu_roofline.knowledge import models
 from ncu_roofline.knowledge.gpu import Gpu
 from ncu_roofline.knowledge.gpus import find
 from ncu_roofline.knowledge.model import Cache, Model, Weight
+from tests.small_model import small
 
 NEAR = {"rel": 0.005}
 """The mission prints two or three digits."""
@@ -31,7 +32,7 @@ H100 = part(989e12, 3.35e12)
 
 def dense(*weights: Weight, layers: int = 32, width: int = 4096, group: int = 1) -> Model:
     """A dense model of these matrices; keys and values of `width` / `group` elements a layer."""
-    return Model(
+    return small(
         name="dense",
         architecture="Dense",
         hidden=width,
@@ -39,14 +40,9 @@ def dense(*weights: Weight, layers: int = 32, width: int = 4096, group: int = 1)
         heads=64,
         kv_heads=64 // group,
         head_dim=width // 64,
-        tied=False,
-        longest_context=None,
-        experts=0,
-        experts_per_token=0,
         layer_kinds=("full",) * layers,
         weights=weights,
         caches=(Cache(kind="full", elements=2 * width // group, flops=4 * width, split=1),) * layers,
-        native="bf16",
     )
 
 

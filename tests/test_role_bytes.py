@@ -6,27 +6,12 @@ import pytest
 from ncu_roofline.analysis.role_bytes import floors, role_bytes
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
-from ncu_roofline.knowledge.model import Model, Weight
+from ncu_roofline.knowledge.model import Weight
 from tests.kernels import launch, launches
+from tests.small_model import small
 
 WEIGHT = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
-MODEL = Model(
-    name="tiny",
-    architecture="tiny",
-    hidden=100,
-    vocab=10,
-    heads=8,
-    kv_heads=8,
-    head_dim=16,
-    tied=False,
-    longest_context=None,
-    experts=0,
-    experts_per_token=0,
-    layer_kinds=("full",),
-    weights=(WEIGHT,),
-    caches=(),
-    native="bf16",
-)
+MODEL = small(vocab=10, weights=(WEIGHT,))
 """One matrix of 10 x 100 numbers of 2 bytes: 2000 bytes a step."""
 
 

@@ -25,10 +25,11 @@ from ncu_roofline.analysis.useful import (
 )
 from ncu_roofline.capture.capture import UNKNOWN, Run
 from ncu_roofline.knowledge.model import Cache, Model
+from tests.small_model import small
 from tests.test_useful import decode
 
 CACHE = Cache(kind="attention", elements=8, flops=48, split=4)
-MODEL = Model(
+MODEL = small(
     name="small",
     architecture="Small",
     hidden=8,
@@ -36,14 +37,8 @@ MODEL = Model(
     heads=4,
     kv_heads=4,
     head_dim=2,
-    tied=False,
-    longest_context=None,
-    experts=0,
-    experts_per_token=0,
     layer_kinds=("attention", "attention"),
-    weights=(),
     caches=(CACHE, CACHE),
-    native="bf16",
 )
 TYPES: dict[str, Any] = {
     "role": pl.String,
