@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.basis import Basis, basis, decode_launches
+from ncu_roofline.analysis.groups import known_sum
 from ncu_roofline.analysis.overview import lacking
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
@@ -97,7 +98,7 @@ def partial(launches: pl.DataFrame) -> int:
 
 def sums() -> list[pl.Expr]:
     """Sums of what is known; null where nothing is."""
-    return [pl.when(pl.col(m).count() > 0).then(pl.col(m).sum()).alias(m) for m in MEASURES]
+    return [known_sum(m).alias(m) for m in MEASURES]
 
 
 def unknowns() -> list[pl.Expr]:

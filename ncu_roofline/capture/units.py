@@ -214,6 +214,15 @@ def text(value: float | None, unit: str = "") -> str:
     return f"{number(value)} {people}".rstrip()
 
 
+def launches(number: int) -> str:
+    """How many launches, in grammar.
+
+    >>> launches(1), launches(4991)
+    ('1 launch', '4,991 launches')
+    """
+    return f"{number:,} launch{'es' * (number != 1)}"
+
+
 def percent(share: float) -> str:
     """A share of one in per cent; what would round to zero but is not says so.
 

@@ -9,7 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare import Comparison
 from ncu_roofline.analysis.sides import gaps, only_prefill
-from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import launches, number
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.words_compare import MOST, NAMES, name_of, one_sided
@@ -80,7 +80,7 @@ def windows(comparison: Comparison) -> Iterator[str]:
     sides = (("base", comparison.base), ("head", comparison.head))
     if comparison.basis == "part":
         one, other = (round(s.launches.height / s.captures) for _, s in sides)
-        counts = f"{one:,} launch{'es' * (one != 1)} in the base and {other:,} in the head"
+        counts = f"{launches(one)} in the base and {other:,} in the head"
         alone = [r for r in comparison.rows.get("kernel", pl.DataFrame()).to_dicts() if r["what"] in ("added", "removed")]
         only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
         yield f"The captures are parts of a step ({counts}): numbers are a token's share of what was captured{only}."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from ncu_roofline.capture.units import launches
 from ncu_roofline.knowledge.roles import Rule
 from ncu_roofline.present.columns import percent
 from ncu_roofline.present.document import Document, Table
@@ -60,11 +61,6 @@ def part(rows: pl.DataFrame, bytes_known: bool) -> str:
         return f"{launches(int(rows['launches'].sum()))} of unknown time"
     time = f"{percent(rows['time_share'].sum())} of the time"
     return f"{time} and {percent(rows['bytes_share'].sum())} of the bytes" if bytes_known else time
-
-
-def launches(number: int) -> str:
-    """1 launch, 4,991 launches."""
-    return f"{number:,} launch{'es' * (number != 1)}"
 
 
 def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | None = None) -> Document:

@@ -11,6 +11,7 @@ import polars as pl
 from ncu_roofline.analysis.health import BLOCKS, Finding
 from ncu_roofline.analysis.overview import Overview
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import launches
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.brief import called, grids_tell
 from ncu_roofline.present.columns import percent
@@ -99,9 +100,8 @@ def device(study: Study, numbers: Overview) -> str:
     name = study.gpu.product if study.gpu else study.capture.device.name
     on = f" on {clean(name)}" if name else ""
     amounts = [time(numbers), dram(study, numbers), executed(numbers)]
-    launches = f"{numbers.launches:,} launch{'es' * (numbers.launches != 1)}"
-    kernels = f"{numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
-    return f"{synthetic}{clean(study.capture.name)}: {launches} of {kernels}{on}; {', '.join(amounts)}.{ridge(numbers)}"
+    held = f"{launches(numbers.launches)} of {numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
+    return f"{synthetic}{clean(study.capture.name)}: {held}{on}; {', '.join(amounts)}.{ridge(numbers)}"
 
 
 def executed(numbers: Overview) -> str:
@@ -126,9 +126,9 @@ def time(numbers: Overview) -> str:
     return quantity(numbers.seconds, "s") + known_for(numbers.seconds_known, numbers.launches)
 
 
-def known_for(known: int, launches: int) -> str:
+def known_for(known: int, number: int) -> str:
     """Of how many launches a sum is, where not of all."""
-    return "" if known == launches else f" (known for {known:,} launch{'es' * (known != 1)})"
+    return "" if known == number else f" (known for {launches(known)})"
 
 
 def dram(study: Study, numbers: Overview) -> str:

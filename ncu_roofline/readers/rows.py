@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture import schema
+from ncu_roofline.capture import schema, units
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge import counters
@@ -184,7 +184,7 @@ def _not_numbers(strange: pl.Series) -> Iterator[str]:
     if total := int(strange.sum()):
         count = int((strange > 0).sum())
         yield (
-            f"{total:,} counter values of {count:,} launch{'es' if count > 1 else ''} are not a number "
+            f"{total:,} counter values of {units.launches(count)} are not a number "
             "in the report; they are read as not measured."
         )
 
