@@ -172,3 +172,14 @@ def test_a_launch_of_unknown_flops_is_neither_a_lower_bound_nor_another_launchs_
 
     assert told["missing_flops"].message == "No FLOPs for 1 of 2 launches: its executed intensity and limit are unknown."
     assert "partial_flops" not in told
+
+
+def test_bytes_by_a_clock_that_nobody_measured_are_not_said_to_be_within_a_thousandth() -> None:
+    busy = {"gpu__dram_throughput.avg.pct_of_peak_sustained_elapsed": 50.0}
+    clocked = {**busy, "dram__cycles_elapsed.avg.per_second": 2.6e9}
+    device = replace(H100, memory_hertz=2.6e9, bus_bits=5120)
+    told = found(of(launch(m=busy), launch(m=clocked), device=device))
+
+    assert told["derived_nominal"].message.startswith("DRAM bytes of 1 of 2 launches are rebuilt from the share")
+    assert "nominal clock" in told["derived_nominal"].message
+    assert told["derived_cycles"].message.startswith("DRAM bytes of 1 of 2 launches are rebuilt from active memory cycles")

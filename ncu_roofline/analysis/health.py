@@ -11,6 +11,7 @@ from ncu_roofline.analysis.flops import SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.analysis.overview import lacking, launch_count, share
 from ncu_roofline.analysis.settings import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.traffic import at_nominal_clock
 from ncu_roofline.capture.units import percent
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.thresholds import THRESHOLDS
@@ -174,11 +175,19 @@ MEANING = {
 }
 
 
+NOMINAL = "rebuilt from the share of active memory cycles at the memory's nominal clock (0.1 to 0.4 % high on an L4)"
+"""Where no clock was measured; on an L4 both were counted (tests/test_referee.py)."""
+
+
 def derived(study: Study) -> Iterator[Finding]:
     """Numbers that were not counted directly."""
     for column, what in (("dram_bytes_source", "DRAM bytes"), ("flops_source", "FLOPs")):
+        nominal = (pl.col(column) == "cycles") & at_nominal_clock(study.launches)
+        if number := counted(study, nominal):
+            message = f"{what} of {of_all(number, study)} are {NOMINAL}."
+            yield Finding(code="derived_nominal", severity=NOTES, message=message)
         for source, meaning in MEANING.items():
-            if number := counted(study, pl.col(column) == source):
+            if number := counted(study, (pl.col(column) == source) & ~nominal):
                 weak = source in ("instructions", "pipe", "l2_miss")
                 yield Finding(
                     code=f"derived_{source}",

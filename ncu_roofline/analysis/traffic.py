@@ -21,6 +21,11 @@ def bytes_moved(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list
     ]
 
 
+def at_nominal_clock(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the clock of the device's attributes stands in for one that nobody measured."""
+    return measured(launches, table()["activity"]["cycles"]).is_null() & dram_hertz(launches).is_null()
+
+
 def activity(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[tuple[str, pl.Expr]]:
     """Bytes rebuilt from active memory cycles; L2 misses where the part has no DRAM counters."""
     facts = table()["activity"]
