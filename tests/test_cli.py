@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,35 @@ def test_a_cut_report_is_a_doubt_and_no_mere_note(capsys: pytest.CaptureFixture[
     cut.write_bytes(Path(DEMO).read_bytes()[:20_000])
 
     assert "- [weakens] The report is damaged or cut off" in run(capsys, "check", str(cut)).out
+
+
+BASE, HEAD = str(FIXTURES / "dense-b8.ncu-repz"), str(FIXTURES / "fp8-b8.ncu-repz")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["summary", DEMO],
+        ["kernels", DEMO],
+        ["tokens", DEMO],
+        ["roles", DEMO],
+        ["check", DEMO],
+        ["plot", DEMO],
+        ["compare", BASE, HEAD, "--vary", "weights"],
+        ["sweep", BASE, str(FIXTURES / "dense-b32.ncu-repz")],
+        ["project", DEMO, "--gpu", "b200"],
+    ],
+)
+def test_every_output_of_synthetic_captures_says_so(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    answer = run(capsys, *words)
+
+    assert answer.code == 0
+    # fixtures/synthetic is no label: the words are
+    assert re.search(r"SYNTHETIC|is synthetic:|are synthetic:", " ".join(answer.out.split()))
+
+
+def test_charts_of_a_comparison_of_synthetic_captures_say_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(capsys, "report", BASE, HEAD, "--vary", "weights", "-o", str(tmp_path / "out"))
+
+    for name in ("waterfall-light.svg", "before-after-dark.svg", "comment.md", "index.html"):
+        assert "synthetic: a generator wrote them" in (tmp_path / "out" / name).read_text()

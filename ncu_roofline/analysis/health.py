@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.finding import BLOCKS, NOTES, WEAKENS, Finding, again, counted, its, of_all, s, sentence
 from ncu_roofline.analysis.flops import SCALAR_PATHS, TENSOR_PATHS
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.analysis.overview import lacking, launch_count, share
 from ncu_roofline.analysis.settings import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
@@ -271,8 +272,7 @@ def unclassified(study: Study) -> Iterator[Finding]:
 
 def synthetic(study: Study) -> Iterator[Finding]:
     """A capture that no GPU made."""
-    if study.run.synthetic.value:
-        message = "This capture is synthetic: a generator wrote it, no GPU measured it."
+    for message in invented([study.run]):
         yield Finding(code="synthetic", severity=WEAKENS, message=message)
 
 

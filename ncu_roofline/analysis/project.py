@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.groups import known_sum
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.analysis.roofline import ratio
 from ncu_roofline.analysis.scales import Scales, Target, assumptions, scales_of, stand_in
 from ncu_roofline.analysis.sides import Studied, basis_of, footings, latency
@@ -41,6 +42,7 @@ class Projection:
     """seconds, seconds_low, seconds_high per basis; bytes, bytes_low, bytes_high, None where they were not measured."""
     assumptions: tuple[str, ...]
     latency_share: float | None
+    notes: tuple[str, ...] = ()
 
     @property
     def speedup(self) -> tuple[float, float]:
@@ -68,6 +70,7 @@ def project(study: Studied, target: Target) -> Projection:
         total=divided.select(*sums()).row(0, named=True),
         assumptions=tuple(assumptions(study, target, scales)),
         latency_share=measured.select(latency()).item(),
+        notes=invented([study.run]),
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from ncu_roofline.analysis.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.analysis.groups import known_sum
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.analysis.roofline import ratio
 from ncu_roofline.analysis.sides import Studied, basis_of, footings, latency, side
 from ncu_roofline.capture.capture import Run
@@ -60,6 +61,7 @@ class Sweep:
     crossover: Crossover
     windows: int = 0
     """Captures that are less than a whole step."""
+    notes: tuple[str, ...] = ()
 
 
 def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
@@ -86,6 +88,7 @@ def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str
         fc_measure=measure,
         fc_expected=expected(studies) if along == "batch" else None,
         attention=power_law(attending) if numeric else None,
+        notes=invented([study.run for study in studies]),
         windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
     )

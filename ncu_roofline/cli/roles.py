@@ -93,6 +93,7 @@ def of_capture(
 ) -> tuple[Document, str]:
     """The answer about a capture, and its text where that is no table."""
     from ncu_roofline.analysis import role_tables
+    from ncu_roofline.analysis.invented import invented
     from ncu_roofline.cli.load import load
     from ncu_roofline.knowledge.roles import load_rules, matching
     from ncu_roofline.present import roles as words
@@ -105,7 +106,8 @@ def of_capture(
     if explain is not None:
         rows = role_tables.of_name(launches, explain)
         return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(rules)), rows), ""
-    return words.document(role_tables.by_role(launches), role_tables.by_rule(launches), study.capture.notes), ""
+    notes = (*invented([study.run]), *study.capture.notes)
+    return words.document(role_tables.by_role(launches), role_tables.by_rule(launches), notes), ""
 
 
 def of_name(name: str, rules: Path | None) -> Document:

@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare import Comparison
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.analysis.sides import gaps, only_prefill
 from ncu_roofline.capture.units import launches, number
 from ncu_roofline.knowledge.verdicts import limit
@@ -18,7 +19,8 @@ from ncu_roofline.present.words_compare import MOST, NAMES, name_of, one_sided
 def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
     notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
-    return (*caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *notes)
+    made_up = invented([s.run for s in (*comparison.base.studies, *comparison.head.studies)])
+    return (*made_up, *caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *notes)
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:

@@ -22,7 +22,7 @@ def document(projection: Projection, against: Mapping[str, float] | None = None,
         "tp": projection.target.tp,
     }
     return Document(
-        answer=(*answer(projection), *error_words(against, name)),
+        answer=(*answer(projection), *projection.notes, *error_words(against, name)),
         tables=(table(projection),),
         doubts=tuple(f"Assumed: {a}" for a in projection.assumptions),
         data={

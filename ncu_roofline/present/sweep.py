@@ -30,7 +30,7 @@ def document(sweep: Sweep) -> Document:
     return Document(
         answer=tuple(answer(sweep)),
         tables=(main_table(sweep), role_table(sweep)),
-        doubts=tuple(doubts(sweep)),
+        doubts=(*sweep.notes, *doubts(sweep)),
         data={
             "along": sweep.along,
             "basis": sweep.basis,

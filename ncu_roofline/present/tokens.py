@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.finding import sentence
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.tokens import MEASURES, Totals
 from ncu_roofline.capture.units import number
@@ -145,6 +146,7 @@ def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) 
 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:
     """What was not measured, and what was assumed."""
+    yield from invented([study.run])
     yield from map(sentence, study.notes)
     for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
         missing = whole.unknown[measure]

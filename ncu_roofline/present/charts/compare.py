@@ -6,6 +6,7 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.compare import Comparison
+from ncu_roofline.analysis.invented import invented
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.brief import brief
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
@@ -68,13 +69,16 @@ def steps(comparison: Comparison) -> pl.DataFrame:
 
 
 def heading(comparison: Comparison, title: str) -> alt.Title:
-    """The title with the verdict under it."""
+    """The title with the verdict under it, and whether no GPU measured it."""
+    sides = (comparison.base, comparison.head)
+    made_up = invented([s.run for side in sides for s in side.studies])
     caveat = ", not comparable" if comparison.anyway and comparison.blocking else ""
     return alt.Title(
         title,
         subtitle=[
             f"{TITLES[comparison.verdict]}{caveat}: bytes {signed(comparison.judged.bytes.part)}, "
-            f"time {signed(comparison.judged.seconds.part)}"
+            f"time {signed(comparison.judged.seconds.part)}",
+            *made_up,
         ],
     )
 

@@ -127,7 +127,7 @@ def roofs(marks: pl.DataFrame) -> list[alt.Chart]:
 
 def heading(sweep: Sweep) -> alt.Title:
     """What the sweep found, in sentences."""
-    found = list(answer(sweep))[1:4]
+    found = [*sweep.notes, *list(answer(sweep))[1:4]]
     return alt.Title(f"FC and attention along {sweep.along}", subtitle=[wrapped for s in found for wrapped in lines(s)])
 
 
