@@ -48,14 +48,14 @@ fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt
 	$(BIN)/python -m tests.fuzz_report --cuts 1000 --flips 10000 $(REPORTS) > bench/fuzz.txt
 
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
-	$(BIN)/python -m bench.mutation
+	$(BIN)/python -m tools.mutation
 
 docs: $(READY) ## write the generated pages of docs/ again
-	$(BIN)/python -m bench.pages
-	$(BIN)/python -m bench.shown
+	$(BIN)/python -m tools.pages
+	$(BIN)/python -m tools.shown
 
 roles-report: $(READY) ## compare roles by name with the public list; writes docs/roles-confusion.md
-	$(BIN)/python -m bench.roles_report
+	$(BIN)/python -m tools.roles_report
 
 fixtures: $(READY) ## write the synthetic captures again
 	$(BIN)/python -m tests.synthetic.fixtures

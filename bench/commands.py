@@ -10,7 +10,7 @@ import polars as pl
 from bench.readers import grown
 from bench.stopwatch import best, command
 from ncu_roofline.api import read
-from ncu_roofline.knowledge.roles import classify_names, load_rules
+from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 TWENTY = "*lfm2.5*R_decode_c1_out2k__ncu.ncu-rep"

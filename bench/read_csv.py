@@ -15,9 +15,9 @@ import polars as pl
 
 from bench.stopwatch import best
 from ncu_roofline.knowledge import counters
-from ncu_roofline.readers import csv
-from ncu_roofline.readers.csv_device import ATTRIBUTES
-from ncu_roofline.readers.csv_launches import IDENTITY
+from ncu_roofline.readers.csv import csv
+from ncu_roofline.readers.csv.device import ATTRIBUTES
+from ncu_roofline.readers.csv.launches import IDENTITY
 
 LAUNCHES, COLUMNS = 5_000, 1_200
 FIRST = [

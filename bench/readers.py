@@ -41,7 +41,7 @@ METRICS = (
 
 NATIVE = """
 import sys
-from ncu_roofline.readers import report
+from ncu_roofline.readers.report import report
 print(len(report.read(sys.argv[1]).launches))
 """
 VENDOR = NATIVE.replace("report", "vendor")

@@ -9,10 +9,10 @@ import time
 
 import polars as pl
 
-from ncu_roofline.analysis.roles import assign
-from ncu_roofline.analysis.sequence import facts, segment
+from ncu_roofline.analysis.roles.roles import assign
+from ncu_roofline.analysis.run.sequence import facts, segment
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.knowledge.roles import load_rules
+from ncu_roofline.knowledge.kernels.roles import load_rules
 from tests.synthetic import LLAMA_8B, decode_run
 
 SIZES = (10_000, 100_000, 1_000_000)

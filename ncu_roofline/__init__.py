@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ncu_roofline import charts
-    from ncu_roofline.analysis.compare import Comparison
-    from ncu_roofline.analysis.project import Projection
+    from ncu_roofline.analysis.compare.compare import Comparison
+    from ncu_roofline.analysis.project.project import Projection
     from ncu_roofline.analysis.study import Study
-    from ncu_roofline.analysis.sweep import Sweep
+    from ncu_roofline.analysis.sweep.sweep import Sweep
     from ncu_roofline.api import check, compare, floor, gpus, kernels, per_token, place, project, read, save, study, sweep
     from ncu_roofline.capture.capture import Capture, Device, Fact, Run
     from ncu_roofline.errors import NotComparable, RooflineError, UnreadableCapture, UnusableInput
@@ -55,15 +55,15 @@ __all__ = [
 
 HOMES = {
     "Capture": "capture.capture",
-    "Comparison": "analysis.compare",
+    "Comparison": "analysis.compare.compare",
     "Device": "capture.capture",
     "Fact": "capture.capture",
     "NotComparable": "errors",
-    "Projection": "analysis.project",
+    "Projection": "analysis.project.project",
     "RooflineError": "errors",
     "Run": "capture.capture",
     "Study": "analysis.study",
-    "Sweep": "analysis.sweep",
+    "Sweep": "analysis.sweep.sweep",
     "UnreadableCapture": "errors",
     "UnusableInput": "errors",
 }

@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis import study as studies
-from ncu_roofline.analysis.comparability import vary_of
-from ncu_roofline.analysis.compare import Comparison
-from ncu_roofline.analysis.footprint import Setting
-from ncu_roofline.analysis.project import Projection
+from ncu_roofline.analysis.compare.comparability import vary_of
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.model.footprint import Setting
+from ncu_roofline.analysis.project.project import Projection
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.sweep import Sweep
+from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.capture import Capture
 
 File = str | os.PathLike[str]
@@ -72,8 +72,8 @@ def study(source: Captured, *, gpu: str | None = None, roles: File | None = None
     >>> studied.gpu.name, studied.run.batch.value, studied.run.layers.value
     ('H100 SXM', 8, 32)
     """
-    from ncu_roofline.knowledge.models import load
-    from ncu_roofline.knowledge.roles import load_rules
+    from ncu_roofline.knowledge.kernels.roles import load_rules
+    from ncu_roofline.knowledge.models.models import load
 
     if isinstance(source, Study):
         return source
@@ -102,7 +102,7 @@ def kernels(source: Captured, by: str = "kernel") -> pl.DataFrame:
     >>> families["family"].to_list(), families["launches"].sum()
     (['fc', 'attention', 'other'], 356)
     """
-    from ncu_roofline.analysis.groups import group
+    from ncu_roofline.analysis.roofline.groups import group
 
     return group(study(source).launches, by)
 
@@ -114,7 +114,7 @@ def per_token(source: Captured, by: str = "role") -> pl.DataFrame:
     >>> nr.per_token("fixtures/synthetic/dense-b8.ncu-repz")["role"][0]
     'fc'
     """
-    from ncu_roofline.analysis import tokens
+    from ncu_roofline.analysis.run import tokens
 
     studied = study(source)
     return tokens.per_token(studied.launches, studied.run, by)
@@ -131,7 +131,7 @@ def compare(
     >>> found.verdict, sorted(found.rows)
     ('cuts_bytes', ['kernel', 'layer', 'role'])
     """
-    from ncu_roofline.analysis.compare import compare as compared
+    from ncu_roofline.analysis.compare.compare import compare as compared
 
     sides = [[study(one) for one in several(side)] for side in (base, head)]
     return compared(sides[0], sides[1], vary=vary_of(vary), anyway=anyway)
@@ -145,7 +145,7 @@ def sweep(sources: Sequence[Captured], along: str = "batch", values: Sequence[st
     >>> found.rows["along"].to_list(), found.crossover.reached
     ([1, 8, 32], False)
     """
-    from ncu_roofline.analysis.sweep import sweep as swept
+    from ncu_roofline.analysis.sweep.sweep import sweep as swept
 
     return swept([study(one) for one in sources], along, values)
 
@@ -167,9 +167,9 @@ def project(
     >>> 1 < low <= high < 3
     True
     """
-    from ncu_roofline.analysis.project import project as projected
-    from ncu_roofline.analysis.scales import Target
-    from ncu_roofline.knowledge import gpus as devices
+    from ncu_roofline.analysis.project.project import project as projected
+    from ncu_roofline.analysis.project.scales import Target
+    from ncu_roofline.knowledge.devices import gpus as devices
 
     target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)
     return projected(study(source), target)
@@ -189,7 +189,7 @@ def check(source: Captured) -> pl.DataFrame:
     >>> nr.check("fixtures/synthetic/dense-b8-basic.ncu-repz").columns
     ['code', 'severity', 'message', 'advice']
     """
-    from ncu_roofline.analysis.health import health
+    from ncu_roofline.analysis.health.health import health
 
     columns = ("code", "severity", "message", "advice")
     return pl.DataFrame([asdict(f) for f in health(study(source))], schema=dict.fromkeys(columns, pl.String))
@@ -206,9 +206,9 @@ def floor(model: File, gpu: str, batch: int | Iterable[int] = 1, **setting: Any)
     >>> least["bound"].to_list(), round(1e3 * least["step_seconds"][0], 2)
     (['memory', 'memory'], 4.64)
     """
-    from ncu_roofline.analysis.floor import over_batches
-    from ncu_roofline.knowledge import gpus as devices
-    from ncu_roofline.knowledge import models
+    from ncu_roofline.analysis.model.floor import over_batches
+    from ncu_roofline.knowledge.devices import gpus as devices
+    from ncu_roofline.knowledge.models import models
 
     sizes = [batch] if isinstance(batch, int) else list(batch)
     return over_batches(models.load(os.fspath(model)), devices.found(gpu), Setting(**setting), sizes)
@@ -221,7 +221,7 @@ def gpus(name: str | None = None) -> pl.DataFrame:
     >>> round(nr.gpus("h100")["ridge_spec"].struct.field("bf16")[0])
     295
     """
-    from ncu_roofline.analysis.devices import devices
-    from ncu_roofline.knowledge import gpus as known
+    from ncu_roofline.analysis.roofline.devices import devices
+    from ncu_roofline.knowledge.devices import gpus as known
 
     return devices(known.table() if name is None else [known.find(name)])

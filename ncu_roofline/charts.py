@@ -9,8 +9,8 @@ from ncu_roofline import api
 if TYPE_CHECKING:
     import altair as alt
 
-    from ncu_roofline.analysis.compare import Comparison
-    from ncu_roofline.analysis.sweep import Sweep
+    from ncu_roofline.analysis.compare.compare import Comparison
+    from ncu_roofline.analysis.sweep.sweep import Sweep
 
 
 def roofline(
@@ -28,7 +28,7 @@ def roofline(
     >>> type(chart).__name__
     'LayerChart'
     """
-    from ncu_roofline.analysis.picture import picture
+    from ncu_roofline.analysis.roofline.picture import picture
     from ncu_roofline.present.charts.roofline import draw
 
     return _dressed(draw(picture(api.study(capture, gpu=gpu), by, levels=levels), theory=theory))
@@ -42,8 +42,8 @@ def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.Layer
     >>> type(chart).__name__
     'LayerChart'
     """
-    from ncu_roofline.analysis.role_bytes import role_bytes
-    from ncu_roofline.knowledge.models import load
+    from ncu_roofline.analysis.run.role_bytes import role_bytes
+    from ncu_roofline.knowledge.models.models import load
     from ncu_roofline.present.charts.bytes import draw
 
     study = api.study(capture, gpu=gpu)

@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis import picture as pictures
-from ncu_roofline.analysis.groups import OPTIONAL
-from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.analysis.roofline import picture as pictures
+from ncu_roofline.analysis.roofline.groups import OPTIONAL
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PRECISIONS, enum
-from ncu_roofline.knowledge import gpus
-from ncu_roofline.knowledge.gpu import Gpu
+from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.knowledge.devices.gpu import Gpu
 
 PEAK, BANDWIDTH = 100e12, 1e12
 """Roofs of the hand-made device: a ridge at 100 FLOP/byte."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import container, report
+from ncu_roofline.readers.report import container, report
 
 LONGEST = 20.0
 """Seconds that one damaged report of some megabytes may take."""

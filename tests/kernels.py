@@ -8,8 +8,8 @@ import polars as pl
 
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import LAUNCHES, conform
-from ncu_roofline.knowledge import gpus
-from ncu_roofline.knowledge.gpu import Gpu
+from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.knowledge.devices.gpu import Gpu
 
 H100 = Device(
     name="NVIDIA H100 80GB HBM3", compute_capability="9.0", sms=132, sm_hertz=1.98e9, memory_hertz=2.619e9, bus_bits=5120

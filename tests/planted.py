@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline import place
-from ncu_roofline.analysis.work import work
+from ncu_roofline.analysis.roofline.roofline import place
+from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Fact, Run
 from ncu_roofline.capture.schema import FAMILIES, PHASES, enum
-from ncu_roofline.knowledge import gpus
-from ncu_roofline.knowledge.gpus import Gpu
+from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.knowledge.devices.gpus import Gpu
 from tests.synthetic import Plan, as_capture, decode_run, truth
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ncu_roofline.analysis.roles import assign
+from ncu_roofline.analysis.roles.roles import assign
 from ncu_roofline.readers import read
 from tests.corpus import CORPUS
 

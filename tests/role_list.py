@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.knowledge.roles import classify_names, load_rules
+from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
 from tests.corpus import REFERENCE
 
 LIST = REFERENCE / "kernel_names.tsv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncu_roofline.knowledge.model import Model
+from ncu_roofline.knowledge.models.model import Model
 
 NOTHING: dict[str, Any] = {
     "name": "tiny",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages
 from ncu_roofline.capture.schema import SOURCES
+from tools import pages
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(

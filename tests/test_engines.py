@@ -8,12 +8,12 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis import tokens
-from ncu_roofline.analysis.roles import assign
-from ncu_roofline.analysis.sequence import Segmented, facts, segment
-from ncu_roofline.analysis.work import work
+from ncu_roofline.analysis.roles.roles import assign
+from ncu_roofline.analysis.run import tokens
+from ncu_roofline.analysis.run.sequence import Segmented, facts, segment
+from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.knowledge.roles import load_rules
+from ncu_roofline.knowledge.kernels.roles import load_rules
 from tests.engines import compiled, eager, llama_cpp, sglang, trtllm, vllm
 from tests.engines.launches import K, frame, interleaved, k, noise
 from tests.kernels import H100, h100

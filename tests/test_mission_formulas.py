@@ -5,15 +5,15 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.floor import Floor, floor
-from ncu_roofline.analysis.footprint import Setting, memory_batch
-from ncu_roofline.analysis.roofline import ratio
-from ncu_roofline.analysis.theory import theory
+from ncu_roofline.analysis.model.floor import Floor, floor
+from ncu_roofline.analysis.model.footprint import Setting, memory_batch
+from ncu_roofline.analysis.model.theory import theory
+from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.knowledge import models
-from ncu_roofline.knowledge.gpu import Gpu
-from ncu_roofline.knowledge.gpus import find
-from ncu_roofline.knowledge.model import Cache, Model, Weight
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.devices.gpus import find
+from ncu_roofline.knowledge.models import models
+from ncu_roofline.knowledge.models.model import Cache, Model, Weight
 from tests.small_model import small
 
 NEAR = {"rel": 0.005}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.mutants import mutants
-from bench.mutation import budget
-from bench.mutation_page import page
+from tools.mutants import mutants
+from tools.mutation import budget
+from tools.mutation_page import page
 
 
 def made(tmp_path: Path, source: str) -> list[tuple[str, str, str]]:

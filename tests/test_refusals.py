@@ -12,8 +12,8 @@ import pytest
 
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import read
+from tests.cli.test_cli import DEMO
 from tests.command import run
-from tests.test_cli import DEMO
 
 
 @pytest.mark.parametrize(

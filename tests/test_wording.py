@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import polars as pl
 
-from ncu_roofline.analysis import finding
-from ncu_roofline.analysis.groups import group
-from ncu_roofline.analysis.health import Finding, health
-from ncu_roofline.analysis.overview import overview
+from ncu_roofline.analysis.health import finding
+from ncu_roofline.analysis.health.health import Finding, health
+from ncu_roofline.analysis.roofline.groups import group
+from ncu_roofline.analysis.roofline.overview import overview
+from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.analysis.study import Choices, Study, study
-from ncu_roofline.analysis.tokens import per_token, totals
 from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.capture.schema import ROLES, enum
-from ncu_roofline.knowledge import gpus
-from ncu_roofline.present import kernels, roles, summary, tokens, words_tokens
-from ncu_roofline.present.columns import cell
-from ncu_roofline.present.document import Document
-from ncu_roofline.present.headline import headline
+from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.present.documents import kernels, roles, summary, tokens, words_tokens
+from ncu_roofline.present.documents.headline import headline
+from ncu_roofline.present.forms.columns import cell
+from ncu_roofline.present.forms.document import Document
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, launch, launches
 
 MANY = [launch(seconds=1e-6)] * 1200

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis import roles, roofline, sequence, useful
-from ncu_roofline.analysis.work import work
+from ncu_roofline.analysis.model import useful
+from ncu_roofline.analysis.roles import roles
+from ncu_roofline.analysis.roofline import roofline
+from ncu_roofline.analysis.run import sequence
+from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
-from ncu_roofline.knowledge import gpus
-from ncu_roofline.knowledge.gpus import Gpu
-from ncu_roofline.knowledge.model import Model
-from ncu_roofline.knowledge.roles import Rules
+from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.kernels.roles import Rules
+from ncu_roofline.knowledge.models.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ WORK = (
     Column("l2_bytes", F64, "byte", "bytes through the L2 cache", "not measured"),
     Column("l2_bytes_source", SOURCE, "", "the rung that `l2_bytes` stands on", "l2_bytes is null"),
 )
-"""What a launch did (analysis/work.py)."""
+"""What a launch did (analysis/work/work.py)."""
 
 ROLE = (
     Column("role", enum(ROLES), "", "what the kernel is for", "not recognised: never folded into another role"),
@@ -88,7 +88,7 @@ ROLE = (
     Column("cache_dtype", STR, "", "type of the KV cache, as the name tells", "the name does not tell"),
     Column("family", enum(FAMILIES), "", "fc, attention, or other (which has the unrecognised, too)", NEVER),
 )
-"""What a launch is for (analysis/roles.py)."""
+"""What a launch is for (analysis/roles/roles.py)."""
 
 SEQUENCE = (
     Column("phase", enum(PHASES), "", "decode step or prefill pass", NO_ORDER),
@@ -104,7 +104,7 @@ SEQUENCE = (
         "outside of layers, or " + NO_ORDER,
     ),
 )
-"""Where in the run a launch stands (analysis/sequence.py)."""
+"""Where in the run a launch stands (analysis/run/sequence.py)."""
 
 USEFUL = (
     Column("projection", STR, "", "the weight matrix that the launch streams", NO_MODEL),
@@ -145,7 +145,7 @@ USEFUL = (
         "not attention, or the cache type is unknown",
     ),
 )
-"""What the model needed (analysis/matrices.py, analysis/useful.py)."""
+"""What the model needed (analysis/model/matrices.py, analysis/model/useful.py)."""
 
 PLACED = (
     Column("peak", F64, "FLOP/s", "dense roof of the path, by datasheet", NO_DEVICE),
@@ -184,7 +184,7 @@ PLACED = (
     ),
     Column("suspect", BOOL, "", "whether a share of a roof is above what rounding explains", NEVER),
 )
-"""Where a launch stands under its roofs (analysis/roofline.py)."""
+"""Where a launch stands under its roofs (analysis/roofline/roofline.py)."""
 
 FRAMES = {
     "launches": LAUNCHES,

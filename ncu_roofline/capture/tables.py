@@ -20,8 +20,8 @@ GROUPED = (
     Column("<measure>_unknown", I64, "", "launches that the sum lacks: where above 0, the sum is a lower bound", NEVER),
     Column("suspect_launches", I64, "", "launches above a roof", NEVER),
 )
-"""Rows per kernel, role, family or layer (analysis/groups.py): columns of launches are then sums, ratios are ratios of sums,
-roofs and shares are weighted by time, and what the launches do not share is null."""
+"""Rows per kernel, role, family or layer (analysis/roofline/groups.py): columns of launches are then sums,
+ratios are ratios of sums, roofs and shares are weighted by time, and what the launches do not share is null."""
 
 TOKENS = (
     Column("<measure>_per_step", F64, "of the measure", "per decode step, of one GPU", "unmeasured, or steps unknown"),
@@ -35,7 +35,7 @@ TOKENS = (
     Column("explained_high", F64, "", "the same with outputs, where reads and writes were not measured apart", NO_MODEL),
     Column("unexplained", F64, "", "of the matrix' bytes: what was read beyond both", NO_MODEL),
 )
-"""Per token and per step (analysis/tokens.py); measures are seconds, dram_bytes, dram_read_bytes, dram_write_bytes, flops,
+"""Per token and per step (analysis/run/tokens.py); measures are seconds, dram_bytes, dram_read_bytes, dram_write_bytes, flops,
 useful_flops."""
 
 COMPARED = (
@@ -66,7 +66,7 @@ COMPARED = (
     Column("realised", F64, "", "ln(time ratio) / ln(bytes ratio)", "bytes did not move, or a side is unknown"),
     Column("doubt", STR, "", "for cannot_tell: what is lacking; empty else", NEVER),
 )
-"""Rows of a comparison (analysis/compare.py)."""
+"""Rows of a comparison (analysis/compare/compare.py)."""
 
 SWEPT = (
     Column("along", STR, "", "where the capture stands: a number or a word", NEVER),
@@ -90,7 +90,7 @@ SWEPT = (
     Column("projection", STR, "", "weight matrix", NEVER),
     Column("useful_intensity", F64, "FLOP/byte", "of that matrix", "unknown"),
 )
-"""Rows of a sweep (analysis/sweep.py)."""
+"""Rows of a sweep (analysis/sweep/sweep.py)."""
 
 PROJECTED = (
     Column("role", STR, "", "role, or unclassified", NEVER),
@@ -101,7 +101,7 @@ PROJECTED = (
     Column("seconds_low", F64, "s", "projected time, low end", "not measured"),
     Column("seconds_high", F64, "s", "projected time, high end", "not measured"),
 )
-"""Rows of a projection (analysis/project.py)."""
+"""Rows of a projection (analysis/project/project.py)."""
 
 FLOOR = (
     Column("batch", I64, "", "sequences per step", NEVER),
@@ -128,7 +128,7 @@ FLOOR = (
     Column("measured_bytes", F64, "byte", "what the capture moved for that role per step", "not measured, or steps unknown"),
     Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero"),
 )
-"""What a step must cost at least (analysis/floor.py, analysis/floor_parts.py)."""
+"""What a step must cost at least (analysis/model/floor.py, analysis/model/floor_parts.py)."""
 
 DEVICES = (
     Column("name", STR, "", "short name, as `--gpu` takes it", NEVER),
@@ -145,4 +145,4 @@ DEVICES = (
     Column("source", STR, "", "where the figures come from", NEVER),
     Column("notes", STR, "", "what else a reader should know", "nothing"),
 )
-"""Known devices (knowledge/gpus.toml)."""
+"""Known devices (knowledge/devices/gpus.toml)."""

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except RooflineError as error:
-        from ncu_roofline.present.text import clean
+        from ncu_roofline.present.forms.text import clean
 
         print(f"ncu-roofline: {clean(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)

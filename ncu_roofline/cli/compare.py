@@ -53,12 +53,12 @@ def compare(
     Example: ncu-roofline compare before.ncu-rep after.ncu-rep --fail-if 'bytes_per_token > +2%'
     """
     both = facts.stated(locals())
-    from ncu_roofline.analysis import gate
-    from ncu_roofline.analysis.comparability import vary_of
-    from ncu_roofline.analysis.compare import compare as compared
+    from ncu_roofline.analysis.compare import gate
+    from ncu_roofline.analysis.compare.comparability import vary_of
+    from ncu_roofline.analysis.compare.compare import compare as compared
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.sides import chosen, facts_of, refuse
-    from ncu_roofline.present.compare import document
+    from ncu_roofline.present.documents.compare import document
 
     rules = gate.rules(fail_if or []) if fail_if is not None or allow_cannot_tell else ()
     wanted = vary_of(vary or [])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ncu_roofline.analysis.comparability import vary_of
-from ncu_roofline.analysis.compare import Comparison, compare
-from ncu_roofline.analysis.picture import picture
+from ncu_roofline.analysis.compare.comparability import vary_of
+from ncu_roofline.analysis.compare.compare import Comparison, compare
+from ncu_roofline.analysis.roofline.picture import picture
 from ncu_roofline.cli.load import load
 from ncu_roofline.present.charts.compare_bundle import files
 from ncu_roofline.present.charts.pages import by_share

@@ -43,12 +43,13 @@ def floor(
     """
     from dataclasses import replace
 
-    from ncu_roofline.analysis import floor as floors
-    from ncu_roofline.analysis.floor_parts import matrix_floors
-    from ncu_roofline.analysis.footprint import Setting
+    from ncu_roofline.analysis.model import floor as floors
+    from ncu_roofline.analysis.model.floor_parts import matrix_floors
+    from ncu_roofline.analysis.model.footprint import Setting
     from ncu_roofline.cli.output import write
-    from ncu_roofline.knowledge import gpus, models
-    from ncu_roofline.present import floor as words
+    from ncu_roofline.knowledge.devices import gpus
+    from ncu_roofline.knowledge.models import models
+    from ncu_roofline.present.documents import floor as words
 
     known, device = models.load(model), gpus.found(gpu)
     setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)

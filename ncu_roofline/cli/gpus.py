@@ -18,10 +18,10 @@ def gpus(name: Name = None, form: As = Format.TABLE, output: Output = None, forc
 
     Example: ncu-roofline gpus h100
     """
-    from ncu_roofline.analysis.devices import devices, shown
+    from ncu_roofline.analysis.roofline.devices import devices, shown
     from ncu_roofline.cli.output import write
-    from ncu_roofline.knowledge.gpus import find, table
-    from ncu_roofline.present import gpus as words
+    from ncu_roofline.knowledge.devices.gpus import find, table
+    from ncu_roofline.present.documents import gpus as words
 
     rows = devices(table() if name is None else [find(name)])
     write(words.document(rows, shown(rows)), form, output, force)

@@ -58,12 +58,12 @@ def kernels(
 
     Example: ncu-roofline kernels decode.ncu-rep --by kernel --filter gemm
     """
-    from ncu_roofline.analysis.groups import group
-    from ncu_roofline.analysis.health import health
-    from ncu_roofline.analysis.listing import listing
+    from ncu_roofline.analysis.health.health import health
+    from ncu_roofline.analysis.roofline.groups import group
+    from ncu_roofline.analysis.roofline.listing import listing
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.present import kernels as words
+    from ncu_roofline.present.documents import kernels as words
 
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
     rows = study.launches if by is By.LAUNCH else group(study.launches)
@@ -87,10 +87,10 @@ def check(
 
     Example: ncu-roofline check decode.ncu-rep
     """
-    from ncu_roofline.analysis.health import gaps, health
+    from ncu_roofline.analysis.health.health import gaps, health
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.present import kernels as words
+    from ncu_roofline.present.documents import kernels as words
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles)
     findings = health(study)
@@ -101,7 +101,7 @@ def mending(study: Study, missing: set[str]) -> str:
     """The capture command that would bring what is missing; empty where none would, or no recipe fits the device."""
     from ncu_roofline.errors import UnusableInput
     from ncu_roofline.knowledge.recipe import for_gap
-    from ncu_roofline.present.recipe import command
+    from ncu_roofline.present.documents.recipe import command
 
     gpu = study.gpu
     if not missing or gpu is None or gpu.compute_capability is None:

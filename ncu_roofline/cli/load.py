@@ -23,8 +23,8 @@ def load(
     latency_share: float | None = None,
 ) -> Study:
     """The study of one capture, which may be several files."""
-    from ncu_roofline.knowledge.models import load as load_model
-    from ncu_roofline.knowledge.roles import load_rules
+    from ncu_roofline.knowledge.kernels.roles import load_rules
+    from ncu_roofline.knowledge.models.models import load as load_model
     from ncu_roofline.readers import expand
     from ncu_roofline.readers.facts import stated
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ncu_roofline.analysis.groups import group
-from ncu_roofline.analysis.health import health
-from ncu_roofline.analysis.measured import against_floor, projections
-from ncu_roofline.analysis.overview import overview
-from ncu_roofline.analysis.picture import picture
-from ncu_roofline.analysis.role_bytes import role_bytes
+from ncu_roofline.analysis.health.health import health
+from ncu_roofline.analysis.model.measured import against_floor, projections
+from ncu_roofline.analysis.roofline.groups import group
+from ncu_roofline.analysis.roofline.overview import overview
+from ncu_roofline.analysis.roofline.picture import picture
+from ncu_roofline.analysis.run.role_bytes import role_bytes
+from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.tokens import per_token, totals
-from ncu_roofline.knowledge import models
-from ncu_roofline.knowledge.model import Model
-from ncu_roofline.present import summary
-from ncu_roofline.present import tokens as token_words
+from ncu_roofline.knowledge.models import models
+from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.charts.bundle import Material
-from ncu_roofline.present.document import Document
+from ncu_roofline.present.documents import summary
+from ncu_roofline.present.documents import tokens as token_words
+from ncu_roofline.present.forms.document import Document
 
 
 def material(study: Study, ridge: str, image_base: str) -> Material:

@@ -13,7 +13,7 @@ from ncu_roofline.cli.notes import note
 from ncu_roofline.cli.options import Format
 from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.present.document import Document
+from ncu_roofline.present.forms.document import Document
 
 PARQUET = b"PAR1"
 CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd", PARQUET)
@@ -33,19 +33,19 @@ def rendered(document: Document, form: Format, *, to_screen: bool = True) -> str
     """The document as text; only the renderer that is needed is imported."""
     match form:
         case Format.JSON:
-            from ncu_roofline.present import json
+            from ncu_roofline.present.forms import json
 
             return json.render(document)
         case Format.CSV:
-            from ncu_roofline.present import csv
+            from ncu_roofline.present.forms import csv
 
             return csv.render(document)
         case Format.MARKDOWN:
-            from ncu_roofline.present import markdown
+            from ncu_roofline.present.forms import markdown
 
             return markdown.render(document)
         case Format.TABLE:
-            from ncu_roofline.present import terminal
+            from ncu_roofline.present.forms import terminal
 
             return terminal.render(document, screen_columns() if to_screen else 100)
 

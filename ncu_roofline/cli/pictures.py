@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.cli.output import refuse_overwrite, write_file
 from ncu_roofline.errors import UnusableInput
 
@@ -59,7 +59,7 @@ def show(picture: Picture, form: str, output: Path | None, *, theme: str, theory
 
 def characters(picture: Picture, *, to_screen: bool, ascii_only: bool) -> bytes:
     """The plot in characters; ASCII too where the terminal cannot show more."""
-    from ncu_roofline.present.plot_terminal import render
+    from ncu_roofline.present.forms.plot_terminal import render
 
     tty = to_screen and sys.stdout.isatty()
     columns = shutil.get_terminal_size((80, 24)).columns if tty or "COLUMNS" in os.environ else 80

@@ -76,7 +76,7 @@ def plot(
     Example: ncu-roofline plot decode.ncu-rep -o roofline.png
     """
     stated = facts.stated(locals())
-    from ncu_roofline.analysis.picture import picture
+    from ncu_roofline.analysis.roofline.picture import picture
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.pictures import form_of, levels_of, show
 

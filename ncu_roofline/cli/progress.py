@@ -19,7 +19,7 @@ def progress(what: str) -> Iterator[None]:
     if quiet.get() or not sys.stderr.isatty():
         yield
         return
-    from ncu_roofline.present.text import clean, shorten
+    from ncu_roofline.present.forms.text import clean, shorten
 
     done = threading.Event()
     drawer = threading.Thread(target=draw, args=(shorten(clean(what), 50), done), daemon=True)

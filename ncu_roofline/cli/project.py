@@ -43,15 +43,15 @@ def project(
 
     Example: ncu-roofline project decode.ncu-rep --gpu b200 --weights fp8 --batch 32
     """
-    from ncu_roofline.analysis.project import error
-    from ncu_roofline.analysis.project import project as projected
-    from ncu_roofline.analysis.scales import Target
+    from ncu_roofline.analysis.project.project import error
+    from ncu_roofline.analysis.project.project import project as projected
+    from ncu_roofline.analysis.project.scales import Target
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.sides import facts_of
     from ncu_roofline.errors import UnusableInput
-    from ncu_roofline.knowledge import gpus
-    from ncu_roofline.present.project import document
+    from ncu_roofline.knowledge.devices import gpus
+    from ncu_roofline.present.documents.project import document
 
     target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)
     if target == Target():

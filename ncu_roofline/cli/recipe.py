@@ -69,7 +69,7 @@ def recipe(
 
 def _device(gpu: str | None) -> tuple[str, str]:
     """Name and compute capability of the GPU; what was assumed is said."""
-    from ncu_roofline.knowledge import gpus
+    from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.knowledge.recipe import DEFAULT_GPU
 
     if gpu is None:
@@ -82,7 +82,7 @@ def _device(gpu: str | None) -> tuple[str, str]:
 def text(cooked: Recipe, form: Format) -> str:
     """The recipe in its form; a terminal gets the script as it is, for a wrapped command would not run."""
     from ncu_roofline.cli.output import rendered
-    from ncu_roofline.present import recipe as words
+    from ncu_roofline.present.documents import recipe as words
 
     match form:
         case Format.TABLE:

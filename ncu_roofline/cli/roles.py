@@ -12,7 +12,7 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, Reader, ReaderKind, RolesFile
 
 if TYPE_CHECKING:
-    from ncu_roofline.present.document import Document
+    from ncu_roofline.present.forms.document import Document
 
 Taken = Annotated[
     list[str] | None,
@@ -92,11 +92,11 @@ def of_capture(
     captures: list[str], explain: str | None, unknown: bool, rules: Path | None, gpu: str | None, reader: Reader
 ) -> tuple[Document, str]:
     """The answer about a capture, and its text where that is no table."""
-    from ncu_roofline.analysis import role_tables
-    from ncu_roofline.analysis.invented import invented
+    from ncu_roofline.analysis.health.invented import invented
+    from ncu_roofline.analysis.roles import tables as role_tables
     from ncu_roofline.cli.load import load
-    from ncu_roofline.knowledge.roles import load_rules, matching
-    from ncu_roofline.present import roles as words
+    from ncu_roofline.knowledge.kernels.roles import load_rules, matching
+    from ncu_roofline.present.documents import roles as words
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=rules)
     launches = study.launches
@@ -112,8 +112,8 @@ def of_capture(
 
 def of_name(name: str, rules: Path | None) -> Document:
     """The reason for the role of one bare name."""
-    from ncu_roofline.knowledge.roles import load_rules, matching
-    from ncu_roofline.present import roles as words
+    from ncu_roofline.knowledge.kernels.roles import load_rules, matching
+    from ncu_roofline.present.documents import roles as words
 
     return words.explained(name, matching(name, load_rules(rules)))
 
@@ -122,8 +122,8 @@ def of_names(source: str, rules: Path | None) -> Document:
     """Role and rule of every line of a file."""
     import polars as pl
 
-    from ncu_roofline.knowledge.roles import classify_names, load_rules
-    from ncu_roofline.present import roles as words
+    from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
+    from ncu_roofline.present.documents import roles as words
 
     given = pl.Series("name", lines(source), dtype=pl.String)
     known = classify_names(given, load_rules(rules)).select("name", "role", "rule")

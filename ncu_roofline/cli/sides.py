@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ncu_roofline.errors import GateFailed, NotComparable, UnusableInput
 
 if TYPE_CHECKING:
-    from ncu_roofline.analysis.compare import Comparison
-    from ncu_roofline.analysis.gate import Outcome
+    from ncu_roofline.analysis.compare.compare import Comparison
+    from ncu_roofline.analysis.compare.gate import Outcome
 
 USAGE = "give BASE HEAD, or --base A1 A2 --head B1 B2, or --baseline NAME HEAD"
 

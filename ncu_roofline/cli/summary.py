@@ -51,14 +51,14 @@ def summary(
     Example: ncu-roofline summary decode.ncu-rep
     """
     stated = facts.stated(locals())
-    from ncu_roofline.analysis.groups import group
-    from ncu_roofline.analysis.health import health
-    from ncu_roofline.analysis.overview import overview
-    from ncu_roofline.analysis.tokens import totals
+    from ncu_roofline.analysis.health.health import health
+    from ncu_roofline.analysis.roofline.groups import group
+    from ncu_roofline.analysis.roofline.overview import overview
+    from ncu_roofline.analysis.run.tokens import totals
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.present import summary as words
-    from ncu_roofline.present.headline import headline
+    from ncu_roofline.present.documents import summary as words
+    from ncu_roofline.present.documents.headline import headline
 
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
     said = headline(study, totals(study.launches, study.run))

@@ -60,11 +60,11 @@ def sweep(
 
     Example: ncu-roofline sweep 'decode-b*.ncu-rep' --along batch --model llama-3.1-8b
     """
-    from ncu_roofline.analysis.sweep import sweep as swept
+    from ncu_roofline.analysis.sweep.sweep import sweep as swept
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import refuse_overwrite, write, write_file
     from ncu_roofline.cli.sides import files_in
-    from ncu_roofline.present.sweep import document
+    from ncu_roofline.present.documents.sweep import document
 
     if chart is not None:
         refuse_overwrite(chart, force=force)

@@ -48,12 +48,12 @@ def tokens(
     Example: ncu-roofline tokens decode.ncu-rep --model llama-3.1-8b
     """
     stated = facts.stated(locals())
-    from ncu_roofline.analysis.measured import against_floor, check_possible, projections
-    from ncu_roofline.analysis.tokens import per_token, totals
+    from ncu_roofline.analysis.model.measured import against_floor, check_possible, projections
+    from ncu_roofline.analysis.run.tokens import per_token, totals
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.knowledge import models
-    from ncu_roofline.present import tokens as words
+    from ncu_roofline.knowledge.models import models
+    from ncu_roofline.present.documents import tokens as words
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated)
     launches, run = study.launches, study.run

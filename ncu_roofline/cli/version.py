@@ -10,8 +10,8 @@ ABSENT = "not installed; the native reader serves"
 
 def versions() -> str:
     """The program's version first, then readers and formats, one a line."""
-    from ncu_roofline.present.json import SCHEMA_VERSION as ANSWERS
-    from ncu_roofline.readers.container import VERSION as REPORTS
+    from ncu_roofline.present.forms.json import SCHEMA_VERSION as ANSWERS
+    from ncu_roofline.readers.report.container import VERSION as REPORTS
     from ncu_roofline.readers.saved import SCHEMA_VERSION as SAVED
 
     lines = {

@@ -76,7 +76,7 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
 
         return saved.read(path)
     refuse(path, head)
-    from ncu_roofline.readers import csv
+    from ncu_roofline.readers.csv import csv
 
     return csv.read(path, metrics=metrics)
 
@@ -128,7 +128,7 @@ def read_report(path: Path, reader: str, metrics: Sequence[str]) -> Capture:
         from ncu_roofline.readers import vendor
 
         return vendor.read(path, metrics=metrics)
-    from ncu_roofline.readers import report
+    from ncu_roofline.readers.report import report
 
     if reader == "native" or report.knows(path):
         return report.read(path, metrics=metrics)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge import dtypes
+from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.toml import load
 
 MOST = 10**12

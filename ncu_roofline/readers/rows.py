@@ -15,7 +15,7 @@ from ncu_roofline.capture import schema, units
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.knowledge import counters
-from ncu_roofline.readers.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, PROCESS, Cell
+from ncu_roofline.readers.report.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, PROCESS, Cell
 
 TIME_IN_NS = re.compile(r"\w+__time_\w+(?:\.(?:sum|avg|min|max))?|\w+_interval_time")
 """Names of times: in the corpus exactly the metrics whose unit NVIDIA's reader gives as ns."""

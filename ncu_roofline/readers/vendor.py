@@ -8,8 +8,9 @@ from typing import Any
 
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import recognise, rows
-from ncu_roofline.readers.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
+from ncu_roofline.readers import rows
+from ncu_roofline.readers.report import recognise
+from ncu_roofline.readers.report.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
 
 Action = Any
 """ncu_report is not typed."""

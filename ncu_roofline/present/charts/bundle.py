@@ -11,18 +11,19 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.analysis.role_bytes import RoleBytes
-from ncu_roofline.present import comment, csv, html, json
-from ncu_roofline.present import words_roofline as words
-from ncu_roofline.present.brief import called
+from ncu_roofline.analysis.roofline.picture import Picture
+from ncu_roofline.analysis.run.role_bytes import RoleBytes
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts import export, script
 from ncu_roofline.present.charts.pages import by_share, roofline_figure
 from ncu_roofline.present.charts.roofline import draw
-from ncu_roofline.present.comment import Comment
-from ncu_roofline.present.document import Document, Table
-from ncu_roofline.present.html import Page
+from ncu_roofline.present.documents import comment
+from ncu_roofline.present.documents import words_roofline as words
+from ncu_roofline.present.documents.comment import Comment
+from ncu_roofline.present.forms import csv, html, json
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.html import Page
+from ncu_roofline.present.forms.short import called
 
 KERNELS = (
     "kernel",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.role_bytes import RoleBytes
+from ncu_roofline.analysis.run.role_bytes import RoleBytes
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.columns import percent
+from ncu_roofline.present.forms.columns import percent
 
 MOST = 9
 """Bars of single roles; the smallest beyond it are one bar together."""

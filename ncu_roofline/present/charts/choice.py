@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts.marks import AREA
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 

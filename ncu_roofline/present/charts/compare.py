@@ -5,14 +5,14 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.compare import Comparison
-from ncu_roofline.analysis.invented import invented
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.capture.units import text as quantity
-from ncu_roofline.present.brief import brief
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.plane import ticks
-from ncu_roofline.present.text import clean
-from ncu_roofline.present.words_compare import TITLES, signed
+from ncu_roofline.present.documents.words_compare import TITLES, signed
+from ncu_roofline.present.forms.plane import ticks
+from ncu_roofline.present.forms.short import brief
+from ncu_roofline.present.forms.text import clean
 
 WIDTH, HEIGHT, ROW = 600, 360, 26
 MOST_ROLES, MOST_KERNELS = 8, 8

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from ncu_roofline.analysis.compare import Comparison
-from ncu_roofline.analysis.gate import Outcome
-from ncu_roofline.present import comment, csv, html, json
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.present.charts import compare, export, script
-from ncu_roofline.present.comment import Comment
-from ncu_roofline.present.compare import KERNEL_COLUMNS, document, spoken
-from ncu_roofline.present.document import Document, Table
-from ncu_roofline.present.html import Page
+from ncu_roofline.present.documents import comment
+from ncu_roofline.present.documents.comment import Comment
+from ncu_roofline.present.documents.compare import KERNEL_COLUMNS, document, spoken
+from ncu_roofline.present.forms import csv, html, json
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.html import Page
 
 CHARTS = {"waterfall": compare.waterfall, "before-after": compare.roofline}
 HEADINGS = {"waterfall": "Where the bytes changed", "before-after": "Before and after on the roofline"}

@@ -9,7 +9,7 @@ import altair as alt
 import vl_convert
 
 from ncu_roofline.present.charts.theme import THEMES, theme
-from ncu_roofline.present.html import Figure
+from ncu_roofline.present.forms.html import Figure
 
 SCALE = 2
 

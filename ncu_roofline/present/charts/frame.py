@@ -5,12 +5,12 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.present import words_roofline as words
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts import roofs
 from ncu_roofline.present.charts.marks import title
-from ncu_roofline.present.columns import percent
-from ncu_roofline.present.plane import Plane
+from ncu_roofline.present.documents import words_roofline as words
+from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.plane import Plane
 
 
 def bands(picture: Picture, on: Plane) -> list[alt.Chart]:

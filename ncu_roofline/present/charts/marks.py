@@ -9,13 +9,13 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.present.brief import brief
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.columns import percent, shape
-from ncu_roofline.present.plane import Plane
-from ncu_roofline.present.text import clean, shorten
+from ncu_roofline.present.forms.columns import percent, shape
+from ncu_roofline.present.forms.plane import Plane
+from ncu_roofline.present.forms.short import brief
+from ncu_roofline.present.forms.text import clean, shorten
 
 MOST = 500
 """Marks in one chart; the smallest beyond it stay in the tables."""

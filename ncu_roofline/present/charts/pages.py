@@ -5,12 +5,12 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.present import html
-from ncu_roofline.present import words_roofline as words
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts import export, script
 from ncu_roofline.present.charts.roofline import draw
-from ncu_roofline.present.html import Figure, Page
+from ncu_roofline.present.documents import words_roofline as words
+from ncu_roofline.present.forms import html
+from ncu_roofline.present.forms.html import Figure, Page
 
 
 def written(picture: Picture, form: str, *, theme: str = "light", theory: bool = False) -> bytes:

@@ -8,8 +8,7 @@ import textwrap
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
-from ncu_roofline.present import words_roofline as words
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts import labels, roofs
 from ncu_roofline.present.charts.choice import Choice, size
 from ncu_roofline.present.charts.frame import bands, foot, nothing
@@ -17,7 +16,8 @@ from ncu_roofline.present.charts.labels import Box
 from ncu_roofline.present.charts.marks import covered, drawn, named, tooltip
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.charts.theory import layers as theory_lines
-from ncu_roofline.present.plane import Plane, plane
+from ncu_roofline.present.documents import words_roofline as words
+from ncu_roofline.present.forms.plane import Plane, plane
 
 SENTENCE = 122
 """Characters of a line under the title."""

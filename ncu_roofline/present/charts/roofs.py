@@ -8,12 +8,12 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.capture.units import number
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.charts.labels import LETTER, Box, line_boxes, text_box
-from ncu_roofline.present.plane import Plane, ticks
-from ncu_roofline.present.words_roofline import on_plane, precision
+from ncu_roofline.present.documents.words_roofline import on_plane, precision
+from ncu_roofline.present.forms.plane import Plane, ticks
 
 INTEGER = ("int8", "int4", "int1")
 LEVELS = {"dram": "DRAM", "l2": "L2"}

@@ -7,9 +7,9 @@ from math import log10
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.sweep import Sweep
+from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.sweep import answer, place
+from ncu_roofline.present.documents.sweep import answer, place
 
 WIDTH, HEIGHT = 620, 380
 KINDS = {"dense": "useful work", "useful": "useful work", "executed": "executed work"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
-from ncu_roofline.analysis.picture import Picture
+from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts import roofs
 from ncu_roofline.present.charts.labels import LETTER
-from ncu_roofline.present.plane import Plane
+from ncu_roofline.present.forms.plane import Plane
 
 
 def layers(picture: Picture, on: Plane) -> list[alt.Chart]:

@@ -1,0 +1,1 @@
+"""Did it help? Sides, pairs, comparability, noise, verdict, gate."""

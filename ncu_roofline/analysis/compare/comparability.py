@@ -1,0 +1,181 @@
+"""Whether two captures were measured alike: every difference, what it does to which number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.sides import Studied, basis_of, footings
+from ncu_roofline.analysis.work.ladder import dram_hertz, sm_hertz
+from ncu_roofline.capture.units import text
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.verdicts import VARY, Condition, conditions, limit, rung_class
+
+WORDS = {
+    "cache_control": "cache control",
+    "clock_control": "clock control",
+    "replay_mode": "replay mode",
+    "graph_profiling": "graph profiling",
+    "kv": "cache type",
+    "weights": "weight type",
+    "tp": "tensor parallelism",
+    "layers_captured": "captured layers",
+    "accepted": "accepted tokens",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One way in which base and head were not measured, or run, alike."""
+
+    what: str
+    base: str
+    head: str
+    numbers: tuple[str, ...]
+    effect: str
+    blocks: bool
+    """Whether it makes the pair incomparable; a difference made on purpose does not."""
+
+
+def vary_of(words: Iterable[str]) -> frozenset[str]:
+    """What the experiment changes on purpose; raises UnusableInput for a word outside the closed list."""
+    wanted = frozenset(w.strip() for words_ in words for w in words_.split(",") if w.strip())
+    unknown = sorted(wanted - set(VARY))
+    if unknown:
+        raise UnusableInput(f"--vary {','.join(unknown)}: not something that can vary; known: {', '.join(VARY)}")
+    return wanted
+
+
+def differences(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> tuple[Difference, ...]:
+    """Every difference, those that block first; captures of different models raise UnusableInput."""
+    same_model(base, head, vary)
+    found = [d for c in conditions() if (d := differs(c, base, head, vary)) is not None]
+    found += [*basis_differs(base, head), *clocks_differ(base, head, vary), *rungs_differ(base, head)]
+    return tuple(sorted(found, key=lambda d: not d.blocks))
+
+
+def same_model(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> None:
+    """Refuses captures that say they are of different models."""
+    models = [values(s, "model") for s in (base, head)]
+    if all(models) and models[0] != models[1] and "model" not in vary:
+        raise UnusableInput(
+            f"{base[0].capture.name} is of model {joined(models[0])}, {head[0].capture.name} of {joined(models[1])}: "
+            "compare captures of one model, or say --vary model"
+        )
+
+
+def values(studies: Sequence[Studied], fact: str) -> tuple[Any, ...]:
+    """The distinct known values of a fact on one side."""
+    if fact == "device":
+        known = [s.gpu.product if s.gpu else s.capture.device.name for s in studies]
+    else:
+        known = [getattr(s.run, fact).value for s in studies]
+    return tuple(dict.fromkeys(str(v) if fact != "batch" else v for v in known if v is not None))
+
+
+def joined(found: Iterable[Any]) -> str:
+    """Values as words."""
+    return " and ".join(map(str, found)) or "unknown"
+
+
+def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> Difference | None:
+    """The difference in one fact; a fact unknown on one side does not block, and is said."""
+    one, other = values(base, condition.fact), values(head, condition.fact)
+    if one == other and len(one) <= 1:
+        return None
+    known = bool(one and other)
+    origin = "" if known else "taken to be the same, else "
+    return Difference(
+        what=WORDS.get(condition.fact, condition.fact),
+        base=joined(one),
+        head=joined(other),
+        numbers=condition.numbers,
+        effect=origin + condition.effect,
+        blocks=known and not vary & set(condition.vary),
+    )
+
+
+def unknown_conditions(base: Sequence[Studied], head: Sequence[Studied]) -> tuple[str, ...]:
+    """Conditions of measurement that neither side tells."""
+    asked = ("cache_control", "clock_control", "replay_mode", "batch", "context")
+    return tuple(WORDS.get(f, f) for f in asked if not values(base, f) and not values(head, f))
+
+
+def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
+    """Tokens known on one side only: then no number is per token on both."""
+    one, other = basis_of(base), basis_of(head)
+    if one == other or {one, other} == {"layer", "capture"} or windows(base, head):
+        return []
+    coarse = basis_of([*base, *head])
+    effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
+    numbers = ("bytes", "FLOPs", "time")
+    return [
+        Difference(what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True)
+    ]
+
+
+def windows(base: Sequence[Studied], head: Sequence[Studied]) -> bool:
+    """Whether all captures are parts of a step, some of which have whole layers that could stand for the rest."""
+    each = [footings(study) for study in (*base, *head)]
+    return all("part" in f and ("token" not in f or f["token"].scaled) for f in each)
+
+
+def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> list[Difference]:
+    """Clocks as measured, weighted by time."""
+    if vary & {"clocks", "device"}:
+        return []
+    found = []
+    for what, hertz in (("SM clock", sm_hertz), ("memory clock", dram_hertz)):
+        one, other = (mean_clock(s, hertz) for s in (base, head))
+        if one and other and abs(one / other - 1) > limit("clock"):
+            found.append(
+                Difference(
+                    what=what,
+                    base=text(one, "Hz"),
+                    head=text(other, "Hz"),
+                    numbers=("time",),
+                    blocks=True,
+                    effect="time was measured at other clocks; bytes and FLOPs are not touched by that",
+                )
+            )
+    return found
+
+
+def mean_clock(studies: Sequence[Studied], hertz: Any) -> float | None:
+    """Time-weighted clock of one side; null where it was not measured."""
+    parts = [s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies]
+    known = pl.concat(parts)
+    time = float(known["seconds"].sum())
+    return float((known["hertz"] * known["seconds"]).sum()) / time if time > 0 else None
+
+
+def rungs_differ(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
+    """Numbers that stand on other rungs of their ladder on the other side."""
+    found = []
+    for number, column in (("bytes", "dram_bytes"), ("FLOPs", "flops")):
+        one, other = (rung_of(s, column) for s in (base, head))
+        if one and other and one != other:
+            found.append(
+                Difference(
+                    what=f"source of {number}",
+                    base=one,
+                    head=other,
+                    numbers=(number,),
+                    blocks=number == "bytes",
+                    effect=f"{number} of the two sides are not the same quantity",
+                )
+            )
+    return found
+
+
+def rung_of(studies: Sequence[Studied], column: str) -> str | None:
+    """The class of sources on which most of a number stands."""
+    name = f"{column}_source"
+    frames = [s.launches.select(pl.col(column), pl.col(name).cast(pl.String)) for s in studies if name in s.launches.columns]
+    if not frames:
+        return None
+    known = pl.concat(frames).filter(pl.col(column) > 0).group_by(name).agg(pl.col(column).sum()).sort(column, descending=True)
+    return rung_class(known[name][0]) if known.height else None

@@ -1,0 +1,264 @@
+"""Base against head: comparable or not, what changed beyond noise, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare import comparability
+from ncu_roofline.analysis.compare.comparability import Difference
+from ncu_roofline.analysis.compare.noise import Noise, noise
+from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
+from ncu_roofline.analysis.compare.sides import Side, Studied, basis_of, covered, side, totals
+from ncu_roofline.analysis.compare.verdict import Change, Judged, change, judge
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
+
+ROWS = ("role", "layer", "kernel")
+WHOLE = "total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What changed from base to head, and what it means."""
+
+    judged: Judged
+    differences: tuple[Difference, ...]
+    anyway: bool
+    """Numbers were asked for although the pair is not comparable."""
+    basis: str
+    """What every number is divided by: token, step or capture."""
+    base: Side
+    head: Side
+    rows: dict[str, pl.DataFrame]
+    """By role, layer and kernel: base, head, change and verdict of each."""
+    latency: tuple[float | None, float | None]
+    """Share of time in latency-bound kernels, base and head: caps what any byte saving can give."""
+    useful: tuple[float | None, float | None]
+    """Useful FLOPs, base and head; executed ones count whole tiles."""
+
+    @property
+    def verdict(self) -> str:
+        """The word of the closed set."""
+        return self.judged.verdict
+
+    @property
+    def per(self) -> str:
+        """What every number is divided by, in a word."""
+        return "token" if self.basis == "part" else self.basis
+
+    @property
+    def blocking(self) -> tuple[Difference, ...]:
+        """The differences that make the pair incomparable."""
+        return tuple(d for d in self.differences if d.blocks)
+
+
+def compare(
+    base: Sequence[Studied],
+    head: Sequence[Studied],
+    *,
+    vary: frozenset[str] = frozenset(),
+    anyway: bool = False,
+    rows: Sequence[str] = ROWS,
+) -> Comparison:
+    """The comparison of one or more captures a side; sums are means over the captures of a side.
+
+    `rows` names the tables wanted; `layer` is left out where layers are unknown.
+    """
+    for name, studies in (("base", base), ("head", head)):
+        if not any(s.launches.height for s in studies):
+            raise UnusableInput(f"the {name} has no launches to compare; capture some, or choose another capture")
+    found = comparability.differences(base, head, vary)
+    basis = basis_of([*base, *head])
+    before, after = side(base, basis), side(head, basis)
+    pairs, one, other = aligned(before, after)
+    comparable = anyway or not any(d.blocks for d in found)
+    whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
+    judged = undecided(judged, before, after)
+    return Comparison(
+        judged=judged,
+        differences=found,
+        anyway=anyway,
+        basis=basis,
+        base=before,
+        head=after,
+        rows={
+            by: in_doubt(table(by, pairs, one, other, comparable), judged)
+            for by in rows
+            if by != "layer" or layered(one, other)
+        },
+        latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
+        useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
+    )
+
+
+def undecided(judged: Judged, base: Side, head: Side) -> Judged:
+    """Cannot tell, where two captures of which neither is a whole step hold different parts of one."""
+    if judged.verdict == "not_comparable" or not unlike(base, head):
+        return judged
+    return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+
+
+def unlike(base: Side, head: Side) -> bool:
+    """Whether the sides hold different parts of a run, as launches of attention, or of kernels that both run, tell."""
+    one, other = ({covered(study) for study in side.studies} for side in (base, head))
+    if base.basis == "part":
+        return max(one | other) > limit("window") * min(one | other) or repeated(base, head) > limit("repeated")
+    return base.basis == "capture" and one != other
+
+
+def repeated(base: Side, head: Side) -> float:
+    """How many times as often one side runs a kernel that both run, by the median; 1 where they share none."""
+    one, other = (s.launches.group_by("name").agg(n=pl.len() / s.captures) for s in (base, head))
+    median = one.join(other, on="name").select((pl.col("n") / pl.col("n_right")).log().median()).item()
+    return exp(abs(median or 0.0))
+
+
+def in_doubt(rows: pl.DataFrame, judged: Judged) -> pl.DataFrame:
+    """Rows of captures that hold different parts of a run have no verdict of their own."""
+    if judged.doubt != "missing:basis":
+        return rows
+    return rows.with_columns(pl.lit("cannot_tell", pl.Enum(VERDICTS)).alias("verdict"), pl.lit(judged.doubt).alias("doubt"))
+
+
+def aligned(base: Side, head: Side) -> tuple[list[Pair], pl.DataFrame, pl.DataFrame]:
+    """The pairs of kernels, and both sides' launches with the number of their pair."""
+    one, base_groups = groups(base.launches)
+    other, head_groups = groups(head.launches)
+    pairs = match(base_groups, head_groups)
+    return pairs, numbered(one, pairs, "base"), numbered(other, pairs, "head")
+
+
+def numbered(launches: pl.DataFrame, pairs: list[Pair], which: str) -> pl.DataFrame:
+    """Launches with `pair`, and `total`, the row that all of them belong to."""
+    place = {g.number: n for n, p in enumerate(pairs) if (g := getattr(p, which)) is not None}
+    return launches.with_columns(
+        pl.col("number").replace_strict(place, return_dtype=pl.Int64).alias("pair"), pl.lit("all").alias(WHOLE)
+    )
+
+
+def layered(base: pl.DataFrame, head: pl.DataFrame) -> bool:
+    """Whether both sides know layers."""
+    return all(side["layer"].null_count() < side.height for side in (base, head))
+
+
+def table(by: str, pairs: list[Pair], base: pl.DataFrame, head: pl.DataFrame, comparable: bool) -> pl.DataFrame:
+    """The judged rows by role (largest first), by layer or by kernel (in the order of the step)."""
+    if by != "kernel":
+        rows, _ = judged_rows(base, head, by, comparable)
+        return rows.sort(changed_most(), descending=True) if by == "role" else rows.sort("layer", nulls_last=True)
+    rows, _ = judged_rows(base, head, "pair", comparable)
+    return rows.join(identity(pairs), on="pair", how="left", maintain_order="left").sort("pair")
+
+
+def changed_most() -> pl.Expr:
+    """Bytes of the larger side."""
+    return pl.max_horizontal("base_bytes", "head_bytes").fill_null(0.0)
+
+
+def identity(pairs: list[Pair]) -> pl.DataFrame:
+    """What each pair is: role, names and shapes of both sides, and what became of it."""
+    return pl.DataFrame(
+        [
+            {
+                "pair": n,
+                "what": p.kind,
+                "role": (p.head or p.base).role,  # type: ignore[union-attr]
+                "base_kernel": p.base.kernel if p.base else None,
+                "head_kernel": p.head.kernel if p.head else None,
+                "base_name": p.base.name if p.base else None,
+                "head_name": p.head.name if p.head else None,
+                "base_grid": p.base.grid if p.base else None,
+                "head_grid": p.head.grid if p.head else None,
+            }
+            for n, p in enumerate(pairs)
+        ],
+        schema={
+            "pair": pl.Int64,
+            "what": pl.Enum(KINDS),
+            "role": pl.String,
+            "base_kernel": pl.String,
+            "head_kernel": pl.String,
+            "base_name": pl.String,
+            "head_name": pl.String,
+            "base_grid": pl.String,
+            "head_grid": pl.String,
+        },
+        orient="row",
+    )
+
+
+def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:
+    """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
+    both = totals(base, by).join(totals(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
+    chance = noise(base, head, by)
+    judged = [judged_row(row, by, both.height, chance, comparable) for row in both.iter_rows(named=True)]
+    renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
+    renamed |= {c: f"head_{c.removesuffix('_head')}" for c in both.columns if c.endswith("_head")}
+    rows = both.rename(renamed).with_columns(pl.col(c).fill_null(0.0) for c in ("base_launches", "head_launches"))
+    return rows.hstack(columns(judged)), judged
+
+
+def judged_row(
+    row: dict[str, object], by: str, count: int, chance: dict[tuple[object, str], Noise], comparable: bool
+) -> Judged:
+    """The verdict of one row; a side that has no such launches moves nothing there."""
+    changes: dict[str, Change] = {}
+    for q in QUANTITIES:
+        values = [row[q + s] if row["launches" + s] is not None else 0.0 for s in ("", "_head")]
+        changes[q] = change(q, values[0], values[1], chance.get((row[by], q), Noise()), count)  # type: ignore[arg-type]
+    beyond = [b for b in (row["beyond"], row["beyond_head"]) if isinstance(b, float)]
+    return judge(changes["bytes"], changes["flops"], changes["seconds"], max(beyond, default=None), comparable=comparable)
+
+
+def columns(judged: list[Judged]) -> pl.DataFrame:
+    """Changes, their noise, and the verdict of each row, as columns."""
+    found: dict[str, list[object]] = {"verdict": [j.verdict for j in judged]}
+    for q in QUANTITIES:
+        each: list[Change] = [getattr(j, q) for j in judged]
+        found[f"{q}_log"] = [c.log for c in each]
+        found[f"{q}_change"] = [c.part for c in each]
+        found[f"{q}_noise"] = [c.reach for c in each]
+        found[f"{q}_moved"] = [c.direction for c in each]
+    found["realised"] = [j.realised for j in judged]
+    found["doubt"] = [j.doubt for j in judged]
+    kinds: dict[str, Any] = {"verdict": pl.Enum(VERDICTS), "doubt": pl.String, **{f"{q}_moved": pl.Int64 for q in QUANTITIES}}
+    return pl.DataFrame(found, schema={name: kinds.get(name, pl.Float64) for name in found}, strict=False)
+
+
+def eaters(comparison: Comparison) -> pl.DataFrame:
+    """Kernels that took more time than their bytes account for, the largest excess first.
+
+    `excess` is the head's seconds less the base's seconds scaled by the kernel's own bytes; of a kernel
+    that only the head has, all of its seconds.
+    """
+    kernels = comparison.rows["kernel"]
+    scale = pl.col("head_bytes").fill_null(0.0) / pl.col("base_bytes")
+    expected = pl.when(pl.col("base_bytes") > 0).then(pl.col("base_seconds") * scale).otherwise(pl.col("base_seconds"))
+    excess = pl.col("head_seconds").fill_null(0.0) - expected.fill_null(0.0)
+    return named(kernels.with_columns(excess=excess)).filter(pl.col("excess") > 0).sort("excess", descending=True)
+
+
+def shifted(comparison: Comparison) -> pl.DataFrame:
+    """Kernels whose share of the memory roof changed, the largest change of time first."""
+    moved = (pl.col("head_bandwidth_share") - pl.col("base_bandwidth_share")).abs() >= limit("share_moved")
+    excess = (pl.col("head_seconds").fill_null(0.0) - pl.col("base_seconds").fill_null(0.0)).abs()
+    kernels = comparison.rows["kernel"].with_columns(excess=excess)
+    return named(kernels).filter(moved.fill_null(False)).sort("excess", descending=True)
+
+
+def named(kernels: pl.DataFrame) -> pl.DataFrame:
+    """One row per kernel of the same name and fate: `excess` summed, shares weighted by time."""
+
+    def mean(side: str, share: str) -> pl.Expr:
+        name, time = f"{side}_{share}", pl.col(f"{side}_seconds").filter(pl.col(f"{side}_{share}").is_not_null())
+        return pl.when(time.sum() > 0).then((pl.col(name) * pl.col(f"{side}_seconds")).sum() / time.sum()).alias(name)
+
+    shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
+    same = ("head_kernel", "base_kernel", "role", "what")
+    names = pl.col("base_name", "head_name").first()
+    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), names, *shares)

@@ -1,0 +1,198 @@
+"""Rules that fail a pull request: parsed from a closed grammar, judged against a comparison.
+
+    NAME[ROLE] COMPARISON LIMIT     bytes_per_token > +2%      bytes_per_token[fc] >= 12 GB
+
+NAME is bytes_per_token, seconds_per_token or flops_per_token. A LIMIT in per cent is the change from base
+to head; one with a unit is the head's own value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import isfinite, nan
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.verdict import Change
+from ncu_roofline.capture.schema import ROLES
+from ncu_roofline.capture.units import factor, text
+from ncu_roofline.errors import UnusableInput
+
+NAMES = {"bytes_per_token": ("bytes", "byte"), "seconds_per_token": ("seconds", "s"), "flops_per_token": ("flops", "FLOP")}
+GRAMMAR = re.compile(
+    r"\s*(?P<name>[A-Za-z_]+)\s*(?:\[\s*(?P<role>[^\]]*?)\s*\])?\s*(?P<sign>>=|<=|>|<)\s*"
+    r"(?P<limit>[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(?P<unit>%|[A-Za-zµμ]+)\s*"
+)
+UNITS = {
+    "byte": r"([kKMGTP]|[KMGT]i)?(B|byte|bytes)",
+    "s": r"(s|ms|us|µs|μs|ns)",
+    "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)",
+}
+EXAMPLE = "write for example 'bytes_per_token > +2%' or 'bytes_per_token[fc] > 12 GB'"
+PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Fails where the measured number stands in this relation to the limit."""
+
+    text: str
+    quantity: str
+    role: str | None
+    sign: str
+    limit: float
+    """A part (0.02 is 2 %) where `relative`, else base SI units."""
+    relative: bool
+
+    def broken(self, value: float) -> bool:
+        """Whether a value breaks the rule."""
+        if value == self.limit:
+            return "=" in self.sign
+        return (value > self.limit) == (self.sign[0] == ">")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A rule with what was measured and whether it passes."""
+
+    rule: Rule
+    value: float | None
+    word: str
+    allowed: bool
+    """Whether cannot tell passes."""
+    why: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether the gate fails by this rule."""
+        return self.word == FAIL or (self.word == CANNOT_TELL and not self.allowed)
+
+    @property
+    def measured(self) -> str:
+        """The number as people read it."""
+        if self.value is None:
+            return "unknown"
+        unit = next(u for q, u in NAMES.values() if q == self.rule.quantity)
+        return f"{100 * self.value:+.2f} %" if self.rule.relative else text(self.value, unit)
+
+    @property
+    def sentence(self) -> str:
+        """What the rule found."""
+        if self.word == CANNOT_TELL:
+            return f"'{self.rule.text}' cannot be told ({self.why})"
+        return f"'{self.rule.text}' is broken: {self.measured}"
+
+
+def rules(texts: Sequence[str]) -> tuple[Rule, ...]:
+    """The rules of a gate; raises UnusableInput for one that cannot be read, and for rules that contradict."""
+    if not texts or not any(t.strip() for t in texts):
+        raise UnusableInput(f"a gate needs a rule; {EXAMPLE}")
+    found = tuple(rule(t) for t in texts)
+    for one, other in combinations(found, 2):
+        if contradict(one, other):
+            raise UnusableInput(f"--fail-if '{one.text}' and '{other.text}' contradict: every value breaks one of them")
+    return found
+
+
+def rule(written: str) -> Rule:
+    """One rule from its text."""
+    found = GRAMMAR.fullmatch(written)
+    if not found:
+        raise UnusableInput(f"--fail-if {written!r} is not a rule; {EXAMPLE}")
+    if found["name"] not in NAMES:
+        raise UnusableInput(f"--fail-if {written!r}: {unknown('name', found['name'], list(NAMES))}")
+    role = found["role"]
+    if role is not None and role not in ROLES:
+        raise UnusableInput(f"--fail-if {written!r}: {unknown('role', role, list(ROLES))}")
+    quantity, unit = NAMES[found["name"]]
+    relative = found["unit"] == "%"
+    return Rule(
+        text=" ".join(written.split()),
+        quantity=quantity,
+        role=role,
+        sign=found["sign"],
+        relative=relative,
+        limit=float(found["limit"]) / 100 if relative else absolute(written, found["limit"], found["unit"], unit),
+    )
+
+
+def unknown(what: str, name: str, known: list[str]) -> str:
+    """That there is no such name, the nearest one, and all of them."""
+    near = difflib.get_close_matches(name, known)
+    meant = f", did you mean {near[0]!r}" if near else ""
+    return f"unknown {what} {name!r}{meant}; known: {', '.join(known)}"
+
+
+def absolute(written: str, number: str, unit: str, base_unit: str) -> float:
+    """A limit in base SI units; refuses a unit of another kind, and a sign, which only a change has."""
+    if not re.fullmatch(UNITS[base_unit], unit):
+        raise UnusableInput(f"--fail-if {written!r}: {unit!r} is not a unit of this number; {EXAMPLE}")
+    if number[0] in "+-":
+        raise UnusableInput(
+            f"--fail-if {written!r}: a limit with a unit is the head's own value, without a sign; a change is in %"
+        )
+    spelled = unit.replace("FLOPs", "FLOP").replace("bytes", "byte")
+    value = float(number) * (factor(spelled) or nan)
+    if not isfinite(value):
+        raise UnusableInput(f"--fail-if {written!r}: the limit is not a number that can be reached")
+    return value
+
+
+def contradict(one: Rule, other: Rule) -> bool:
+    """Whether no value passes both: all above one limit fail, and all below a higher one fail."""
+    if (one.quantity, one.role, one.relative) != (other.quantity, other.role, other.relative):
+        return False
+    upper, lower = (one, other) if one.sign[0] == ">" else (other, one)
+    if upper.sign[0] == lower.sign[0]:
+        return False
+    touching = upper.limit == lower.limit and not (upper.sign == ">" and lower.sign == "<")
+    return upper.limit < lower.limit or touching
+
+
+def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell: bool = False) -> tuple[Outcome, ...]:
+    """Every rule judged; a change beyond the limit but inside the noise cannot be told."""
+    return tuple(outcome(comparison, r, allow_cannot_tell) for r in gate)
+
+
+def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
+    """One rule judged."""
+    if comparison.verdict == "not_comparable":
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=False, why="base and head are not comparable")
+    if comparison.basis not in ("token", "part"):
+        why = f"tokens are unknown, numbers are per {comparison.basis}"
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
+    if comparison.judged.doubt == "missing:basis":
+        why = "base and head hold different parts of a run"
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
+    each = change_of(comparison, rule)
+    value = each.part if rule.relative else each.head
+    if rule.relative and each.log is None and each.base == 0 and each.head is not None:
+        value = 0.0 if each.head == 0 else None
+    if value is None:
+        new = "the base has none of it: no per cent" if each.base == 0 and each.head else "not measured on both sides"
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=new)
+    if not rule.broken(value):
+        return Outcome(rule=rule, value=value, word=PASS, allowed=allowed)
+    if rule.relative and value != 0 and each.direction == 0:
+        why = f"{100 * value:+.2f} % is inside the noise of ±{100 * each.reach:.2f} %"
+        return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=allowed, why=why)
+    return Outcome(rule=rule, value=value, word=FAIL, allowed=allowed)
+
+
+def change_of(comparison: Comparison, rule: Rule) -> Change:
+    """The change that a rule is about; a role that neither side has moves nothing."""
+    if rule.role is None:
+        found: Change = getattr(comparison.judged, rule.quantity)
+        return found
+    rows = comparison.rows["role"].filter(pl.col("role") == rule.role).to_dicts()
+    if not rows:
+        return Change(base=0.0, head=0.0, log=None, reach=0.0, measured=True)
+    row = rows[0]
+    sides = [row[f"{s}_{rule.quantity}"] if row[f"{s}_launches"] else 0.0 for s in ("base", "head")]
+    ratio, reach = row[f"{rule.quantity}_log"], row[f"{rule.quantity}_noise"]
+    return Change(base=sides[0], head=sides[1], log=ratio, reach=reach, measured=True)

@@ -1,0 +1,253 @@
+"""One side of a comparison: captures of one run, their launches scaled to one token (or step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from ncu_roofline.analysis.roofline.groups import completed
+from ncu_roofline.analysis.run.basis import basis
+from ncu_roofline.analysis.run.basis import decode_launches as in_decode
+from ncu_roofline.capture.capture import Capture, Run
+from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
+
+BASES = ("token", "part", "step", "layer", "capture")
+"""What numbers are divided by; `part` is a token's share of a window that is less than a step."""
+WANTED = {
+    "position": pl.Int64,
+    "step": pl.Int64,
+    "intensity": pl.Float64,
+    "useful_intensity": pl.Float64,
+    "ridge": pl.Float64,
+    "limited_by": pl.String,
+    "useful_flops": pl.Float64,
+}
+COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
+UNCLASSIFIED = "unclassified"
+KNOWN_LIMIT = 0.5
+"""Part of a row's time whose limit must be known for a share of it to be told."""
+
+
+class Studied(Protocol):
+    """What a comparison needs of a study."""
+
+    @property
+    def capture(self) -> Capture:
+        """Where it comes from."""
+
+    @property
+    def launches(self) -> pl.DataFrame:
+        """Every launch with role, work and place."""
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The device."""
+
+    @property
+    def run(self) -> Run:
+        """What was run, after inference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Launches of all captures of one side; `bytes`, `flops` and `seconds` are per `basis`."""
+
+    studies: tuple[Studied, ...]
+    launches: pl.DataFrame
+    basis: str
+
+    @property
+    def captures(self) -> int:
+        """How many captures this side has."""
+        return len(self.studies)
+
+    @property
+    def name(self) -> str:
+        """Their names, for people."""
+        return ", ".join(s.capture.name for s in self.studies)
+
+
+def decode_launches(study: Studied) -> pl.DataFrame:
+    """Launches of decode steps; all of them where none is known to be one."""
+    launches = study.launches
+    if "phase" not in launches.columns:
+        return launches
+    decode = in_decode(launches)
+    return decode if decode.height else launches
+
+
+def only_prefill(study: Studied) -> bool:
+    """Whether every launch belongs to a prefill pass, or stands beside nothing else."""
+    if "phase" not in study.launches.columns or not study.launches.height:
+        return False
+    return in_decode(study.launches).is_empty()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """Which launches count on a basis, and by how much they are divided."""
+
+    launches: pl.DataFrame
+    divisor: float
+    scaled: bool = False
+    """Whether layers that were captured stand for others."""
+
+
+def footings(study: Studied) -> dict[str, Footing]:
+    """Every basis that a capture supports."""
+    decode = decode_launches(study)
+    found = {"capture": Footing(launches=decode, divisor=1.0)}
+    layers = whole_layers(decode)
+    if layers is not None:
+        found["layer"] = layers
+    batch, steps = study.run.batch.value, begun(decode)
+    if batch and steps == 1:
+        found["part"] = Footing(launches=decode, divisor=float(batch) * float(study.run.accepted.value or 1))
+    if {"step_whole", "process", "device"} <= set(study.launches.columns):
+        counted = basis(study.launches, study.run)
+        for kind, number in (("step", counted.steps), ("token", counted.tokens)):
+            if number:
+                found[kind] = Footing(
+                    launches=counted.launches, divisor=number * counted.gpus / counted.scale, scaled=counted.scale != 1
+                )
+    else:
+        for kind, fact in (("step", study.run.steps), ("token", study.run.tokens)):
+            if fact.value:
+                found[kind] = Footing(launches=decode, divisor=float(fact.value))
+    return found
+
+
+def whole_layers(launches: pl.DataFrame) -> Footing | None:
+    """The whole layers of a window that is less than a step; None where it has none."""
+    if not {"layer_whole", "layer"} <= set(launches.columns):
+        return None
+    whole = launches.filter(pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
+    count = whole.select("process", "device", "step", "layer").n_unique()
+    return Footing(launches=whole, divisor=float(count)) if whole.height else None
+
+
+def covered(study: Studied) -> int:
+    """Launches of attention on a capture that does not tell what it stands for: one a layer, as a rule."""
+    return decode_launches(study).filter(pl.col("role").cast(pl.String) == "attention").height
+
+
+def begun(decode: pl.DataFrame) -> int:
+    """How many steps the launches belong to, whole or not."""
+    return decode["step"].drop_nulls().n_unique() if "step" in decode.columns else 0
+
+
+def basis_of(studies: Sequence[Studied]) -> str:
+    """The finest basis that every capture supports."""
+    each = [footings(s) for s in studies]
+    return next(b for b in BASES if all(b in f for f in each))
+
+
+def side(studies: Sequence[Studied], kind: str) -> Side:
+    """One side on this basis: every capture counts 1/n, so that sums are means over captures."""
+    frames = [scaled(study, number, kind, len(studies)) for number, study in enumerate(studies)]
+    return Side(studies=tuple(studies), launches=pl.concat(frames, how="vertical"), basis=kind)
+
+
+def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFrame:
+    """The launches of one capture in the columns that comparing needs."""
+    footing = footings(study)[kind]
+    frame = completed(footing.launches)
+    absent = [pl.lit(None, kind).alias(name) for name, kind in WANTED.items() if name not in frame.columns]
+    share = 1 / (footing.divisor * captures)
+    return frame.with_columns(absent).select(
+        pl.lit(number, pl.Int64).alias("capture"),
+        "index",
+        "kernel",
+        "name",
+        shape("grid"),
+        shape("block"),
+        pl.col("role").cast(pl.String).fill_null(UNCLASSIFIED),
+        pl.col("family").cast(pl.String),
+        "layer",
+        "position",
+        "step",
+        *((pl.col(c) * share).alias(q) for q, c in COLUMNS.items()),
+        pl.lit(share).alias("share"),
+        pl.col("useful_flops") * share,
+        "intensity",
+        "useful_intensity",
+        "ridge",
+        pl.col("limited_by").cast(pl.String),
+        "bandwidth_share",
+        "compute_share",
+        *(pl.col(f"{c}_source").cast(pl.String).alias(f"{q}_source") for q, c in list(COLUMNS.items())[:2]),
+    )
+
+
+def shape(name: str) -> pl.Expr:
+    """A grid or block as one word: `132x1x1`."""
+    return pl.col(name).arr.to_list().cast(pl.List(pl.String)).list.join("x").fill_null("?").alias(name)
+
+
+def gaps(launches: pl.DataFrame) -> dict[str, float]:
+    """Which part of the launches lacks each number: by time, by bytes where time itself is lacking."""
+    weight = pl.col("bytes") if launches["seconds"].null_count() == launches.height else pl.col("seconds")
+    known = launches.with_columns(weight.fill_null(0.0).alias("weight"))
+    total = float(known["weight"].sum())
+
+    def part(q: str) -> float:
+        if total > 0 and q != "seconds":
+            return float(known.filter(pl.col(q).is_null())["weight"].sum()) / total
+        return launches[q].null_count() / max(launches.height, 1)
+
+    return {q: part(q) for q in QUANTITIES}
+
+
+def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Sums of each row; null where more than a small part of the row was not measured."""
+    weight = pl.col("seconds").fill_null(0.0)
+
+    def total(q: str) -> pl.Expr:
+        lacking = pl.col(q).is_null()
+        by_time = weight.filter(lacking).sum() / weight.sum()
+        by_count = lacking.sum() / pl.len()
+        part = pl.when(weight.sum() > 0).then(by_time).otherwise(by_count) if q != "seconds" else by_count
+        return pl.when(part <= limit("unknown_part")).then(pl.col(q).sum()).alias(q)
+
+    return launches.group_by(by, maintain_order=True).agg(
+        *(total(q) for q in QUANTITIES),
+        pl.col("share").sum().alias("launches"),
+        useful().alias("useful_flops"),
+        beyond().alias("beyond"),
+        latency().alias("latency_share"),
+        bandwidth().alias("bandwidth_share"),
+    )
+
+
+def useful() -> pl.Expr:
+    """Useful FLOPs of FC and attention; null where a launch of theirs that did work lacks them."""
+    counted = pl.col("family").is_in(["fc", "attention"]) & (pl.col("flops").fill_null(1.0) > 0)
+    lacking = counted & pl.col("useful_flops").is_null()
+    return pl.when(~lacking.any()).then(pl.col("useful_flops").sum())
+
+
+def beyond() -> pl.Expr:
+    """Part of the DRAM bytes moved by kernels beyond their ridge; null where no kernel has a side."""
+    placed = pl.coalesce("useful_intensity", "intensity")
+    known = placed.is_not_null() & pl.col("ridge").is_not_null()
+    moved = pl.col("bytes").sum()
+    return pl.when(known.any() & (moved > 0)).then(pl.col("bytes").filter(known & (placed > pl.col("ridge"))).sum() / moved)
+
+
+def latency() -> pl.Expr:
+    """Part of the time in kernels too small for either roof; null where the limit of most of the time is unknown."""
+    known = pl.col("limited_by").is_not_null()
+    time = pl.col("seconds").filter(known).sum()
+    most = (time > 0) & (time >= KNOWN_LIMIT * pl.col("seconds").sum())
+    return pl.when(most).then(pl.col("seconds").filter(pl.col("limited_by") == "latency").sum() / time)
+
+
+def bandwidth() -> pl.Expr:
+    """Share of the memory bandwidth, weighted by time."""
+    known = pl.col("bandwidth_share").is_not_null() & pl.col("seconds").is_not_null()
+    time = pl.col("seconds").filter(known).sum()
+    return pl.when(known.any() & (time > 0)).then((pl.col("bandwidth_share") * pl.col("seconds")).filter(known).sum() / time)

@@ -1,0 +1,1 @@
+"""What in a capture cannot be trusted?"""

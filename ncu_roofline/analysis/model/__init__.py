@@ -1,0 +1,1 @@
+"""What does the model need? Its matrices among the kernels, useful work, the floor."""

@@ -1,0 +1,232 @@
+"""What a decode step must move at least on a device: bytes, time, tokens per second, and the batches that matter."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ncu_roofline.analysis.model.footprint import (
+    MOST_BATCH,
+    Setting,
+    check,
+    dtype_of,
+    kv_bytes,
+    kv_per_gpu,
+    memory_batch,
+    share,
+    weight_bytes_per_gpu,
+)
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.models.dtypes import Dtype
+from ncu_roofline.knowledge.models.model import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The least a step can cost; bytes over all GPUs, seconds of the slowest; None is not known."""
+
+    setting: Setting
+    weight_bytes: float
+    kv_bytes: float
+    flops: float
+    memory_seconds: float
+    compute_seconds: float
+    crossover_batch: float | None
+    """Batch at which the FC kernels reach the ridge."""
+    memory_batch: int | None
+    """Batch whose KV cache fits beside the weights; None without context or memory size."""
+    resident_bytes: float
+    """Weights that the memory must hold, all experts and the embedding, over all GPUs."""
+    experts_read: float
+    """Distinct experts per MoE layer; 0 for dense models."""
+    fc_precision: str
+    """Precision at whose roof most of the FC work runs."""
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> float:
+        """Least bytes of a step."""
+        return self.weight_bytes + self.kv_bytes
+
+    @property
+    def bytes_per_token(self) -> float:
+        """Least bytes per generated token."""
+        return self.bytes / self.setting.batch
+
+    @property
+    def step_seconds(self) -> float:
+        """The longer of both terms."""
+        return max(self.memory_seconds, self.compute_seconds)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Upper bound over the whole batch."""
+        return self.setting.batch / self.step_seconds
+
+    @property
+    def bound(self) -> str:
+        """memory or compute: the longer of both terms."""
+        return "memory" if self.memory_seconds >= self.compute_seconds else "compute"
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether weights and caches of this batch fit into memory."""
+        return None if self.memory_batch is None else self.setting.batch <= self.memory_batch
+
+    @property
+    def first(self) -> str | None:
+        """Which limit a growing batch meets first: memory or crossover; None if either is not known."""
+        if self.memory_batch is None or self.crossover_batch is None:
+            return None
+        return "memory" if self.memory_batch < self.crossover_batch else "crossover"
+
+
+def floor(model: Model, gpu: Gpu, setting: Setting) -> Floor:
+    """The floor of one decode step; raises UnusableInput naming the option that is impossible."""
+    check(model, setting)
+    allowed, resident = memory_batch(model, gpu, setting)
+    weight_seconds = sum(b for b, _ in weight_bytes_per_gpu(model, setting)) / gpu.bandwidth
+    kv_seconds = setting.batch * kv_per_gpu(model, setting) / gpu.bandwidth
+    fc, attention = _compute_seconds(model, gpu, setting)
+    return Floor(
+        setting=setting,
+        weight_bytes=sum(b for _, b in weight_bytes_per_gpu(model, setting)),
+        kv_bytes=setting.batch * kv_bytes(model, setting),
+        flops=setting.batch * (2 * model.matmul_parameters + model.attention_flops(setting.context or 0)),
+        memory_seconds=weight_seconds + kv_seconds,
+        compute_seconds=fc + attention,
+        crossover_batch=_crossover(model, gpu, setting),
+        memory_batch=allowed,
+        resident_bytes=resident,
+        experts_read=model.expected_experts(setting.batch),
+        fc_precision=_fc_precision(model, gpu, setting),
+        doubts=tuple(_doubts(model, gpu, setting, resident)),
+    )
+
+
+def batches(model: Model, gpu: Gpu, setting: Setting) -> list[int]:
+    """Powers of two up to the first one beyond the crossover, at most 4096; and the batch that memory allows."""
+    check(model, setting)
+    last = min(_crossover(model, gpu, setting), 4096)
+    powers = [2**n for n in range(math.ceil(math.log2(max(last, 1))) + 1)]
+    allowed, _ = memory_batch(model, gpu, setting)
+    extra = {allowed} if allowed and allowed < powers[-1] else set()
+    return sorted({*powers} | extra)
+
+
+def over_batches(model: Model, gpu: Gpu, setting: Setting, sizes: Iterable[int]) -> pl.DataFrame:
+    """One row per batch: the floor's bytes, times, rate, side and whether it fits."""
+    floors = [floor(model, gpu, replace(setting, batch=size)) for size in sizes]
+    return pl.DataFrame([_row(f) for f in floors], schema=FLOORS, orient="row")
+
+
+FLOORS: dict[str, type[pl.DataType]] = {
+    "batch": pl.Int64,
+    "weight_bytes": pl.Float64,
+    "kv_bytes": pl.Float64,
+    "bytes_per_token": pl.Float64,
+    "memory_seconds": pl.Float64,
+    "compute_seconds": pl.Float64,
+    "step_seconds": pl.Float64,
+    "tokens_per_second": pl.Float64,
+    "useful_intensity": pl.Float64,
+    "bound": pl.String,
+    "experts_read": pl.Float64,
+    "fits": pl.Boolean,
+}
+
+
+def _row(f: Floor) -> tuple[float | str | bool | None, ...]:
+    return (
+        f.setting.batch,
+        f.weight_bytes,
+        _cached(f),
+        f.bytes_per_token,
+        f.memory_seconds,
+        f.compute_seconds,
+        f.step_seconds,
+        f.tokens_per_second,
+        f.flops / f.bytes,
+        f.bound,
+        f.experts_read or None,
+        f.fits,
+    )
+
+
+def _cached(f: Floor) -> float | None:
+    """Bytes of the cache; null where no context was stated, which is not zero."""
+    return None if f.setting.context is None else f.kv_bytes
+
+
+def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
+    """The roof at which work on this type runs; raises where the device has none."""
+    for precision in dtype.compute:
+        peak = gpu.peak(precision)
+        if peak:
+            return precision, peak
+    raise UnusableInput(f"{gpu.name} has no known peak for {dtype.name}; choose another --weights or --gpu")
+
+
+def _compute_seconds(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float]:
+    """Arithmetic of a step on one GPU: FC (2 per weight and sequence), attention in 16 bits."""
+    fc = sum(
+        2 * elements / _peak(gpu, dtype_of(weight, model, setting))[1] * share(weight, setting.tp)
+        for weight, elements in model.reads(1)
+        if weight.matrix
+    )
+    flops = model.attention_flops(setting.context or 0) / setting.tp
+    attention = flops / _peak(gpu, dtypes.find("bf16"))[1]
+    return setting.batch * fc, setting.batch * attention
+
+
+def _crossover(model: Model, gpu: Gpu, setting: Setting) -> float:
+    """Batch at which the FC arithmetic takes as long as reading its weights; with experts, by bisection."""
+    per_sequence, _ = _compute_seconds(model, gpu, replace(setting, batch=1, context=None))
+
+    def surplus(batch: float) -> float:
+        read = sum(
+            elements * dtype_of(w, model, setting).bytes * share(w, setting.tp)
+            for w, elements in model.reads(batch)
+            if w.matrix
+        )
+        return read / gpu.bandwidth - batch * per_sequence
+
+    if not model.experts:
+        return 1 + surplus(1) / per_sequence
+    low, high = 0.0, float(MOST_BATCH)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if surplus(middle) > 0 else (low, middle)
+    return high
+
+
+def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
+    work: defaultdict[str, float] = defaultdict(float)
+    for weight, elements in model.reads(1):
+        if weight.matrix:
+            precision, _ = _peak(gpu, dtype_of(weight, model, setting))
+            work[precision] += elements
+    return max(work, key=lambda p: work[p])
+
+
+def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[str]:
+    if not model.native and setting.weights is None:
+        yield f"{model.name} names no data type: bf16 is assumed, `--weights` says another"
+    if setting.context is None:
+        yield "without `--context` the KV cache is left out"
+    elif model.longest_context and setting.context > model.longest_context:
+        yield f"context {setting.context:,} is beyond the {model.longest_context:,} tokens that {model.name} was made for"
+    if gpu.memory_bytes and resident > gpu.memory_bytes * setting.tp:
+        yield (
+            f"{resident / 1e9:,.1f} GB of weights do not fit into {setting.tp} x {gpu.memory_bytes / 1e9:,.0f} GB: "
+            "the floor is that of a part with this bandwidth and more memory; a larger `--tp` shares the weights"
+        )
+    if model.experts:
+        yield "distinct experts are those expected if routing is even; real routing is not"
+    yield from gpu.told()

@@ -1,0 +1,40 @@
+"""The floor taken apart per weight matrix, to set measured kernels beside."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of
+from ncu_roofline.knowledge.models.model import Model
+
+
+def matrix_floors(model: Model, setting: Setting) -> pl.DataFrame:
+    """Per weight matrix the bytes and useful FLOPs of one step, over all its layers and all GPUs."""
+    rows = [
+        (
+            w.name,
+            w.kind,
+            w.n,
+            w.k,
+            max(1, len(w.layers)),
+            dtype_of(w, model, setting).name,
+            elements * dtype_of(w, model, setting).bytes,
+            2.0 * setting.batch * alone,
+        )
+        for (w, elements), (_, alone) in zip(model.reads(setting.batch), model.reads(1), strict=True)
+        if w.matrix
+    ]
+    frame = pl.DataFrame(rows, schema=MATRIX_FLOORS, orient="row")
+    return frame.with_columns(useful_intensity=pl.col("useful_flops") / pl.col("weight_bytes"))
+
+
+MATRIX_FLOORS: dict[str, type[pl.DataType]] = {
+    "name": pl.String,
+    "layer_kind": pl.String,
+    "N": pl.Int64,
+    "K": pl.Int64,
+    "count": pl.Int64,
+    "weight_dtype": pl.String,
+    "weight_bytes": pl.Float64,
+    "useful_flops": pl.Float64,
+}

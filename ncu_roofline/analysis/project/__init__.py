@@ -1,0 +1,1 @@
+"""What would another device, width or batch give?"""

@@ -1,0 +1,155 @@
+"""From a capture to where it is projected: the factors, and everything that they take for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.sides import Studied
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.verdicts import limit
+
+STANDS_IN = {
+    "fp4": "fp8",
+    "fp6": "fp8",
+    "fp8": "bf16",
+    "fp8_fp16acc": "fp8",
+    "fp16_fp16acc": "fp16",
+    "bf16": "fp16",
+    "tf32": "fp32",
+    "fp16": "fp32",
+    "int1": "int8",
+    "int4": "int8",
+    "int8": "bf16",
+    "fp64_tensor": "fp64",
+}
+"""The path that takes over the work of one that a device has not: operands are unpacked to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to project to; None leaves a thing as it is."""
+
+    gpu: Gpu | None = None
+    weights: str | None = None
+    kv: str | None = None
+    batch: int | None = None
+    tp: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """Factors from the capture to the target."""
+
+    weights: float = 1.0
+    kv: float = 1.0
+    batch: float = 1.0
+    tp: float = 1.0
+    bandwidth: float = 1.0
+    """Bandwidth of the capture's device over the target's."""
+
+
+def stand_in(path: str, peaks: Mapping[str, float]) -> str | None:
+    """The path itself where the device has it, else the nearest that it has; None where it has none of them."""
+    while path not in peaks:
+        if path not in STANDS_IN:
+            return None
+        path = STANDS_IN[path]
+    return path
+
+
+def taken_over(study: Studied, gpu: Gpu) -> Iterator[str]:
+    """A sentence for each path of the capture's work that the target's GPU has not."""
+    if "path" in study.launches.columns:
+        for path in study.launches["path"].drop_nulls().cast(pl.String).unique().sort():
+            other = stand_in(path, gpu.peaks)
+            if other != path:
+                how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
+                yield f"{gpu.product} has no {path}: that work {how}, out of the same bytes."
+
+
+def scales_of(study: Studied, target: Target) -> Scales:
+    """The factors; each needs what the capture itself was."""
+    bandwidth = 1.0
+    if target.gpu is not None:
+        if study.gpu is None:
+            raise UnusableInput(f"{study.capture.name}: its own device is not known; name it with --from-gpu")
+        bandwidth = study.gpu.bandwidth / target.gpu.bandwidth
+    run = study.run
+    return Scales(
+        weights=width(target.weights, run.weights.value or told(study, "fc", "weight_dtype"), "weights"),
+        kv=width(target.kv, run.kv.value or told(study, "attention", "cache_dtype"), "kv"),
+        batch=times_as_many(target.batch, run.batch.value, "batch"),
+        tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),
+        bandwidth=bandwidth,
+    )
+
+
+def told(study: Studied, family: str, column: str) -> str | None:
+    """The type that most bytes of a family have, by kernels' names, else by the precision they compute in."""
+    launches = study.launches.filter((pl.col("family").cast(pl.String) == family) & (pl.col("dram_bytes") > 0))
+    for name in (column, "precision"):
+        if name in launches.columns:
+            known = launches.filter(pl.col(name).is_not_null()).group_by(name).agg(pl.col("dram_bytes").sum())
+            if known.height:
+                return str(known.sort("dram_bytes", descending=True)[name].cast(pl.String)[0])
+    return None
+
+
+def width(wanted: str | None, own: str | None, fact: str) -> float:
+    """Bytes per element wanted over what the capture has."""
+    if wanted is None:
+        return 1.0
+    if own is None:
+        advice = f"state it with --run {fact}=DTYPE"
+        raise UnusableInput(f"--{fact} {wanted}: the capture's own {fact} type is not known; {advice}")
+    return dtypes.find(wanted, f"--{fact}").bytes / dtypes.find(str(own), f"{fact} of the capture").bytes
+
+
+def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:
+    """Wanted over what the capture has."""
+    if wanted is None:
+        return 1.0
+    if wanted < 1:
+        raise UnusableInput(f"--{fact} {wanted} is impossible; give a whole number from 1 on")
+    if own is None:
+        raise UnusableInput(f"--{fact} {wanted}: the capture's own {fact} is not known; state it with --run {fact}=N")
+    return wanted / own
+
+
+def assumptions(study: Studied, target: Target, scales: Scales) -> Sequence[str]:
+    """Everything that is taken for granted."""
+    found = [
+        "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "
+        "shortest launch.",
+        "Kernels too small for either roof take as long as before.",
+    ]
+    if target.gpu is not None and study.gpu is not None:
+        found.append(
+            f"Roofs scale as the datasheets of {study.gpu.product} and {target.gpu.product} (bandwidth by "
+            f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled."
+        )
+        found.extend(taken_over(study, target.gpu))
+    if target.weights is not None:
+        found.append(
+            f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
+            f"points); other kernels realise between {limit('realised_least'):.2g} and all of that; no quantise kernels are "
+            "added; arithmetic stays in its type."
+        )
+    if target.kv is not None:
+        found.append(f"All bytes of attention and of the cache scale with the cache type (by {scales.kv:.3g}).")
+    if target.batch is not None:
+        found.append(
+            f"Weights are read once per step at any batch, cache and activations scale with it (by {scales.batch:.3g}); of "
+            "experts between as many are read as now and as many times more; context stays, and memory is taken to suffice."
+        )
+    if target.tp is not None:
+        found.append(
+            f"Weights and cache are split over GPUs (by {1 / scales.tp:.3g}); the exchange between them is left out, so the "
+            "times are lower bounds."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""What is each kernel for? By its name, by its neighbours."""

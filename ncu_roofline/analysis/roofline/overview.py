@@ -1,0 +1,131 @@
+"""A study in a handful of numbers: where time and bytes go, on which side of the ridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.roofline.groups import group
+from ncu_roofline.analysis.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Totals and shares of one capture; None where nothing measured them."""
+
+    launches: int
+    kernels: int
+    seconds: float | None
+    dram_bytes: float | None
+    flops: float | None
+    seconds_known: int
+    bytes_known: int
+    """Launches whose bytes are known."""
+    flops_known: int
+    roles: pl.DataFrame
+    """One row per role, longest first."""
+    families: pl.DataFrame
+    """family, seconds, dram_bytes, time_share, bytes_share."""
+    memory_bytes_share: float | None
+    """Of the bytes whose side is known: those moved by kernels left of their ridge."""
+    latency_time_share: float | None
+    """Of the time whose limit is known: that of kernels near neither roof."""
+    limit_known_time_share: float | None
+    side_known_bytes_share: float | None
+    partial_bytes_share: float | None
+    """Of the bytes left of the ridge: those of kernels of which a main kind of work was not counted."""
+    flops_partial: int
+    """Launches of which a main kind of work was not counted: a lower bound that may be far off."""
+    main_path: str | None
+    """The path that did most FLOPs."""
+    ridge_spec: float | None
+    ridge_profiled: float | None
+    bandwidth_share: float | None
+    """Bytes over time against the bandwidth roof, over launches that have both."""
+
+
+def overview(study: Study) -> Overview:
+    """The numbers that the first sentences are made of."""
+    launches = study.launches
+    sided = launches.filter(pl.col("bound").is_not_null())
+    limited = launches.filter(pl.col("limited_by").is_not_null())
+    by_part = (pl.col("bound_source") == "partial") & lacking()
+    path, spec, profiled = main_ridge(launches)
+    return Overview(
+        launches=launch_count(launches),
+        kernels=launches["name"].n_unique(),
+        seconds=known_sum(launches, "seconds"),
+        dram_bytes=known_sum(launches, "dram_bytes"),
+        flops=known_sum(launches, "flops"),
+        seconds_known=launch_count(launches.filter(pl.col("seconds").is_not_null())),
+        bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
+        flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
+        roles=group(launches, "role"),
+        families=families(launches),
+        memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
+        latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),
+        limit_known_time_share=share(launches, pl.col("limited_by").is_not_null(), "seconds"),
+        partial_bytes_share=share(sided.filter(pl.col("bound") == "memory"), by_part, "dram_bytes"),
+        flops_partial=launch_count(launches.filter(pl.col("flops").is_not_null() & lacking())),
+        side_known_bytes_share=share(launches, pl.col("bound").is_not_null(), "dram_bytes"),
+        main_path=path,
+        ridge_spec=spec,
+        ridge_profiled=profiled,
+        bandwidth_share=share_of_time(launches, "bandwidth_share"),
+    )
+
+
+def lacking() -> pl.Expr:
+    """Whether FP32 or all tensor work was not counted; other kinds are rare in language models."""
+    return ~pl.col("flops_complete") & (pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null())
+
+
+def launch_count(launches: pl.DataFrame) -> int:
+    """How many launches the rows stand for."""
+    return int(launches["times"].sum()) if "times" in launches.columns else launches.height
+
+
+def known_sum(frame: pl.DataFrame, column: str) -> float | None:
+    """Sum of what is known; None where nothing is."""
+    return float(frame[column].sum()) if frame[column].count() else None
+
+
+def share(frame: pl.DataFrame, which: pl.Expr, of: str) -> float | None:
+    """Part of the column's total that lies in the rows of `which`; None without a total."""
+    total = known_sum(frame, of)
+    return float(frame.filter(which)[of].sum()) / total if total else None
+
+
+def share_of_time(frame: pl.DataFrame, column: str) -> float | None:
+    """Mean of a share over time; None where it is unknown everywhere."""
+    known = frame.filter(pl.col(column).is_not_null())
+    time = known_sum(known, "seconds")
+    return float((known[column] * known["seconds"]).sum()) / time if time else None
+
+
+def families(launches: pl.DataFrame) -> pl.DataFrame:
+    """FC, attention, the cache beside it, the rest, and what nobody recognised: time, bytes, shares."""
+    role = pl.col("role").cast(pl.String)
+    apart = pl.when(role.is_null()).then(pl.lit("unclassified")).when(role == "kv-cache").then(role)
+    sums = launches.group_by(family=apart.otherwise(pl.col("family").cast(pl.String))).agg(
+        launches=pl.col("times").sum() if "times" in launches.columns else pl.len(),
+        seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
+        dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),
+    )
+    return sums.with_columns(
+        time_share=pl.col("seconds") / pl.when(pl.col("seconds").sum() > 0).then(pl.col("seconds").sum()),
+        bytes_share=pl.col("dram_bytes") / pl.when(pl.col("dram_bytes").sum() > 0).then(pl.col("dram_bytes").sum()),
+    ).sort("family")
+
+
+def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float | None]:
+    """The path of the kernels with most bytes, FLOPs where those are unknown, and both ridges of its heaviest kernel."""
+    working = launches.filter(pl.col("path").is_not_null())
+    if working.is_empty():
+        return None, None, None
+    weights = ("dram_bytes", "flops")
+    path = working.group_by("path").agg(pl.col(*weights).sum()).sort(*weights, "path")["path"][-1]
+    mine = working.filter(pl.col("path") == path)
+    heavy = mine.filter(pl.col("flops") == pl.col("flops").max())
+    return path, heavy["ridge_spec"][0], heavy["ridge_profiled"][0]

@@ -1,0 +1,152 @@
+"""Work -> place: intensity, ridge, bound, share of both roofs, per launch or per group of launches."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.analysis.work.flops import PATHS
+from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
+from ncu_roofline.capture.capture import Device
+from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.devices.rates import dense_rates
+from ncu_roofline.knowledge.limits import THRESHOLDS
+
+
+def ratio(top: str | pl.Expr, bottom: str | pl.Expr) -> pl.Expr:
+    """top / bottom; null where bottom is zero, a side was not measured, or the quotient overflows."""
+    upper = pl.col(top) if isinstance(top, str) else top
+    lower = pl.col(bottom) if isinstance(bottom, str) else bottom
+    quotient = upper / lower
+    return pl.when((lower > 0) & quotient.is_finite()).then(quotient)
+
+
+def by_path(values: dict[str, float] | None) -> pl.Expr:
+    """A figure of the launch's own path; null where the launch has none or the table has not."""
+    if not values:
+        return NOTHING
+    return pl.col("path").cast(pl.String).replace_strict(values, default=None, return_dtype=pl.Float64)
+
+
+def roofs(worked: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
+    """Both roofs at the clocks of the capture: `peak` in FLOP/s of the path, `bandwidth` in byte/s."""
+    if gpu is None:
+        return [NOTHING.alias(n) for n in ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock")]
+    sms, bus = device.sms or gpu.sms, device.bus_bits or gpu.bus_bits
+    # the clocks of one chip say nothing of another, which --gpu may have named
+    other = device.compute_capability not in (None, gpu.compute_capability)
+    per_cycle = {p: rate * sms for p, rate in dense_rates(gpu).items()} if sms and not other else {}
+    # a slice has a part of the bus whose whole the attribute tells
+    shared = device.integrated or device.mig or other
+    memory = dram_hertz(worked) * (2 * bus / 8) if bus and not shared else NOTHING
+    peaks = {p: peak for p in PATHS if (peak := gpu.peaks.get(p))}
+    return [
+        by_path(peaks).alias("peak"),
+        pl.lit(gpu.bandwidth, pl.Float64).alias("bandwidth"),
+        (by_path(per_cycle) * sm_hertz(worked)).alias("peak_at_clock"),
+        memory.alias("bandwidth_at_clock"),
+    ]
+
+
+def place(
+    worked: pl.DataFrame, gpu: Gpu | None, device: Device, *, ridge: str = "profiled", latency_share: float | None = None
+) -> pl.DataFrame:
+    """Launches against their roofs; ridge, bound and shares are null where the device is unknown."""
+    threshold = THRESHOLDS.latency_share if latency_share is None else latency_share
+    with_roofs = worked.with_columns(roofs(worked, gpu, device)).with_columns(
+        ridge_spec=ratio("peak", "bandwidth"),
+        ridge_profiled=ratio("peak_at_clock", pl.coalesce("bandwidth_at_clock", "bandwidth")),
+    )
+    first, second = ("ridge_profiled", "ridge_spec") if ridge == "profiled" else ("ridge_spec", "ridge_profiled")
+    return (
+        ensure_useful(with_roofs)
+        .with_columns(
+            ridge=pl.coalesce(first, second) if ridge == "profiled" else pl.col(first),
+            intensity=ratio("flops", "dram_bytes"),
+            useful_intensity=ratio("useful_flops", "dram_bytes"),
+            padding=ratio("flops", "useful_flops"),
+            bandwidth_share=ratio(ratio("dram_bytes", "seconds"), pl.coalesce("bandwidth_at_clock", "bandwidth")),
+            compute_share=compute_share(),
+        )
+        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu)))
+        .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
+    )
+
+
+def ensure_useful(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a useful_flops column, null where nobody has worked it out yet."""
+    return frame if "useful_flops" in frame.columns else frame.with_columns(NOTHING.alias("useful_flops"))
+
+
+def compute_share() -> pl.Expr:
+    """FLOP/s of the launch's path over that path's roof; 0 where it did none, with FP32 among what was counted.
+
+    Nearly every kernel does some FP32 work, so that tensor counters alone prove no kernel idle.
+    """
+    of_path = pl.coalesce(*[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS])
+    roof = pl.coalesce("peak_at_clock", "peak")
+    idle = (pl.col("flops") == 0) & pl.col("flops_fp32").is_not_null() & pl.col("bandwidth").is_not_null()
+    return pl.when(idle).then(0.0).otherwise(ratio(ratio(of_path, "seconds"), roof))
+
+
+def deciding_intensity() -> pl.Expr:
+    """The intensity that decides the side: useful where known, else executed."""
+    return pl.coalesce("useful_intensity", "intensity")
+
+
+def bound() -> pl.Expr:
+    """memory left of the ridge or without FLOPs, compute from the ridge on; null where unknown."""
+    intensity = deciding_intensity()
+    known = pl.col("bandwidth").is_not_null()
+    return (
+        pl.when(known & (intensity == 0))
+        .then(pl.lit("memory"))
+        .when(intensity < pl.col("ridge"))
+        .then(pl.lit("memory"))
+        .when(intensity >= pl.col("ridge"))
+        .then(pl.lit("compute"))
+        .cast(pl.Enum(BOUNDS))
+    )
+
+
+def below_every_ridge(gpu: Gpu | None) -> pl.Expr:
+    """memory where no path is known but the useful work is left of every ridge that decode could meet."""
+    ridges = {} if gpu is None else gpu.ridges()
+    least = min((ridge for path, ridge in ridges.items() if not path.startswith("fp64")), default=0.0)
+    unplaced = pl.col("path").is_null() & (pl.col("useful_intensity") < least)
+    return pl.when(unplaced).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
+
+
+def bound_source() -> pl.Expr:
+    """What decided the side: useful work, executed work (an upper bound), or a partial count."""
+    return (
+        pl.when(pl.col("bound").is_null())
+        .then(None)
+        .when(pl.col("useful_intensity").is_not_null())
+        .then(pl.lit("useful"))
+        .when(pl.col("flops_complete"))
+        .then(pl.lit("executed"))
+        .otherwise(pl.lit("partial"))
+        .cast(pl.Enum(BOUND_SOURCES))
+    )
+
+
+def limited_by(threshold: float) -> pl.Expr:
+    """The larger share if it reaches the threshold, else latency; null where a share is unknown."""
+    memory, compute = pl.col("bandwidth_share"), pl.col("compute_share")
+    both = memory.is_not_null() & compute.is_not_null()
+    return (
+        pl.when(both & (memory < threshold) & (compute < threshold))
+        .then(pl.lit("latency"))
+        .when(both & (memory >= compute))
+        .then(pl.lit("memory"))
+        .when(both)
+        .then(pl.lit("compute"))
+        .cast(pl.Enum(LIMITS))
+    )
+
+
+def suspect() -> pl.Expr:
+    """True where a share of a roof is above what rounding explains; false for unknown shares."""
+    limit = THRESHOLDS.suspect_share
+    return ((pl.col("bandwidth_share") > limit) | (pl.col("compute_share") > limit)).fill_null(False)

@@ -1,0 +1,1 @@
+"""What ran? Phases, steps, layers, rows, ranks and tokens."""

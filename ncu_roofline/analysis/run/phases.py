@@ -1,0 +1,133 @@
+"""Decode step or prefill pass: by kernels of one phase only, else by the rows it works on."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.analysis.run.rows import phase_kinds
+from ncu_roofline.capture.schema import PHASES
+
+LARGEST_DECODE = 256
+"""Rows that are taken for a decode step without other signs; 512 is already llama.cpp's prefill chunk."""
+SMALLEST_PREFILL = 2048
+"""Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
+
+
+MOST_PADDING = 2
+"""Rows per sampled row, up to which a pass may be a decode step padded to the size of its CUDA graph."""
+
+
+def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, and what told them.
+
+    `places` has index, layer, group, fc and mixer of every launch. The LM head and the norm before it may see one
+    row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
+    """
+    at = with_heads(with_leading(told, places), places)
+    anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
+    layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.col("group").is_in(bare(places).implode()))
+    table = layered.select("group").unique(maintain_order=True)
+    for name in ("sequences", "sampled", "rows"):
+        chosen = agreed(layered.filter(kind_of(name)))
+        table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
+    return table
+
+
+def bare(places: pl.DataFrame) -> pl.Series:
+    """Groups with attention and no layer; all of them where there is no layer at all."""
+    none = pl.lit(places["layer"].count() == 0)
+    found = places.group_by("group").agg(bare=none | (pl.col("mixer").any() & (pl.col("layer").count() == 0)))
+    return found.filter("bare")["group"]
+
+
+def with_leading(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Votes with their places; a product of one row by its kind speaks for its layer only if the layer's first one is such.
+
+    Experts that a loop visits one by one may see a single row of many.
+    """
+    at = told.join(places, on="index")
+    leads = places.filter("fc").group_by("group", "layer").agg(lead=pl.col("index").min())
+    joined = at.join(leads, on=["group", "layer"], how="left", nulls_equal=True, maintain_order="left")
+    leading = pl.col("lead").is_in(at.filter("fixed")["index"].implode())
+    return joined.filter(~pl.col("fixed") | leading.fill_null(False)).drop("lead")
+
+
+def with_heads(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Votes with those behind the last layer as sampled, where they tell of fewer rows: a prefill's head sees one row.
+
+    The LM head does if it is the only product there, and the norm before it if it sees fewer rows than any in a layer.
+    """
+    last = places.filter(pl.col("layer").is_not_null()).group_by("group").agg(last=pl.col("index").max())
+    heads = places.join(last, on="group").filter("fc", pl.col("layer").is_null(), pl.col("index") > pl.col("last"))
+    alone = heads.filter(pl.len().over("group") == 1)["index"]
+    fewest = pl.col("rows").filter(pl.col("layer").is_not_null()).min().over("group", "rule")
+    fewer = (
+        at.filter(pl.col("least") & (pl.col("rows") < fewest)).join(last, on="group").filter(pl.col("index") > pl.col("last"))
+    )
+    return at.with_columns(sampled=pl.col("sampled") | pl.col("index").is_in(pl.concat([alone, fewer["index"]]).implode()))
+
+
+def kind_of(name: str) -> pl.Expr:
+    """The votes on sequences, on sampled rows, or on rows."""
+    return ~pl.col("sampled") & ~pl.col("sequences") if name == "rows" else pl.col(name)
+
+
+def agreed(layered: pl.DataFrame) -> pl.DataFrame:
+    """Per group the rows that most rules tell, else those of most layers: the last layer may see the sampled rows only."""
+    least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
+    in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
+    by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min(), layers=pl.len())
+    counted = (
+        by_rule.group_by("group", "rows")
+        .agg(pl.col("layers").sum(), rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", "))
+        .sort("group", "rules", "layers", "rows", descending=[False, True, True, False])
+    )
+    return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
+
+
+def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """One row per pass by the launches' votes: pass, rows, sampled, phase (null unknown)."""
+    at = laid.select("index", "layer", "fc", group="pass", mixer=(pl.col("kind") == "mixer").fill_null(False))
+    rows = rows_of_passes(told, at)
+    kinds = (
+        phase_kinds(launches)
+        .join(at, on="index")
+        .group_by("group")
+        .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
+    )
+    every = at.select("group").unique(maintain_order=True)
+    table = every.join(rows, on="group", how="left").join(kinds, on="group", how="left").sort("group")
+    first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
+    return first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
+
+
+def by_itself() -> pl.Expr:
+    """The phase that a pass tells by its own kernels and rows."""
+    rows = pl.col("rows")
+    return (
+        pl.when("only_prefill")
+        .then(pl.lit("prefill"))
+        .when("only_decode")
+        .then(pl.lit("decode"))
+        .when(rows >= MOST_PADDING * pl.col("sampled"))
+        .then(pl.lit("prefill"))
+        # so many sequences are padded to so many rows, always: more are prompt tokens
+        .when((rows > pl.col("sampled")) & (rows > pl.col("least")))
+        .then(pl.lit("prefill"))
+        .when(rows >= pl.col("sampled"))
+        .then(pl.lit("decode"))
+        .when(rows <= LARGEST_DECODE)
+        .then(pl.lit("decode"))
+        .when(rows >= SMALLEST_PREFILL)
+        .then(pl.lit("prefill"))
+    )
+
+
+def by_others() -> pl.Expr:
+    """A pass with more than twice the rows of the usual decode step is a prefill, unless its kernels or samples say decode."""
+    rows, decode = pl.col("rows"), pl.col("phase") == "decode"
+    usual = rows.filter(decode).mode().min()
+    more = (rows > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
+    # as many sequences came as rows: every row is sampled
+    sure = (decode & (rows <= pl.col("sampled"))).fill_null(False)
+    return pl.when(more & ~sure & (decode | pl.col("phase").is_null())).then(pl.lit("prefill")).otherwise("phase")

@@ -1,0 +1,230 @@
+"""Launches -> their phase, step, layer and place in the layer, and what that says about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ncu_roofline.analysis.run import anchors, layers
+from ncu_roofline.analysis.run.batch import infer_batch
+from ncu_roofline.analysis.run.passes import empty_passes, pass_table, steps
+from ncu_roofline.analysis.run.phases import phases
+from ncu_roofline.analysis.run.ranks import gpus
+from ncu_roofline.analysis.run.rows import votes
+from ncu_roofline.analysis.run.turns import turns
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.schema import PHASES
+from ncu_roofline.knowledge.models.model import Model
+
+COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmented:
+    """Launches with phase, step, layer and position, and the facts that follow."""
+
+    launches: pl.DataFrame
+    steps: Fact
+    """Complete decode steps."""
+    prefill_passes: Fact
+    layers: Fact
+    """Layers of one complete pass; unknown in a window that holds none."""
+    partial: Fact
+    """Whether the window holds no complete pass, or a part of one more."""
+    whole_layers: int
+    """Layers that the window holds from end to end."""
+
+
+def segment(launches: pl.DataFrame) -> Segmented:
+    """Launches with `phase`, `step` (per phase, from 0), `layer`, `position`, `step_whole`, `layer_whole`.
+
+    All are null where the order of launches does not tell; `step_whole` is false for a step that
+    the window cuts.
+    """
+    if launches.is_empty():
+        return unfollowed(launches)
+    rows, told = anchors.marked(launches), votes(launches)
+    found = anchors.clusters(rows)
+    if at := turns(rows, found, told):
+        rows = anchors.turned(rows, at)
+        found = anchors.clusters(rows)
+    rows = anchors.passes(rows, found)
+    laid = placed(rows, layers.cuts(rows, found))
+    table = steps(pass_table(rows, found).join(phases(laid, launches, told), on="pass", how="left", maintain_order="left"))
+    joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(
+        pl.col("layer") + pl.col("deeper").fill_null(0)
+    )
+    return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+
+
+def unfollowed(launches: pl.DataFrame) -> Segmented:
+    """Launches whose order means nothing: no phase, step, layer or place."""
+    return summarised(launches.with_columns(no_place()), empty_passes())
+
+
+def no_place() -> list[pl.Expr]:
+    """The columns of an empty capture."""
+    kinds = (pl.Enum(PHASES), pl.Int64(), pl.Int64(), pl.Int64(), pl.Boolean(), pl.Boolean())
+    return [pl.lit(None, kind).alias(name) for name, kind in zip(COLUMNS, kinds, strict=True)]
+
+
+def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
+    """Rows with layer, position and layer_whole; null outside of layers."""
+    numbered = cuts.sort("row").with_columns(
+        layer=(pl.col("kind") == "layer").cast(pl.Int64).cum_sum().over("pass") - 1, begin="row"
+    )
+    joined = rows.join_asof(numbered.drop("pass"), on="row")
+    inside = pl.col("kind_right") == "layer"
+    return joined.with_columns(
+        layer=pl.when(inside).then("layer"),
+        position=pl.when(inside).then(pl.col("row") - pl.col("begin")),
+        layer_whole=pl.when(inside).then("whole"),
+    )
+
+
+def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
+    """The launches with the facts that their passes tell."""
+    whole = table.filter(pl.col("whole") & ~pl.col("draft"))
+    layered = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0))
+    # a prompt's layers are no part of a step
+    held = layered.filter(pl.col("phase").cast(pl.String).fill_null("") != "prefill").height or layered.height
+    end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
+    return Segmented(
+        launches=launches,
+        steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height),
+        prefill_passes=prefill_fact(table),
+        layers=layers_fact(table, held),
+        partial=partial_fact(table, held),
+        whole_layers=held,
+    )
+
+
+def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
+    """Complete decode steps of one rank; unknown where there are none."""
+    decode = whole.filter(pl.col("phase") == "decode")
+    if decode.is_empty():
+        unknown = whole.filter(pl.col("phase").is_null()).height
+        why = f"nothing tells whether {unknown} whole passes are decode" if unknown else "no complete decode step in the window"
+        return Fact(None, "unknown", why)
+    sizes = sorted(decode["launches"].to_list())
+    size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
+    beside = f", beside {drafts} passes that draft" if drafts else ""
+    return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches up to {end}{beside}")
+
+
+def prefill_fact(table: pl.DataFrame) -> Fact:
+    """Prefill passes, whole or cut."""
+    known = table.filter(pl.col("mixers") > 0)
+    prefill = known.filter(pl.col("phase") == "prefill")
+    if known.filter(pl.col("phase").is_null()).height or known.is_empty():
+        return Fact(None, "unknown", "nothing tells whether all passes are decode")
+    sizes = ", ".join(f"{n:,}" for n in prefill["launches"].unique(maintain_order=True).head(3))
+    evidence = (
+        f"{sizes} {'launch' if sizes == '1' else 'launches'}, with more rows or other kernels than decode has"
+        if sizes
+        else "no pass has more rows than a decode step"
+    )
+    return Fact(prefill.height, "inferred", evidence)
+
+
+def layers_fact(table: pl.DataFrame, held: int) -> Fact:
+    """Layers of a complete pass, decode before prefill."""
+    whole = table.filter(pl.col("whole") & ~pl.col("draft"))
+    decode = whole.filter(pl.col("phase") == "decode")
+    # a prefill in chunks looks like one pass of many layers, unless each chunk begins with an embedding
+    begun = whole.filter("embedded") if "embedded" in whole.columns else whole
+    counted = (decode if decode.height else begun)["mixers"]
+    if counted.is_empty():
+        return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
+    number = int(counted.mode().min())  # type: ignore[arg-type]
+    return Fact(number, "inferred", f"{number} attention or state-space kernels in a complete pass")
+
+
+def partial_fact(table: pl.DataFrame, held: int) -> Fact:
+    """Whether the window cuts a step, or holds only a part of one."""
+    cut = table.filter(~pl.col("whole") & (pl.col("mixers") > 0))
+    if table.filter("whole").is_empty():
+        return Fact(True, "inferred", f"no complete step; {held} whole {noun(held)}")
+    if cut.height:
+        every = table.filter(pl.col("mixers") > 0).height
+        return Fact(True, "inferred", f"{cut.height} of {every} passes are cut by the window")
+    return Fact(False, "inferred", "every pass is complete")
+
+
+def noun(layers: int) -> str:
+    """layer or layers."""
+    return "layer" if layers == 1 else "layers"
+
+
+def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[Run, tuple[str, ...]]:
+    """The run with what the capture shows where nobody stated it, and a sentence per contradiction.
+
+    Layers that the window does not show are those of the model, where one is given.
+    """
+    seen = {
+        "steps": segmented.steps,
+        "prefill_passes": segmented.prefill_passes,
+        "layers": segmented.layers,
+        "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
+    }
+    other = other_model(model, seen["layers"])
+    if model is not None and seen["layers"].value is None:
+        seen["layers"] = layers_of(model)
+    filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
+    whole = replace(run, **filled)
+    return whole, (*other, *contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
+
+
+def other_model(model: Model | None, seen: Fact) -> tuple[str, ...]:
+    """A sentence where a complete pass has another number of layers than the model that was named."""
+    if model is None or seen.value in (None, model.layers):
+        return ()
+    return (f"{model.name} has {model.layers} layers, but the capture shows {seen.value} ({seen.evidence}): is it that model?",)
+
+
+def layers_of(model: Model) -> Fact:
+    """The model's layers, by which a part may stand for the whole; unknown where its layers are of several kinds."""
+    kinds = len(set(model.layer_kinds))
+    if kinds > 1:
+        return Fact(None, "unknown", f"{model.name} has {model.layers} layers of {kinds} kinds: a part is not scaled to all")
+    return Fact(model.layers, "inferred", f"layers of {model.name}")
+
+
+def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
+    """A sentence for every fact that was stated one way and is seen another."""
+    for name, fact in seen.items():
+        stated = getattr(run, name)
+        if stated.value is not None and fact.value is not None and stated.value != fact.value:
+            yield (
+                f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "
+                f"{stated.value} is used"
+            )
+
+
+def too_few_tokens(run: Run) -> Iterator[str]:
+    """A sentence where fewer tokens are stated than the whole steps of the capture make."""
+    if run.tokens.value is None or not run.steps.value or not run.batch.value:
+        return
+    made = run.steps.value * run.batch.value * float(run.accepted.value or 1)
+    if run.tokens.value < made:
+        yield (
+            f"tokens is stated as {run.tokens.value}, but whole decode steps seen: {run.steps.value}, batch {run.batch.value}, "
+            f"so {made:g}; {run.tokens.value} is used"
+        )
+
+
+def part_contradicted(run: Run, segmented: Segmented) -> Iterator[str]:
+    """A sentence where the stated part of the layers cannot be what the capture shows."""
+    if run.layers_captured.value is None:
+        return
+    part, every = run.layers_captured.value
+    steps = segmented.steps.value
+    if steps:
+        yield f"layers captured is stated as {part}/{every}, but the capture shows {steps} whole decode steps: these are used"
+    elif segmented.whole_layers > part:
+        yield (
+            f"layers captured is stated as {part}/{every}, but the capture shows {segmented.whole_layers} whole layers; "
+            f"{part}/{every} is used"
+        )

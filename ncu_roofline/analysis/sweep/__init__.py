@@ -1,0 +1,1 @@
+"""How do FC and attention go along batch or context?"""

@@ -1,0 +1,281 @@
+"""Many captures along batch, context, width or any label: one row each, fits, and where FC crosses its ridge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import exp, log
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.sides import Studied, basis_of, footings, latency, side
+from ncu_roofline.analysis.health.invented import invented
+from ncu_roofline.analysis.roofline.groups import known_sum
+from ncu_roofline.analysis.roofline.roofline import ratio
+from ncu_roofline.analysis.sweep.fits import PowerLaw, Slope, power_law, proportional
+from ncu_roofline.capture.capture import Run
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.verdicts import limit
+
+FAMILIES = ("fc", "attention", "other")
+WIDTHS = {"width": "weights"}
+"""Words for a fact that people use for another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossover:
+    """The batch at which FC reaches its ridge: between two captures, or not reached."""
+
+    low: float | None = None
+    high: float | None = None
+    estimate: float | None = None
+    """Inside the interval where it was reached; else where the fit would reach it."""
+    reached: bool = False
+    share: float | None = None
+    """Intensity of FC over its ridge at the largest batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Captures side by side."""
+
+    along: str
+    numeric: bool
+    basis: str
+    rows: pl.DataFrame
+    """One row per capture, in order of `along`."""
+    roles: pl.DataFrame
+    """along, role, bytes per basis; null where none of the role's were measured."""
+    projections: pl.DataFrame
+    """along, projection, useful_intensity: weight matrices that the model's shapes tell."""
+    fc: PowerLaw | None
+    fc_slope: Slope | None
+    fc_expected: float | None
+    """2 / bytes per weight element: useful FLOPs per byte and sequence."""
+    fc_measure: str
+    """What the fits of FC stand on: dense (matrices read whole), useful, or executed."""
+    attention: PowerLaw | None
+    crossover: Crossover
+    windows: int = 0
+    """Captures that are less than a whole step."""
+    notes: tuple[str, ...] = ()
+
+
+def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
+    """The sweep over captures; raises UnusableInput where `along` is not known of one of them."""
+    if not studies:
+        raise UnusableInput("a sweep needs captures; none was named")
+    places = labels(studies, along, values)
+    basis = basis_of(studies)
+    scaled = [(place, study, side([study], basis).launches) for place, study in zip(places, studies, strict=True)]
+    numeric = all(isinstance(place, int | float) for place in places)
+    rows = pl.DataFrame([row(*each) for each in scaled], infer_schema_length=None).sort("along", maintain_order=True)
+    measure = next((m for m in ("dense", "useful") if rows[f"fc_{m}_intensity"].null_count() == 0), "executed")
+    known = points(rows, f"fc_{measure}_intensity") if numeric else []
+    attending = points(rows, "attention_useful_intensity") or points(rows, "attention_executed_intensity")
+    return Sweep(
+        along=along,
+        numeric=numeric,
+        basis=basis,
+        rows=rows,
+        roles=by_role(scaled),
+        projections=by_projection(scaled),
+        fc=power_law(known),
+        fc_slope=proportional(known) if along == "batch" else None,
+        fc_measure=measure,
+        fc_expected=expected(studies) if along == "batch" else None,
+        attention=power_law(attending) if numeric else None,
+        notes=invented([study.run for study in studies]),
+        windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
+        crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
+    )
+
+
+def labels(studies: Sequence[Studied], along: str, values: Sequence[str] | None) -> list[Any]:
+    """Where each capture stands: as stated, else by the run fact of that name, else by the capture's name."""
+    if values is not None:
+        if len(values) != len(studies):
+            raise UnusableInput(f"--values names {len(values)} for a sweep of {len(studies)}; give one value for each capture")
+        return [as_number(v) for v in values]
+    fact = WIDTHS.get(along, along)
+    if fact == "capture":
+        return [s.capture.name for s in studies]
+    if fact not in {f.name for f in fields(Run)}:
+        raise UnusableInput(f"--along {along}: captures do not tell it; state it with --values A,B,C")
+    found = [getattr(s.run, fact).value for s in studies]
+    lost = [s.capture.name for s, v in zip(studies, found, strict=True) if v is None]
+    if lost:
+        raise UnusableInput(f"{', '.join(lost)}: {fact} is not known; state it with --values, one value for each capture")
+    return [v if isinstance(v, int | float) else str(v) for v in found]
+
+
+def as_number(text: str) -> float | str:
+    """A number where the word is one."""
+    return float(text) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", text) else text.strip()
+
+
+def row(place: Any, study: Studied, launches: pl.DataFrame) -> dict[str, Any]:
+    """One capture: totals per basis, intensities of both families, and how its time is limited."""
+    families = {name: launches.filter(pl.col("family") == name) for name in FAMILIES}
+    whole = {f"{name}_bytes": total(frame, "bytes") for name, frame in families.items()}
+    fc, attention = families["fc"], families["attention"]
+    return {
+        "along": place,
+        "capture": study.capture.name,
+        "batch": study.run.batch.value,
+        "context": study.run.context.value,
+        "bytes": total(launches, "bytes"),
+        "seconds": total(launches, "seconds"),
+        "flops": total(launches, "flops"),
+        **whole,
+        "cache_share": part(whole["attention_bytes"], whole["fc_bytes"]),
+        "fc_executed_intensity": intensity(fc, "flops"),
+        "fc_useful_intensity": intensity(fc, "useful_flops"),
+        "fc_dense_intensity": intensity(dense(study, fc), "useful_flops"),
+        "attention_executed_intensity": intensity(attention, "flops"),
+        "attention_useful_intensity": intensity(attention, "useful_flops"),
+        **bounds(study),
+        "ridge": weighted(fc, "ridge"),
+        "latency_share": launches.select(latency()).item(),
+        "roof": roof(study),
+        "bandwidth_share": weighted(launches, "bandwidth_share", "seconds"),
+        "fc_seconds": total(fc, "seconds"),
+        "attention_seconds": total(attention, "seconds"),
+    }
+
+
+def dense(study: Studied, fc: pl.DataFrame) -> pl.DataFrame:
+    """FC launches whose weight matrix is known and read whole: no experts, of which each batch reads others."""
+    if "projection" not in study.launches.columns:
+        return fc.head(0)
+    known = study.launches.filter(pl.col("projection").is_not_null() & pl.col("experts_read").is_null())
+    return fc.filter(pl.col("index").is_in(known["index"].implode()))
+
+
+def roof(study: Studied) -> float | None:
+    """Bandwidth of the device at the clocks of the capture, else the datasheet's, byte/s."""
+    columns = [c for c in ("bandwidth_at_clock", "bandwidth") if c in study.launches.columns]
+    if not columns:
+        return None
+    value = study.launches.select(pl.coalesce(columns).max()).item()
+    return None if value is None else float(value)
+
+
+def bounds(study: Studied) -> dict[str, float | None]:
+    """Between what the useful intensity of attention must lie where only its cache type is known."""
+    found: dict[str, float | None] = {"attention_low": None, "attention_high": None}
+    if "useful_intensity_low" in study.launches.columns:
+        attention = study.launches.filter(pl.col("family").cast(pl.String) == "attention")
+        low, high = attention["useful_intensity_low"].drop_nulls(), attention["useful_intensity_high"].drop_nulls()
+        if low.len() and high.len():
+            found = {"attention_low": float(low.min()), "attention_high": float(high.max())}  # type: ignore[arg-type]
+    return found
+
+
+def total(launches: pl.DataFrame, column: str) -> float | None:
+    """Sum of what is known; null where nothing is."""
+    return float(launches[column].sum()) if launches[column].count() else None
+
+
+def intensity(launches: pl.DataFrame, work: str) -> float | None:
+    """FLOPs over bytes of launches that have both; null where launches that did work lack it."""
+    moving = launches.filter(pl.col("bytes").is_not_null())
+    known = moving.filter(pl.col(work).is_not_null())
+    unknown = moving.filter(pl.col(work).is_null() & (pl.col("flops").fill_null(1.0) > 0))
+    if not known.height or float(unknown["bytes"].sum()) > limit("unknown_part") * float(moving["bytes"].sum()):
+        return None
+    value = known.select(ratio(pl.col(work).sum(), pl.col("bytes").sum())).item()
+    return None if value is None else float(value)
+
+
+def weighted(launches: pl.DataFrame, column: str, by: str = "bytes") -> float | None:
+    """Mean weighted by bytes or time; null where nothing is known."""
+    known = launches.filter(pl.col(column).is_not_null() & pl.col(by).is_not_null())
+    value = known.select(ratio((pl.col(column) * pl.col(by)).sum(), pl.col(by).sum())).item() if known.height else None
+    return None if value is None else float(value)
+
+
+def part(top: float | None, bottom: float | None) -> float | None:
+    """top / bottom; null where either is not known."""
+    return top / bottom if top is not None and bottom else None
+
+
+def points(rows: pl.DataFrame, column: str) -> list[tuple[float, float]]:
+    """(along, value) of captures that have both."""
+    known = rows.filter(pl.col(column).is_not_null())
+    return [(float(x), y) for x, y in known.select("along", column).iter_rows() if isinstance(x, int | float)]
+
+
+Scaled = Sequence[tuple[Any, Studied, pl.DataFrame]]
+
+
+def by_role(scaled: Scaled) -> pl.DataFrame:
+    """Bytes of each role at each place, in the order of the places."""
+    found = [
+        launches.group_by("role", maintain_order=True)
+        .agg(known_sum("bytes"))
+        .select(pl.lit(place).alias("along"), "role", "bytes")
+        for place, _, launches in scaled
+    ]
+    return pl.concat(found, how="vertical_relaxed").sort("along", "bytes", descending=[False, True], nulls_last=True)
+
+
+def by_projection(scaled: Scaled) -> pl.DataFrame:
+    """Useful intensity of each weight matrix at each place."""
+    frames = [
+        study.launches.filter(pl.col("projection").is_not_null() & (pl.col("useful_flops") > 0) & (pl.col("dram_bytes") > 0))
+        .group_by("projection", maintain_order=True)
+        .agg(useful_intensity=ratio(pl.col("useful_flops").sum(), pl.col("dram_bytes").sum()))
+        .select(pl.lit(place).alias("along"), "projection", "useful_intensity")
+        for place, study, _ in scaled
+        if "projection" in study.launches.columns
+    ]
+    if not frames:
+        return pl.DataFrame(schema={"along": pl.Float64, "projection": pl.String, "useful_intensity": pl.Float64})
+    return pl.concat(frames, how="vertical_relaxed").sort("projection", "along")
+
+
+def expected(studies: Sequence[Studied]) -> float | None:
+    """2 / bytes per weight element, where all captures have one weight type; else null."""
+    names = {name for study in studies for name in weight_types(study)}
+    if len(names) != 1:
+        return None
+    try:
+        return 2 / dtypes.find(names.pop()).bytes
+    except UnusableInput:
+        return None
+
+
+def weight_types(study: Studied) -> set[str]:
+    """The weight type as stated, else as kernels' names tell it, else the precision FC computes in."""
+    if study.run.weights.value:
+        return {str(study.run.weights.value)}
+    fc = study.launches.filter((pl.col("family").cast(pl.String) == "fc") & (pl.col("tensor_flops") > 0))
+    for column in ("weight_dtype", "precision"):
+        if column in fc.columns and (known := set(fc[column].cast(pl.String).drop_nulls())):
+            return known
+    return set()
+
+
+def crossover(rows: pl.DataFrame, measure: str, fit: PowerLaw | None) -> Crossover:
+    """Between which batches FC reaches its ridge."""
+    column = f"fc_{measure}_intensity"
+    known = rows.filter(pl.col(column).is_not_null() & (pl.col("ridge") > 0)).select("along", pl.col(column) / pl.col("ridge"))
+    shares = [(float(x), s) for x, s in known.iter_rows()]
+    if not shares:
+        return Crossover()
+    above = next((n for n, (_, share) in enumerate(shares) if share >= 1), None)
+    if above is None:
+        last, share = shares[-1]
+        # executed work counts whole tiles: it does not grow while they fill up, and tells nothing of what follows
+        grows = fit is not None and fit.exponent > 0.1 and measure != "executed"
+        estimate = last * share ** (-1 / fit.exponent) if fit is not None and grows else None
+        return Crossover(low=last, estimate=estimate, share=share)
+    if above == 0:
+        return Crossover(high=shares[0][0], reached=True, share=shares[-1][1])
+    (x, low), (y, high) = shares[above - 1], shares[above]
+    inside = exp(log(x) + log(y / x) * (-log(low)) / (log(high) - log(low))) if high > low else y
+    return Crossover(low=x, high=y, estimate=inside, reached=True, share=shares[-1][1])

@@ -1,0 +1,1 @@
+"""What did a launch do? Counters to FLOPs and bytes, each with the rung it stands on."""

@@ -1,0 +1,1 @@
+"""What does a kernel's name mean? Roles, types, row-wise grids."""

@@ -1,0 +1,208 @@
+"""Role rules: read from data, checked, and matched on the distinct names of a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.capture.schema import ROLES
+from ncu_roofline.knowledge.kernels import names as spelled
+from ncu_roofline.knowledge.kernels import role_files
+from ncu_roofline.knowledge.kernels.names import PARTS
+from ncu_roofline.knowledge.kernels.patterns import narrowed
+
+ROLE = pl.Enum(list(ROLES))
+DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One reason to give a role: every pattern that is stated must be found, `unless` must not."""
+
+    id: str
+    role: str
+    why: str
+    function: str | None = None
+    scope: str | None = None
+    arguments: str | None = None
+    name: str | None = None
+    nvtx: str | None = None
+    unless: str | None = None
+    over: tuple[str, ...] = ()
+    """Of a rule on NVTX ranges: roles by name that it overrules (a kernel without one always)."""
+    open: str | None = None
+    """What the name leaves open and the neighbours may settle: gemm, softmax, topk, ..."""
+    user: bool = False
+    line: int = 0
+
+    def named(self) -> pl.Expr:
+        """Whether a row of `described` names is matched."""
+        wanted = {c: getattr(self, c) for c in (*PARTS, "name", "nvtx")}
+        found = [_holds(column, text) for column, text in wanted.items() if text is not None]
+        if self.unless is not None:
+            found.append(~_holds("nvtx" if self.nvtx else "function", self.unless))
+        return pl.all_horizontal(found) if len(found) > 1 else found[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtypeRule:
+    """What a name says of the type of weights, activations or cache."""
+
+    columns: tuple[str, ...]
+    roles: tuple[str, ...]
+    name: str
+    values: Mapping[str, str]
+    why: str
+    unless: str | None = None
+
+    def told(self) -> pl.Expr:
+        """The type of a row with `readable` and `role`; null where the name does not tell."""
+        word = pl.col("readable").str.extract(_ascii(self.name))
+        holds = pl.col("role").is_in(self.roles)
+        if self.unless is not None:
+            holds &= ~_holds("readable", self.unless)
+        return pl.when(holds).then(word.replace_strict(self.values, default=None, return_dtype=pl.String))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """All rules in order of precedence; the user's stand first."""
+
+    rules: tuple[Rule, ...]
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    dtypes: tuple[DtypeRule, ...] = ()
+    nameless: Mapping[str, str] = field(default_factory=dict)
+    """Function names that say nothing, by what may settle them: `generic` or `reduce`."""
+
+    def of(self, *, nvtx: bool) -> tuple[Rule, ...]:
+        """Rules on NVTX ranges, or those on names."""
+        return tuple(r for r in self.rules if (r.nvtx is not None) == nvtx)
+
+    def by_id(self) -> dict[str, Rule]:
+        """Rules by id; of equal ids the user's."""
+        return {rule.id: rule for rule in reversed(self.rules)}
+
+
+def load_rules(user: Path | None = None) -> Rules:
+    """The built-in rules behind the user's; raises UnusableInput naming the line of a bad rule."""
+    built_in = _built_in()
+    rules = built_in.rules
+    stated = _rules(role_files.read(user, frozenset(r.id for r in rules)), user=True) if user else ()
+    return replace(built_in, rules=(*stated, *rules))
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Rules:
+    tables = role_files.tables(files(__package__) / "roles.toml")
+    dtypes = tuple(_made(DtypeRule, table) for table in tables["dtype"])
+    spellings = {word: role_files.joined(said) for word, said in tables["spelling"].items()}
+    nameless = {kind: role_files.joined(said) for kind, said in tables["nameless"].items()}
+    return Rules(rules=_rules(tables["rule"], user=False), spellings=spellings, dtypes=dtypes, nameless=nameless)
+
+
+def _rules(tables: Iterable[dict[str, Any]], *, user: bool) -> tuple[Rule, ...]:
+    return tuple(_made(Rule, table | {"user": user}) for table in tables)
+
+
+def _made(kind: Any, table: dict[str, Any]) -> Any:
+    lists = ("roles", "over", "columns")
+    return kind(**{k: tuple(v) if k in lists else role_files.joined(v) for k, v in table.items()})
+
+
+def _holds(column: str, pattern: str) -> pl.Expr:
+    """Whether the pattern is found; words are ASCII, and ASCII classes compile many times faster."""
+    return pl.col(column).str.contains(_ascii(pattern) if column in (*PARTS, "readable") else pattern)
+
+
+def _ascii(pattern: str) -> str:
+    return pattern.replace(r"\b", r"(?-u:\b)").replace(r"\w", "[0-9A-Za-z_]").replace(r"\d", "[0-9]").replace(".*", "[ -~]*")
+
+
+def described(names: pl.Series, rules: Rules) -> pl.DataFrame:
+    """Each name with the words of its scope, function and arguments."""
+    split = spelled.split(names)
+    lines = [pl.col(part).str.slice(0, 1_000) for part in PARTS]
+    text = spelled.words(pl.concat_str(lines, separator="\n"))
+    for word, said in rules.spellings.items():
+        text = text.str.replace_all(_ascii(rf"\b(?:{said})\b"), word)
+    apart = text.str.split_exact("\n", 2).struct.rename_fields(PARTS)
+    named = split.select(apart.alias("words"), given="name", name="readable").unnest("words")
+    return named.with_columns(pl.col(PARTS).str.strip_chars())
+
+
+def first(rules: Iterable[Rule]) -> pl.Expr:
+    """Id of the first rule that matches a described name; null where none does."""
+    ids = [pl.when(rule.named()).then(pl.lit(rule.id)) for rule in rules]
+    return pl.coalesce(ids) if ids else pl.lit(None, pl.String)
+
+
+def possible(rules: Iterable[Rule], seen: pl.DataFrame) -> list[Rule]:
+    """Rules and alternatives whose plain text occurs in some name at all; the others need not even be compiled."""
+    texts = {c: "\n".join(seen[c].to_list()) for c in (*PARTS, "name")}
+    texts["unless"] = texts["function"]
+    return [near for rule in rules if (near := _near(rule, texts)) is not None]
+
+
+def _near(rule: Rule, texts: Mapping[str, str]) -> Rule | None:
+    """The rule without the alternatives that occur in no name; None where a pattern it needs is left empty."""
+    stated = {c: pattern for c in texts if (pattern := getattr(rule, c)) is not None}
+    left: dict[str, Any] = {c: narrowed(pattern, texts[c]) for c, pattern in stated.items()}
+    if any(pattern is None for c, pattern in left.items() if c != "unless"):
+        return None
+    return rule if left == stated else replace(rule, **left)
+
+
+def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
+    """One row per distinct name: role, rule and dtypes by the name alone; null where it says nothing."""
+    seen = described(names.drop_nulls().unique(maintain_order=True), rules)
+    roles = {rule.id: rule.role for rule in reversed(rules.rules)}
+    matched = seen.select(
+        "given", readable="name", rule=first(possible(rules.of(nvtx=False), seen)), nameless=_nameless(rules)
+    ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
+    return matched.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
+
+
+def _nameless(rules: Rules) -> pl.Expr:
+    """What may settle a function whose name says nothing; null for others."""
+    kinds = [pl.when(_holds("function", said)).then(pl.lit(kind)) for kind, said in rules.nameless.items()]
+    return pl.coalesce(kinds) if kinds else pl.lit(None, pl.String)
+
+
+def first_of_ranges(ranges: pl.Series, rules: Rules) -> pl.DataFrame:
+    """One row per distinct list of NVTX ranges: what the innermost range known to a rule says."""
+    lists = pl.DataFrame({"nvtx": ranges.unique()}).with_row_index("list")
+    apart = lists.explode("nvtx", empty_as_null=True).drop_nulls("nvtx")
+    by_id = rules.by_id()
+    ids = apart.select("nvtx").unique().with_columns(range_rule=first(rules.of(nvtx=True)))
+    innermost = apart.join(ids.drop_nulls(), on="nvtx", maintain_order="left").group_by("list").agg(pl.col("range_rule").last())
+    told = innermost.with_columns(
+        range_role=pl.col("range_rule").replace_strict({k: r.role for k, r in by_id.items()}, return_dtype=ROLE),
+        range_user=pl.col("range_rule").is_in([k for k, r in by_id.items() if r.user]),
+    )
+    overs = pl.DataFrame(
+        {"range_rule": list(by_id), "range_over": [list(r.over) for r in by_id.values()]},
+        schema={"range_rule": pl.String, "range_over": pl.List(pl.String)},
+    )
+    return lists.join(told, on="list", how="left").join(overs, on="range_rule", how="left").drop("list")
+
+
+def dtypes(rules: Rules) -> list[pl.Expr]:
+    """The three dtype columns of rows with `readable` and `role`; null where the name does not tell."""
+    told = {c: [rule.told() for rule in rules.dtypes if c in rule.columns] for c in DTYPE_COLUMNS}
+    return [pl.coalesce(answers or [pl.lit(None, pl.String)]).alias(c) for c, answers in told.items()]
+
+
+def matching(name: str, rules: Rules) -> list[Rule]:
+    """Every rule on names that matches this one, in order: the first decides, it beats the others."""
+    seen = described(pl.Series("name", [name]), rules)
+    return [
+        rule
+        for rule in rules.of(nvtx=False)
+        if any(seen.select(near.named().alias("is"))["is"].item() for near in possible([rule], seen))
+    ]

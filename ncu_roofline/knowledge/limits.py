@@ -1,0 +1,21 @@
+"""The limits by which words are chosen, from limits.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from ncu_roofline.knowledge.toml import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Documented in limits.toml, one by one."""
+
+    latency_share: float
+    short_kernel_seconds: float
+    suspect_share: float
+    locked_clock_ratio: float
+
+
+THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))

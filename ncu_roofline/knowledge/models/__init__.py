@@ -1,0 +1,1 @@
+"""What does a config.json say? Matrices, cache, experts, recurrent state, types."""

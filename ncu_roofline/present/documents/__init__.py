@@ -1,0 +1,1 @@
+"""What each command says: one document a command, words included."""

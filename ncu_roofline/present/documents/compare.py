@@ -1,0 +1,163 @@
+"""A comparison as a document: verdict sentence, base/head/change, what changed in kernels, doubts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.gate import Outcome
+from ncu_roofline.capture.units import text
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.present.documents import words_compare as words
+from ncu_roofline.present.documents.doubts_compare import doubts
+from ncu_roofline.present.forms.columns import change
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.short import called
+
+MOST_KERNELS = 8
+KERNEL_COLUMNS = ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")
+WORTH = 0.002
+"""Kernels that changed less than this part of all bytes and of all time are not listed."""
+
+
+def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, ...] = ()) -> Document:
+    """Everything there is to say of a comparison; a pair that cannot be compared has no numbers."""
+    withheld = comparison.verdict == "not_comparable"
+    return Document(
+        answer=(*gate_answer(outcomes), *words.answer(comparison)),
+        tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
+        doubts=() if withheld else doubts(comparison),
+        data=data(comparison, by, outcomes),
+    )
+
+
+def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
+    """Totals, then rows, then what happened to kernels."""
+    if by not in comparison.rows:
+        raise UnusableInput(f"--by {by}: the captures do not tell their {by}s; --by role and --by kernel need none")
+    first = Table("", words.judged_table(comparison), ("number", "base", "head", "change", "noise"))
+    rows = spoken(comparison.rows[by])
+    if by == "kernel":
+        return (first, Table(f"DRAM bytes per {comparison.per} by kernel", rows, KERNEL_COLUMNS))
+    table = Table(
+        f"DRAM bytes per {comparison.per} by {by}",
+        rows,
+        (by, "base_bytes", "head_bytes", "bytes_change", "time_change", "verdict"),
+    )
+    changed = kernels_changed(comparison)
+    if not changed.height:
+        return (first, table)
+    return (first, table, Table("What changed in kernels", changed, KERNEL_COLUMNS))
+
+
+def spoken(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with verdicts as words, names for kernels that one side lacks, and time in words."""
+    added, removed = pl.col("base_launches") == 0, pl.col("head_launches") == 0
+    alone = pl.when(added).then(pl.lit("added")).when(removed).then(pl.lit("removed"))
+    words_of = pl.col("verdict").cast(pl.String).str.replace_all("_", " ")
+    shown = rows.with_columns(alone.otherwise(words_of).alias("verdict"), time_change=time_words(rows))
+    if "head_kernel" in rows.columns:
+        shown = shown.with_columns(pl.coalesce(f"head_{c}", f"base_{c}").alias(f"head_{c}") for c in ("kernel", "name"))
+        shown = called(shown, "head_kernel", "head_name")
+    return shown
+
+
+def time_words(rows: pl.DataFrame) -> pl.Series:
+    """The change of time; of rows that one side lacks the time itself, with its sign."""
+    said: list[str | None] = []
+    for row in rows.select("base_seconds", "head_seconds", "seconds_change", "base_launches", "head_launches").to_dicts():
+        if row["seconds_change"] is not None:
+            said.append(change(row["seconds_change"]))
+        elif row["base_launches"] == 0 and row["head_seconds"]:
+            said.append("+" + text(row["head_seconds"], "s"))
+        elif row["head_launches"] == 0 and row["base_seconds"]:
+            said.append("-" + text(row["base_seconds"], "s"))
+        else:
+            said.append(None)
+    return pl.Series("time_change", said, dtype=pl.String)
+
+
+def kernels_changed(comparison: Comparison) -> pl.DataFrame:
+    """Kernels that are new, gone or renamed, or whose bytes or time changed, the largest change first."""
+    kernels = comparison.rows["kernel"]
+    weight = pl.sum_horizontal(
+        *(
+            (pl.col(f"head_{q}").fill_null(0.0) - pl.col(f"base_{q}").fill_null(0.0)).abs()
+            / max(kernels[f"base_{q}"].sum(), kernels[f"head_{q}"].sum(), 1e-300)
+            for q in ("bytes", "seconds")
+        )
+    )
+    moved = (pl.col("bytes_moved") != 0) | (pl.col("seconds_moved") != 0)
+    changed = moved | ~pl.col("what").cast(pl.String).is_in(["same", "reshaped"])
+    found = kernels.with_columns(weight=weight).filter(changed & (pl.col("weight") > WORTH))
+    return spoken(found.sort("weight", descending=True).head(MOST_KERNELS))
+
+
+def gate_answer(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
+    """Whether the gate passed, first of all."""
+    if not outcomes:
+        return ()
+    failed = [o for o in outcomes if o.fails]
+    if not failed:
+        return (f"Gate passed: {len(outcomes)} of {len(outcomes)} rules hold.",)
+    return (f"Gate failed: {'; '.join(o.sentence for o in failed)}.",)
+
+
+def gate_table(outcomes: tuple[Outcome, ...]) -> tuple[Table, ...]:
+    """One row per rule."""
+    if not outcomes:
+        return ()
+    rows = pl.DataFrame([{"rule": o.rule.text, "measured": o.measured, "outcome": o.word} for o in outcomes])
+    return (Table("Gate", rows, ("rule", "measured", "outcome")),)
+
+
+def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
+    """The JSON form."""
+    judged, withheld = comparison.judged, comparison.verdict == "not_comparable"
+    shown = {} if withheld else numbers(comparison)
+    return {
+        "verdict": comparison.verdict,
+        "reason": words.reason(comparison),
+        "title": words.TITLES[comparison.verdict],
+        "basis": comparison.basis,
+        "base": [s.capture.name for s in comparison.base.studies],
+        "head": [s.capture.name for s in comparison.head.studies],
+        "comparable": not comparison.blocking,
+        "differences": list(comparison.differences),
+        **shown,
+        "doubt": judged.doubt or None,
+        "doubts": [] if withheld else list(doubts(comparison)),
+        "by": by,
+        "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
+        "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
+    }
+
+
+def numbers(comparison: Comparison) -> dict[str, Any]:
+    """Totals, the part realised and what caps it."""
+    judged = comparison.judged
+    each = {
+        q: {
+            "base": c.base,
+            "head": c.head,
+            "change": c.part,
+            "log_change": c.log,
+            "noise": c.reach,
+            "noise_measured": c.measured,
+            "moved": c.direction,
+            "per": comparison.per,
+        }
+        for q in ("bytes", "flops", "seconds")
+        for c in [getattr(judged, q)]
+    }
+    return {
+        "numbers": each,
+        "realised": judged.realised,
+        "allowed_speedup": judged.allowed,
+        "speedup": judged.speedup,
+        "beyond_ridge": judged.beyond,
+        "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
+        "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
+    }

@@ -1,0 +1,93 @@
+"""What cannot be trusted of a comparison: caveats, noise, what was not measured or not told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.comparability import Difference, unknown_conditions
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.sides import gaps, only_prefill
+from ncu_roofline.analysis.health.invented import invented
+from ncu_roofline.capture.units import launches, number
+from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.documents.words_compare import MOST, NAMES, name_of, one_sided
+from ncu_roofline.present.forms.columns import percent
+
+
+def doubts(comparison: Comparison) -> tuple[str, ...]:
+    """What cannot be trusted, most serious first."""
+    notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
+    made_up = invented([s.run for s in (*comparison.base.studies, *comparison.head.studies)])
+    return (*made_up, *caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *notes)
+
+
+def caveats(comparison: Comparison) -> Iterator[str]:
+    """Differences that were waved through, and those of which only one side tells."""
+    for d in comparison.differences:
+        if d.blocks and comparison.anyway:
+            yield f"Not comparable in {', '.join(d.numbers)}: {difference(d)}."
+        elif one_sided(d):
+            yield f"{difference(d)}."
+
+
+def difference(d: Difference) -> str:
+    """One difference in words."""
+    what = d.what[0].upper() + d.what[1:]
+    return f"{what} is {d.base} in the base and {d.head} in the head: {d.effect}"
+
+
+def noise_doubts(comparison: Comparison) -> Iterator[str]:
+    """How well noise is known."""
+    judged = comparison.judged
+    assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured]
+    if assumed:
+        yield (
+            f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): "
+            "its limits are assumed."
+        )
+    elif min(comparison.base.captures, comparison.head.captures) == 1:
+        yield "One capture a side: noise is the spread between equal launches; drift from capture to capture is not in it."
+    if judged.seconds.drift:
+        yield "Repeated captures differ in time by more than their launches explain: clocks or load drifted."
+    reach = judged.realised_reach
+    if judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
+        yield (
+            f"The part realised, {judged.realised:.2f}, is known to ±{number(reach)} only: cuts bytes and bytes cut, "
+            "time mostly kept cannot be told apart."
+        )
+
+
+def unknowns(comparison: Comparison) -> Iterator[str]:
+    """Conditions nobody told, numbers not measured, and a basis that is not the token."""
+    untold = unknown_conditions(comparison.base.studies, comparison.head.studies)
+    if untold:
+        yield f"Neither side tells its {', '.join(untold)}: taken to be the same on both."
+    yield from windows(comparison)
+    blind = comparison.judged.flops.direction is None
+    if blind:
+        yield "FLOPs were not measured on both sides: a FLOP mirage cannot be told from no change."
+    if comparison.judged.beyond is None:
+        yield "Which kernels lie beyond their ridge is not known: beyond it bytes do not decide."
+    for name, side in (("base", comparison.base), ("head", comparison.head)):
+        for quantity, part in gaps(side.launches).items():
+            if part > 0 and not (blind and quantity == "flops"):
+                counted = "" if quantity == "seconds" else " (by time)"
+                yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{counted} were not measured."
+
+
+def windows(comparison: Comparison) -> Iterator[str]:
+    """What the captures cover, where it is not whole decode steps."""
+    sides = (("base", comparison.base), ("head", comparison.head))
+    if comparison.basis == "part":
+        one, other = (round(s.launches.height / s.captures) for _, s in sides)
+        counts = f"{launches(one)} in the base and {other:,} in the head"
+        alone = [r for r in comparison.rows.get("kernel", pl.DataFrame()).to_dicts() if r["what"] in ("added", "removed")]
+        only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
+        yield f"The captures are parts of a step ({counts}): numbers are a token's share of what was captured{only}."
+    elif comparison.basis != "token":
+        yield f"Tokens are unknown: every number is per {comparison.per}; --tokens or --batch makes it per token."
+    prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
+    if prefill:
+        yield f"The launches of the {' and the '.join(prefill)} are prefill, not decode: tokens are read in parallel there."

@@ -1,0 +1,97 @@
+"""Words and tables of a floor: what a step must cost at least, and which limit a batch meets first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.health.finding import sentence
+from ncu_roofline.analysis.model.floor import Floor
+from ncu_roofline.capture.units import text
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.models.model import Model
+from ncu_roofline.present.forms.document import Document, Table
+
+COLUMNS = (
+    "batch",
+    "weight_bytes",
+    "kv_bytes",
+    "bytes_per_token",
+    "step_seconds",
+    "tokens_per_second",
+    "useful_intensity",
+    "bound",
+    "experts_read",
+    "fits",
+)
+MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "useful_intensity")
+
+
+def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> Document:
+    """The floor of one batch in sentences, then over batches, then matrix by matrix."""
+    known = [c for c in COLUMNS if sizes[c].null_count() < sizes.height]
+    title = f"Weight matrices of one step at batch {least.setting.batch}"
+    return Document(
+        answer=tuple(_answer(model, gpu, least)),
+        tables=(
+            Table("", sizes, tuple(known), spare=("useful_intensity",)),
+            Table(title, matrices, MATRICES, spare=("layer_kind",)),
+        ),
+        doubts=tuple(map(sentence, least.doubts)),
+        data=_data(model, gpu, least, sizes, matrices),
+    )
+
+
+def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
+    setting = least.setting
+    where = gpu.name if setting.tp == 1 else f"{setting.tp} x {gpu.name}"
+    cache = ""
+    if setting.context is not None:
+        cache = f" and {text(least.kv_bytes, 'byte')} of KV cache (context {setting.context:,})"
+    said = [
+        f"{model.name} on {where}, batch {setting.batch}: a decode step reads at least "
+        f"{text(least.weight_bytes, 'byte')} of weights{cache}, takes at least {text(least.step_seconds, 's')} and "
+        f"yields at most {text(least.tokens_per_second)} token/s: {text(least.bytes_per_token, 'byte/token')}.",
+        f"Its bytes take {text(least.memory_seconds, 's')} at {text(gpu.bandwidth, 'byte/s')}, its arithmetic "
+        f"{text(least.compute_seconds, 's')} at the {least.fc_precision} peak: the step is {least.bound}-bound.",
+    ]
+    if model.experts:
+        said.append(f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts.")
+    return [*said, *_limits(least)]
+
+
+def _limits(least: Floor) -> list[str]:
+    cross = least.crossover_batch
+    if cross is None:
+        return []
+    turn = f"The FC kernels reach the ridge at batch {text(round(cross))}"
+    if least.memory_batch is None:
+        return [turn + "."]
+    if least.memory_batch == 0:
+        return [turn + "; the weights alone exceed the memory, so no sequence fits."]
+    room = f"memory allows {text(least.memory_batch)} sequences at this context"
+    if least.first == "memory":
+        return [f"{turn}, but {room}: memory is full first, so decode stays memory-bound."]
+    return [f"{turn}; {room}: the crossover comes first."]
+
+
+def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "rows": sizes,
+        "matrices": matrices,
+        "model": {
+            "name": model.name,
+            "architecture": model.architecture,
+            "layers": model.layers,
+            "parameters": model.parameters,
+            "active_parameters": model.active_parameters,
+        },
+        "gpu": {"name": gpu.name, "bandwidth": gpu.bandwidth, "ridge_spec": gpu.ridges()},
+        "setting": least.setting,
+        "crossover_batch": least.crossover_batch,
+        "memory_batch": least.memory_batch,
+        "first": least.first,
+        "resident_bytes": least.resident_bytes,
+        "notes": list(least.doubts),
+    }

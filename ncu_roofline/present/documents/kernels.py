@@ -1,0 +1,111 @@
+"""Launches or groups -> the kernel list; findings -> the health page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.schema import MEASURED
+from ncu_roofline.present.documents.summary import device_data, doubt
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.short import called, grids_tell
+
+PER_LAUNCH = (
+    "index",
+    "kernel",
+    "role",
+    "seconds",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "precision",
+    "bound",
+    "bandwidth_share",
+    "limited_by",
+)
+SPARE = ("intensity", "bound", "launches", "bandwidth_share")
+PER_GROUP = (
+    "kernel",
+    "grid",
+    "role",
+    "launches",
+    "time_share",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "bound",
+    "bandwidth_share",
+    "limited_by",
+)
+
+
+def document(
+    study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool, filtered: bool = False
+) -> Document:
+    """The chosen rows, and how many there are in all."""
+    shown = PER_GROUP if grouped else PER_LAUNCH
+    columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
+    named = called(rows)
+    spare = ("precision", "role", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
+    flagged = int(rows["suspect"].sum())
+    above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
+    return Document(
+        answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",),
+        tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
+        doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
+        data={
+            "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),
+            "rows_total": total,
+            "run": study.run,
+            "device": device_data(study),
+            "notes": [doubt(f) for f in findings],
+        },
+    )
+
+
+def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) -> str:
+    """How many rows are shown, and of how many."""
+    if not total:
+        return f"No kernel of {name} fits the filter"
+    what = ("kernel group" if grouped else "launch") if total == 1 else ("kernel groups" if grouped else "launches")
+    every = "All " if total > 1 and not filtered else ""
+    count = f"{shown:,} of {total:,} {what}" if shown < total else f"{every}{total:,} {what}"
+    return f"{count} of {name}" + f" that fit{'s' * (total == 1)} the filter" * filtered
+
+
+def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
+    """Can this capture be trusted? The worst first, then what would mend it."""
+    counts = {s: sum(f.severity == s for f in findings) for s in (BLOCKS, WEAKENS, "note")}
+    if counts[BLOCKS]:
+        verdict = f"{study.capture.name} cannot answer everything: {counts[BLOCKS]} thing{'s' * (counts[BLOCKS] > 1)} missing"
+    elif counts[WEAKENS]:
+        verdict = f"{study.capture.name} can be used with care: {counts[WEAKENS]} doubt{'s' * (counts[WEAKENS] > 1)}"
+    else:
+        verdict = f"{study.capture.name} can be used: nothing is missing"
+    rows = pl.DataFrame(
+        {
+            "severity": [f.severity for f in findings],
+            "code": [f.code for f in findings],
+            "message": [f.message for f in findings],
+            "advice": [f.advice for f in findings],
+        },
+        schema={"severity": pl.String, "code": pl.String, "message": pl.String, "advice": pl.String},
+    )
+    facts = study.run.known()
+    how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
+    return Document(
+        answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else [])),
+        doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
+        command=recipe,
+        data={
+            "verdict": verdict,
+            "rows": rows,
+            "run": study.run,
+            "device": device_data(study),
+            "notes": [doubt(f) for f in findings],
+            "recipe": recipe or None,
+        },
+    )

@@ -1,0 +1,267 @@
+"""Overview and health -> the summary: sentences, the table by kernel, the doubts."""
+
+from __future__ import annotations
+
+import json as plain_json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.health.health import BLOCKS, Finding
+from ncu_roofline.analysis.roofline.overview import Overview
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import launches
+from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.json import plain
+from ncu_roofline.present.forms.short import called, grids_tell
+from ncu_roofline.present.forms.text import clean
+
+SHOWN = (
+    "kernel",
+    "role",
+    "launches",
+    "time_share",
+    "bytes_share",
+    "dram_bytes",
+    "useful_intensity",
+    "intensity",
+    "bandwidth_share",
+    "limited_by",
+)
+SPARE = ("launches", "dram_bytes", "intensity", "bytes_share", "role", "bandwidth_share")
+BY_ROLE = ("role", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
+IN_JSON = (
+    "kernel",
+    "grid",
+    "block",
+    "launches",
+    "role",
+    "seconds",
+    "time_share",
+    "dram_bytes",
+    "dram_bytes_source",
+    "bytes_share",
+    "flops",
+    "flops_source",
+    "flops_complete",
+    "precision",
+    "intensity",
+    "useful_intensity",
+    "ridge",
+    "bound",
+    "bound_source",
+    "bandwidth_share",
+    "compute_share",
+    "limited_by",
+    "suspect",
+)
+JSON_BYTES = 7900
+LONGEST = 160
+
+
+def document(
+    study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding], *, top: int = 10, headline: str = ""
+) -> Document:
+    """What one capture says, answer first."""
+    answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
+    rest = groups.height - top
+    title = "By kernel and launch shape, longest first" + (f" ({rest:,} more: kernels --by kernel)" if rest > 0 else "")
+    first = called(groups.head(top))
+    columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
+    if grids_tell(first):
+        columns = ("kernel", "grid", *columns[1:])
+    return Document(
+        answer=tuple(answer),
+        tables=(
+            Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE), spare=("launches", "dram_bytes", "seconds")),
+            Table(title, first, columns, spare=SPARE),
+        ),
+        doubts=tuple(doubt(f) for f in findings),
+        data=data(study, numbers, groups, findings),
+    )
+
+
+def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold anything."""
+    return tuple(n for n in names if n in ("role", "launches") or rows[n].count())
+
+
+def doubt(finding: Finding) -> str:
+    """A finding as one line: what is wrong, then what to do."""
+    return f"{finding.message} {finding.advice}".strip()
+
+
+def device(study: Study, numbers: Overview) -> str:
+    """What was captured, on what, how much."""
+    synthetic = "SYNTHETIC capture, not measured. " if study.run.synthetic.value else ""
+    name = study.gpu.product if study.gpu else study.capture.device.name
+    on = f" on {clean(name)}" if name else ""
+    amounts = [time(numbers), dram(study, numbers), executed(numbers)]
+    held = f"{launches(numbers.launches)} of {numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
+    return f"{synthetic}{clean(study.capture.name)}: {held}{on}; {', '.join(amounts)}.{ridge(numbers)}"
+
+
+def executed(numbers: Overview) -> str:
+    """The work, in operations where it is integer, as a lower bound where not every kind was counted."""
+    if numbers.flops is None:
+        return "FLOPs unknown"
+    if not numbers.flops and numbers.flops_partial:
+        return "no FLOPs among the kinds of work that were counted"
+    least = "at least " if numbers.flops_partial or numbers.flops_known < numbers.launches else ""
+    return f"{least}{quantity(numbers.flops, operations(numbers))} executed"
+
+
+def operations(numbers: Overview) -> str:
+    """FLOP, or OP where most work is integer."""
+    return "OP" if (numbers.main_path or "").startswith("int") else "FLOP"
+
+
+def time(numbers: Overview) -> str:
+    """Time, and for how many launches it is known where not for all."""
+    if numbers.seconds is None:
+        return "time unknown"
+    return quantity(numbers.seconds, "s") + known_for(numbers.seconds_known, numbers.launches)
+
+
+def known_for(known: int, number: int) -> str:
+    """Of how many launches a sum is, where not of all."""
+    return "" if known == number else f" (known for {launches(known)})"
+
+
+def dram(study: Study, numbers: Overview) -> str:
+    """Bytes, and for how many launches they are known where not for all."""
+    if numbers.dram_bytes is None:
+        return "DRAM bytes unknown"
+    part = known_for(numbers.bytes_known, numbers.launches)
+    missed = (study.launches["dram_bytes_source"] == "l2_miss").any()
+    return f"{quantity(numbers.dram_bytes, 'byte')} {'missed in L2' if missed else 'to and from DRAM'}{part}"
+
+
+def ridge(numbers: Overview) -> str:
+    """Both ridges of the precision that most work is done in."""
+    if numbers.main_path is None or numbers.ridge_spec is None:
+        return ""
+    profiled = numbers.ridge_profiled
+    clocks = f", {quantity(profiled)} at the clocks of the capture" if profiled is not None else ""
+    precision = numbers.main_path.split("_")[0]
+    return f" Ridge for {precision}: {quantity(numbers.ridge_spec)} {operations(numbers)}/B by datasheet{clocks}."
+
+
+def where(numbers: Overview) -> str:
+    """Where the time and the bytes go."""
+    if numbers.seconds is None and numbers.dram_bytes is None:
+        return ""
+    parts = []
+    for row in numbers.families.sort("seconds", descending=True, nulls_last=True).iter_rows(named=True):
+        both = (("time_share", "time"), ("bytes_share", "bytes"))
+        shares = [f"{percent(row[column])} of the {what}" for column, what in both if row[column] is not None]
+        parts.append(f"{NAMES[row['family']]} {' and '.join(shares) or 'not measured'}")
+    return f"Where it goes: {'; '.join(parts)}."
+
+
+NAMES = {
+    "fc": "FC (weight matrices)",
+    "attention": "attention",
+    "kv-cache": "writing the KV cache",
+    "other": "everything else",
+    "unclassified": "unclassified kernels",
+}
+
+
+def meaning(numbers: Overview) -> str:
+    """What that says about decode speed."""
+    sentences = []
+    if (memory := numbers.memory_bytes_share) is not None:
+        sentences.append(side(memory, numbers))
+    if (latency := numbers.latency_time_share) is not None and latency > 0:
+        sentences.append(idle(latency, numbers.limit_known_time_share or 0))
+    if (reached := numbers.bandwidth_share) is not None:
+        sentences.append(f"Over all, {percent(reached)} of the bandwidth is reached.")
+    return " ".join(sentences)
+
+
+def side(memory: float, numbers: Overview) -> str:
+    """How much is moved left of the ridge; no conclusion where the side of most bytes is unknown."""
+    known = numbers.side_known_bytes_share or 0
+    if known < 0.5:
+        return f"The side of the ridge is known for {percent(known)} of the bytes only: too little to conclude from."
+    whole = "the bytes" if known > 0.995 else f"the bytes whose side is known ({percent(known)})"
+    moved = f"{percent(memory)} of {whole} are" if memory else f"None of {whole} are"
+    return f"{moved} moved left of the ridge{consequence(memory, numbers.partial_bytes_share or 0)}."
+
+
+def idle(latency: float, known: float) -> str:
+    """How much time is spent near neither roof."""
+    if known < 0.5:
+        return f"What limits a kernel is known for {percent(known)} of the time only."
+    time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
+    near = "is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches"
+    return f"{percent(latency)} of {time} {near}."
+
+
+def consequence(memory: float, partial: float) -> str:
+    """What follows from the side, and how sure it is where a main kind of work was not counted."""
+    if partial > 0.5:
+        return f", {percent(partial)} of them by a partial count of the work: the side is not certain"
+    part = f" ({percent(partial)} of them by a partial count of the work)" if partial > 0.005 else ""
+    return f"{part}: {verdict(memory)}"
+
+
+def verdict(memory: float) -> str:
+    """The master filter in words; 30 % of the bytes beyond the ridge leave the regime."""
+    if memory >= 0.7:
+        return "fewer bytes, not fewer FLOPs, make it faster"
+    if memory < 0.005:
+        return "beyond it bytes do not decide"
+    return "a large part is compute-bound, so bytes alone do not decide"
+
+
+def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, object]:
+    """The summary for programs, small whatever the capture: rows give way first."""
+    total = {
+        n: getattr(numbers, n)
+        for n in (
+            "launches",
+            "kernels",
+            "seconds",
+            "dram_bytes",
+            "flops",
+            "memory_bytes_share",
+            "latency_time_share",
+            "bandwidth_share",
+            "ridge_spec",
+            "ridge_profiled",
+        )
+    }
+    notes = [doubt(f)[:LONGEST] for f in sorted(findings, key=lambda f: f.severity != BLOCKS)]
+    rows = groups.select(IN_JSON).with_columns(pl.col("kernel").str.slice(0, 80))
+    whole: dict[str, Any] = {
+        "capture": study.capture.name[:LONGEST],
+        "total": total,
+        "families": numbers.families,
+        "rows": rows.head(8),
+        "rows_total": groups.height,
+        "run": study.run.known(),
+        "device": device_data(study),
+        "notes": notes[:12],
+    }
+    while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
+        whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
+    return whole
+
+
+def device_data(study: Study) -> dict[str, object]:
+    """The device for programs: what the report says, and which entry of the table it is."""
+    gpu, told = study.gpu, study.capture.device
+    return {
+        "name": told.name,
+        "gpu": gpu.name if gpu else None,
+        "product": gpu.product if gpu else None,
+        "compute_capability": told.compute_capability or (gpu.compute_capability if gpu else None),
+        "sms": told.sms or (gpu.sms if gpu else None),
+        "bandwidth": gpu.bandwidth if gpu else None,
+        "ridge_spec": dict(gpu.ridges()) if gpu else None,
+    }

@@ -1,0 +1,221 @@
+"""A sweep as a document: how FC and attention go along it, where the ridge is crossed, bytes by role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.sweep.fits import PowerLaw
+from ncu_roofline.analysis.sweep.sweep import Sweep
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.document import Document, Table
+
+MOST_ROLES = 5
+MEASURES = {"dense": "FC matrices read whole (useful work)", "useful": "FC (useful work)", "executed": "FC (executed work)"}
+
+
+def document(sweep: Sweep) -> Document:
+    """Everything there is to say of a sweep."""
+    fits = {
+        "fc": sweep.fc,
+        "fc_slope": sweep.fc_slope,
+        "fc_expected_slope": sweep.fc_expected,
+        "fc_measure": sweep.fc_measure,
+        "attention": sweep.attention,
+        "crossover": sweep.crossover,
+    }
+    return Document(
+        answer=tuple(answer(sweep)),
+        tables=(main_table(sweep), role_table(sweep)),
+        doubts=(*sweep.notes, *doubts(sweep)),
+        data={
+            "along": sweep.along,
+            "basis": sweep.basis,
+            "fits": fits,
+            "rows": sweep.rows,
+            "roles": sweep.roles,
+            "projections": sweep.projections,
+        },
+    )
+
+
+def per(sweep: Sweep) -> str:
+    """What bytes are divided by, in a word."""
+    return "token" if sweep.basis == "part" else sweep.basis
+
+
+def answer(sweep: Sweep) -> Iterator[str]:
+    """Bytes first, then both families, then the crossing."""
+    first, last = sweep.rows.row(0, named=True), sweep.rows.row(-1, named=True)
+    if sweep.rows.height == 1:
+        moved = f"{text(first['bytes'], 'byte')} of DRAM per {per(sweep)}"
+        yield f"One capture at {sweep.along} {place(first['along'])}: {moved}; a sweep needs two."
+        return
+    if sweep.rows["along"].n_unique() == 1:
+        yield (
+            f"{'Both' if sweep.rows.height == 2 else f'All {sweep.rows.height:,}'} captures stand at {sweep.along} "
+            f"{place(first['along'])}: nothing is swept; "
+            "name captures that differ in it, or state where each stands with --values."
+        )
+        return
+    yield ends(sweep, first, last)
+    if sweep.numeric:
+        yield from families(sweep)
+        yield from crossing(sweep)
+
+
+def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Bytes at both ends, and their factor."""
+    span = f"From {sweep.along} {place(first['along'])} to {place(last['along'])}"
+    if first["bytes"] is None or last["bytes"] is None:
+        return f"{span}: DRAM bytes were not measured at both ends."
+    return (
+        f"{span} DRAM bytes per {per(sweep)}{of_what(sweep)} go from "
+        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}{times(first['bytes'], last['bytes'])}."
+    )
+
+
+def of_what(sweep: Sweep) -> str:
+    """That bytes are those of what each captured, where that is less than a step."""
+    if sweep.basis != "part":
+        return ""
+    some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one,"
+    return f" of what each captured{some}"
+
+
+def place(value: object) -> str:
+    """A place along the sweep."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def times(first: float | None, last: float | None) -> str:
+    """By which factor."""
+    return f", a factor of {number(first / last)}" if first and last else ""
+
+
+def families(sweep: Sweep) -> Iterator[str]:
+    """How the intensities of FC and of attention go."""
+    column = f"fc_{sweep.fc_measure}_intensity"
+    if sweep.fc is not None:
+        ends = sweep.rows[column].drop_nulls()
+        against = ""
+        if sweep.fc_slope is not None and sweep.fc_measure != "executed":
+            law = f" against 2/s = {number(sweep.fc_expected)}" if sweep.fc_expected else ""
+            against = f", {number(sweep.fc_slope.value)} FLOP/byte for each sequence{law}"
+        yield f"{MEASURES[sweep.fc_measure]}: {number(ends[0])} to {number(ends[-1])} FLOP/byte, {shape(sweep.fc)}{against}."
+    if sweep.attention is not None:
+        useful = sweep.rows["attention_useful_intensity"].drop_nulls()
+        known = useful if useful.len() else sweep.rows["attention_executed_intensity"].drop_nulls()
+        kind = "useful" if useful.len() else "executed"
+        low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
+        between = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(low)
+        yield f"Attention ({kind} work): {between} FLOP/byte, {shape(sweep.attention)}."
+
+
+def shape(fit: PowerLaw) -> str:
+    """How a curve goes, with its exponent."""
+    interval = ""
+    if fit.exponent_low is not None and fit.exponent_high is not None:
+        interval = f" ({signless(fit.exponent_low)} to {signless(fit.exponent_high)})"
+    kind = "flat" if abs(fit.exponent) < 0.15 else "rising" if fit.exponent > 0 else "falling"
+    return f"{kind}, exponent {signless(fit.exponent)}{interval}"
+
+
+def signless(value: float) -> str:
+    """Two decimals; what rounds to nothing has no sign."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def crossing(sweep: Sweep) -> Iterator[str]:
+    """Where FC reaches its ridge."""
+    cross = sweep.crossover
+    if cross.share is None:
+        return
+    if cross.reached and cross.low is not None:
+        between = f"{number(cross.low)} and {number(cross.high or 0)}"
+        yield f"FC crosses its ridge between batch {between}, about {number(cross.estimate or 0)}."
+    elif cross.reached:
+        yield f"FC is beyond its ridge from the first capture on (batch {number(cross.high or 0)}): the crossing lies below."
+    else:
+        upper = " by executed work, an upper bound" if sweep.fc_measure == "executed" else ""
+        guess = f"; the fit reaches it at about {number(cross.estimate)}" if cross.estimate else ""
+        stands = f"at batch {number(cross.low or 0)} FC stands at {percent(cross.share)} of it"
+        yield f"The ridge is not reached: {stands}{upper}{guess}."
+
+
+def main_table(sweep: Sweep) -> Table:
+    """One row per capture, intensities of the measure that the fits stand on."""
+    useful = sweep.rows["attention_useful_intensity"].null_count() == 0
+    rows = sweep.rows.select(
+        pl.col("along").map_elements(place, return_dtype=pl.String) if sweep.numeric else pl.col("along"),
+        pl.col("bytes").alias("dram_bytes"),
+        "fc_bytes",
+        "attention_bytes",
+        pl.col("cache_share").alias("cache_to_weights"),
+        pl.col(f"fc_{sweep.fc_measure}_intensity").alias("fc_intensity"),
+        pl.col(f"attention_{'useful' if useful else 'executed'}_intensity").alias("attention_intensity"),
+        "ridge",
+        "latency_share",
+    )
+    columns = (
+        "along",
+        "dram_bytes",
+        "fc_bytes",
+        "attention_bytes",
+        "fc_intensity",
+        "attention_intensity",
+        "ridge",
+        "latency_share",
+    )
+    return Table(f"Along {sweep.along}, bytes per {per(sweep)}", rows, columns)
+
+
+def role_table(sweep: Sweep) -> Table:
+    """Bytes of the largest roles at every place."""
+    largest = (
+        sweep.roles.group_by("role")
+        .agg(pl.col("bytes").max())
+        .sort("bytes", descending=True, nulls_last=True)
+        .head(MOST_ROLES)["role"]
+    )
+    wide = (
+        sweep.roles.group_by("along", "role", maintain_order=True)
+        .agg(pl.col("bytes").mean())
+        .filter(pl.col("role").is_in(largest.implode()))
+        .with_columns(
+            pl.col("along").map_elements(place, return_dtype=pl.String),
+            pl.col("bytes").map_elements(as_bytes, return_dtype=pl.String),
+        )
+        .pivot("along", index="role", values="bytes", sort_columns=False)
+    )
+    return Table(f"DRAM bytes per {per(sweep)} by role, along {sweep.along}", wide, tuple(wide.columns))
+
+
+def as_bytes(value: float) -> str:
+    """Bytes for people."""
+    return text(value, "byte")
+
+
+def doubts(sweep: Sweep) -> Iterator[str]:
+    """What the figures do not say."""
+    if sweep.fc is not None and sweep.fc_measure == "executed":
+        yield "FC stands on executed work, which counts whole tiles: --model, or --weights with the batch, shows useful work."
+    if sweep.attention is not None and sweep.rows["attention_useful_intensity"].null_count():
+        low, high = sweep.rows["attention_low"].min(), sweep.rows["attention_high"].max()
+        bound = f" Its useful intensity lies between {number(low)} and {number(high)} FLOP/byte." if low and high else ""  # type: ignore[arg-type]
+        yield f"Attention stands on executed work, which counts whole tiles: an upper bound.{bound}"
+    if sweep.fc_measure == "dense":
+        yield "Experts are not in the fit of FC: each batch reads others, so their intensity follows the routing."
+    if sweep.basis == "part":
+        who = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
+        noun = "is a part" if sweep.windows == 1 else "are parts"
+        yield f"{who} {noun} of a step: bytes are a token's share of what each captured, and windows may differ."
+    elif sweep.basis != "token":
+        yield f"Tokens are unknown: bytes are per {sweep.basis}."
+    if sweep.fc is not None and sweep.fc.points < 3:
+        yield "Two points make a line without an interval: capture a third."
+    if sweep.rows["along"].n_unique() < sweep.rows.height:
+        yield f"Several captures share one {sweep.along}: by role their mean is shown."

@@ -1,0 +1,199 @@
+"""Totals and tables per token -> sentences first, then where, then steps and layers, then doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.health.finding import sentence
+from ncu_roofline.analysis.health.invented import invented
+from ncu_roofline.analysis.run.tokens import MEASURES, Totals
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import number
+from ncu_roofline.present.documents.words_tokens import (
+    against_floor,
+    amount,
+    decides,
+    each_gpu,
+    experts,
+    found,
+    known_facts,
+    no_decode,
+    over_all,
+    per,
+    shares,
+)
+from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.short import MOST, brief
+from ncu_roofline.present.forms.text import clean
+
+MOST_ROWS = 40
+ALIKE = 1.02
+"""Largest over smallest layer, up to which one sentence says it better than a row for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The finished tables of one answer, by what a row is; floor and projections only with a model."""
+
+    main: pl.DataFrame
+    by: str
+    steps: pl.DataFrame
+    layers: pl.DataFrame
+    floor: pl.DataFrame | None = None
+    projections: pl.DataFrame | None = None
+
+
+def document(study: Study, whole: Totals, tables: Tables) -> Document:
+    """The bytes of a token: how many, where, how that was found, and what cannot be trusted."""
+    return Document(
+        answer=tuple(sentences(study, whole, tables)),
+        tables=tuple(shown_tables(study, whole, tables)),
+        doubts=tuple(doubts(study, whole)),
+        data=data(study, whole, tables),
+    )
+
+
+def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
+    """Answer first."""
+    if study.launches.height and not whole.launches:
+        yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)}"
+        return
+    yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
+    if tables.by == "role" and (where := shares(tables.main)):
+        yield f"{where} {decides(study, tables.main)}".strip()
+    yield f"It stands on {found(whole)}. {known_facts(study)}"
+    if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
+        yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
+    if tables.floor is not None:
+        yield from against_floor(study, tables.floor)
+    if tables.projections is not None:
+        yield from experts(tables.projections)
+
+
+def shown_tables(study: Study, whole: Totals, tables: Tables) -> Iterator[Table]:
+    """The table that was asked for, then steps, layers, floor and matrices where there are any."""
+    unit = {"token": "per_token", "step": "per_step"}.get(whole.basis)
+    if tables.main.height:
+        main = named(study, tables.main) if tables.by == "kernel" else tables.main
+        yield table(f"By {tables.by}", main, unit, keys(tables.by))
+    if tables.by == "role":
+        for name, rows in (("step", tables.steps), ("layer", tables.layers)):
+            if rows.height > 1 and not (name == "layer" and alike(rows)):
+                first = f", the first {MOST_ROWS} of {rows.height:,}" if rows.height > MOST_ROWS else ""
+                yield table(f"By {name}{first}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
+    if tables.floor is not None and tables.floor["measured_bytes"].count():
+        yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
+    if tables.projections is not None and tables.projections.height:
+        columns = (
+            "projection",
+            "matrix_n",
+            "matrix_k",
+            "launches",
+            "matrix_bytes",
+            "read_amplification",
+            "unexplained",
+            "experts_read",
+            "experts_expected",
+        )
+        shown = filled(tables.projections, columns, ("projection", "launches"))
+        yield Table("By weight matrix", tables.projections, shown, spare=("unexplained", "matrix_bytes"))
+
+
+def named(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose kernels are called by the name that a reader knows, where all launches of a kernel agree on it."""
+    names: dict[str, set[str]] = {}
+    for kernel, name in study.launches.select("kernel", "name").unique().iter_rows():
+        names.setdefault(kernel, set()).add(brief(kernel, name, MOST))
+    known = {kernel: told.pop() for kernel, told in names.items() if len(told) == 1}
+    return rows.with_columns(pl.col("kernel").replace(known))
+
+
+def alike(layers: pl.DataFrame) -> bool:
+    """Whether all layers have as many launches and move the same bytes, but for noise."""
+    moved = layers["dram_bytes"] if layers["dram_bytes"].count() else layers["seconds"]
+    low, high = moved.min(), moved.max()
+    same = layers["launches"].n_unique() == 1 and not moved.null_count()
+    return same and low is not None and float(high) <= ALIKE * float(low)  # type: ignore[arg-type]
+
+
+def keys(by: str) -> list[str]:
+    """The columns that name a row."""
+    return {"kernel": ["kernel", "role"], "projection": ["projection", "matrix_n", "matrix_k"]}.get(by, [by])
+
+
+def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) -> Table:
+    """Launches, then bytes, time and work in the unit of the basis, then their spread."""
+    measures = [f"{m}_{unit}" if unit else m for m in MEASURES]
+    spread = ["dram_bytes_low", "dram_bytes_median", "dram_bytes_high"]
+    if not rows["dram_bytes"].count():
+        spread = ["seconds_low", "seconds_median", "seconds_high"]
+    over = rows["spread_over"].drop_nulls().unique().to_list()
+    unit_words = f", {unit.replace('_', ' ')}" if unit else ""
+    what = "DRAM" if spread[0].startswith("dram") else "time"
+    told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {over[0]})' if over else ''}"
+    columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
+    spare = (*(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful"))), "launches")
+    return Table(told, rows, columns, spare=spare)
+
+
+def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold anything."""
+    return tuple(n for n in names if n in rows.columns and (n in always or rows[n].count()))
+
+
+def doubts(study: Study, whole: Totals) -> Iterator[str]:
+    """What was not measured, and what was assumed."""
+    yield from invented([study.run])
+    yield from map(sentence, study.notes)
+    for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
+        missing = whole.unknown[measure]
+        if 0 < missing < whole.launches:
+            yield f"The {what} missing for {missing:,} of {whole.launches:,} launches: the sums are too small by theirs."
+    if whole.gpus > 1 and study.run.tp.value is None:
+        yield (
+            f"What the {whole.gpus} GPUs share is not known: they are taken to share one model (--tp {whole.gpus}); "
+            "--tp 1 says that each runs its own."
+        )
+    if whole.layers_only:
+        yield (
+            f"Figures per step are {number(whole.scale)} times those of the layers in the window: other layers may differ, "
+            "and embedding, LM head and sampling are left out."
+        )
+    if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
+        yield f"{study.run.layers.evidence}."
+    if study.run.prefill_passes.value and whole.launches:
+        passes = study.run.prefill_passes.value
+        noun = "1 prefill pass in the capture is" if passes == 1 else f"{passes:,} prefill passes in the capture are"
+        yield f"{noun} left out of every figure."
+
+
+def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
+    """Everything for programs, base units."""
+    total: dict[str, object] = {m: whole.sums[m] for m in MEASURES}
+    total |= {f"{m}_per_step": whole.per_step(m) for m in MEASURES}
+    total |= {f"{m}_per_token": whole.per_token(m) for m in MEASURES}
+    total |= {"dram_bytes_per_token_over_all": whole.over_all("dram_bytes")}
+    total |= {f"{m}_unknown": whole.unknown[m] for m in MEASURES}
+    return {
+        "capture": study.capture.name,
+        "basis": whole.basis,
+        "how": whole.how,
+        "tokens": whole.tokens,
+        "steps": whole.steps,
+        "scale": whole.scale,
+        "gpus": whole.gpus,
+        "tp": whole.tp,
+        "launches": whole.launches,
+        "total": total,
+        "run": study.run,
+        "by": tables.by,
+        "rows": tables.main,
+        "by_step": tables.steps,
+        "by_layer": tables.layers,
+        "floor": tables.floor,
+        "projections": tables.projections,
+        "notes": list(doubts(study, whole)),
+    }

@@ -1,0 +1,240 @@
+"""The sentences of a comparison: the verdict with its reason, what caps a gain, what cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.comparability import Difference
+from ncu_roofline.analysis.compare.compare import Comparison, eaters, shifted
+from ncu_roofline.analysis.compare.verdict import Change, Judged
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.short import brief
+
+TITLES = {
+    "not_comparable": "Not comparable",
+    "cannot_tell": "Cannot tell",
+    "outside_regime": "Outside the regime",
+    "no_change": "No change",
+    "moves_more": "Moves more bytes",
+    "flop_mirage": "FLOP mirage",
+    "efficiency": "Same bytes, other efficiency",
+    "bytes_cut_time_kept": "Bytes cut, time mostly kept",
+    "cuts_bytes": "Cuts bytes",
+}
+UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
+NAMES = {"bytes": "DRAM bytes", "flops": "FLOPs", "seconds": "time"}
+LONG = {"flops": "executed FLOPs"}
+MOST = 3
+WORTH = 0.05
+"""Kernels with less than this part of the excess time are not named."""
+LEAST_CAP = 0.10
+"""Latency-bound time below this share caps a gain at 10x or more: not worth a sentence."""
+
+
+def signed(value: float | None) -> str:
+    """-0.123 -> `-12.3 %`; a change too small to print is `0 %`."""
+    if value is None:
+        return "none on one side"
+    if value >= 9.995:
+        return f"{number(value + 1)}x as much"
+    shown = f"{100 * value:+.1f} %"
+    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
+
+
+def moved(each: Change, quantity: str, basis: str) -> str:
+    """`18.7 GB to 10.0 GB of DRAM bytes per token (-46.6 %)`."""
+    sides = f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
+    return f"{sides} per {basis} ({signed(each.part)})"
+
+
+def inside(each: Change) -> str:
+    """`-0.1 %, noise ±0.5 %`."""
+    return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.part is not None else "0 on both sides"
+
+
+def reason(comparison: Comparison) -> str:
+    """Why the verdict is what it is, in one sentence."""
+    judged = comparison.judged
+    match judged.verdict:
+        case "not_comparable":
+            return incomparable(comparison)
+        case "cannot_tell":
+            return undecided(judged)
+        case "outside_regime":
+            return (
+                f"{percent(judged.beyond)} of the DRAM bytes are moved by kernels beyond their ridge (the filter holds up to "
+                f"{percent(limit('beyond_ridge'))}): here FLOPs count as well; bytes {signed(judged.bytes.part)}, "
+                f"FLOPs {signed(judged.flops.part)}, time {signed(judged.seconds.part)}."
+            )
+        case "no_change":
+            return (
+                f"DRAM bytes ({inside(judged.bytes)}), FLOPs ({flops_words(judged.flops)}) and time "
+                f"({inside(judged.seconds)}) per {comparison.per} are inside the noise."
+            )
+        case _:
+            return by_change(comparison)
+
+
+def by_change(comparison: Comparison) -> str:
+    """The reason of a verdict that rests on a change."""
+    judged, basis = comparison.judged, comparison.per
+    bytes_, time = moved(judged.bytes, "bytes", basis), moved(judged.seconds, "seconds", basis)
+    match judged.verdict:
+        case "moves_more":
+            return f"{bytes_} from DRAM; time {time}."
+        case "flop_mirage":
+            fewer = "fewer" if (judged.flops.part or 0) < 0 else "more"
+            return (
+                f"{percent(abs(judged.flops.part or 0))} {fewer} FLOPs per {basis} at the same DRAM bytes "
+                f"({inside(judged.bytes)}): worth about nothing in this regime; time {inside(judged.seconds)}."
+            )
+        case "efficiency":
+            return f"the same bytes ({inside(judged.bytes)}) and work in another time, {time}{shifts(comparison)}."
+        case "bytes_cut_time_kept":
+            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, {seen(judged)}{eaten(comparison)}."
+        case _:
+            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}; time {time}, {seen(judged)}."
+
+
+def ratio(value: float | None) -> str:
+    """`1.87x`."""
+    return "any speed-up" if value is None else f"{number(value)}x"
+
+
+def seen(judged: Judged) -> str:
+    """The speed-up and the part realised."""
+    if judged.realised is None:
+        return "gone altogether"
+    if judged.realised < 0:
+        return f"{ratio(judged.speedup)}, so nothing of what the bytes allow was realised"
+    if judged.realised > 1.5:
+        return f"{ratio(judged.speedup)}: more than the bytes explain, so something beside them changed"
+    return f"{ratio(judged.speedup)}: {judged.realised:.2f} of what the bytes allow was realised"
+
+
+def flops_words(flops: Change) -> str:
+    """FLOPs that were not measured are said to be so."""
+    return "not measured" if flops.direction is None else inside(flops)
+
+
+def incomparable(comparison: Comparison) -> str:
+    """What differs, what it does, and which words allow it."""
+    said = "; ".join(f"{d.what} {d.base} against {d.head} ({d.effect})" for d in comparison.blocking)
+    return f"{said}. --vary names what is changed on purpose; --anyway shows the numbers all the same."
+
+
+def undecided(judged: Judged) -> str:
+    """What is lacking, and what to do."""
+    kind, _, quantity = judged.doubt.partition(":")
+    if quantity == "basis":
+        return (
+            "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
+            "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
+        )
+    name = NAMES[quantity]
+    if kind == "missing":
+        counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
+        return f"{name} were not measured on both sides; capture again with {counters}."
+    each: Change = getattr(judged, quantity)
+    if not each.measured:
+        return (
+            f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
+            "was captured twice; give repeated captures with --base A1 A2 A3 --head B1 B2 B3."
+        )
+    seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
+    return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """A kernel's name in at most 40 columns."""
+    kernel, name = row["head_kernel"] or row["base_kernel"], row["head_name"] or row["base_name"]
+    return brief(kernel, name or "", 40)
+
+
+def kernel_words(row: dict[str, Any]) -> str:
+    """A kernel with the reason why it took longer than its bytes explain."""
+    name = f"{name_of(row)} ({row['role']}"
+    before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
+    if row["what"] in ("added", "split"):
+        return f"{name}, {row['what']})"
+    if (row["head_latency_share"] or 0) > 0.5:
+        return f"{name}, latency-bound)"
+    if before is not None and after is not None and before - after >= limit("share_moved"):
+        return f"{name}, share of bandwidth {percent(before)} to {percent(after)})"
+    return f"{name})"
+
+
+def eaten(comparison: Comparison) -> str:
+    """Which kernels kept the time."""
+    found = eaters(comparison)
+    rows = found.filter(pl.col("excess") >= WORTH * pl.col("excess").sum()).head(MOST).to_dicts()
+    if not rows:
+        return ""
+    over = ", ".join(f"{kernel_words(r)} {text(r['excess'], 's')}" for r in rows)
+    return f"; time beyond what the bytes allow: {over}"
+
+
+def shifts(comparison: Comparison) -> str:
+    """Which kernels use the bandwidth otherwise."""
+    rows = shifted(comparison).head(MOST).to_dicts()
+    if not rows:
+        return "; no kernel's share of bandwidth moved by much, so it is in kernels too small for either roof"
+    sides = ((name_of(r), percent(r["base_bandwidth_share"]), percent(r["head_bandwidth_share"])) for r in rows)
+    return "; share of bandwidth: " + ", ".join(f"{name} {before} to {after}" for name, before, after in sides)
+
+
+def answer(comparison: Comparison) -> tuple[str, ...]:
+    """Verdict and reason, then what was changed on purpose, then what caps any gain."""
+    title = TITLES[comparison.verdict]
+    caveat = " (not comparable, numbers shown all the same)" if comparison.anyway and comparison.blocking else ""
+    first = f"{title}{caveat}: {reason(comparison)}"
+    if comparison.verdict == "not_comparable":
+        return (first,)
+    return (first, *purpose(comparison), *cap(comparison))
+
+
+def purpose(comparison: Comparison) -> Iterator[str]:
+    """What the experiment changes on purpose, as the captures tell it."""
+    changed = [d for d in comparison.differences if not d.blocks and not one_sided(d)]
+    if changed:
+        yield "Changed on purpose: " + ", ".join(f"{d.what} {d.base} to {d.head}" for d in changed) + "."
+
+
+def one_sided(d: Difference) -> bool:
+    """Whether only one side tells the fact, or the ladder chose it: nobody changed it on purpose."""
+    return "unknown" in (d.base, d.head) or d.what == "source of FLOPs"
+
+
+def cap(comparison: Comparison) -> Iterator[str]:
+    """What latency-bound kernels leave of any saving."""
+    share = comparison.latency[0]
+    if share is not None and share >= LEAST_CAP:
+        capped = f"at this batch no saving of bytes makes it more than {number(1 / share)}x faster"
+        least = capped if share < 0.995 else "no saving of bytes touches it"
+        yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
+
+
+def judged_table(comparison: Comparison) -> pl.DataFrame:
+    """Bytes, FLOPs and time: base, head, change and noise as text."""
+    rows: list[dict[str, str | None]] = []
+    for q in ("bytes", "flops", "seconds"):
+        each: Change = getattr(comparison.judged, q)
+        rows.append(
+            {
+                "number": f"{LONG.get(q, NAMES[q])} per {comparison.per}",
+                "base": text(each.base, UNITS[q]),
+                "head": text(each.head, UNITS[q]),
+                "change": signed(each.part) if each.log is not None else None,
+                "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
+            }
+        )
+    base, head = comparison.useful
+    if base and head:
+        said = {"number": f"useful FLOPs per {comparison.per}", "base": text(base, "FLOP"), "head": text(head, "FLOP")}
+        rows.insert(2, {**said, "change": signed(head / base - 1), "noise": None})
+    return pl.DataFrame(rows, schema=dict.fromkeys(("number", "base", "head", "change", "noise"), pl.String))

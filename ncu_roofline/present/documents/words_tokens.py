@@ -1,0 +1,153 @@
+"""The sentences about the bytes of a token: how many, where they go, what decides, against the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from ncu_roofline.analysis.health.finding import of_all
+from ncu_roofline.analysis.run.tokens import Totals
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.text import clean
+
+SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "layers_captured")
+LEAST_SHARE = 0.001
+"""Shares of the whole below this are not named in a sentence."""
+
+
+def no_decode(study: Study) -> str:
+    """Why a capture of prefill says nothing of the bytes of a token."""
+    number = study.launches.height
+    return (
+        f"{of_all(number, study)} {'is' if number == 1 else 'are'} prefill, where the tokens of a prompt share every read of "
+        "the weights: bytes per token of decode are not in this capture."
+    )
+
+
+def amount(study: Study, whole: Totals) -> str:
+    """Bytes, time and work in the unit of the basis."""
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    done = [f"{text(value('seconds'), 's')} of kernel time"] if value("seconds") is not None else []
+    if (flops := value("flops")) is not None:
+        done.append(f"{'at least ' * whole.flops_least}{text(flops, 'FLOP')} executed")
+    if (useful := value("useful_flops")) is not None:
+        done.append(f"{text(useful, 'FLOP')} useful (where known)")
+    return ", ".join([moved(study, whole), *done])
+
+
+def moved(study: Study, whole: Totals) -> str:
+    """Bytes in the unit of the basis; where these launches have none, whether others of the capture do."""
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    if total is None:
+        return "DRAM bytes were not measured" + " for these launches" * (study.launches["dram_bytes"].count() > 0)
+    if (study.launches["dram_bytes_source"] == "l2_miss").any():
+        return f"{text(total, 'byte')} missed in L2"
+    parts = f" ({text(read, 'byte')} read, {text(written, 'byte')} written)" if None not in (read, written) else ""
+    return f"{text(total, 'byte')} to and from DRAM{parts}"
+
+
+def per(whole: Totals) -> str:
+    """The unit in words."""
+    return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
+        whole.basis, "in the whole capture (steps and tokens unknown)"
+    )
+
+
+def each_gpu(whole: Totals) -> str:
+    """That the figures are one GPU's share, where several hold the model."""
+    return "" if max(whole.tp, whole.gpus) == 1 or whole.basis == "capture" else " on one GPU"
+
+
+def over_all(whole: Totals) -> str:
+    """The bytes over all GPUs, where several hold the model."""
+    everything = whole.over_all("dram_bytes")
+    if not each_gpu(whole) or everything is None or whole.tp == 1:
+        return ""
+    return f"; over all {whole.tp} GPUs {text(everything, 'byte')}"
+
+
+def shares(roles: pl.DataFrame) -> str:
+    """The three roles that move most (or take longest)."""
+    column, what = ("dram_bytes", "of the bytes") if roles["dram_bytes"].count() else ("seconds", "of the time")
+    whole = roles[column].sum()
+    if not whole:
+        return ""
+    named = roles.drop_nulls(column).sort(column, descending=True).head(3).filter(pl.col(column) / whole >= LEAST_SHARE)
+    parts = [f"{row['role'] or 'unclassified'} {percent(row[column] / whole)}" for row in named.iter_rows(named=True)]
+    return f"Where: {', '.join(parts)} {what}."
+
+
+DECIDING = {
+    "fc": "Weights decide: they are read once a step{shared}, so fewer weight bytes or a larger batch cut it",
+    "attention": "The KV cache decides: it is read once per sequence, so only fewer or narrower cached values cut it",
+}
+
+
+def decides(study: Study, roles: pl.DataFrame) -> str:
+    """What more than half of the bytes depends on."""
+    known = roles.drop_nulls("dram_bytes").sort("dram_bytes", descending=True)
+    if known.is_empty() or 2 * known["dram_bytes"][0] <= known["dram_bytes"].sum():
+        return ""
+    batch = study.run.batch.value
+    shared = f" for all {batch} sequences" if batch and batch > 1 else ""
+    sentence = DECIDING.get(str(known["role"][0]), "")
+    return f"{sentence.format(shared=shared)}." if sentence else ""
+
+
+def found(whole: Totals) -> str:
+    """How many launches, steps and tokens are behind the figures."""
+    noun = f"launch{'es' if whole.launches != 1 else ''}"
+    if whole.basis == "capture":
+        return f"{whole.launches:,} {noun}: {whole.how}; --steps, --tokens or --layers-captured would say more"
+    launches = f"{whole.launches:,} decode {noun}"
+    if whole.tokens is None:
+        return f"{launches}, {whole.how}; --batch would give tokens"
+    return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
+
+
+def known_facts(study: Study) -> str:
+    """Every fact with where it came from."""
+    told = []
+    for name in SHOWN_FACTS:
+        fact = getattr(study.run, name)
+        if fact.value is not None:
+            if name == "prefill_passes" and not fact.value:
+                continue
+            value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else f"{fact.value:,}"
+            why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""
+            told.append(f"{name.replace('_', ' ')} {value} ({fact.origin}{why})")
+    return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or the number of layers."
+
+
+LEAST_OVER_FLOOR = 0.9
+"""Caches between kernels explain a little less than the floor, not more."""
+LESS = {
+    "fc": "the weights are narrower than the model's own type (--weights)",
+    "attention": "the cache is narrower (--kv) or the context shorter than stated",
+}
+
+
+def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
+    """Measured over least bytes per family."""
+    for row in floor.iter_rows(named=True):
+        if row["over_floor"] is not None:
+            yield (
+                f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
+                f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
+            )
+            if row["over_floor"] < LEAST_OVER_FLOOR:
+                yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."
+        elif row["measured_bytes"] and study.run.context.origin == "inferred":
+            yield f"The floor of {row['role']} needs --context: the one above was told by these bytes."
+
+
+def experts(projections: pl.DataFrame) -> Iterator[str]:
+    """Distinct experts per layer, beside what even routing would hit."""
+    told = projections.drop_nulls(["experts_read", "experts_expected"])
+    if told.height:
+        read, expected = told["experts_read"][0], told["experts_expected"][0]
+        yield f"{number(read)} distinct experts are read per layer; {number(expected)} are expected if routing is even."

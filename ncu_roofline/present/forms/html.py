@@ -1,0 +1,240 @@
+"""One self-contained page: sentences, charts, and the table of kernels linked to them; no network, no eval."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
+from importlib.resources import files
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.present.forms.columns import cell, shown
+from ncu_roofline.present.forms.document import Table
+from ncu_roofline.present.forms.short import brief
+from ncu_roofline.present.forms.text import clean, shorten
+
+FAMILIES = {"fc": "FC", "attention": "attention", "other": "other"}
+MOST = 400
+"""Rows of the kernel table; all of them are in kernels.csv."""
+FULL_NAME = 240
+COLUMNS = (
+    "kernel",
+    "grid",
+    "time_share",
+    "bytes_share",
+    "useful_intensity",
+    "intensity",
+    "ridge",
+    "bandwidth_share",
+    "compute_share",
+    "limited_by",
+    "role",
+    "family",
+    "launches",
+    "seconds",
+    "dram_bytes",
+    "bound",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One chart: its specification, and what replaces its config in either theme."""
+
+    heading: str
+    caption: str
+    spec: Mapping[str, Any]
+    config: Mapping[str, Any]
+    mark: str = ""
+    """Ending of the names of the chart's selections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """All that the page shows."""
+
+    title: str
+    answer: Sequence[str]
+    figures: Sequence[Figure]
+    kernels: pl.DataFrame
+    """groups.group() rows, largest first."""
+    kernels_title: str = "Kernels"
+    tables: Sequence[Table] = ()
+    doubts: Sequence[str] = ()
+    basis: Sequence[str] = ()
+
+
+def render(page: Page, library: str) -> str:
+    """The page as HTML; `library` is the Vega script that is put into it."""
+    style, script = part("page.css"), part("page.js")
+    allowed = f"script-src {digest(library)} {digest(script)}; style-src {digest(style)}; img-src data:"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    charts = [{"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "config": f.config} for i, f in enumerate(page.figures)]
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{text(page.title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            "<main>",
+            *body(page),
+            "</main>",
+            '<div id="tip" aria-hidden="true" hidden></div>',
+            f'<script type="application/json" id="charts">{embedded(charts)}</script>',
+            f"<script>{library}</script>",
+            f"<script>{script}</script>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def part(name: str) -> str:
+    """A file of the page as it lies in the package."""
+    return (files(__package__) / "page" / name).read_text(encoding="utf-8")
+
+
+def digest(content: str) -> str:
+    """The hash by which the page's own policy lets exactly this script or style run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def embedded(value: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def text(value: object) -> str:
+    """Visible text in which nothing is markup."""
+    return html_escape(clean(str(value)), quote=True)
+
+
+def body(page: Page) -> list[str]:
+    """Answer, charts and tables, doubts, basis. A chart whose marks the table of kernels lights stands beside it."""
+    linked = bool(page.figures[0].mark)
+    kernels, first = kernel_section(page.kernels, page.kernels_title, linked), figure(page.figures[0], 0)
+    doubts = ["<h2>What cannot be trusted</h2>", "<ul>", *(f"<li>{text(d)}</li>" for d in page.doubts), "</ul>"]
+    return [
+        f"<h1>{text(page.title)}</h1>",
+        *(f"<p>{text(s)}</p>" for s in page.answer),
+        *(['<div class="beside">', *first, *kernels, "</div>"] if linked else titled(page.figures[0], first)),
+        *(line for i, f in enumerate(page.figures[1:], 1) for line in titled(f, figure(f, i))),
+        *(line for t in page.tables for line in plain_table(t)),
+        *([] if linked else kernels),
+        *(doubts if page.doubts else []),
+        *(f'<p class="quiet">{text(b)}</p>' for b in page.basis),
+    ]
+
+
+def titled(data: Figure, lines: list[str]) -> list[str]:
+    """A chart under its heading."""
+    return [f"<h2>{text(data.heading)}</h2>", *lines]
+
+
+def figure(data: Figure, number: int) -> list[str]:
+    """The place of a chart; its caption says the same in words."""
+    return [
+        f'<figure aria-label="{text(data.heading)}">',
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(data.heading)}, chart">',
+        f'<div id="chart{number}"></div>',
+        "</div>",
+        f'<figcaption class="quiet">{text(data.caption)}</figcaption>',
+        "<noscript><p>The chart needs JavaScript; the table holds the same numbers.</p></noscript>",
+        "</figure>",
+    ]
+
+
+def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]:
+    """The table of kernels with its filter and the families' switches."""
+    present = [f for f in FAMILIES if f in set(kernels["family"].cast(pl.String))]
+    switches = [
+        f'<button type="button" aria-pressed="true" data-family="{FAMILIES[f]}">{FAMILIES[f]}</button>' for f in present
+    ]
+    most = kernels.head(MOST)
+    left = f"The {MOST} largest of {kernels.height:,}. " if kernels.height > MOST else ""
+    columns = [c for c in COLUMNS if c in ("kernel", "launches") or most[c].drop_nulls().len()]
+    heads = [head(c) for c in columns]
+    return [
+        '<section aria-labelledby="kernels-title">',
+        f'<h2 id="kernels-title">{text(title)}</h2>',
+        '<div class="tools">',
+        '<label>Filter <input type="search" id="filter" autocomplete="off"></label>',
+        f'<span class="families" role="group" aria-label="Families">{" ".join(switches)}</span>',
+        '<button type="button" id="reset">Reset</button>',
+        '<span id="count" class="quiet" role="status"></span>',
+        "</div>",
+        '<div class="scroll tall" tabindex="0" role="region" aria-label="Kernels, table">',
+        '<table id="kernels">',
+        f"<caption>{left}{'A name lights its marks in the chart; a' if linked else 'A'} heading sorts.</caption>",
+        f"<thead><tr>{''.join(heads)}</tr></thead>",
+        "<tbody>",
+        *(row(r, columns) for r in most.iter_rows(named=True)),
+        "</tbody>",
+        "</table>",
+        "</div>",
+        "</section>",
+    ]
+
+
+def head(column: str) -> str:
+    """A heading that sorts."""
+    right = ' class="n"' if shown(column).right and column != "grid" else ""
+    return f'<th scope="col"{right}><button type="button">{text(shown(column).heading)}</button></th>'
+
+
+def row(data: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """A kernel group; the attributes are what the page filters and links by."""
+    full = shorten(clean(data["name"] or data["role"] or "unknown"), FULL_NAME)
+    cells = "".join(value(data, c) for c in columns)
+    family = FAMILIES[data["family"]]
+    return f'<tr data-full="{text(full)}" data-family="{family}">{cells}</tr>'
+
+
+def value(data: Mapping[str, Any], column: str) -> str:
+    """One cell; numbers carry their value for sorting."""
+    if column == "kernel":
+        name = brief(data["kernel"], data["name"] or "", 48) if data["kernel"] else str(data["role"] or "unknown role")
+        return f'<th scope="row"><button type="button" aria-pressed="false">{text(name)}</button></th>'
+    content = data[column]
+    if shown(column).right and column != "grid":
+        return f'<td class="n" data-v="{"" if content is None else content}">{text(cell(column, content))}</td>'
+    return f"<td>{text(cell(column, content))}</td>"
+
+
+def plain_table(table: Table) -> list[str]:
+    """A table without ado."""
+    heads = "".join(f'<th scope="col"{align(n)}>{text(shown(n).heading)}</th>' for n in table.columns)
+    rows = [
+        "<tr>" + "".join(f"<td{align(n)}>{text(cell(n, r[n]))}</td>" for n in table.columns) + "</tr>"
+        for r in table.rows.iter_rows(named=True)
+    ]
+    label = text(table.title or "Table")
+    return [
+        *([f"<h2>{label}</h2>"] if table.title else []),
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">',
+        "<table>",
+        f"<thead><tr>{heads}</tr></thead>",
+        "<tbody>",
+        *rows,
+        "</tbody>",
+        "</table>",
+        "</div>",
+    ]
+
+
+def align(column: str) -> str:
+    """Numbers to the right."""
+    return ' class="n"' if shown(column).right else ""

@@ -1,0 +1,1 @@
+"""Every CSV that Nsight Compute prints to a Capture."""

@@ -1,0 +1,1 @@
+"""A report file of Nsight Compute to a Capture."""

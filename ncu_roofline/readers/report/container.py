@@ -1,0 +1,178 @@
+"""A report file -> its blocks: sessions, metric names, launches; nothing is decoded that is not asked for.
+
+Layout: Nsight Compute Customization Guide, "Report File Format"; `NVR\\0`, a file header, blocks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from ncu_roofline.readers.report.wire import BROKEN, U32, DamagedError, message, part, text, whole
+
+Header = list[tuple[int, bytes]]
+"""The sessions and string tables of a block header, by field number."""
+
+SESSION, NAMES, PAYLOAD = 3, 4, 5
+COUNTS, TEXTS = (1, 2, PAYLOAD, 7), (SESSION, NAMES)
+"""Fields of a block header: sources, results, size of the payload, range results; what has a text in it."""
+
+MAGIC = b"NVR\0"
+VERSION = 7
+
+MOST_TABLE_BYTES = 8 << 20
+"""Distinct metric names of one file; real tables hold some 100 kB (measured up to 2,200 names)."""
+MOST_SESSIONS = 256
+HEADER_READ = 512
+"""Most headers are smaller; only those with names or a session are longer."""
+SMALLEST_BLOCKS = (100_000, 64)
+"""So many blocks of fewer bytes each are no report: every real header names its process."""
+
+
+class Block(NamedTuple):
+    """Where the entries of a block lie in the file, and how many there are of each kind."""
+
+    start: int
+    end: int
+    sources: int
+    results: int
+    range_results: int
+
+
+@dataclass(slots=True)
+class Head:
+    """What all blocks say together: metric names, sessions, where launches are, where reading stopped."""
+
+    names: list[str] = field(default_factory=list)
+    sessions: list[bytes] = field(default_factory=list)
+    filled: array[int] = field(default_factory=lambda: array("Q"))
+    """Four numbers for each block with launches: its start, end, sources and results."""
+    range_results: int = 0
+    stopped: int | None = None
+    """Where in the file the first damage is; None where there is none."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks that hold launches."""
+        for at in range(0, len(self.filled), 4):
+            start, end, sources, results = self.filled[at : at + 4]
+            yield Block(start, end, sources, results, 0)
+
+
+def version(file: BinaryIO) -> int | None:
+    """Format version of an open report; None where its file header is not readable."""
+    file.seek(0)
+    start = file.read(8)
+    if len(start) < 8 or start[:4] != MAGIC:
+        return None
+    try:
+        return next(whole(c) for n, c in message(file.read(min(U32(start, 4)[0], 1 << 16))) if n == 1)
+    except (*BROKEN, StopIteration):
+        return None
+
+
+def blocks(file: BinaryIO, size: int) -> Iterator[tuple[Block, Header]]:
+    """Every block in file order, with its header; raises DamagedError at the first that is none."""
+    file.seek(4)
+    at = 8 + U32(file.read(4))[0]
+    count = 0
+    while at < size:
+        found = _block(file, at, size)
+        yield found
+        at, count = found[0].end, count + 1
+        if count > SMALLEST_BLOCKS[0] and at < count * SMALLEST_BLOCKS[1]:
+            raise DamagedError("blocks without content")
+
+
+def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
+    file.seek(at)
+    begin = file.read(HEADER_READ)
+    if len(begin) < 4 or (length := U32(begin)[0]) > size - at - 4:
+        raise DamagedError("a block header that ends after the file")
+    header = begin[4 : 4 + length]
+    if length > len(header):
+        header += file.read(length - len(header))
+    try:
+        counts: dict[int, int] = {}
+        texts: Header = []
+        for number, content in message(header):
+            if number in COUNTS:
+                counts[number] = whole(content)
+            elif content and number in TEXTS:
+                texts.append((number, part(content)))
+        start = at + 4 + length
+        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, 7)))
+        return found, texts
+    except (*BROKEN, KeyError) as error:
+        raise DamagedError("a block header that is none") from error
+
+
+def head(file: BinaryIO, size: int) -> Head:
+    """Names, sessions and places of the whole file: a launch may use names that a later block brings."""
+    found = Head()
+    tables = _Tables(found.names)
+    at = 0
+    try:
+        for block, texts in blocks(file, size):
+            for number, content in texts:
+                if number == NAMES:
+                    tables.add(content)
+                elif content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
+                    found.sessions.append(content)
+            if block.results:
+                found.filled.extend((block.start, min(block.end, size), block.sources, min(block.results, size)))
+            found.range_results += block.range_results
+            at = block.start
+            if block.end > size:
+                raise DamagedError("entries that end after the file")
+            at = block.end
+    except BROKEN:
+        found.stopped = at
+    return found
+
+
+@dataclass(slots=True)
+class _Tables:
+    """Appends string tables one after the other: an index counts through all tables of the file."""
+
+    names: list[str]
+    last: bytes = b""
+    last_names: list[str] = field(default_factory=list)
+    decoded: int = 0
+
+    def add(self, content: bytes) -> None:
+        """Append the names of a table; the same table again costs no second decoding."""
+        if content and content != self.last:
+            self.decoded += len(content)
+            if self.decoded > MOST_TABLE_BYTES:
+                raise DamagedError("more metric names than any report has")
+            self.last, self.last_names = content, [text(c) for n, c in message(content) if n == 1]
+        if content:
+            self.names += self.last_names
+
+
+def results(file: BinaryIO, block: Block) -> Iterator[bytes]:
+    """The launches of a block, undecoded; raises DamagedError where an entry does not fit its block."""
+    at = block.start
+    for _ in range(block.sources):
+        file.seek(at)
+        at += 4 + _entry(file, block.end - at)
+    file.seek(at)
+    for _ in range(block.results):
+        length = _entry(file, block.end - at)
+        launch = file.read(length)
+        if len(launch) < length:
+            raise DamagedError("the file ends inside a launch")
+        at += 4 + length
+        yield launch
+
+
+def _entry(file: BinaryIO, room: int) -> int:
+    prefix = file.read(4)
+    if len(prefix) < 4:
+        raise DamagedError("the file ends inside a block")
+    length = int(U32(prefix)[0])
+    if not 0 < length <= room - 4:
+        raise DamagedError("an entry that does not fit its block")
+    return length

@@ -1,0 +1,184 @@
+"""The session details of a report -> how the measurement was made.
+
+Only the facts named here are taken. The command line, host, user, paths and environment stay behind.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.readers.report.wire import BROKEN, message, part, text
+
+VERSIONS = {
+    "Nsight Compute Target": "profiler_version",
+    "Display Driver Version": "driver_version",
+    "CUDA Version": "cuda_version",
+}
+FLAGS = frozenset(
+    {
+        "f",
+        "force-overwrite",
+        "nvtx",
+        "csv",
+        "details-all",
+        "call-stack",
+        "q",
+        "quiet",
+        "v",
+        "version",
+        "h",
+        "help",
+        "verbose",
+        "list-sets",
+        "list-sections",
+        "list-rules",
+        "list-metrics",
+        "list-chips",
+        "query-metrics",
+        "query-metrics-collection",
+        "lockstep-kernel-launch",
+        "lockstep-nccl-launch",
+        "disable-extra-suffixes",
+    }
+)
+"""Options without a value: Nsight Compute CLI, "Command Line Options"."""
+
+SHORT = {"k": "kernel-name", "c": "launch-count", "s": "launch-skip", "o": "export", "i": "import"}
+OLD = {"kernel-regex": "kernel-name", "kernel-base": "kernel-name-base"}  # up to 2020
+FILTERS = (
+    "kernel-name",
+    "kernel-id",
+    "launch-skip",
+    "launch-skip-before-match",
+    "launch-count",
+    "nvtx-include",
+    "nvtx-exclude",
+    "range-filter",
+    "profile-from-start",
+    "devices",
+    "filter-mode",
+)
+NO_FILTER = {"launch-skip": "0", "launch-skip-before-match": "0", "profile-from-start": "1", "filter-mode": "global"}
+"""Values that leave nothing out; a run from the user interface spells them all."""
+SHOWN = re.compile(r"\d+(?:\.\d+)*")
+CHOICE = re.compile(r"[\w-]{1,80}")
+"""What the value of a choice may look like; anything else is not taken."""
+
+
+def run(sessions: Iterable[bytes]) -> Run:
+    """What the sessions of a report tell about the measurement; facts they do not tell stay unknown."""
+    facts: dict[str, Fact] = {}
+    options: list[tuple[str, str]] | None = None
+    for session in sessions:
+        for name, value in _details(session):
+            if name == "command":
+                options = options if options is not None else list(spelled(value))
+            else:
+                facts.setdefault(name, Fact(value, "report", "session details"))
+    if options is not None:
+        version = facts["profiler_version"].value if "profiler_version" in facts else None
+        facts |= settings(options, version)
+    return replace(Run(), **facts)
+
+
+def _details(session: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        for number, content in message(session):
+            if number == 8:
+                pair = {n: text(c) for n, c in message(part(content)) if n in (1, 2)}
+                name, shown = VERSIONS.get(pair.get(1, "")), SHOWN.match(pair.get(2, ""))
+                if name and shown:
+                    yield name, shown[0]
+            elif number == 11 and content:
+                yield "command", text(content)
+    except BROKEN:
+        return
+
+
+def spelled(command: str) -> Iterator[tuple[str, str]]:
+    """Options of the profiler with their values, up to the application that it starts."""
+    words = _words(command)[1:]
+    while words and words[0].startswith("-"):
+        name, joined, value = words.pop(0).lstrip("-").partition("=")
+        name = SHORT.get(name, OLD.get(name, name))
+        if not joined and name not in FLAGS and words:
+            value = words.pop(0)
+        yield name, value
+
+
+def _words(command: str) -> list[str]:
+    if "\\" in command:  # a Windows path: the backslash is no escape
+        return [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command)]
+    try:
+        return shlex.split(command)
+    except ValueError:  # the profiler stores regular expressions without their quotes
+        return command.split()
+
+
+def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, Fact]:
+    """The facts that the options state, or that the version of the profiler takes as default."""
+    given = dict(options)
+    facts = {
+        "cache_control": _choice(given, "cache-control", "all", version),
+        "clock_control": _choice(given, "clock-control", _clock_default(version), version),
+        "replay_mode": _choice(given, "replay-mode", "kernel", version),
+        "graph_profiling": _choice(given, "graph-profiling", "node", version),
+        "metric_set": _metric_set(options, version),
+    }
+    facts["launch_filter"] = _launch_filter(options)
+    return {name: fact for name, fact in facts.items() if fact.value is not None}
+
+
+def _launch_filter(options: list[tuple[str, str]]) -> Fact:
+    filters = [
+        f"{name} {value}" for name, value in options if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
+    ]
+    return Fact(", ".join(filters), "command line", "filters of the profiler") if filters else Fact()
+
+
+def _path(value: str) -> bool:
+    return value.startswith(("/", "~", "file:")) or ":\\" in value
+
+
+def _year(version: str | None) -> tuple[int, int] | None:
+    numbers = re.match(r"(\d+)\.(\d+)", version or "")
+    return (int(numbers[1]), int(numbers[2])) if numbers else None
+
+
+def _clock_default(version: str | None) -> str | None:
+    # Nsight Compute release notes 2026.1: the default changed from base to boost
+    year = _year(version)
+    return None if year is None else ("base" if year < (2026, 1) else "boost")
+
+
+def _default(value: str | None, version: str | None) -> Fact:
+    year = _year(version)
+    if value is None or year is None:
+        return Fact()
+    return Fact(value, "version default", f"default of {year[0]}.{year[1]}")
+
+
+def _choice(given: dict[str, str], option: str, default: str | None, version: str | None) -> Fact:
+    value = given.get(option)
+    if value is None:
+        return _default(default, version)
+    return Fact(value, "command line", f"--{option}") if CHOICE.fullmatch(value) else Fact()
+
+
+def _metric_set(options: list[tuple[str, str]], version: str | None) -> Fact:
+    sets = [v for name, v in options if name == "set" and CHOICE.fullmatch(v)]
+    sections = [v for name, v in options if name == "section" and CHOICE.fullmatch(v)]
+    metrics = sorted({m for name, v in options if name == "metrics" for m in v.split(",") if m})
+    parts = sets + (["sections " + ", ".join(sections)] if sections else [])
+    parts += [f"{len(metrics)} named metric{'s' * (len(metrics) > 1)}"] if metrics else []
+    if parts:
+        return Fact(" + ".join(parts), "command line", "--set, --section, --metrics")
+    if any(name in ("set", "section", "metrics") for name, _ in options):
+        return Fact()  # stated, but not in a form that may be shown
+    # the set was called default before 2021.2 (seen in reports of 2020.3 and 2021.2)
+    year = _year(version)
+    return _default("basic" if year and year >= (2021, 2) else "default", version)

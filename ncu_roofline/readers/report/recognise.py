@@ -1,0 +1,121 @@
+"""A path -> an open report, or one sentence on what the file is and what to do with it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.report.container import MAGIC
+from ncu_roofline.readers.report.wire import BROKEN, message
+
+COMPRESSED = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1: magic number of a zstd frame
+LFS = b"version https://git-lfs"
+
+MOST_UNCOMPRESSED = 8 << 30
+MOST_RATIO = 1_000
+"""Uncompressed over compressed size, beyond a first SPARED bytes; reports compress 3 to 20 times."""
+SPARED = 256 << 20
+PIECE, BEGINNING = 1 << 20, 1 << 16
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int, list[str]]]:
+    """The report's uncompressed bytes, their number, and notes; raises UnreadableCapture for anything else."""
+    with ExitStack() as open_files:
+        try:
+            if path.is_dir():
+                raise UnreadableCapture(f"{path.name}: a directory; name a report inside it")
+            file: BinaryIO = open_files.enter_context(path.open("rb", buffering=0))
+            start = file.read(512)
+            notes: list[str] = []
+            if start.startswith(COMPRESSED):
+                unpacked = open_files.enter_context(tempfile.TemporaryFile())
+                notes = unpack(file, unpacked, path)
+                file = unpacked
+                file.seek(0)
+                start = file.read(512)
+            size = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnreadableCapture(f"{path.name}: cannot be read ({reason}); check the path") from error
+        if not start.startswith(MAGIC) or size < 8:
+            raise UnreadableCapture(f"{path.name}: {foreign(start, size)}")
+        yield file, size, notes
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a report, unpacked; empty where they cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(PIECE)
+    except OSError:
+        return b""
+    if not start.startswith(COMPRESSED):
+        return start[:BEGINNING]
+    import zstandard
+
+    try:
+        return zstandard.ZstdDecompressor().stream_reader(start).read(BEGINNING)
+    except zstandard.ZstdError:
+        return b""
+
+
+def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
+    """Write the uncompressed stream to `target`; a note where the stream breaks off.
+
+    Raises UnreadableCapture beyond MOST_UNCOMPRESSED bytes or MOST_RATIO times the compressed size.
+    """
+    import zstandard
+
+    limit = min(MOST_UNCOMPRESSED, max(SPARED, MOST_RATIO * path.stat().st_size))
+    packed.seek(0)
+    written = 0
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
+            while piece := stream.read1(PIECE):
+                written += len(piece)
+                if written > limit:
+                    raise UnreadableCapture(
+                        f"{path.name}: unpacks to more than {limit:,} bytes, which no report of its size "
+                        "does; unpack it yourself with zstd if you trust it"
+                    )
+                target.write(piece)
+    except zstandard.ZstdError:
+        return [f"The compressed stream is damaged after {written:,} bytes of the report."]
+    return []
+
+
+def foreign(start: bytes, size: int) -> str:
+    """What a file that is not a report looks like, and what to do."""
+    if not size:
+        return "an empty file; capture again"
+    if start.startswith(LFS):
+        return "a Git LFS pointer, not the report itself; fetch it with `git lfs pull`"
+    if _begins_with_block(start):
+        return (
+            "an unfinished Nsight Compute report (its beginning was never written: the profiler was "
+            "stopped before it ended); capture again and let ncu finish"
+        )
+    if start.startswith(MAGIC):
+        return "an Nsight Compute report cut off in its first bytes; copy it again, or capture again"
+    kind = "text" if _is_text(start) else "not an Nsight Compute report"
+    return f"{kind} where a report (.ncu-rep) belongs; name the report that ncu wrote with --export"
+
+
+def _is_text(start: bytes) -> bool:
+    words = start.decode("utf-8", "ignore").split()
+    return bool(words) and all(word.isprintable() for word in words)
+
+
+def _begins_with_block(start: bytes) -> bool:
+    length = int.from_bytes(start[:4], "little")
+    try:
+        numbers = [number for number, _ in message(start[4 : 4 + length])]
+    except BROKEN:
+        return False
+    return length <= len(start) - 4 and 5 in numbers and 6 in numbers

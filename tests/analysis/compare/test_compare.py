@@ -1,0 +1,220 @@
+"""The closed set of verdicts, one by one and in its order, on kernels stated by hand."""
+
+from dataclasses import replace
+from math import exp, log
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.compare.compare import Comparison, compare, eaters
+from ncu_roofline.analysis.compare.noise import Noise
+from ncu_roofline.analysis.compare.verdict import change, judge
+from ncu_roofline.capture.capture import Fact
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.verdicts import VERDICTS
+from tests.planted import PlantedStudy, plain
+
+QUIET = Noise(variance=0.0, dof=50)
+
+
+def verdict(bytes_: float = 1.0, flops: float = 1.0, seconds: float = 1.0, beyond: float = 0.0) -> str:
+    """The verdict where the head has these multiples of the base and nothing is noisy."""
+    changes = [
+        change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))
+    ]
+    return judge(*changes, beyond).verdict
+
+
+def one(base: dict[str, object], head: dict[str, object], **facts: object) -> Comparison:
+    return compare([plain(base, **facts)], [plain(head, **facts)])
+
+
+def test_nothing_changed_is_no_change() -> None:
+    assert verdict() == "no_change"
+
+
+def test_half_the_bytes_in_four_fifths_of_the_time_realises_a_third() -> None:
+    # ln(1.25) / ln(2) = 0.2231 / 0.6931 = 0.32
+    changes = [change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", 0.5), ("flops", 1.0), ("seconds", 0.8))]
+    judged = judge(*changes, 0.0)
+    assert judged.verdict == "bytes_cut_time_kept"
+    assert judged.realised == pytest.approx(log(1.25) / log(2)) == pytest.approx(0.32, abs=0.002)
+    assert judged.allowed == pytest.approx(2.0)
+    assert judged.speedup == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.5, "cuts_bytes"), (0.7, "cuts_bytes"), (0.72, "bytes_cut_time_kept"), (1.1, "bytes_cut_time_kept")],
+)
+def test_half_realised_is_the_border_between_paid_and_kept(seconds: float, expected: str) -> None:
+    # half of ln(0.5) is ln(0.7071)
+    assert verdict(bytes_=0.5, seconds=seconds) == expected
+
+
+def test_fewer_flops_at_the_same_bytes_are_a_mirage_whatever_the_time() -> None:
+    assert verdict(flops=0.75) == verdict(flops=0.75, seconds=0.9) == "flop_mirage"
+
+
+def test_the_same_bytes_and_work_in_another_time_is_efficiency() -> None:
+    assert verdict(seconds=0.8) == verdict(seconds=1.2) == "efficiency"
+
+
+def test_more_bytes_are_more_bytes_even_when_faster() -> None:
+    assert verdict(bytes_=1.1, seconds=0.8) == "moves_more"
+
+
+def test_beyond_the_ridge_comes_before_every_change() -> None:
+    assert verdict(bytes_=0.5, seconds=0.5, beyond=0.31) == "outside_regime"
+    assert verdict(bytes_=0.5, seconds=0.5, beyond=0.30) == "cuts_bytes"
+
+
+def test_not_comparable_comes_before_everything() -> None:
+    assert (
+        judge(*[change(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict
+        == "not_comparable"
+    )
+
+
+def test_missing_bytes_or_time_cannot_tell_and_missing_flops_can() -> None:
+    known = {q: change(q, 1.0, 1.0, QUIET) for q in ("bytes", "flops", "seconds")}
+    for lost, expected in (("bytes", "cannot_tell"), ("seconds", "cannot_tell"), ("flops", "no_change")):
+        changes = {**known, lost: change(lost, None, 1.0, QUIET)}
+        assert judge(*changes.values(), 0.0).verdict == expected
+
+
+def test_a_change_inside_the_noise_is_no_change_and_wide_noise_cannot_tell() -> None:
+    quiet = change("bytes", 1.0, 1.0, QUIET)
+    noisy = Noise(variance=0.01**2, dof=1e6)  # 3.29 standard deviations at 1 in 1000: 3.3 %
+    assert judge(quiet, quiet, change("seconds", 1.0, 1.03, noisy), 0.0).verdict == "no_change"
+    assert judge(quiet, quiet, change("seconds", 1.0, 1.04, noisy), 0.0).verdict == "efficiency"
+    wild = Noise(variance=0.1**2, dof=1e6)  # 33 %
+    assert judge(quiet, quiet, change("seconds", 1.0, 1.04, wild), 0.0).verdict == "cannot_tell"
+
+
+def test_noise_that_nobody_measured_leaves_a_small_change_undecided_and_a_large_one_not() -> None:
+    unknown = Noise()
+    same = change("flops", 1.0, 1.0, unknown)
+    assert judge(change("bytes", 1.0, 0.99, unknown), same, change("seconds", 1.0, 1.0, unknown), 0.0).verdict == "cannot_tell"
+    assert judge(change("bytes", 1.0, 0.25, unknown), same, change("seconds", 1.0, 0.4, unknown), 0.0).verdict == "cuts_bytes"
+    assert judge(change("bytes", 1.0, 1.0, unknown), same, change("seconds", 1.0, 1.0, unknown), 0.0).verdict == "no_change"
+
+
+def test_every_verdict_of_the_set_can_be_reached() -> None:
+    reached = {
+        verdict(),
+        verdict(bytes_=2),
+        verdict(flops=0.5),
+        verdict(seconds=0.5),
+        verdict(bytes_=0.5),
+        verdict(bytes_=0.5, seconds=0.5),
+        verdict(beyond=1),
+    }
+    assert reached | {"not_comparable", "cannot_tell"} == set(VERDICTS)
+
+
+def test_totals_are_per_token_and_repeated_captures_are_averaged() -> None:
+    # 4 launches of 100 MB over 2 tokens; then two captures of 4 x 100 MB and 4 x 120 MB over 2 tokens each
+    base = plain({"dram_bytes": 1e8}, tokens=2)
+    comparison = compare([base], [plain({"dram_bytes": 1e8}, tokens=2), plain({"dram_bytes": 1.2e8}, tokens=2)])
+    assert comparison.judged.bytes.base == pytest.approx(2e8)
+    assert comparison.judged.bytes.head == pytest.approx(2.2e8)
+
+
+def test_rows_add_up_to_the_total() -> None:
+    base = plain(
+        {"role": "fc"},
+        {"kernel": "fa", "role": "attention", "dram_bytes": 3e7},
+        {"kernel": "n", "role": "norm", "dram_bytes": 1e6},
+    )
+    head = plain({"role": "fc", "dram_bytes": 5e7}, {"kernel": "fa", "role": "attention", "dram_bytes": 3e7})
+    comparison = compare([base], [head])
+    for rows in comparison.rows.values():
+        assert rows["base_bytes"].sum() == pytest.approx(comparison.judged.bytes.base)
+        assert rows["head_bytes"].sum() == pytest.approx(comparison.judged.bytes.head)
+
+
+def test_kernels_that_kept_the_time_are_named_with_their_excess() -> None:
+    base = plain({"dram_bytes": 1e8, "seconds": 1e-4})
+    head = plain(
+        {"kernel": "gemm_fp8", "dram_bytes": 5e7, "seconds": 8e-5},
+        {"kernel": "quant", "role": "quantize", "dram_bytes": 0.0, "seconds": 1e-5},
+    )
+    found = eaters(compare([base], [head])).select("head_kernel", "what", "excess").rows()
+    # 4 x (80 - 100 x 0.5) us = 120 us more than the bytes explain; 4 x 10 us of a kernel that was not there
+    assert found == [("gemm_fp8", "renamed", pytest.approx(1.2e-4)), ("quant", "added", pytest.approx(4e-5))]
+
+
+def test_time_in_latency_bound_kernels_is_reported_and_decides_nothing() -> None:
+    small = {"kernel": "tiny", "role": "norm", "dram_bytes": 1e3, "seconds": 3e-4, "flops": 0.0, "limited_by": "latency"}
+    comparison = compare([plain({}, small)], [plain({"dram_bytes": 5e7, "seconds": 5e-5}, small)])
+    assert comparison.latency[0] == pytest.approx(0.75)  # 300 of 400 us
+    assert comparison.judged.realised == pytest.approx(log(350 / 400) / log(0.5), rel=1e-3)
+    assert comparison.verdict == "bytes_cut_time_kept"
+
+
+def test_bytes_unknown_for_a_large_part_of_the_time_cannot_tell() -> None:
+    comparison = one({}, {"dram_bytes": [1e8, None, None, 1e8]})
+    assert (comparison.verdict, comparison.judged.doubt) == ("cannot_tell", "missing:bytes")
+
+
+def test_bytes_unknown_for_a_small_part_of_the_time_are_summed_without_it() -> None:
+    short = {"kernel": "tiny", "role": "norm", "dram_bytes": None, "seconds": 1e-6}
+    comparison = compare([plain({}, short)], [plain({}, short)])
+    assert comparison.verdict == "no_change"
+    assert comparison.judged.bytes.base == pytest.approx(4e8)
+
+
+def test_unknown_tokens_make_numbers_per_capture() -> None:
+    studies = [replace(plain({}), run=replace(plain({}).run, tokens=Fact())) for _ in range(2)]
+    assert compare(studies[:1], studies[1:]).basis == "capture"
+
+
+def test_tokens_known_on_one_side_only_are_not_comparable() -> None:
+    blind = replace(plain({}), run=replace(plain({}).run, tokens=Fact()))
+    comparison = compare([plain({})], [blind])
+    assert comparison.verdict == "not_comparable"
+    assert [d.what for d in comparison.blocking] == ["tokens basis"]
+
+
+@pytest.mark.parametrize("fact", ["batch", "context", "cache_control", "replay_mode", "clock_control", "weights", "kv", "tp"])
+def test_a_difference_in_how_it_was_run_or_measured_is_named_with_its_effect(fact: str) -> None:
+    comparison = compare([plain({}, **{fact: 1})], [plain({}, **{fact: 2})])
+    assert comparison.verdict == "not_comparable"
+    (difference,) = comparison.blocking
+    assert (difference.base, difference.head) == ("1", "2")
+    assert difference.effect and difference.numbers
+
+
+@pytest.mark.parametrize("fact", ["batch", "context", "weights", "kv", "tp"])
+def test_a_difference_made_on_purpose_does_not_block(fact: str) -> None:
+    comparison = compare([plain({}, **{fact: 1})], [plain({}, **{fact: 2})], vary=frozenset({fact}))
+    assert comparison.verdict == "no_change"
+
+
+def test_anyway_judges_and_keeps_the_differences() -> None:
+    comparison = compare([plain({}, cache_control="all")], [plain({}, cache_control="none")], anyway=True)
+    assert comparison.verdict == "no_change"
+    assert [d.what for d in comparison.blocking] == ["cache control"]
+
+
+def test_captures_of_different_models_are_refused() -> None:
+    with pytest.raises(UnusableInput, match=r"llama.*qwen.*--vary model"):
+        compare([plain({}, model="llama")], [plain({}, model="qwen")])
+
+
+def test_bytes_of_another_rung_are_not_comparable() -> None:
+    def by(source: str) -> PlantedStudy:
+        made = plain({})
+        return replace(made, launches=made.launches.with_columns(pl.lit(source).alias("dram_bytes_source")))
+
+    assert compare([by("counter")], [by("rate")]).verdict == "no_change"
+    assert compare([by("counter")], [by("l2_miss")]).verdict == "not_comparable"
+
+
+def test_swapping_base_and_head_flips_every_log_exactly() -> None:
+    base, head = plain({"dram_bytes": [1e8, 1.1e8, 9e7, 1e8]}), plain({"dram_bytes": [7e7, 6e7, 7e7, 8e7], "seconds": 9e-5})
+    there, back = compare([base], [head]).judged, compare([head], [base]).judged
+    assert there.bytes.log == -(back.bytes.log or 0.0)
+    assert there.seconds.log == -(back.seconds.log or 0.0)
+    assert exp(there.bytes.log or 0.0) == pytest.approx(2.8e8 / 4e8)

@@ -1,0 +1,112 @@
+"""Measured bytes of a step beside the least that its model must read."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.model.footprint import Setting
+from ncu_roofline.analysis.model.measured import against_floor, check_possible, least, projections, setting
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.schema import ROLES, enum
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.models.model import Cache, Weight
+from tests.kernels import h100, launch, launches
+from tests.small_model import small
+
+INSIDE = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
+MODEL = small(
+    weights=(INSIDE, Weight(name="lm_head", n=50, k=100, role="fc"), Weight(name="norm", n=100, layers=(0,))),
+    caches=(Cache(kind="full", elements=64, split=8),),
+)
+"""Weights of 1000 numbers in the layer and 5000 in the head; 64 numbers of cache a token."""
+WEIGHTS, CACHE = 6000 * 2, 64 * 2
+STATED = Run().given(batch=4, context=10)
+
+
+def test_the_setting_is_what_the_run_tells() -> None:
+    assert setting(Run()) == Setting(batch=1, context=None, weights=None, kv=None, tp=1)
+    told = Run().given(batch=4, context=10, weights="fp8", kv="fp8", tp=2)
+    assert setting(told) == Setting(batch=4, context=10, weights="fp8", kv="fp8", tp=2)
+
+
+def test_the_least_is_all_matrices_once_and_the_cache_of_every_sequence() -> None:
+    found = dict(least(MODEL, setting(STATED), STATED, inside=False).rows())
+    assert found == {"fc": WEIGHTS, "attention": 4 * 10 * CACHE}
+
+
+def test_inside_layers_the_head_does_not_count() -> None:
+    assert dict(least(MODEL, setting(STATED), STATED, inside=True).rows())["fc"] == 1000 * 2
+
+
+def test_without_batch_or_context_the_least_is_unknown() -> None:
+    bare = Run().given(context=10)
+    assert dict(least(MODEL, setting(bare), bare, inside=False).rows()) == {"fc": None, "attention": None}
+    short = Run().given(batch=4)
+    assert dict(least(MODEL, setting(short), short, inside=False).rows()) == {"fc": WEIGHTS, "attention": None}
+
+
+def step(process: int = 0) -> pl.DataFrame:
+    """One step: 24 kB of weights, 10.24 kB of cache."""
+    rows = launches(launch("gemm", process=process, device=0), launch("attention", process=process, device=0))
+    return rows.with_columns(
+        role=pl.Series(["fc", "attention"], dtype=enum(ROLES)),
+        dram_bytes=pl.Series([24_000.0, 10_240.0]),
+        phase=pl.lit("decode"),
+        step=pl.lit(0, pl.Int64),
+        step_whole=pl.lit(True),
+        layer=pl.lit(None, pl.Int64),
+        layer_whole=pl.lit(None, pl.Boolean),
+        position=pl.lit(None, pl.Int64),
+        **{c: pl.lit(None, pl.Float64) for c in ("dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")},
+    )
+
+
+@pytest.mark.parametrize("tp", [1, 2])
+def test_measured_bytes_are_of_all_gpus_and_stand_over_the_least(tp: int) -> None:
+    found = against_floor(step(), STATED.given(steps=1, tp=tp), MODEL)
+    assert found["role"].to_list() == ["fc", "attention"]
+    assert found["measured_bytes"].to_list() == [24_000.0 * tp, 10_240.0 * tp]
+    assert found["floor_bytes"].to_list() == [WEIGHTS, 4 * 10 * CACHE]
+    assert found["over_floor"].to_list() == [2.0 * tp, 2.0 * tp]
+
+
+def test_over_nothing_there_is_no_quotient() -> None:
+    bare = replace(MODEL, weights=())
+    assert against_floor(step(), STATED.given(steps=1), bare)["over_floor"].to_list() == [None, 2.0]
+    tiny = replace(MODEL, weights=(Weight(name="w", n=1, k=1, role="fc", layers=(0,)),))
+    assert against_floor(step(), STATED.given(steps=1, weights="int4"), tiny)["over_floor"][0] == 24_000 / 0.5
+
+
+def test_a_context_that_the_bytes_told_is_no_measure_of_them() -> None:
+    told = replace(STATED.given(steps=1), context=Fact(10, "inferred", "bytes"))
+    assert against_floor(step(), told, MODEL)["floor_bytes"].to_list() == [WEIGHTS, None]
+
+
+def test_experts_that_were_read_stand_beside_those_expected() -> None:
+    model = replace(MODEL, experts=8, experts_per_token=2)
+    rows = step().with_columns(
+        projection=pl.Series(["up_proj", "o_proj"]),
+        matrix_n=pl.lit(10),
+        matrix_k=pl.lit(100),
+        matrix_bytes=pl.lit(2000.0),
+        activation_bytes=pl.lit(0.0),
+        output_bytes=pl.lit(0.0),
+        experts_read=pl.Series([3.0, None]),
+    )
+    found = dict(projections(rows, STATED.given(steps=1), model).select("projection", "experts_expected").rows())
+    assert found == {"up_proj": pytest.approx(8 * (1 - (6 / 8) ** 4)), "o_proj": None}
+    unknown = projections(rows, Run().given(steps=1), model)
+    assert unknown["experts_expected"].null_count() == 2
+
+
+def test_what_cannot_be_is_refused() -> None:
+    check_possible(MODEL, STATED, h100())
+    with pytest.raises(UnusableInput, match="does not divide"):
+        check_possible(MODEL, STATED.given(tp=3), None)
+    large = STATED.given(context=10**8)
+    huge = replace(MODEL, caches=(Cache(kind="full", elements=6400),))
+    with pytest.raises(UnusableInput):
+        check_possible(huge, large, h100())
+    check_possible(huge, large, None)
+    check_possible(huge, replace(large, context=Fact(10**8, "inferred", "bytes")), h100())

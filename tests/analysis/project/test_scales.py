@@ -1,0 +1,108 @@
+"""Factors from a capture to a target, and what each takes for granted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.project.scales import Scales, Target, assumptions, scales_of, times_as_many, told, width
+from ncu_roofline.errors import UnusableInput
+from tests.kernels import h100
+from tests.planted import PlantedStudy, plain
+
+FC, ATTENTION = {"role": "fc"}, {"role": "attention", "kernel": "attend"}
+
+
+def study(**facts: object) -> PlantedStudy:
+    return plain({"count": 1, **FC}, {"count": 1, **ATTENTION}, **facts)
+
+
+def test_a_target_that_names_nothing_leaves_everything_as_it_is() -> None:
+    assert scales_of(study(), Target()) == Scales() == Scales(weights=1.0, kv=1.0, batch=1.0, tp=1.0, bandwidth=1.0)
+
+
+def test_each_factor_is_the_target_over_the_capture() -> None:
+    run = study(weights="bf16", kv="fp32", batch=2, tp=2)
+    own, other = replace(h100(), bandwidth=6e12), replace(h100(), bandwidth=2e12)
+    found = scales_of(replace(run, gpu=own), Target(gpu=other, weights="fp8", kv="fp8", batch=6, tp=8))
+    # 1 byte for 2, 1 for 4, 6 for 2, a quarter each where 8 GPUs stand for 2, and a third of the bandwidth
+    assert found == Scales(weights=0.5, kv=0.25, batch=3.0, tp=0.25, bandwidth=3.0)
+
+
+def test_a_capture_whose_gpus_are_not_stated_is_of_one() -> None:
+    assert scales_of(study(), Target(tp=4)).tp == 0.25
+
+
+def test_another_device_needs_the_captures_own() -> None:
+    with pytest.raises(UnusableInput, match="--from-gpu"):
+        scales_of(study(), Target(gpu=h100()))
+
+
+def test_the_kernels_names_tell_the_types_that_nobody_stated() -> None:
+    named = study()
+    frame = named.launches.with_columns(weight_dtype=pl.Series(["fp8", None]), cache_dtype=pl.Series([None, "fp8"]))
+    found = scales_of(replace(named, launches=frame), Target(weights="bf16", kv="bf16"))
+    assert (found.weights, found.kv) == (2.0, 2.0)
+    stated = study(weights="bf16", kv="bf16")
+    found = scales_of(replace(stated, launches=frame), Target(weights="bf16", kv="bf16"))
+    assert (found.weights, found.kv) == (1.0, 1.0)
+
+
+def typed(rows: list[tuple[str, float | None, str | None, str | None]]) -> PlantedStudy:
+    """Launches of (family, bytes, weight type, precision)."""
+    frame = pl.DataFrame(rows, schema=["family", "dram_bytes", "weight_dtype", "precision"], orient="row")
+    return replace(study(), launches=frame)
+
+
+def test_the_type_of_a_family_is_that_of_most_of_its_bytes() -> None:
+    rows = [
+        ("fc", 30.0, "fp8", "bf16"),
+        ("fc", 20.0, "bf16", "bf16"),
+        ("fc", 15.0, "bf16", "bf16"),
+        ("attention", 90.0, "fp4", "fp16"),
+        ("fc", 0.0, "int4", "bf16"),
+        ("fc", None, "int4", "bf16"),
+    ]
+    assert told(typed(rows), "fc", "weight_dtype") == "bf16"
+    assert told(typed(rows[:2]), "fc", "weight_dtype") == "fp8"
+    assert told(typed(rows[3:]), "fc", "weight_dtype") is None
+    assert told(typed([("fc", 1.0, "fp8", "bf16")]), "fc", "weight_dtype") == "fp8"
+
+
+def test_the_precision_of_the_work_tells_where_no_name_does() -> None:
+    assert told(typed([("fc", 30.0, None, "fp16"), ("fc", 40.0, None, "bf16")]), "fc", "weight_dtype") == "bf16"
+    assert told(typed([("fc", 30.0, None, "fp16")]), "fc", "absent") == "fp16"
+    assert told(study(), "fc", "weight_dtype") is None
+
+
+def test_a_width_is_bytes_wanted_over_bytes_there() -> None:
+    assert width("fp32", "fp8", "weights") == 4.0
+    assert width("fp8", "fp32", "kv") == 0.25
+    assert width(None, "bf16", "weights") == width(None, None, "weights") == 1.0
+    with pytest.raises(UnusableInput, match="--run kv=DTYPE"):
+        width("fp8", None, "kv")
+
+
+def test_a_number_is_wanted_over_there_from_one_on() -> None:
+    assert times_as_many(8, 2, "batch") == 4.0
+    assert times_as_many(1, 2, "batch") == 0.5
+    assert times_as_many(None, None, "batch") == 1.0
+    with pytest.raises(UnusableInput, match="--batch 0 is impossible"):
+        times_as_many(0, 2, "batch")
+    with pytest.raises(UnusableInput, match="--run batch=N"):
+        times_as_many(8, None, "batch")
+
+
+def test_only_what_the_target_changes_is_taken_for_granted() -> None:
+    own = replace(study(), gpu=h100())
+    assert len(assumptions(own, Target(), Scales())) == 2
+    assert "(bandwidth by 0.333)" in assumptions(own, Target(gpu=h100()), Scales(bandwidth=3.0))[2]
+    assert len(assumptions(study(), Target(gpu=h100()), Scales())) == 2
+    assert "weight type (by 0.5," in assumptions(own, Target(weights="fp8"), Scales(weights=0.5))[2]
+    assert "cache type (by 0.25)" in assumptions(own, Target(kv="fp8"), Scales(kv=0.25))[2]
+    assert "scale with it (by 3)" in assumptions(own, Target(batch=6), Scales(batch=3.0))[2]
+    assert "split over GPUs (by 4)" in assumptions(own, Target(tp=8), Scales(tp=0.25))[2]
+    everything = Target(gpu=h100(), weights="fp8", kv="fp8", batch=6, tp=8)
+    assert len(assumptions(own, everything, Scales())) == 7

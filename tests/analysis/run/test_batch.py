@@ -1,0 +1,112 @@
+"""The batch of decode steps: what it is read off, and when it is not named."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.run.batch import infer_batch
+from ncu_roofline.capture.capture import UNKNOWN, Fact
+from ncu_roofline.capture.schema import PHASES, ROLES, enum
+from tests.kernels import launch, launches
+
+KERNELS = {"norm": "RMSNormKernel", "sampling": "SamplingFromProbKernel", "verify": "rejection_greedy_sample_kernel"}
+"""Of each, the blocks along x are its rows."""
+
+
+def steps(*each: dict[str, int], phase: str = "decode") -> pl.DataFrame:
+    """Decode steps, each of one launch of these kinds with so many rows."""
+    rows = [(number, kind, size) for number, step in enumerate(each) for kind, size in step.items()]
+    frame = launches(*(launch(KERNELS[kind], grid=[size, 1, 1]) for _, kind, size in rows))
+    return placed(frame, [None] * len(rows), [number for number, *_ in rows], phase)
+
+
+def placed(frame: pl.DataFrame, roles: list[str | None], of_step: list[int | None], phase: str = "decode") -> pl.DataFrame:
+    return frame.with_columns(
+        role=pl.Series(roles, dtype=enum(ROLES)),
+        phase=pl.lit(phase, enum(PHASES)),
+        layer=pl.lit(None, pl.Int64),
+        step=pl.Series(of_step, dtype=pl.Int64),
+    )
+
+
+def told(value: int, evidence: str) -> Fact:
+    return Fact(value, "inferred", evidence)
+
+
+def unknown(evidence: str) -> Fact:
+    return Fact(None, "unknown", evidence)
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ({"norm": 8}, told(8, "norm grids: 8 rows in every decode step")),
+        ({"norm": 1}, told(1, "norm grids: 1 row in every decode step")),
+        ({"sampling": 3}, told(3, "sampling grids: 3 rows in every decode step")),
+        ({"norm": 4, "sampling": 4}, told(4, "norm grids: 4 rows in every decode step")),
+        # padded to the size of a CUDA graph, less than twice as many
+        ({"norm": 8, "sampling": 5}, told(5, "sampling grids: 5 rows in every decode step")),
+        ({"norm": 10, "sampling": 5}, unknown("a step works on 10 rows and samples 5: drafts or prompt tokens are among them")),
+        ({"norm": 12, "sampling": 4, "verify": 3}, told(3, "rejection-sampling grids: 3 rows in every decode step")),
+    ],
+)
+def test_the_batch_of_a_step_is_what_it_verifies_or_samples_else_its_rows(step: dict[str, int], found: Fact) -> None:
+    assert infer_batch(steps(step)) == found
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ({"norm": 12, "verify": 4}, told(4, "rejection-sampling grids: 4 rows in every decode step")),
+        ({"norm": 12, "sampling": 12}, unknown("the 12 rows of a step hold drafts beside the sequences")),
+        ({"sampling": 6}, unknown("the 6 rows of a step hold drafts beside the sequences")),
+    ],
+)
+def test_where_drafts_are_accepted_only_what_counts_sequences_tells(step: dict[str, int], found: Fact) -> None:
+    assert infer_batch(steps(step), accepted=2.5) == found
+
+
+def test_nothing_that_counts_rows_leaves_the_batch_unknown() -> None:
+    other = launches(launch("copy_kernel", grid=[8, 1, 1]))
+
+    assert infer_batch(placed(other, ["copy"], [0])) == UNKNOWN
+    assert infer_batch(steps({"norm": 8}, phase="prefill")) == UNKNOWN
+
+
+def test_a_batch_is_named_where_four_of_five_steps_agree() -> None:
+    few, many = {"norm": 2}, {"norm": 8}
+
+    assert infer_batch(steps(few, *[many] * 4)) == told(8, "norm grids: 8 rows in 4 of 5 decode steps")
+    assert infer_batch(steps(many, *[few] * 4)) == told(2, "norm grids: 2 rows in 4 of 5 decode steps")
+    assert infer_batch(steps({"norm": 5}, few, *[many] * 3)) == unknown("rows change between steps, from 2 to 8")
+
+
+def test_steps_that_nothing_tells_of_do_not_count() -> None:
+    frame = pl.concat(
+        [steps({"norm": 8}, {"norm": 8}), steps({}, {"norm": 10, "sampling": 5}).with_columns(step=pl.lit(7, pl.Int64))]
+    )
+    numbered = frame.with_columns(index=pl.int_range(pl.len()))
+
+    assert infer_batch(numbered) == told(8, "norm grids: 8 rows in every decode step")
+
+
+def test_launches_of_no_step_are_one_group() -> None:
+    frame = launches(*(launch(KERNELS["norm"], grid=[8, 1, 1]) for _ in range(3)))
+
+    assert infer_batch(placed(frame, [None] * 3, [None] * 3)) == told(8, "norm grids: 8 rows in every decode step")
+
+
+def test_launches_of_no_step_are_no_part_of_the_first_steps() -> None:
+    for step in (0, 1):
+        frame = launches(launch(KERNELS["norm"], grid=[8, 1, 1]), launch(KERNELS["norm"], grid=[6, 1, 1]))
+        assert infer_batch(placed(frame, [None] * 2, [step, None])) == unknown("rows change between steps, from 6 to 8")
+
+
+@pytest.mark.parametrize(
+    ("role", "found"), [(None, told(1, "matrix-vector products: 1 row in every decode step")), ("fc", UNKNOWN)]
+)
+def test_a_product_of_one_row_tells_if_it_is_the_first_product(role: str | None, found: Fact) -> None:
+    frame = launches(launch("other"), launch("gemv2T_kernel"))
+
+    assert infer_batch(placed(frame, [role, "fc"], [0, 0])) == found

@@ -1,0 +1,93 @@
+"""LM heads by their place, on rows written as letters: n norm, f product, w wide product, m attention, s sampling."""
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.run.anchors import KINDS
+from ncu_roofline.analysis.run.heads import found, with_ends
+
+LAYER = "nfmfnff"
+
+
+def rows(text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = (160, 1, 1)) -> pl.DataFrame:
+    grids = [list(wide) if c == "w" else [100, 1, 1] for c in text]
+    return pl.DataFrame(
+        {
+            "row": range(first, first + len(text)),
+            "lane": [lane] * len(text),
+            "name": [{"h": "head", "w": "head"}.get(c, c) for c in text],
+            "grid": grids,
+            "fc": [c in "fhw" for c in text],
+            "norm": [c == "n" for c in text],
+            "helper": [False] * len(text),
+            "kind": [{"m": "mixer", "s": "sampling"}.get(c) for c in text],
+        },
+        schema_overrides={"grid": pl.Array(pl.Int64, 3), "kind": KINDS, "row": pl.Int64},
+    ).with_columns(
+        fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"), norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane")
+    )
+
+
+def heads(text: str, wide: tuple[int, int, int] = (160, 1, 1)) -> list[int]:
+    return [int(row) for row in found(rows(text, wide=wide)).sort()]
+
+
+STEP = LAYER * 4 + "nh"
+"""Four layers of 7 launches; the head is launch 29."""
+
+
+def test_the_only_product_between_two_norms_that_is_far_rarer_than_attention_is_the_head() -> None:
+    assert heads(STEP * 3) == [29, 59, 89]
+
+
+def test_at_three_layers_it_is_too_frequent_to_tell() -> None:
+    assert heads((LAYER * 3 + "nh") * 3) == []
+
+
+def test_what_only_finishes_the_head_belongs_to_it() -> None:
+    finish = rows((LAYER * 4 + "nhf") * 3).with_columns(helper=pl.col("row") % 31 == 30)
+    assert with_ends(finish).filter(pl.col("kind") == "sampling")["row"].to_list() == [29, 30, 60, 61, 91, 92]
+    # neither a kernel of another role nor one that stands elsewhere
+    assert with_ends(finish.with_columns(fc=pl.col("fc") & ~pl.col("helper"))).filter(pl.col("kind") == "sampling")[
+        "row"
+    ].to_list() == [29, 60, 91]
+
+
+def test_two_products_between_norms_are_no_head() -> None:
+    assert heads((LAYER * 4 + "nhf") * 3) == []
+
+
+def test_at_the_end_of_a_window_a_head_of_its_own_is_by_far_the_widest() -> None:
+    assert heads(LAYER * 4 + "nw") == [29]
+    assert heads(LAYER * 4 + "nw", (150, 1, 1)) == []
+    assert heads(LAYER * 4 + "nh") == []
+    assert heads(LAYER * 4 + "nw", (1, 160, 1)) == [29]
+    assert heads(LAYER * 4 + "nw", (4, 4, 10)) == [29]
+
+
+def test_before_every_norm_nothing_is_a_head() -> None:
+    assert heads("h" + LAYER * 4) == []
+
+
+@pytest.mark.parametrize("text", [STEP * 2 + LAYER])
+def test_a_head_ends_its_pass(text: str) -> None:
+    kinds = with_ends(rows(text))["kind"].cast(pl.String).to_list()
+    assert [at for at, kind in enumerate(kinds) if kind == "sampling"] == [29, 59]
+    assert kinds.count("mixer") == 9
+
+
+def test_a_lane_with_sampling_keeps_its_own_ends() -> None:
+    sampled = rows(STEP + "s" + STEP + "s")
+    assert with_ends(sampled).equals(sampled)
+    other = rows(STEP * 2 + LAYER, lane=2, first=sampled.height)
+    kinds = with_ends(pl.concat([sampled, other])).filter(pl.col("kind") == "sampling")
+    assert kinds["row"].to_list() == [30, 61, 62 + 29, 62 + 59]
+
+
+def test_a_product_right_before_attention_is_its_layers_own() -> None:
+    assert heads((LAYER * 4 + "nhnm") * 3) == []
+
+
+def test_a_window_may_begin_with_the_norm_and_the_head_of_the_step_before() -> None:
+    # 2 launches, then a step whose head is launch 29
+    assert heads("nh" + STEP + LAYER) == [1, 2 + 29]

@@ -1,0 +1,181 @@
+"""Passes: which are whole, which step they are, which only draft."""
+
+import polars as pl
+
+from ncu_roofline.analysis.run.passes import anchored, empty_passes, pass_table, spans, steps
+
+KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, ".": None}
+
+
+def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
+    """Launches by letter: m attention, e embedding, s sampling, f product, n norm."""
+    letters = [(number, letter) for number, text in enumerate(passes) for letter in text]
+    lane = [(lanes or (0,) * len(passes))[number] for number, _ in letters]
+    return (
+        pl.DataFrame({"pass": [n for n, _ in letters], "letter": [letter for _, letter in letters], "lane": lane})
+        .with_row_index("row")
+        .with_columns(
+            pl.col("row").cast(pl.Int64),
+            index=pl.col("row").cast(pl.Int64) + 100,
+            process=pl.col("lane") + 7,
+            device=pl.lit(3),
+            fc=pl.col("letter") == "f",
+            norm=pl.col("letter") == "n",
+        )
+        .with_columns(
+            fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"), norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane")
+        )
+    )
+
+
+def anchors(of: pl.DataFrame) -> pl.DataFrame:
+    """Every launch that is an anchor, as a cluster of its own."""
+    kind = pl.col("letter").replace_strict(KINDS, return_dtype=pl.String)
+    return of.with_columns(kind=kind).filter(pl.col("kind").is_not_null()).select("lane", "kind", start="row", end="row")
+
+
+def whole(*passes: str, lanes: tuple[int, ...] | None = None) -> list[bool]:
+    """Of passes that sample, but for the last one of a lane, which may be cut."""
+    of_lane = lanes or (0,) * len(passes)
+    cut = {max(n for n, other in enumerate(of_lane) if other == lane) for lane in of_lane}
+    ended = [text if n in cut or "s" in text else f"{text}s" for n, text in enumerate(passes)]
+    of = rows(*ended, lanes=lanes)
+    return pass_table(of, anchors(of))["whole"].to_list()
+
+
+def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
+    of = rows("nfm", "nfmfm", "nfm", "enfms", lanes=(0, 0, 0, 1))
+    assert pass_table(of, anchors(of))["whole"].to_list() == [False, False, False, True]
+
+
+def test_a_pass_spans_its_launches_and_tells_the_work_before_it() -> None:
+    found = spans(rows("nfm", "fns", "fm"))
+    assert found["launches"].to_list() == [3, 3, 2]
+    assert found["begin"].to_list() == [100, 103, 106]
+    # products and norms before each first launch, the launch itself left out
+    assert found["done"].to_list() == [0, 2, 4]
+    assert found.select("lane", "process", "device").row(0) == (0, 7, 3)
+
+
+def test_a_pass_knows_its_attention_its_embedding_and_its_sampling() -> None:
+    of = rows("enfmfms", "sme", "nfm", "es")
+    found = anchored(of, anchors(of)).sort("pass")
+    assert found["mixers"].to_list() == [2, 1, 1, 0]
+    # one norm and one product before the first attention; 1 + 2 before those of the next passes, then 2 more
+    assert found["first"].to_list() == [2, 3, 5, None]
+    assert found["embedded"].to_list() == [True, False, None, None]
+    assert found["sampled"].to_list() == [True, False, None, None]
+
+
+def test_passes_inside_a_window_are_whole_and_its_ends_are_not() -> None:
+    assert whole("fm", "nfmfm", "nfmfm", "nfm") == [False, True, True, False]
+
+
+def test_a_first_pass_that_embeds_and_a_last_one_that_samples_are_whole() -> None:
+    assert whole("enfm", "nfm", "nfms") == [True, True, True]
+    assert whole("nm", "nfm", "nfm") == [False, True, False]
+    assert whole("enfms") == [True]
+    assert whole("nfms") == [False]
+
+
+def test_a_pass_inside_is_whole_though_it_is_like_no_other() -> None:
+    assert whole("fm", "nfmfm", "nfmfmfm", "nfm") == [False, True, True, False]
+
+
+def test_the_first_pass_is_no_measure_of_itself() -> None:
+    # the others have a lead of 3 and 4, the first one 3
+    assert whole("nnfmfm", "nnfmfm", "nnnfmfm") == [False, True, False]
+
+
+def test_a_first_pass_with_the_lead_and_the_attention_of_the_others_is_whole() -> None:
+    assert whole("nfmfm", "nfmfm", "nfmfm", "nfmfms") == [True, True, True, True]
+    assert whole("nnfmfm", "nfmfm", "nfmfm") == [True, True, False]
+    assert whole("fmfm", "nfmfm", "nfmfm") == [False, True, False]
+    assert whole("nfmfmfm", "nfmfm", "nfmfm") == [False, True, False]
+
+
+def test_a_pass_without_attention_is_not_whole_and_has_none() -> None:
+    of = rows("enfm", "nf", "nfm")
+    found = pass_table(of, anchors(of))
+    assert found["whole"].to_list() == [True, False, False]
+    assert found["mixers"].to_list() == [1, 0, 1]
+
+
+def test_passes_without_attention_say_nothing_of_the_usual_lead() -> None:
+    # of the inner passes only "nfmfm" counts, not "s": 2 attention kernels, lead 2
+    assert whole("nfmfm", "s", "nfmfm", "s", "nfmfm", "nfm") == [True, False, True, False, True, False]
+
+
+def test_each_lane_has_its_own_ends_and_its_own_usual_pass() -> None:
+    lanes = (1, 1, 1, 2, 2, 2)
+    assert whole("fm", "fm", "fm", "nfmfm", "nfmfm", "nfmfms", lanes=lanes) == [True, True, False, True, True, True]
+    assert whole("fm", "fm", "fm", "fm", "nfmfm", "nfmfms", lanes=lanes) == [True, True, False, False, True, True]
+
+
+def numbered(
+    mixers: list[int], phase: list[str | None], *, whole: list[bool] | None = None, lane: list[int] | None = None
+) -> pl.DataFrame:
+    count = len(mixers)
+    return steps(
+        pl.DataFrame(
+            {
+                "pass": list(range(count)),
+                "mixers": mixers,
+                "phase": phase,
+                "whole": whole or [True] * count,
+                "lane": lane or [0] * count,
+                "process": lane or [0] * count,
+                "device": [0] * count,
+                "begin": [10 * n for n in range(count)],
+            },
+            schema_overrides={"phase": pl.String},
+        )
+    )
+
+
+def test_steps_are_counted_from_0_per_phase_and_only_with_attention() -> None:
+    phase: list[str | None] = ["prefill", "decode", "decode", "prefill", "decode", "decode"]
+    found = numbered([1, 0, 1, 1, 0, 1], phase, whole=[True, False, True, True, False, True])
+    assert found["step"].to_list() == [0, None, 0, 1, None, 1]
+
+
+def test_steps_of_two_gpus_are_counted_apart() -> None:
+    assert numbered([2, 2, 2], ["decode"] * 3, lane=[0, 1, 0])["step"].to_list() == [0, 0, 1]
+
+
+def test_a_decode_pass_with_a_third_of_the_attention_drafts_for_the_step_before() -> None:
+    found = numbered([9, 3, 4, 9], ["decode"] * 4)
+    assert found["draft"].to_list() == [False, True, False, False]
+    assert found["step"].to_list() == [0, 0, 1, 2]
+    assert found["deeper"].to_list() == [None, 9, None, None]
+
+
+def test_cut_passes_and_prefills_do_not_draft() -> None:
+    assert numbered([9, 3], ["decode", "decode"], whole=[True, False])["draft"].to_list() == [False, False]
+    assert numbered([9, 3], ["decode", "prefill"])["draft"].to_list() == [False, False]
+    assert numbered([9, 3], ["decode", None])["draft"].to_list() == [False, False]
+
+
+def test_only_whole_decode_passes_are_drafted_for() -> None:
+    assert numbered([9, 3, 3], ["prefill", "decode", "decode"])["draft"].to_list() == [False] * 3
+    assert numbered([9, 3, 3], ["decode"] * 3, whole=[False, True, True])["draft"].to_list() == [False] * 3
+
+
+def test_a_draft_before_every_step_belongs_to_none() -> None:
+    assert numbered([3, 9], ["decode"] * 2)["step"].to_list() == [None, 0]
+
+
+def test_drafts_are_those_of_their_own_lane() -> None:
+    assert numbered([9, 3], ["decode"] * 2, lane=[0, 1])["draft"].to_list() == [False, False]
+
+
+def test_steps_follow_the_order_of_the_capture_and_the_table_that_of_passes() -> None:
+    table = numbered([2, 2, 2], ["decode"] * 3).drop("draft", "step", "deeper").with_columns(begin=pl.Series([20, 0, 10]))
+    found = steps(table)
+    assert found["pass"].to_list() == [0, 1, 2]
+    assert found["step"].to_list() == [2, 0, 1]
+
+
+def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
+    assert {"lane", "phase", "step", "whole", "mixers", "launches", "draft"} == set(empty_passes().columns)
+    assert empty_passes().is_empty()

@@ -1,0 +1,336 @@
+"""What `--format json` of every command looks like, as JSON Schema; written to docs/schemas/ by tools.pages.
+
+Rows take their columns from capture/frames.py, so that a column is described once. Nothing may be in an answer
+that is not in its schema: a new key is added here, and a changed one raises SCHEMA_VERSION in present/forms/json.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.work.flops import PATHS
+from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.frames import FRAMES
+from ncu_roofline.capture.schema import Column
+from ncu_roofline.knowledge.verdicts import VERDICTS
+from ncu_roofline.present.forms.json import SCHEMA_VERSION
+
+Schema = dict[str, Any]
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+MEASURES = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")
+SUMS = (
+    "seconds",
+    "dram_bytes",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "l2_bytes",
+    "flops",
+    "tensor_flops",
+    "scalar_flops",
+    "useful_flops",
+)
+FAMILIES, QUANTITIES, SIDES = ("fc", "attention", "other"), ("bytes", "flops", "seconds"), ("base", "head")
+PLACEHOLDERS = {
+    "<path>": PATHS,
+    "<measure>": SUMS,
+    "<side>": SIDES,
+    "<quantity>": QUANTITIES,
+    "<family>": FAMILIES,
+    "<work>": ("executed", "useful", "dense"),
+}
+CHAIN = ("launches", "work", "role", "sequence", "useful", "placed")
+
+
+def a(kind: str, meaning: str = "", *, null: bool = False, **more: Any) -> Schema:
+    """One value."""
+    described = {"description": meaning} if meaning else {}
+    return {"type": [kind, "null"] if null else kind, **described, **more}
+
+
+def number(meaning: str = "", *, null: bool = True) -> Schema:
+    """A number that is null where it is not known."""
+    return a("number", meaning, null=null)
+
+
+def count(meaning: str = "", *, null: bool = False) -> Schema:
+    """A whole number."""
+    return a("integer", meaning, null=null, minimum=0)
+
+
+def text(meaning: str = "", *, null: bool = False) -> Schema:
+    """A text."""
+    return a("string", meaning, null=null)
+
+
+def texts(meaning: str = "") -> Schema:
+    """Texts."""
+    return a("array", meaning, items=text())
+
+
+def thing(meaning: str = "", *, null: bool = False, optional: tuple[str, ...] = (), **keys: Schema) -> Schema:
+    """An object with these keys and no others."""
+    needed = [key for key in keys if key not in optional]
+    return a("object", meaning, null=null, properties=keys, required=needed, additionalProperties=False)
+
+
+def rows(*parts: str, meaning: str = "", counters: bool = False, **more: Schema) -> Schema:
+    """Rows whose columns stand in these parts of the dictionary; none is required, since a row shows what its form asks."""
+    columns = [column for part in parts for column in FRAMES[part]]
+    families = {pattern(c.name): value(c) for c in columns if "<" in c.name}
+    if counters:
+        families["^m:"] = number("a counter of the profiler, base SI")
+    plain = {c.name: value(c) for c in columns if "<" not in c.name}
+    item = {"type": "object", "properties": {**plain, **more}, "additionalProperties": False}
+    return a("array", meaning, items={**item, "patternProperties": families} if families else item)
+
+
+def pattern(name: str) -> str:
+    """A column's name as a pattern: every placeholder stands for its members."""
+    for mark, members in PLACEHOLDERS.items():
+        name = name.replace(mark, f"({'|'.join(members)})")
+    return f"^{name}$"
+
+
+def value(column: Column) -> Schema:
+    """A cell of this column."""
+    null, said = column.null != "never", f"{column.meaning}{f' ({column.unit})' if column.unit else ''}"
+    if isinstance(column.dtype, pl.Enum):
+        members = [*column.dtype.categories, *([None] if null else [])]
+        return {"enum": members, "description": said}
+    if isinstance(column.dtype, pl.Array):
+        return a("array", said, null=null, items={"type": "integer"}, minItems=3, maxItems=3)
+    if isinstance(column.dtype, pl.List):
+        return a("array", said, null=null, items=text())
+    if isinstance(column.dtype, pl.Struct):
+        return thing(said, **{path: number() for path in PATHS}) | {"required": []}
+    kinds = {pl.Int64: "integer", pl.Float64: "number", pl.Boolean: "boolean", pl.String: "string"}
+    return a(next(kind for dtype, kind in kinds.items() if column.dtype == dtype), said, null=null)
+
+
+FACT = thing(
+    "a fact of the run: value, where it comes from (given, inferred, command line, version default, report, unknown), evidence",
+    value={},
+    origin=text(),
+    evidence=text(),
+)
+NAMES = [f.name for f in fields(Run)]
+RUN = thing("every fact of the run", **dict.fromkeys(NAMES, FACT))
+KNOWN = RUN | {"required": [], "description": "the known facts of the run"}
+RIDGES = a("object", "ridge per path, by datasheet", null=True, additionalProperties=number())
+DEVICE = thing(
+    "the device as the report and the table tell it",
+    name=text(null=True),
+    gpu=text(null=True),
+    product=text(null=True),
+    compute_capability=text(null=True),
+    sms=count(null=True),
+    bandwidth=number("byte/s"),
+    ridge_spec=RIDGES,
+)
+NOTES = texts("what cannot be trusted, the worst first")
+BASIS = text("what figures are divided by: token, step, layer, part or capture")
+
+
+def per(names: tuple[str, ...], suffix: str) -> dict[str, Schema]:
+    """One number per measure."""
+    return {f"{name}{suffix}": number() for name in names}
+
+
+def schemas() -> dict[str, Schema]:
+    """The schema of every command that answers in JSON, by the command's name."""
+    answers = {**of_a_capture(), **of_several(), **of_none()}
+    return {name: finished(name, keys) for name, keys in answers.items()}
+
+
+def finished(name: str, keys: Schema) -> Schema:
+    """A whole schema: every answer begins with its version."""
+    version = {"schema_version": {"const": SCHEMA_VERSION}}
+    body = {**keys, "properties": {**version, **keys["properties"]}, "required": ["schema_version", *keys["required"]]}
+    return {"$schema": DRAFT, "title": f"ncu-roofline {name} --format json", **body}
+
+
+def of_a_capture() -> dict[str, Schema]:
+    """Commands on one capture."""
+    total = (
+        "seconds",
+        "dram_bytes",
+        "flops",
+        "memory_bytes_share",
+        "latency_time_share",
+        "bandwidth_share",
+        "ridge_spec",
+        "ridge_profiled",
+    )
+    shared = {"run": RUN, "device": DEVICE, "notes": NOTES}
+    return {
+        "summary": thing(
+            capture=text(),
+            total=thing(launches=count(), kernels=count(), **per(total, "")),
+            families=rows("launches", "work", "grouped", family=text("fc, attention, kv-cache, other or unclassified")),
+            rows=rows(*CHAIN, "grouped"),
+            rows_total=count("kernels in the capture; rows are the longest of them"),
+            run=KNOWN,
+            device=DEVICE,
+            notes=NOTES,
+            tokens=a("object", "figures per token", null=True),
+            optional=("tokens",),
+        ),
+        "kernels": thing(rows=rows(*CHAIN, "grouped", counters=True), rows_total=count("rows before --top"), **shared),
+        "check": thing(
+            verdict=text(),
+            rows=a(
+                "array",
+                "findings, the worst first",
+                items=thing(code=text(), severity={"enum": ["blocks", "weakens", "note"]}, message=text(), advice=text()),
+            ),
+            recipe=text("the ncu command that would mend it", null=True),
+            **shared,
+        ),
+        "tokens": tokens(),
+        "roles": thing(
+            "with a capture: rows and rules; with --explain: name, rows and capture; with --names or --unknown: rows",
+            rows=rows(*CHAIN, "grouped", kernels=count(), order=count(), rule=text(null=True), pattern=text(), why=text()),
+            rules=rows(*CHAIN, "grouped", kernels=count()),
+            name=text(),
+            optional=("rules", "name", "capture"),
+            capture=rows(*CHAIN, "grouped", kernels=count()) | {"type": ["array", "null"]},
+        ),
+    }
+
+
+def tokens() -> Schema:
+    """Figures per token."""
+    total = {
+        **per(MEASURES, ""),
+        **per(MEASURES, "_per_step"),
+        **per(MEASURES, "_per_token"),
+        "dram_bytes_per_token_over_all": number("over all GPUs that share the model"),
+        **{f"{m}_unknown": count("launches that lack it") for m in MEASURES},
+    }
+    table = rows(*CHAIN, "grouped", "tokens", "floor")
+    maybe = {**table, "type": ["array", "null"]}
+    return thing(
+        capture=text(),
+        basis=BASIS,
+        how=text("how the basis was found"),
+        tokens=number(),
+        steps=number(),
+        scale=number(null=False),
+        gpus=count(),
+        tp=count(),
+        launches=count("launches that count"),
+        total=thing(**total),
+        run=RUN,
+        by=text("what a row is"),
+        rows=table,
+        by_step=maybe,
+        by_layer=maybe,
+        floor=maybe,
+        projections=maybe,
+        notes=NOTES,
+    )
+
+
+def of_several() -> dict[str, Schema]:
+    """Commands on several captures, and what would be elsewhere."""
+    side = thing(base=number(), head=number())
+    one = thing(
+        base=number(),
+        head=number(),
+        change=number("head / base - 1"),
+        log_change=number(),
+        noise=number(null=False),
+        noise_measured=a("boolean"),
+        moved=a("integer", null=True),
+        per=text(),
+    )
+    law = a("object", "a fit", null=True)
+    ends = thing(**{f"{q}{end}": number() for q in ("bytes", "seconds") for end in ("", "_low", "_high")})
+    return {
+        "compare": thing(
+            verdict={"enum": list(VERDICTS)},
+            reason=text(),
+            title=text(),
+            basis=BASIS,
+            base=texts(),
+            head=texts(),
+            comparable=a("boolean"),
+            differences=a("array", items=a("object")),
+            numbers=thing(bytes=one, flops=one, seconds=one),
+            useful_flops=side,
+            realised=number(),
+            allowed_speedup=number(),
+            speedup=number(),
+            beyond_ridge=number(),
+            latency_share=side,
+            doubt=text("for cannot_tell: what is lacking", null=True),
+            doubts=texts(),
+            by=text(),
+            gate=a("array", items=thing(rule=text(), outcome=text(), measured=number(), limit=number())),
+            rows=rows("compared", "role", "sequence"),
+            optional=("numbers", "useful_flops", "realised", "allowed_speedup", "speedup", "beyond_ridge", "latency_share"),
+        ),
+        "sweep": thing(
+            along=text(),
+            basis=BASIS,
+            rows=rows("swept", along={}),
+            roles=rows("swept", along={}),
+            projections=rows("swept", along={}),
+            fits=thing(fc=law, fc_slope=law, fc_expected_slope=number(), fc_measure=text(), attention=law, crossover=law),
+        ),
+        "project": thing(
+            kind={"const": "projection"},
+            target=a("object"),
+            device=text(),
+            basis=BASIS,
+            total=ends,
+            speedup=thing(low=number(), high=number()),
+            latency_share=number(),
+            against=a("object", null=True),
+            assumptions=texts(),
+            rows=rows("projected"),
+        ),
+    }
+
+
+def of_none() -> dict[str, Schema]:
+    """Commands that need no capture."""
+    setting = thing(
+        batch=count(), context=count(null=True), weights=text(null=True), head=text(null=True), kv=text(null=True), tp=count()
+    )
+    return {
+        "floor": thing(
+            rows=rows("placed", "useful", "floor"),
+            matrices=rows("placed", "useful", "role", "floor"),
+            model=thing(name=text(), architecture=text(), layers=count(), parameters=number(), active_parameters=number()),
+            gpu=thing(name=text(), bandwidth=number(), ridge_spec=RIDGES),
+            setting=setting,
+            crossover_batch=number("batch at which FC reaches the ridge"),
+            memory_batch=count(null=True),
+            first=text("which a growing batch meets first", null=True),
+            resident_bytes=number(),
+            notes=NOTES,
+        ),
+        "gpus": thing(rows=rows("devices"), notes=NOTES),
+        "recipe": thing(
+            command=text(),
+            gpu=text(),
+            compute_capability=text(),
+            architecture=text(),
+            dtypes=texts(),
+            purpose=text(),
+            engine=text(),
+            environment=a("object"),
+            passes=count(null=True),
+            passes_exact=a("boolean"),
+            rows=a("array", items=thing(metric=text(), why=text())),
+            options=a("array", items=thing(option=text(), why=text())),
+            notes=texts(),
+            snippet=text(null=True),
+            cost=text(null=True),
+            doubts=texts(),
+        ),
+    }

@@ -1,0 +1,37 @@
+"""Writes today's output under every command that README.md shows: `python -m tools.shown`.
+
+Where a block ends in a line of three dots, only as many lines are kept as stood before it.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from tests.test_readme import ANYTHING, ROOT, commands, printed
+
+PAGE = "README.md"
+
+
+def refreshed(text: str) -> str:
+    """The page with the output of today."""
+    with tempfile.TemporaryDirectory() as out:
+        for shown in commands(PAGE):
+            real = printed(shown.command, Path(out))
+            if shown.output and shown.output[-1].strip() == ANYTHING:
+                real = [*real[: len(shown.output) - 1], ANYTHING]
+            block = re.compile(rf"(^\$ {re.escape(shown.command)}\n).*?(?=^```|^\$ )", re.DOTALL | re.MULTILINE)
+            body = "\n".join(line.rstrip() for line in real)
+            text = block.sub(lambda hit, body=body: f"{hit[1]}{body}\n", text, count=1)
+    return text
+
+
+def main() -> None:
+    """Rewrites the page in place."""
+    page = ROOT / PAGE
+    page.write_text(refreshed(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
