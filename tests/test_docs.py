@@ -67,6 +67,14 @@ def test_modules_that_pages_name_exist() -> None:
     assert [n for n in sorted(named) if not (ROOT / n).exists() and not (ROOT / "ncu_roofline" / n).exists()] == []
 
 
+def test_nothing_that_ships_cites_what_a_clone_does_not_hold() -> None:
+    kinds = {".py", ".toml", ".md", ".json", ".css", ".js", ".ipynb"}
+    told = [ROOT / "ncu_roofline", ROOT / "docs", ROOT / "fixtures", ROOT / "examples", ROOT / "notebooks"]
+    pages = [*ROOT.glob("*.md"), *(p for folder in told for p in folder.rglob("*") if p.suffix in kinds)]
+
+    assert [p.relative_to(ROOT).as_posix() for p in pages if "../shared" in p.read_text(encoding="utf-8")] == []
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages_there = [p for p in (ROOT / "docs").glob("*.md") if p.name != "README.md"]

@@ -197,7 +197,7 @@ RUNGS = (
     ("instructions", "tensor instructions times the usual shape of 16-bit products", "up to 2x"),
     ("l2_miss", "bytes missed in L2, on integrated parts, which have no memory counters", "other bytes than those of memory"),
 )
-"""Errors as ../shared/reference/metrics.md sections 0, 1.6 and 3 found them in real reports."""
+"""Errors as docs/evidence/counters.md found them in real reports."""
 
 
 def counters_page() -> str:

@@ -34,7 +34,7 @@ SECONDS = {
 }
 
 SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
-"""Nsight Compute's prefixes are powers of 1000 (reference/metrics.md section 3, pitfall 37)."""
+"""Nsight Compute's prefixes are powers of 1000 (docs/evidence/counters.md)."""
 
 BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 

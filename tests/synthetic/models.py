@@ -77,7 +77,7 @@ class SyntheticGpu:
         return self.sms * self.tensor_rate * self.clock
 
 
-# Attributes as in reports of these devices (../shared/reference/gpus.tsv).
+# Attributes as in reports of these devices (docs/evidence/devices.md).
 H100 = SyntheticGpu(
     name="NVIDIA H100 80GB HBM3",
     major=9,

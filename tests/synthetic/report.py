@@ -1,6 +1,6 @@
 """Writes a format-version-7 report (.ncu-rep, or .ncu-repz inside a zstd frame) of a launches frame.
 
-The layout is that of ../shared/reference/report_format.md; NVIDIA's own reader opens the result.
+The layout is that of readers/report/container.py; NVIDIA's own reader opens the result.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 LANE = ("process", "device", "stream")
-"""Launches are neighbours within one stream; other streams run in between (pitfalls: dual streams)."""
+"""Launches are neighbours within one stream; other streams run in between (overlapped batches)."""
 
 FAR = 6
 """Launches between two neighbours at most; casts, scales and masks stand between QK^T and softmax."""
@@ -146,7 +146,7 @@ def _drawn() -> pl.Expr:
 
 
 def _follows_parent(streams: Lane) -> pl.Expr:
-    """The sum over split-K parts belongs to the product before it (pitfalls, 29)."""
+    """The sum over split-K parts belongs to the product before it (split-K, flash decoding)."""
     product = pl.coalesce(
         _given("attention", "unfused_product"),
         pl.when(pl.col("role").is_in(["fc", "attention"]) & (pl.col("open") != "reduce").fill_null(True)).then(

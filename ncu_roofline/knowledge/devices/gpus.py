@@ -66,7 +66,7 @@ def _peaks(row: Mapping[str, Any]) -> dict[str, float]:
     half = rates(row["compute_capability"]).get("fp16_scalar")
     if half and "sms" in row and "boost_mhz" in row:
         peaks["fp16_scalar"] = half * row["sms"] * row["boost_mhz"] * MEGA
-    if "fp4" in peaks:  # parts with FP4 run FP6 in the FP8 form, at its rate (metrics.md 1.2)
+    if "fp4" in peaks:  # parts with FP4 run FP6 in the FP8 form, at its rate (docs/evidence/devices.md)
         peaks["fp6"] = peaks["fp8"]
     return peaks
 
@@ -202,7 +202,7 @@ def _slice(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
 
 
 def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
-    """A GPU from attributes: SMs x rate x clock, data rate x bus (metrics.md 2.2 and 6)."""
+    """A GPU from attributes: SMs x rate x clock, data rate x bus (docs/evidence/devices.md)."""
     named = device.name or "the device"
     rate = _data_rate(device)
     if rate is None:

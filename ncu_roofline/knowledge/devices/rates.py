@@ -69,7 +69,7 @@ def dense_rates(gpu: Gpu) -> Mapping[str, float]:
 def pipe_rates(gpu: Gpu) -> Mapping[str, float]:
     """Operations per SM per clock that the profiler's tensor-pipe percentage refers to.
 
-    Parts that halve FP32 accumulation still count their pipe at the full rate (metrics.md 1.6, rung 4).
+    Parts that halve FP32 accumulation still count their pipe at the full rate (docs/evidence/counters.md, rung `pipe`).
     """
     verified = rates(gpu.compute_capability)
     throttles = gpu.compute_capability in table()["halved"]["compute_capabilities"]
