@@ -1,4 +1,4 @@
-"""How long segmentation takes at three sizes, and that it grows with the number of launches, not its square.
+"""How long roles and segmentation take at three sizes, and that both grow with the number of launches, not its square.
 
 Run: python -m bench.sequence
 """
@@ -25,16 +25,19 @@ def repeated(step: pl.DataFrame, size: int) -> pl.DataFrame:
 
 
 def main() -> None:
-    """One line per size: launches, seconds of segmentation and of the run's facts, microseconds per launch."""
-    step = assign(decode_run(model=LLAMA_8B, batch=4, steps=1), load_rules(None))
+    """One line per size: launches, seconds of roles, of segmentation and the run's facts, microseconds per launch."""
+    step, rules = decode_run(model=LLAMA_8B, batch=4, steps=1), load_rules(None)
     for size in SIZES:
-        frame = repeated(step, size)
+        plain = repeated(step, size)
+        begin = time.perf_counter()
+        frame = assign(plain, rules)
+        named = time.perf_counter() - begin
         begin = time.perf_counter()
         run, _ = facts(segment(frame), Run())
         took = time.perf_counter() - begin
         each = 1e6 * took / frame.height
         print(
-            f"{frame.height:>9,} launches  {took:6.2f} s  {each:5.2f} us each  {run.steps.value} steps, {run.layers.value} layers"
+            f"{frame.height:>9,} launches  roles {named:6.2f} s  run {took:6.2f} s  {each:5.2f} us each  {run.steps.value} steps, {run.layers.value} layers"
         )
 
 

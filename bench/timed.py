@@ -7,11 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-# a busy machine is no fault of a formula
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 SEEN: dict[str, dict[str, object]] = {}
 

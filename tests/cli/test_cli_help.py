@@ -4,7 +4,6 @@ import difflib
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -183,13 +182,3 @@ def test_a_closed_pipe_is_no_traceback() -> None:
         done = subprocess.run([sys.executable, "-m", "ncu_roofline", "gpus"], stdout=nobody_reads, stderr=subprocess.PIPE)
 
     assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_help_is_quick() -> None:
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ncu_roofline", "--help"], capture_output=True, check=True)
-        times.append(time.perf_counter() - begin)
-
-    assert min(times) < 1.0  # 0.25 s on an idle machine; a busy one takes longer

@@ -23,7 +23,7 @@ kernel = st.fixed_dictionaries(
     }
 )
 kernels = st.lists(kernel, min_size=1, max_size=5)
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def judged(base: PlantedStudy, head: PlantedStudy) -> Comparison:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ncu_roofline.analysis.roofline.roofline import place
@@ -145,7 +145,6 @@ def test_without_a_device_ridge_side_and_shares_are_unknown() -> None:
     assert row["intensity"] == 10
 
 
-@settings(deadline=None)  # the first example compiles the engine's plan
 @given(
     flops=st.one_of(st.none(), st.floats(0, 1e15)),
     dram=st.one_of(st.none(), st.floats(0, 1e12)),
@@ -157,7 +156,6 @@ def test_no_frame_ever_holds_what_is_not_a_number(flops: float | None, dram: flo
     assert all(v == v and abs(v) != float("inf") for v in row.values() if isinstance(v, float))
 
 
-@settings(deadline=None)
 @given(scale=st.floats(0.01, 100))
 def test_scaling_time_changes_no_intensity(scale: float) -> None:
     assert one(1e9, 1e8, 1e-4 * scale)["intensity"] == one(1e9, 1e8, 1e-4)["intensity"]

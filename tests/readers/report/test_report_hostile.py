@@ -48,7 +48,7 @@ def test_every_launch_before_a_cut_is_read(tmp_path: Path) -> None:
     assert seen == {1, 2, 3, 4, 5, 6}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.integers(0, 2**32 - 1))
 def test_any_bytes_after_the_magic_are_survived(tmp_path_factory: pytest.TempPathFactory, content: bytes, size: int) -> None:
     path = tmp_path_factory.getbasetemp() / "any.ncu-rep"
@@ -67,7 +67,7 @@ MESSAGES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from([1, 5, 6, 7, 10, 11, 13, 17, 21, 40]), MESSAGES), max_size=12))
 def test_any_well_formed_fields_of_a_launch_are_survived(
     tmp_path_factory: pytest.TempPathFactory, fields: list[tuple[int, int | bytes | str]]
