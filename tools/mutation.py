@@ -35,6 +35,7 @@ COPIED = (
     "tests",
     "fixtures",
     "bench",
+    "tools",
     "docs",
     "examples",
     "pyproject.toml",
@@ -149,14 +150,15 @@ def kept_cover(again: bool) -> Covering:
 
 def sample(size: int, seed: int) -> list[Mutant]:
     """The same mutants for the same seed and source."""
-    every = [m for folder in FOLDERS for file in sorted((SNAPSHOT / folder).glob("*.py")) for m in mutants(SNAPSHOT, file)]
+    every = [m for folder in FOLDERS for file in sorted((SNAPSHOT / folder).rglob("*.py")) for m in mutants(SNAPSHOT, file)]
     chosen = random.Random(seed).sample(range(len(every)), min(size, len(every)))
     return [every[n] for n in sorted(chosen)]
 
 
 def budget(tests: Sequence[str], seconds: dict[str, float], limit: float) -> list[str]:
     """The first tests whose time together stays below the limit; at least one."""
-    total, kept = 0.0, []
+    total = 0.0
+    kept: list[str] = []
     for test in tests:
         total += seconds[test]
         if kept and total > limit:
@@ -218,7 +220,7 @@ def judged(chosen: list[Mutant], covering: Covering) -> list[str]:
 
 def of_one_file(file: str, tests: list[str], size: int, seed: int) -> None:
     """Prints the faults of a file, as it is now, that these tests do not notice."""
-    every = mutants(ROOT, ROOT / file)
+    every = list(mutants(ROOT, ROOT / file))
     chosen = random.Random(seed).sample(every, min(size, len(every)))
     lived = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -239,7 +241,7 @@ def of_one_file(file: str, tests: list[str], size: int, seed: int) -> None:
 
 def main() -> None:
     """Sample, try, keep the raw outcome, write the page."""
-    from bench import mutation_page
+    from tools import mutation_page
 
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--sample", type=int, default=SAMPLE)

@@ -18,7 +18,8 @@ from ncu_roofline.capture.schema import Column
 from ncu_roofline.knowledge.verdicts import VERDICTS
 from ncu_roofline.present.forms.json import SCHEMA_VERSION
 
-Schema = dict[str, Any]
+Schema = Any
+"""A JSON Schema: nested dicts and lists."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MEASURES = ("seconds", "dram_bytes", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")
 SUMS = (
@@ -116,8 +117,8 @@ FACT = thing(
     origin=text(),
     evidence=text(),
 )
-NAMES = [f.name for f in fields(Run)]
-RUN = thing("every fact of the run", **dict.fromkeys(NAMES, FACT))
+FACTS: dict[str, Any] = dict.fromkeys((f.name for f in fields(Run)), FACT)
+RUN = thing("every fact of the run", **FACTS)
 KNOWN = RUN | {"required": [], "description": "the known facts of the run"}
 RIDGES = a("object", "ridge per path, by datasheet", null=True, additionalProperties=number())
 DEVICE = thing(
@@ -134,12 +135,12 @@ NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
 
 
-def per(names: tuple[str, ...], suffix: str) -> dict[str, Schema]:
+def per(names: tuple[str, ...], suffix: str) -> dict[str, Any]:
     """One number per measure."""
     return {f"{name}{suffix}": number() for name in names}
 
 
-def schemas() -> dict[str, Schema]:
+def schemas() -> dict[str, Any]:
     """The schema of every command that answers in JSON, by the command's name."""
     answers = {**of_a_capture(), **of_several(), **of_none()}
     return {name: finished(name, keys) for name, keys in answers.items()}
@@ -152,7 +153,7 @@ def finished(name: str, keys: Schema) -> Schema:
     return {"$schema": DRAFT, "title": f"ncu-roofline {name} --format json", **body}
 
 
-def of_a_capture() -> dict[str, Schema]:
+def of_a_capture() -> dict[str, Any]:
     """Commands on one capture."""
     total = (
         "seconds",
@@ -234,7 +235,7 @@ def tokens() -> Schema:
     )
 
 
-def of_several() -> dict[str, Schema]:
+def of_several() -> dict[str, Any]:
     """Commands on several captures, and what would be elsewhere."""
     side = thing(base=number(), head=number())
     one = thing(
@@ -296,7 +297,7 @@ def of_several() -> dict[str, Schema]:
     }
 
 
-def of_none() -> dict[str, Schema]:
+def of_none() -> dict[str, Any]:
     """Commands that need no capture."""
     setting = thing(
         batch=count(), context=count(null=True), weights=text(null=True), head=text(null=True), kv=text(null=True), tp=count()

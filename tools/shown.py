@@ -22,8 +22,8 @@ def refreshed(text: str) -> str:
             if shown.output and shown.output[-1].strip() == ANYTHING:
                 real = [*real[: len(shown.output) - 1], ANYTHING]
             block = re.compile(rf"(^\$ {re.escape(shown.command)}\n).*?(?=^```|^\$ )", re.DOTALL | re.MULTILINE)
-            body = "\n".join(line.rstrip() for line in real)
-            text = block.sub(lambda hit, body=body: f"{hit[1]}{body}\n", text, count=1)
+            body = "\n".join(line.rstrip() for line in real).replace("\\", "\\\\")
+            text = block.sub(rf"\g<1>{body}\n", text, count=1)
     return text
 
 
