@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tools.shown
+
+site: $(READY) ## build the site from docs/ into out/site, strictly and without a network
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 roles-report: $(READY) ## compare roles by name with the public list; writes docs/roles-confusion.md
 	$(BIN)/python -m tools.roles_report
