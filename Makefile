@@ -52,6 +52,7 @@ mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages
+	$(BIN)/python -m tools.claims
 	$(BIN)/python -m tools.shown
 
 site: $(READY) ## build the site from docs/ into out/site, strictly and without a network
