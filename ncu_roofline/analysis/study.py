@@ -10,6 +10,7 @@ from ncu_roofline.analysis.model import useful
 from ncu_roofline.analysis.roles import roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.run import sequence
+from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.knowledge.devices import gpus
@@ -49,7 +50,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     segmented = sequence.segment(worked) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
-    run, more = useful.with_context(worked_out, run, chosen.model)
+    run, more = with_context(worked_out, run, chosen.model)
     placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
     return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more))
 

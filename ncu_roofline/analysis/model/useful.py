@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import polars as pl
 
 from ncu_roofline.analysis.model.matrices import match
 from ncu_roofline.analysis.run.rows import of_experts, satellite
-from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
+from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
 
@@ -131,52 +129,3 @@ def attention_bounds(launches: pl.DataFrame, run: Run) -> dict[str, pl.Expr]:
         "useful_intensity_low": pl.when(mine).then(2.0 / width),
         "useful_intensity_high": pl.when(mine).then(2.0 * LARGEST_GROUP / width),
     }
-
-
-def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[str, ...]]:
-    """The run with the context that the KV bytes show where nobody stated it, and a sentence if they contradict."""
-    seen = context(launches, run, model)
-    if run.context.value is None:
-        return replace(run, context=seen), ()
-    if seen.value and abs(seen.value / run.context.value - 1) > CONTEXT_TOLERANCE:
-        return run, (
-            f"context is stated as {run.context.value:,}, but attention reads the KV cache of {seen.value:,} tokens "
-            "per sequence",
-        )
-    return run, ()
-
-
-CONTEXT_TOLERANCE = 0.25
-
-
-def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
-    """Cached tokens per sequence by the KV bytes that attention read; unknown without model, batch or bytes."""
-    if model is None or run.batch.value is None:
-        return UNKNOWN
-    full = [c for c in model.caches if c.elements and c.window is None]
-    mains = launches.with_columns(
-        read=pl.coalesce("dram_read_bytes", "dram_bytes"), decode=in_decode(run), satellite=satellite(launches)
-    ).filter(is_role("attention"))
-    if not full or len({c.elements for c in model.caches if c.elements}) > 1:
-        return UNKNOWN
-    per_token = full[0].elements / min(int(run.tp.value or 1), full[0].split)
-    per_sequence = pl.col("read") / cache_width(mains, run, model) / per_token / run.batch.value
-    seen = mains.select(tokens=per_sequence).drop_nulls()
-    if len(full) < sum(c.elements > 0 for c in model.caches):  # layers with a window read less: the others tell
-        seen = seen.filter(pl.col("tokens") >= pl.col("tokens").max() / 2)
-    tokens = seen["tokens"].median()
-    if tokens is None:
-        return UNKNOWN
-    return Fact(
-        round(float(tokens)),  # type: ignore[arg-type]
-        "inferred",
-        "median of KV bytes per attention kernel over bytes per cached token" + assumed_cache(mains, run, model),
-    )
-
-
-def assumed_cache(mains: pl.DataFrame, run: Run, model: Model) -> str:
-    """The cache's type, where neither the user nor a kernel's name says it."""
-    named = mains.select(named_width(mains, "cache_dtype").alias("width"))["width"].count()
-    return (
-        "" if named or run.kv.value is not None else f", the cache taken to be {model.native or 'bf16'} (--kv says otherwise)"
-    )

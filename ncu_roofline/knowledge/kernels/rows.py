@@ -50,6 +50,23 @@ def phase_rules() -> tuple[PhaseRule, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRule:
+    """One kind of attention kernel whose launch tells the shape of the cache that it reads."""
+
+    kernel: str
+    heads: str
+    """Axis of the grid that counts key/value heads."""
+    width: str
+    """Where the name has the width of a head: a group."""
+
+
+@cache
+def cache_rules() -> tuple[CacheRule, ...]:
+    """The rules of rows.toml that tell the cache's shape, in order."""
+    return tuple(CacheRule(**entry) for entry in load(files(__package__) / "rows.toml")["cache"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRule:
     """Kernels by function name or by a part of the demangled one, of one role."""
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
-from ncu_roofline.analysis.model.useful import useful, with_context
+from ncu_roofline.analysis.model.useful import useful
+from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.run.tokens import per_token
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.capture.capture import Run

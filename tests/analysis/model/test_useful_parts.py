@@ -1,4 +1,4 @@
-"""Each estimate of useful work by itself: rows, widths, shares of GPUs, the context that reads tell."""
+"""Each estimate of useful work by itself: rows, widths, shares of GPUs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-import pytest
 
 from ncu_roofline.analysis.model.useful import (
     at_most_executed,
@@ -15,15 +14,13 @@ from ncu_roofline.analysis.model.useful import (
     by_matrix,
     by_weights,
     cache_width,
-    context,
     in_decode,
     is_role,
     named_width,
     numbered,
     useful,
-    with_context,
 )
-from ncu_roofline.capture.capture import UNKNOWN, Run
+from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models.model import Cache, Model
 from tests.analysis.model.test_useful import decode
 from tests.small_model import small
@@ -184,96 +181,6 @@ def test_attention_lies_between_one_and_sixteen_query_heads_for_each_key() -> No
     found = on.select(**attention_bounds(on, Run()))
     assert found["useful_intensity_low"].to_list() == [2.0, 0.5, None]
     assert found["useful_intensity_high"].to_list() == [32.0, 8.0, None]
-
-
-def read(tokens: float, *, sequences: int = 2, elements: float = 8) -> float:
-    """Bytes of so many cached tokens in bf16."""
-    return tokens * sequences * elements * 2
-
-
-def seen(reads: list[float | None], model: Model | None = MODEL, **facts: Any) -> Any:
-    on = attending(dram_read_bytes=reads)
-    return context(on, Run().given(**{"batch": 2, **facts}), model).value
-
-
-def test_the_context_is_the_median_of_what_attention_reads_per_sequence() -> None:
-    assert seen([read(90), read(100), read(120)]) == 100
-    assert seen([read(100), None]) == 100
-    assert seen([read(100.4)]) == 100
-    assert seen([None]) is None
-    fact = context(attending(dram_read_bytes=[read(7)]), Run().given(batch=2), MODEL)
-    assert (fact.value, fact.origin) == (7, "inferred")
-
-
-@pytest.mark.parametrize(
-    ("named", "stated", "assumed"), [(None, None, True), ("bf16", None, False), (None, "bf16", False), ("bf16", "bf16", False)]
-)
-def test_a_context_says_where_the_type_of_the_cache_was_taken_for_granted(
-    named: str | None, stated: str | None, assumed: bool
-) -> None:
-    on = attending(cache_dtype=[named], dram_read_bytes=[read(7)])
-    fact = context(on, Run().given(batch=2, kv=stated), MODEL)
-    assert (fact.value, "taken to be bf16" in fact.evidence) == (7, assumed)
-
-
-def test_all_bytes_stand_in_where_reads_were_not_counted_apart() -> None:
-    on = attending(dram_bytes=[read(100), read(100)], dram_read_bytes=[None, read(80)])
-    assert context(on, Run().given(batch=2), MODEL).value == 90
-
-
-def test_every_gpu_reads_its_share_of_the_heads_as_far_as_they_go() -> None:
-    assert seen([read(100, elements=4)], tp=2) == 100
-    assert seen([read(100, elements=2)], tp=8) == 100
-
-
-@pytest.mark.parametrize("facts", [{"batch": None}, {}])
-def test_without_batch_or_model_no_context_is_told(facts: dict[str, Any]) -> None:
-    on = attending(dram_read_bytes=[read(100)])
-    assert context(on, Run().given(**facts), MODEL) == UNKNOWN
-    assert context(on, Run().given(batch=2), None) == UNKNOWN
-    assert context(on.head(0), Run().given(batch=2), MODEL) == UNKNOWN
-
-
-def test_caches_of_different_sizes_or_windows_alone_tell_no_context() -> None:
-    reads: list[float | None] = [read(100)]
-    assert seen(reads, replace(MODEL, caches=(CACHE, replace(CACHE, elements=16)))) is None
-    assert seen(reads, replace(MODEL, caches=(replace(CACHE, window=4), replace(CACHE, window=4)))) is None
-    assert seen(reads, replace(MODEL, caches=(CACHE, Cache(kind="conv")))) == 100
-
-
-def test_layers_that_read_a_window_are_left_to_the_others() -> None:
-    half = replace(MODEL, caches=(CACHE, replace(CACHE, window=4)))
-    reads: list[float | None] = [read(100), read(4), read(4), read(50)]
-    # of 100, 4, 4 and 50 only those count that read at least half of the most: 100 and 50
-    assert seen(reads, half) == 75
-    assert seen([*reads, read(40)], half) == 75
-    assert seen(reads, MODEL) == 27
-    # a layer that caches nothing reads nothing: it is no reason to leave any out
-    assert seen(reads, replace(MODEL, caches=(CACHE, Cache(kind="conv")))) == 27
-    one = replace(CACHE, elements=1, split=1)
-    small = [read(100, elements=1), read(4, elements=1), read(4, elements=1)]
-    assert seen(small, replace(MODEL, caches=(one, replace(one, window=4)))) == 100
-
-
-def test_a_context_that_nobody_stated_is_that_of_the_reads() -> None:
-    on = attending(dram_read_bytes=[read(100)])
-    run, said = with_context(on, Run().given(batch=2), MODEL)
-    assert (run.context.value, said) == (100, ())
-    run, said = with_context(on, Run().given(batch=2), None)
-    assert (run.context, said) == (UNKNOWN, ())
-
-
-@pytest.mark.parametrize(("stated", "contradicted"), [(80, False), (100, False), (125, False), (79, True), (134, True)])
-def test_a_stated_context_stands_and_a_quarter_off_is_said(stated: int, contradicted: bool) -> None:
-    on = attending(dram_read_bytes=[read(100)])
-    run, said = with_context(on, Run().given(batch=2, context=stated), MODEL)
-    assert run.context.value == stated
-    assert [f"stated as {stated}" in s and "100 tokens" in s for s in said] == [True] * contradicted
-
-
-def test_a_stated_context_stands_where_reads_tell_none() -> None:
-    run, said = with_context(attending(dram_read_bytes=[None]), Run().given(batch=2, context=50), MODEL)
-    assert (run.context.value, said) == (50, ())
 
 
 def test_a_kernel_that_finishes_anothers_work_has_none_beside_one_that_has() -> None:

@@ -1,0 +1,109 @@
+"""Cached tokens per sequence, by the bytes that attention reads: of the launch that reads the cache, never of its helpers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role, named_width
+from ncu_roofline.analysis.run.rows import AXES, satellite
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
+from ncu_roofline.knowledge.kernels.rows import CacheRule, cache_rules
+from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.models.model import Model
+
+TOLERANCE = 0.25
+"""A context that is stated contradicts the bytes where it is off by more than this."""
+USUAL = "bf16"
+"""The type of a cache of which neither user, name nor model tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What one cached token of one sequence takes in one layer, and who says so."""
+
+    elements: pl.Expr
+    width: pl.Expr
+    said: str
+    windowed: bool = False
+    """Whether some layers see only a part of the context."""
+
+
+def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[str, ...]]:
+    """The run with the context that the KV bytes show where nobody stated it, and a sentence if they contradict."""
+    seen = context(launches, run, model)
+    if run.context.value is None:
+        return replace(run, context=seen), ()
+    if seen.value and abs(seen.value / run.context.value - 1) > TOLERANCE:
+        return run, (
+            f"context is stated as {run.context.value:,}, but attention reads the KV cache of {seen.value:,} tokens "
+            "per sequence",
+        )
+    return run, ()
+
+
+def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
+    """Cached tokens per sequence; unknown without batch or bytes, or where nothing tells the cache's shape."""
+    if run.batch.value is None:
+        return UNKNOWN
+    mains = readers(launches, run)
+    told = of_model(mains, run, model) if model else of_kernels(mains, run)
+    if told is None:
+        return UNKNOWN
+    read = pl.coalesce("dram_read_bytes", "dram_bytes")
+    seen = mains.select(tokens=read / told.width / told.elements / run.batch.value).drop_nulls()["tokens"]
+    if told.windowed and seen.len():
+        seen = seen.filter(seen >= seen.max() / 2)  # type: ignore[operator]
+    if not seen.len():
+        return UNKNOWN
+    return Fact(round(float(seen.median())), "inferred", told.said)  # type: ignore[arg-type]
+
+
+def readers(launches: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """Of each layer's attention the launch that reads most: the one that reads the cache."""
+    read = pl.coalesce("dram_read_bytes", "dram_bytes")
+    mains = launches.with_columns(decode=in_decode(run), satellite=satellite(launches)).filter(is_role("attention"))
+    layer = ("process", "device", "step", "layer")
+    most = read == read.max().over(layer)
+    return mains.filter(pl.col("layer").is_null() | most.fill_null(False))
+
+
+def of_model(mains: pl.DataFrame, run: Run, model: Model) -> Cache | None:
+    """The cache by the model's shape; None where its layers cache unlike amounts, or nothing."""
+    full = [c for c in model.caches if c.elements and c.window is None]
+    if not full or len({c.elements for c in model.caches if c.elements}) > 1:
+        return None
+    return Cache(
+        elements=pl.lit(full[0].elements / min(int(run.tp.value or 1), full[0].split)),
+        width=cache_width(mains, run, model),
+        said="bytes that attention read over bytes of a cached token" + assumed(mains, run, model.native or USUAL),
+        windowed=len(full) < sum(c.elements > 0 for c in model.caches),
+    )
+
+
+def of_kernels(mains: pl.DataFrame, run: Run) -> Cache | None:
+    """The cache by the launch of the kernel that reads it; None where no rule knows the kernel."""
+    rules = [rule for rule in cache_rules() if mains["kernel"].str.contains(f"^(?:{rule.kernel})$").any()]
+    if not rules:
+        return None
+    said = "bytes that attention read over key/value heads by its grid and head width by its name"
+    usual = dtypes.find(USUAL).bytes
+    return Cache(
+        elements=pl.coalesce([elements(rule) for rule in rules]),
+        width=pl.coalesce(cache_width(mains, run, None), pl.lit(usual)),
+        said=said + assumed(mains, run, USUAL),
+    )
+
+
+def elements(rule: CacheRule) -> pl.Expr:
+    """Cached elements of a token: keys and values of every head; null for other kernels."""
+    heads = pl.col("grid").arr.get(AXES[rule.heads])
+    width = pl.col("name").str.extract(rule.width, 1).cast(pl.Float64, strict=False)
+    return pl.when(pl.col("kernel").str.contains(f"^(?:{rule.kernel})$")).then(2 * heads * width)
+
+
+def assumed(mains: pl.DataFrame, run: Run, usual: str) -> str:
+    """The cache's type, where neither the user nor a kernel's name says it."""
+    named = mains.select(named_width(mains, "cache_dtype").alias("width"))["width"].count()
+    return "" if named or run.kv.value is not None else f", the cache taken to be {usual} (--kv says otherwise)"
