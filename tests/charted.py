@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from ncu_roofline.analysis.roofline import picture as pictures
-from ncu_roofline.analysis.roofline.groups import OPTIONAL
 from ncu_roofline.analysis.roofline.picture import Picture
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
-from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PRECISIONS, enum
+from ncu_roofline.capture.frames import STUDIED
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.knowledge.devices.gpu import Gpu
 
 PEAK, BANDWIDTH = 100e12, 1e12
 """Roofs of the hand-made device: a ridge at 100 FLOP/byte."""
 
-TYPES: dict[str, Any] = {
-    "index": pl.Int64,
-    "profiler_id": pl.Int64,
-    "name": pl.String,
-    "kernel": pl.String,
-    "grid": pl.Array(pl.Int64, 3),
-    "block": pl.Array(pl.Int64, 3),
-    **OPTIONAL,
-    "precision": enum(PRECISIONS),
-    "bound": enum(BOUNDS),
-    "bound_source": enum(BOUND_SOURCES),
-    "limited_by": enum(LIMITS),
-}
-
-
-@dataclass(frozen=True)
-class Studied:
-    """The shape of a Study."""
-
-    capture: Capture
-    launches: pl.DataFrame
-    gpu: Gpu | None
-    run: Run
-    notes: tuple[str, ...] = ()
+TYPES = {c.name: c.dtype for c in STUDIED}
 
 
 def launch(**stated: Any) -> dict[str, Any]:
@@ -70,15 +46,16 @@ def launch(**stated: Any) -> dict[str, Any]:
     return {"name": row["kernel"], **row}
 
 
-def study(*rows: dict[str, Any], name: str = "planted.ncu-rep", gpu: str | None = "H100 SXM", **facts: Any) -> Studied:
+def study(*rows: dict[str, Any], name: str = "planted.ncu-rep", gpu: str | None = "H100 SXM", **facts: Any) -> Study:
     """The launches as a study on a device whose roofs the rows state."""
     frame = pl.DataFrame([{"index": i, **row} for i, row in enumerate(rows)], schema=TYPES)
     run = replace(Run(), **{k: Fact(v, "given", "stated by the test") for k, v in facts.items()})
-    return Studied(
+    return Study(
         capture=Capture(launches=frame, device=Device(), name=name),
         launches=frame,
         gpu=gpus.find(gpu) if gpu else None,
         run=run,
+        notes=(),
     )
 
 

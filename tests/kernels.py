@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.capture.capture import Device
-from ncu_roofline.capture.schema import LAUNCHES, conform
+from ncu_roofline.capture.frames import ARCHIVED, ROLE, STUDIED
+from ncu_roofline.capture.schema import LAUNCHES, complete, conform
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 
@@ -39,4 +40,9 @@ def launches(*rows: dict[str, Any]) -> pl.DataFrame:
     measured = {n: pl.Float64 for n in names if n.startswith("m:") and "opcode" not in n}
     types = {c.name: c.dtype for c in LAUNCHES}
     frame = pl.DataFrame([pl.Series(n, v, dtype=types.get(n) or measured.get(n), strict=False) for n, v in columns.items()])
-    return conform(frame, LAUNCHES, source="test")
+    return complete(conform(frame, LAUNCHES, source="test"), (*ARCHIVED, *ROLE))
+
+
+def full(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame with every column that a study guarantees, null where the test states none."""
+    return complete(frame, STUDIED)

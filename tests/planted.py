@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from ncu_roofline.analysis.roofline.roofline import place
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Fact, Run
 from ncu_roofline.capture.schema import FAMILIES, PHASES, enum
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.knowledge.devices.gpus import Gpu
+from tests.kernels import full
 from tests.synthetic import Plan, as_capture, decode_run, truth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlantedStudy:
-    """The same shape as a Study."""
-
-    capture: Capture
-    launches: pl.DataFrame
-    gpu: Gpu | None
-    run: Run
-    notes: tuple[str, ...] = ()
-
-
-def study(**options: Any) -> PlantedStudy:
+def study(**options: Any) -> Study:
     """The study of `Plan(**options)`, with roles, phase, step, layer, position and useful FLOPs as planted."""
     plan = Plan(**options)
     capture = as_capture(decode_run(plan), gpu=plan.gpu, cache=plan.cache, name=f"{plan.weights}-b{plan.batch}-{plan.seed}")
@@ -35,7 +25,7 @@ def study(**options: Any) -> PlantedStudy:
     gpu, _ = gpus.identify(capture.device)
     roles = known["role"].cast(pl.String)
     placed = pl.Series([{"fc": "fc", "attention": "attention"}.get(r, "other") for r in roles], dtype=enum(FAMILIES))
-    frame = work(capture.launches, gpu, capture.device).with_columns(
+    frame = work(full(capture.launches), gpu, capture.device).with_columns(
         known["role"],
         placed.alias("family"),
         known["phase"].cast(enum(PHASES)),
@@ -52,7 +42,7 @@ def study(**options: Any) -> PlantedStudy:
         "layers": plan.depth,
     }
     run = replace(capture.run, **{k: Fact(v, "given", "planted") for k, v in facts.items()})
-    return PlantedStudy(capture=capture, launches=place(frame, gpu, capture.device), gpu=gpu, run=run)
+    return Study(capture=capture, launches=place(frame, gpu, capture.device), gpu=gpu, run=run, notes=())
 
 
 def positions(known: pl.DataFrame) -> pl.Series:
@@ -61,7 +51,7 @@ def positions(known: pl.DataFrame) -> pl.Series:
     return inside.select(pl.when(pl.col("layer").is_not_null()).then("place").alias("position").cast(pl.Int64)).to_series()
 
 
-def with_times(study: PlantedStudy, factor: float) -> PlantedStudy:
+def with_times(study: Study, factor: float) -> Study:
     """The same launches, each taking `factor` times as long."""
     scaled = study.launches.with_columns(
         pl.col("seconds") * factor, pl.col("bandwidth_share") / factor, pl.col("compute_share") / factor
@@ -69,20 +59,21 @@ def with_times(study: PlantedStudy, factor: float) -> PlantedStudy:
     return replace(study, launches=scaled)
 
 
-def plain(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> PlantedStudy:
+def plain(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> Study:
     """A study of a few kernels stated by hand: `count` equal launches of each; bytes, FLOPs and seconds of one launch.
 
     tokens is 1 unless stated; facts left out are unknown.
     """
     rows = [row for kernel in kernels for row in launches_of(**kernel)]
-    frame = pl.DataFrame(rows, schema=PLAIN, orient="row").with_columns(
+    stated = pl.DataFrame(rows, schema=PLAIN, orient="row").with_columns(
         pl.int_range(pl.len()).alias("index"),
         intensity=pl.col("flops") / pl.col("dram_bytes"),
         position=pl.lit(None, pl.Int64),
         step=pl.lit(0, pl.Int64),
     )
+    frame = full(stated)
     run = Run(**{key: Fact(value, "given", "planted") for key, value in {"tokens": 1, **facts}.items()})
-    return PlantedStudy(capture=Capture(launches=frame, name=name), launches=frame, gpu=None, run=run)
+    return Study(capture=Capture(launches=frame, name=name), launches=frame, gpu=None, run=run, notes=())
 
 
 PLAIN: dict[str, Any] = {

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.roofline.roofline import place
-from ncu_roofline.analysis.work.flops import TENSOR_PATHS, from_opcodes
+from ncu_roofline.analysis.work.flops import from_opcodes
 from ncu_roofline.analysis.work.traffic import activity
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture
+from ncu_roofline.capture.schema import TENSOR_PATHS
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.rates import pipe_rates, tensor_rate
 from ncu_roofline.readers import read

@@ -144,7 +144,7 @@ def columns_page() -> str:
         sections += [
             f"## {name}",
             explained(name),
-            markdown_table(("column", "type", "unit", "meaning", "null"), map(row, part)),
+            markdown_table(("column", "heading", "type", "unit", "meaning", "null"), map(row, part)),
         ]
     return text(*sections)
 
@@ -156,6 +156,7 @@ def explained(name: str) -> str:
 
 EXPLAINED = {
     "launches": "One row per kernel launch, as the reader gives it. Counters follow as `m:<name of the profiler>`, in base SI.",
+    "archived": "What launches have beside it where they come out of an archive (`save --archive`).",
     "work": "Added by `analysis/work/work.py`: what a launch did. The rungs of every `_source` are in [counters.md](counters.md).",
     "role": "Added by `analysis/roles/roles.py`: what a launch is for.",
     "sequence": "Added by `analysis/run/sequence.py`: where in the run it stands.",
@@ -177,7 +178,7 @@ EXPLAINED = {
 
 def row(column: Column) -> tuple[str, ...]:
     """One column of the dictionary."""
-    return f"`{column.name}`", kind(column), column.unit, column.meaning, column.null
+    return f"`{column.name}`", column.heading, kind(column), column.unit, column.meaning, column.null
 
 
 def kind(column: Column) -> str:

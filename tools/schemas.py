@@ -11,10 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.work.flops import PATHS
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.frames import FRAMES
-from ncu_roofline.capture.schema import Column
+from ncu_roofline.capture.schema import PATHS, Column
 from ncu_roofline.knowledge.verdicts import VERDICTS
 from ncu_roofline.present.forms.json import SCHEMA_VERSION
 

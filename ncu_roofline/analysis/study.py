@@ -13,6 +13,8 @@ from ncu_roofline.analysis.run import sequence
 from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
+from ncu_roofline.capture.frames import ARCHIVED, STUDIED
+from ncu_roofline.capture.schema import complete
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.kernels.roles import Rules
@@ -36,6 +38,7 @@ class Study:
 
     capture: Capture
     launches: pl.DataFrame
+    """One row per launch with every column of `STUDIED` (capture/frames.py), then the measured counters."""
     gpu: Gpu | None
     run: Run
     notes: tuple[str, ...]
@@ -45,19 +48,21 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     """The capture with role, work, step, useful work and place of every launch."""
     chosen = choices or Choices()
     gpu, notes = device_of(capture, chosen.gpu)
-    named = roles.assign(capture.launches, chosen.rules)
+    named = roles.assign(complete(capture.launches, ARCHIVED), chosen.rules)
     worked = work(named, gpu, capture.device)
     segmented = sequence.segment(worked) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
     placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
-    return Study(capture=capture, launches=placed, gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more))
+    return Study(
+        capture=capture, launches=complete(placed, STUDIED), gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more)
+    )
 
 
 def in_order(launches: pl.DataFrame) -> bool:
     """Whether the launches are one run in its order: not several captures, and not added up."""
-    return "times" not in launches.columns and ("capture" not in launches.columns or launches["capture"].n_unique() <= 1)
+    return not launches["times"].count() and launches["capture"].n_unique() <= 1
 
 
 def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:

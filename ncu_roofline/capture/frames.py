@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ncu_roofline.capture.schema import (
     BOOL,
     BOUND_SOURCES,
@@ -14,6 +16,7 @@ from ncu_roofline.capture.schema import (
     I64,
     LAUNCHES,
     LIMITS,
+    PATHS,
     PHASES,
     PRECISIONS,
     ROLE_SOURCES,
@@ -37,8 +40,9 @@ WORK = (
         "FLOP",
         "floating-point (and tensor integer) operations executed, padding of tiles included; a fused multiply-add is 2",
         UNMEASURED,
+        heading="work",
     ),
-    Column("flops_source", SOURCE, "", "the least exact rung among the parts of `flops`", "flops is null"),
+    Column("flops_source", SOURCE, "", "the least exact rung among the parts of `flops`", "flops is null", heading="work by"),
     Column(
         "flops_complete",
         BOOL,
@@ -56,19 +60,27 @@ WORK = (
         "not measured",
     ),
     Column("flops_<path>_source", SOURCE, "", "the rung that the part stands on", "not measured"),
-    Column("path", STR, "", "the path whose work takes longest at its own roof", "no FLOPs, or none known"),
-    Column("precision", enum(PRECISIONS), "", "the number format of that path", "no FLOPs, or none known"),
-    Column("dram_bytes", F64, "byte", "bytes to and from device memory; on integrated parts bytes missed in L2", UNMEASURED),
-    Column("dram_bytes_source", SOURCE, "", "the rung that `dram_bytes` stands on", "dram_bytes is null"),
-    Column("dram_read_bytes", F64, "byte", "bytes read from device memory", "not measured"),
+    Column("path", enum(PATHS), "", "the path whose work takes longest at its own roof", "no FLOPs, or none known"),
+    Column("precision", enum(PRECISIONS), "", "the number format of that path", "no FLOPs, or none known", heading="type"),
+    Column(
+        "dram_bytes",
+        F64,
+        "byte",
+        "bytes to and from device memory; on integrated parts bytes missed in L2",
+        UNMEASURED,
+        heading="DRAM",
+    ),
+    Column("dram_bytes_source", SOURCE, "", "the rung that `dram_bytes` stands on", "dram_bytes is null", heading="bytes by"),
+    Column("dram_read_bytes", F64, "byte", "bytes read from device memory", "not measured", heading="read"),
     Column(
         "dram_write_bytes",
         F64,
         "byte",
         "bytes written to device memory during the kernel; late write-backs are not in it",
         "not measured",
+        heading="written",
     ),
-    Column("l2_bytes", F64, "byte", "bytes through the L2 cache", "not measured"),
+    Column("l2_bytes", F64, "byte", "bytes through the L2 cache", "not measured", heading="L2"),
     Column("l2_bytes_source", SOURCE, "", "the rung that `l2_bytes` stands on", "l2_bytes is null"),
 )
 """What a launch did (analysis/work/work.py)."""
@@ -83,7 +95,9 @@ ROLE = (
         "role is null",
     ),
     Column("role_rule", STR, "", "the rule that decided, as `ncu-roofline roles --explain` names it", "role is null"),
-    Column("weight_dtype", STR, "", "type in which weights are stored, as the name tells", "the name does not tell"),
+    Column(
+        "weight_dtype", STR, "", "type in which weights are stored, as the name tells", "the name does not tell", heading="type"
+    ),
     Column("activation_dtype", STR, "", "type that is multiplied, as the name tells", "the name does not tell"),
     Column("cache_dtype", STR, "", "type of the KV cache, as the name tells", "the name does not tell"),
     Column("family", enum(FAMILIES), "", "fc, attention, or other (which has the unrecognised, too)", NEVER),
@@ -107,13 +121,28 @@ SEQUENCE = (
 """Where in the run a launch stands (analysis/run/sequence.py)."""
 
 USEFUL = (
-    Column("projection", STR, "", "the weight matrix that the launch streams", NO_MODEL),
-    Column("matrix_n", I64, "", "rows of that matrix (outputs)", NO_MODEL),
-    Column("matrix_k", I64, "", "columns of that matrix (inputs)", NO_MODEL),
-    Column("matrix_bytes", F64, "byte", "bytes of that matrix on this GPU", NO_MODEL),
+    Column("projection", STR, "", "the weight matrix that the launch streams", NO_MODEL, heading="matrix"),
+    Column("matrix_n", I64, "", "rows of that matrix (outputs)", NO_MODEL, heading="N"),
+    Column("matrix_k", I64, "", "columns of that matrix (inputs)", NO_MODEL, heading="K"),
+    Column("matrix_bytes", F64, "byte", "bytes of that matrix on this GPU", NO_MODEL, heading="bytes"),
     Column("matrix_rows", F64, "", "activation rows it is multiplied with, summed over experts", NO_MODEL + ", or no batch"),
-    Column("experts_read", F64, "", "distinct experts whose weights were read, by their bytes", "not a launch of experts"),
-    Column("read_amplification", F64, "", "bytes read over bytes of the matrix", NO_MODEL + ", or a launch of experts"),
+    Column(
+        "experts_read",
+        F64,
+        "",
+        "distinct experts whose weights were read, by their bytes",
+        "not a launch of experts",
+        heading="experts",
+    ),
+    Column(
+        "read_amplification",
+        F64,
+        "",
+        "bytes read over bytes of the matrix",
+        NO_MODEL + ", or a launch of experts",
+        heading="read",
+        form="factor3",
+    ),
     Column("activation_bytes", F64, "byte", "bytes of the inputs of that product", NO_MODEL),
     Column("output_bytes", F64, "byte", "bytes of its outputs", NO_MODEL),
     Column(
@@ -122,6 +151,7 @@ USEFUL = (
         "FLOP",
         "operations that the model needed: without the padding of tiles",
         "neither batch nor model tells, or a prefill pass",
+        heading="useful work",
     ),
     Column(
         "useful_flops_source",
@@ -155,9 +185,16 @@ PLACED = (
     Column("ridge_spec", F64, "FLOP/byte", "peak over bandwidth, by datasheet", NO_DEVICE),
     Column("ridge_profiled", F64, "FLOP/byte", "the same at the clocks of the capture", NO_CLOCK),
     Column("ridge", F64, "FLOP/byte", "the ridge that decides the side: as `--ridge` says", NO_DEVICE),
-    Column("intensity", F64, "FLOP/byte", "executed FLOPs over DRAM bytes", "either is unknown, or no bytes"),
-    Column("useful_intensity", F64, "FLOP/byte", "useful FLOPs over DRAM bytes", "either is unknown, or no bytes"),
-    Column("padding", F64, "", "executed over useful FLOPs", "either is unknown, or no useful work"),
+    Column("intensity", F64, "FLOP/byte", "executed FLOPs over DRAM bytes", "either is unknown, or no bytes", heading="FLOP/B"),
+    Column(
+        "useful_intensity",
+        F64,
+        "FLOP/byte",
+        "useful FLOPs over DRAM bytes",
+        "either is unknown, or no bytes",
+        heading="useful FLOP/B",
+    ),
+    Column("padding", F64, "", "executed over useful FLOPs", "either is unknown, or no useful work", form="factor"),
     Column(
         "bound",
         enum(BOUNDS),
@@ -165,6 +202,7 @@ PLACED = (
         "side of the ridge by the useful intensity where known, else by the executed one; where FLOPs were not counted, "
         "memory if the useful one is left of every ridge of the device (FP64 aside)",
         "intensity or ridge is unknown",
+        heading="side",
     ),
     Column(
         "bound_source",
@@ -173,8 +211,24 @@ PLACED = (
         "what decided the side: useful work; executed work (an upper bound); a partial count (a lower bound)",
         "bound is null",
     ),
-    Column("bandwidth_share", F64, "", "bytes per second over the bandwidth roof, 1 is all of it", "a part is unknown"),
-    Column("compute_share", F64, "", "FLOPs per second over the roof of the path, 1 is all of it", "a part is unknown"),
+    Column(
+        "bandwidth_share",
+        F64,
+        "",
+        "bytes per second over the bandwidth roof, 1 is all of it",
+        "a part is unknown",
+        heading="of bandwidth",
+        form="percent",
+    ),
+    Column(
+        "compute_share",
+        F64,
+        "",
+        "FLOPs per second over the roof of the path, 1 is all of it",
+        "a part is unknown",
+        heading="of compute",
+        form="percent",
+    ),
     Column(
         "limited_by",
         enum(LIMITS),
@@ -186,8 +240,23 @@ PLACED = (
 )
 """Where a launch stands under its roofs (analysis/roofline/roofline.py)."""
 
+ARCHIVED = (
+    Column("times", I64, "", "launches that the row stands for, where an archive added them up", "one"),
+    Column("capture", STR, "", "name of the capture that the launch comes from", "not an archive"),
+)
+"""What launches have beside their own columns where they come out of an archive (readers/archive.py)."""
+
+ADDED = tuple(
+    replace(c, name=c.name.replace("<path>", path))
+    for c in (*WORK, *ROLE, *SEQUENCE, *USEFUL, *PLACED)
+    for path in (PATHS if "<path>" in c.name else ("",))
+)
+STUDIED = (*LAUNCHES, *ARCHIVED, *ADDED)
+"""Every column that `study` guarantees of its launches, in this order before the measured counters."""
+
 FRAMES = {
     "launches": LAUNCHES,
+    "archived": ARCHIVED,
     "work": WORK,
     "role": ROLE,
     "sequence": SEQUENCE,

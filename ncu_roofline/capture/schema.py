@@ -36,6 +36,22 @@ ROLES = (
 ROLE_SOURCES = ("user", "nvtx", "name", "context")
 FAMILIES = ("fc", "attention", "other")
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp6", "fp4", "int8", "int4", "int1")
+SCALAR_PATHS = ("fp64", "fp32", "fp16_scalar")
+TENSOR_PATHS = (
+    "fp64_tensor",
+    "tf32",
+    "fp16",
+    "fp16_fp16acc",
+    "bf16",
+    "fp8",
+    "fp8_fp16acc",
+    "fp6",
+    "fp4",
+    "int8",
+    "int4",
+    "int1",
+)
+PATHS = SCALAR_PATHS + TENSOR_PATHS
 BOUNDS = ("memory", "compute")
 LIMITS = ("memory", "compute", "latency")
 BOUND_SOURCES = ("useful", "executed", "partial")
@@ -44,13 +60,17 @@ PHASES = ("decode", "prefill")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a frame: its type, its unit and what a null in it means."""
+    """One column of a frame: its type, its unit, what a null in it means, and how people see it."""
 
     name: str
     dtype: pl.DataType
     unit: str
     meaning: str
     null: str
+    heading: str = ""
+    """Above the column where a person sees it; the name where it says enough."""
+    form: str = ""
+    """How a value is written (present/forms/columns.py), where type and unit do not say it."""
 
 
 def enum(values: Iterable[str]) -> pl.Enum:
@@ -62,7 +82,7 @@ I64, F64, STR, BOOL = pl.Int64(), pl.Float64(), pl.String(), pl.Boolean()
 TRIPLE = pl.Array(pl.Int64, 3)
 
 LAUNCHES = (
-    Column("index", I64, "", "position of the launch in the capture, from 0", "never"),
+    Column("index", I64, "", "position of the launch in the capture, from 0", "never", heading="#"),
     Column("profiler_id", I64, "", "the profiler's own number of the launch", "not in the file"),
     Column("kernel", STR, "", "function name", "never"),
     Column("name", STR, "", "demangled name with template arguments and parameters", "never"),
@@ -72,9 +92,15 @@ LAUNCHES = (
     Column("grid", TRIPLE, "blocks", "grid, x y z", "not in the file"),
     Column("block", TRIPLE, "threads", "block, x y z", "not in the file"),
     Column("nvtx", pl.List(pl.String), "", "names of the open NVTX ranges, outermost first", "NVTX was not captured"),
-    Column("seconds", F64, "s", "duration on the device", "not measured"),
+    Column("seconds", F64, "s", "duration on the device", "not measured", heading="time"),
 )
 """One row per kernel launch. Measured counters follow as `m:<profiler name>` in base SI units."""
+
+
+def complete(frame: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
+    """The frame with every one of these columns: those that it lacks are null, of their type."""
+    absent = [pl.lit(None, c.dtype).alias(c.name) for c in columns if c.name not in frame.columns]
+    return frame.with_columns(absent)
 
 
 def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> pl.DataFrame:

@@ -12,9 +12,11 @@ NO_MODEL = "no model was stated, or no matrix of it fits"
 
 GROUPED = (
     Column("group", I64, "", "rank by time, from 0", NEVER),
-    Column("launches", I64, "", "launches in the row", NEVER),
-    Column("time_share", F64, "", "of the capture's known time", "time is unknown"),
-    Column("bytes_share", F64, "", "of the capture's known DRAM bytes", "bytes are unknown"),
+    Column("launches", I64, "", "launches in the row", NEVER, form="count"),
+    Column("time_share", F64, "", "of the capture's known time", "time is unknown", heading="of time", form="percent"),
+    Column(
+        "bytes_share", F64, "", "of the capture's known DRAM bytes", "bytes are unknown", heading="of bytes", form="percent"
+    ),
     Column("flops_per_second", F64, "FLOP/s", "executed FLOPs over time", "either is unknown"),
     Column("useful_flops_per_second", F64, "FLOP/s", "useful FLOPs over time", "either is unknown"),
     Column("<measure>_unknown", I64, "", "launches that the sum lacks: where above 0, the sum is a lower bound", NEVER),
@@ -30,17 +32,26 @@ TOKENS = (
     Column("<measure>_low", F64, "of the measure", "smallest step or layer", "no spread"),
     Column("<measure>_median", F64, "of the measure", "median step or layer", "no spread"),
     Column("<measure>_high", F64, "of the measure", "largest step or layer", "no spread"),
-    Column("experts_expected", F64, "", "distinct experts that routing by chance would read at this batch", NO_MODEL),
+    Column(
+        "experts_expected",
+        F64,
+        "",
+        "distinct experts that routing by chance would read at this batch",
+        NO_MODEL,
+        heading="if even",
+    ),
     Column("explained_low", F64, "", "of the matrix' bytes: activations, which must be read beside it", NO_MODEL),
     Column("explained_high", F64, "", "the same with outputs, where reads and writes were not measured apart", NO_MODEL),
-    Column("unexplained", F64, "", "of the matrix' bytes: what was read beyond both", NO_MODEL),
+    Column("unexplained", F64, "", "of the matrix' bytes: what was read beyond both", NO_MODEL, form="percent"),
 )
 """Per token and per step (analysis/run/tokens.py); measures are seconds, dram_bytes, dram_read_bytes, dram_write_bytes, flops,
 useful_flops."""
 
 COMPARED = (
     Column("pair", I64, "", "number of the pair of kernels", NEVER),
-    Column("what", STR, "", "what became of a kernel: same, reshaped, renamed, fused, split, added, removed", NEVER),
+    Column(
+        "what", STR, "", "what became of a kernel: same, reshaped, renamed, fused, split, added, removed", NEVER, heading="is"
+    ),
     Column(
         "<side>_bytes",
         F64,
@@ -71,7 +82,7 @@ COMPARED = (
 SWEPT = (
     Column("along", STR, "", "where the capture stands: a number or a word", NEVER),
     Column("capture", STR, "", "name of the capture", NEVER),
-    Column("batch", I64, "", "sequences per step", "unknown"),
+    Column("batch", I64, "", "sequences per step", "unknown", form="count"),
     Column("context", I64, "", "cached tokens per sequence", "unknown"),
     Column("bytes", F64, "byte", "DRAM bytes per token (or step, or capture)", "more than a small part was not measured"),
     Column("seconds", F64, "s", "time, likewise", "more than a small part was not measured"),
@@ -84,7 +95,15 @@ SWEPT = (
     Column("attention_high", F64, "FLOP/byte", "greatest one", "cache type unknown"),
     Column("ridge", F64, "FLOP/byte", "the ridge that FC meets", NO_DEVICE),
     Column("roof", F64, "byte/s", "bandwidth roof", NO_DEVICE),
-    Column("latency_share", F64, "", "part of the time in kernels near neither roof", "shares are unknown"),
+    Column(
+        "latency_share",
+        F64,
+        "",
+        "part of the time in kernels near neither roof",
+        "shares are unknown",
+        heading="latency",
+        form="percent",
+    ),
     Column("bandwidth_share", F64, "", "bytes per second over the bandwidth roof", "roof or time is unknown"),
     Column("role", STR, "", "role, or unclassified", NEVER),
     Column("projection", STR, "", "weight matrix", NEVER),
@@ -105,28 +124,38 @@ PROJECTED = (
 
 FLOOR = (
     Column("batch", I64, "", "sequences per step", NEVER),
-    Column("weight_bytes", F64, "byte", "weights that one step must read, over all GPUs", NEVER),
-    Column("kv_bytes", F64, "byte", "cache that one step must read, over all GPUs", "no context was stated"),
-    Column("bytes_per_token", F64, "byte", "both over the batch", NEVER),
+    Column("weight_bytes", F64, "byte", "weights that one step must read, over all GPUs", NEVER, heading="weights"),
+    Column(
+        "kv_bytes", F64, "byte", "cache that one step must read, over all GPUs", "no context was stated", heading="KV cache"
+    ),
+    Column("bytes_per_token", F64, "byte", "both over the batch", NEVER, heading="per token"),
     Column("memory_seconds", F64, "s", "time to move them at the full bandwidth", NEVER),
     Column("compute_seconds", F64, "s", "time of the arithmetic at the full peak", NEVER),
-    Column("step_seconds", F64, "s", "the longer of both: no step is faster", NEVER),
-    Column("tokens_per_second", F64, "1/s", "batch over step_seconds", NEVER),
+    Column("step_seconds", F64, "s", "the longer of both: no step is faster", NEVER, heading="step"),
+    Column("tokens_per_second", F64, "1/s", "batch over step_seconds", NEVER, heading="token/s"),
     Column("fits", BOOL, "", "whether weights and caches fit into memory", "no context was stated, or memory is unknown"),
     Column("name", STR, "", "name of the matrix", NEVER),
     Column("layer_kind", STR, "", "kind of layer that has the matrix", NEVER),
     Column("N", I64, "", "rows of the matrix (outputs)", NEVER),
     Column("K", I64, "", "columns of the matrix (inputs)", NEVER),
-    Column("count", I64, "", "layers that have it", NEVER),
+    Column("count", I64, "", "layers that have it", NEVER, heading="layers"),
     Column(
         "floor_bytes",
         F64,
         "byte",
         "least bytes of a step for a role",
         "batch unknown; for attention also context unknown, or told by the same bytes",
+        heading="floor",
     ),
-    Column("measured_bytes", F64, "byte", "what the capture moved for that role per step", "not measured, or steps unknown"),
-    Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero"),
+    Column(
+        "measured_bytes",
+        F64,
+        "byte",
+        "what the capture moved for that role per step",
+        "not measured, or steps unknown",
+        heading="measured",
+    ),
+    Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero", form="factor3"),
 )
 """What a step must cost at least (analysis/model/floor.py, analysis/model/floor_parts.py)."""
 
@@ -135,8 +164,8 @@ DEVICES = (
     Column("product", STR, "", "full product name", NEVER),
     Column("chip", STR, "", "name of the chip", "unknown"),
     Column("compute_capability", STR, "", "compute capability", "unknown"),
-    Column("sms", I64, "", "streaming multiprocessors", "unknown"),
-    Column("memory_bytes", F64, "byte", "device memory", "unknown"),
+    Column("sms", I64, "", "streaming multiprocessors", "unknown", heading="SMs"),
+    Column("memory_bytes", F64, "byte", "device memory", "unknown", heading="memory"),
     Column("l2_bytes", F64, "byte", "size of the L2 cache", "unknown"),
     Column("bandwidth", F64, "byte/s", "bandwidth of device memory", NEVER),
     Column("ridge_spec", pl.Struct({"<path>": F64}), "FLOP/byte", "peak over bandwidth per path", "no such unit, or unknown"),

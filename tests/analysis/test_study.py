@@ -8,19 +8,19 @@ import polars as pl
 
 from ncu_roofline.analysis.study import Choices, device_of, in_order, study
 from ncu_roofline.capture.capture import Capture, Device
-from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, launch, launches
+from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, full, launch, launches
 
 
 def test_launches_of_one_capture_stand_in_their_order() -> None:
-    assert in_order(pl.DataFrame({"index": [0, 1]}))
-    assert in_order(pl.DataFrame({"capture": ["a", "a"]}))
-    assert in_order(pl.DataFrame({"capture": []}))
+    assert in_order(full(pl.DataFrame({"index": [0, 1]})))
+    assert in_order(full(pl.DataFrame({"capture": ["a", "a"]})))
+    assert in_order(full(pl.DataFrame({"capture": []})))
 
 
 def test_launches_of_several_captures_or_added_up_have_no_order() -> None:
-    assert not in_order(pl.DataFrame({"capture": ["a", "b"]}))
-    assert not in_order(pl.DataFrame({"times": [1, 2]}))
-    assert not in_order(pl.DataFrame({"times": [1, 2], "capture": ["a", "a"]}))
+    assert not in_order(full(pl.DataFrame({"capture": ["a", "b"]})))
+    assert not in_order(full(pl.DataFrame({"times": [1, 2]})))
+    assert not in_order(full(pl.DataFrame({"times": [1, 2], "capture": ["a", "a"]})))
 
 
 def of(device: Device) -> Capture:

@@ -10,15 +10,14 @@ import ncu_roofline as nr
 from ncu_roofline.analysis.model import floor_parts, measured
 from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.analysis.roofline.devices import DEVICES as DEVICE_FRAME
-from ncu_roofline.analysis.work.flops import PATHS
 from ncu_roofline.capture.frames import FRAMES
-from ncu_roofline.capture.schema import MEASURED, Column
+from ncu_roofline.capture.schema import MEASURED, PATHS, Column
 from ncu_roofline.knowledge.models import models
 
 DENSE = "fixtures/synthetic/dense-b8.ncu-repz"
-CHAIN = ("launches", "work", "role", "sequence", "useful", "placed", "grouped", "tokens")
+CHAIN = ("launches", "archived", "work", "role", "sequence", "useful", "placed", "grouped", "tokens")
 PARTS = {
-    "launches": ("launches", "work", "role", "sequence", "useful", "placed"),
+    "launches": ("launches", "archived", "work", "role", "sequence", "useful", "placed"),
     "kernels": ("launches", "work", "role", "sequence", "useful", "placed", "grouped"),
     "tokens": ("launches", "work", "role", "sequence", "useful", "grouped", "tokens"),
     "compared": ("sequence", "role", "compared"),

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.sides import Studied, basis_of, footings
+from ncu_roofline.analysis.compare.sides import basis_of, footings
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.ladder import dram_hertz, sm_hertz
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
@@ -49,7 +50,7 @@ def vary_of(words: Iterable[str]) -> frozenset[str]:
     return wanted
 
 
-def differences(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> tuple[Difference, ...]:
+def differences(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> tuple[Difference, ...]:
     """Every difference, those that block first; captures of different models raise UnusableInput."""
     same_model(base, head, vary)
     found = [d for c in conditions() if (d := differs(c, base, head, vary)) is not None]
@@ -57,7 +58,7 @@ def differences(base: Sequence[Studied], head: Sequence[Studied], vary: frozense
     return tuple(sorted(found, key=lambda d: not d.blocks))
 
 
-def same_model(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> None:
+def same_model(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> None:
     """Refuses captures that say they are of different models."""
     models = [values(s, "model") for s in (base, head)]
     if all(models) and models[0] != models[1] and "model" not in vary:
@@ -67,7 +68,7 @@ def same_model(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset
         )
 
 
-def values(studies: Sequence[Studied], fact: str) -> tuple[Any, ...]:
+def values(studies: Sequence[Study], fact: str) -> tuple[Any, ...]:
     """The distinct known values of a fact on one side."""
     if fact == "device":
         known = [s.gpu.product if s.gpu else s.capture.device.name for s in studies]
@@ -81,7 +82,7 @@ def joined(found: Iterable[Any]) -> str:
     return " and ".join(map(str, found)) or "unknown"
 
 
-def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> Difference | None:
+def differs(condition: Condition, base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> Difference | None:
     """The difference in one fact; a fact unknown on one side does not block, and is said."""
     one, other = values(base, condition.fact), values(head, condition.fact)
     if one == other and len(one) <= 1:
@@ -98,13 +99,13 @@ def differs(condition: Condition, base: Sequence[Studied], head: Sequence[Studie
     )
 
 
-def unknown_conditions(base: Sequence[Studied], head: Sequence[Studied]) -> tuple[str, ...]:
+def unknown_conditions(base: Sequence[Study], head: Sequence[Study]) -> tuple[str, ...]:
     """Conditions of measurement that neither side tells."""
     asked = ("cache_control", "clock_control", "replay_mode", "batch", "context")
     return tuple(WORDS.get(f, f) for f in asked if not values(base, f) and not values(head, f))
 
 
-def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
+def basis_differs(base: Sequence[Study], head: Sequence[Study]) -> list[Difference]:
     """Tokens known on one side only: then no number is per token on both."""
     one, other = basis_of(base), basis_of(head)
     if one == other or {one, other} == {"layer", "capture"} or windows(base, head):
@@ -117,13 +118,13 @@ def basis_differs(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diff
     ]
 
 
-def windows(base: Sequence[Studied], head: Sequence[Studied]) -> bool:
+def windows(base: Sequence[Study], head: Sequence[Study]) -> bool:
     """Whether all captures are parts of a step, some of which have whole layers that could stand for the rest."""
     each = [footings(study) for study in (*base, *head)]
     return all("part" in f and ("token" not in f or f["token"].scaled) for f in each)
 
 
-def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozenset[str]) -> list[Difference]:
+def clocks_differ(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> list[Difference]:
     """Clocks as measured, weighted by time."""
     if vary & {"clocks", "device"}:
         return []
@@ -144,7 +145,7 @@ def clocks_differ(base: Sequence[Studied], head: Sequence[Studied], vary: frozen
     return found
 
 
-def mean_clock(studies: Sequence[Studied], hertz: Any) -> float | None:
+def mean_clock(studies: Sequence[Study], hertz: Any) -> float | None:
     """Time-weighted clock of one side; null where it was not measured."""
     parts = [s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies]
     known = pl.concat(parts)
@@ -152,7 +153,7 @@ def mean_clock(studies: Sequence[Studied], hertz: Any) -> float | None:
     return float((known["hertz"] * known["seconds"]).sum()) / time if time > 0 else None
 
 
-def rungs_differ(base: Sequence[Studied], head: Sequence[Studied]) -> list[Difference]:
+def rungs_differ(base: Sequence[Study], head: Sequence[Study]) -> list[Difference]:
     """Numbers that stand on other rungs of their ladder on the other side."""
     found = []
     for number, column in (("bytes", "dram_bytes"), ("FLOPs", "flops")):
@@ -171,11 +172,9 @@ def rungs_differ(base: Sequence[Studied], head: Sequence[Studied]) -> list[Diffe
     return found
 
 
-def rung_of(studies: Sequence[Studied], column: str) -> str | None:
+def rung_of(studies: Sequence[Study], column: str) -> str | None:
     """The class of sources on which most of a number stands."""
     name = f"{column}_source"
-    frames = [s.launches.select(pl.col(column), pl.col(name).cast(pl.String)) for s in studies if name in s.launches.columns]
-    if not frames:
-        return None
+    frames = [s.launches.select(pl.col(column), pl.col(name).cast(pl.String)) for s in studies]
     known = pl.concat(frames).filter(pl.col(column) > 0).group_by(name).agg(pl.col(column).sum()).sort(column, descending=True)
     return rung_class(known[name][0]) if known.height else None

@@ -13,8 +13,9 @@ from ncu_roofline.analysis.compare import comparability
 from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
-from ncu_roofline.analysis.compare.sides import Side, Studied, basis_of, covered, side, totals
+from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, side, totals
 from ncu_roofline.analysis.compare.verdict import Change, Judged, change, judge
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
 
@@ -58,8 +59,8 @@ class Comparison:
 
 
 def compare(
-    base: Sequence[Studied],
-    head: Sequence[Studied],
+    base: Sequence[Study],
+    head: Sequence[Study],
     *,
     vary: frozenset[str] = frozenset(),
     anyway: bool = False,

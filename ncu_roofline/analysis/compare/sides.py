@@ -4,59 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.groups import completed
 from ncu_roofline.analysis.run.basis import basis
 from ncu_roofline.analysis.run.basis import decode_launches as in_decode
-from ncu_roofline.capture.capture import Capture, Run
-from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
 BASES = ("token", "part", "step", "layer", "capture")
 """What numbers are divided by; `part` is a token's share of a window that is less than a step."""
-WANTED = {
-    "position": pl.Int64,
-    "step": pl.Int64,
-    "intensity": pl.Float64,
-    "useful_intensity": pl.Float64,
-    "ridge": pl.Float64,
-    "limited_by": pl.String,
-    "useful_flops": pl.Float64,
-}
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
 UNCLASSIFIED = "unclassified"
 KNOWN_LIMIT = 0.5
 """Part of a row's time whose limit must be known for a share of it to be told."""
 
 
-class Studied(Protocol):
-    """What a comparison needs of a study."""
-
-    @property
-    def capture(self) -> Capture:
-        """Where it comes from."""
-
-    @property
-    def launches(self) -> pl.DataFrame:
-        """Every launch with role, work and place."""
-
-    @property
-    def gpu(self) -> Gpu | None:
-        """The device."""
-
-    @property
-    def run(self) -> Run:
-        """What was run, after inference."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """Launches of all captures of one side; `bytes`, `flops` and `seconds` are per `basis`."""
 
-    studies: tuple[Studied, ...]
+    studies: tuple[Study, ...]
     launches: pl.DataFrame
     basis: str
 
@@ -71,20 +39,15 @@ class Side:
         return ", ".join(s.capture.name for s in self.studies)
 
 
-def decode_launches(study: Studied) -> pl.DataFrame:
+def decode_launches(study: Study) -> pl.DataFrame:
     """Launches of decode steps; all of them where none is known to be one."""
-    launches = study.launches
-    if "phase" not in launches.columns:
-        return launches
-    decode = in_decode(launches)
-    return decode if decode.height else launches
+    decode = in_decode(study.launches)
+    return decode if decode.height else study.launches
 
 
-def only_prefill(study: Studied) -> bool:
+def only_prefill(study: Study) -> bool:
     """Whether every launch belongs to a prefill pass, or stands beside nothing else."""
-    if "phase" not in study.launches.columns or not study.launches.height:
-        return False
-    return in_decode(study.launches).is_empty()
+    return not study.launches.is_empty() and in_decode(study.launches).is_empty()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +60,7 @@ class Footing:
     """Whether layers that were captured stand for others."""
 
 
-def footings(study: Studied) -> dict[str, Footing]:
+def footings(study: Study) -> dict[str, Footing]:
     """Every basis that a capture supports."""
     decode = decode_launches(study)
     found = {"capture": Footing(launches=decode, divisor=1.0)}
@@ -107,58 +70,49 @@ def footings(study: Studied) -> dict[str, Footing]:
     batch, steps = study.run.batch.value, begun(decode)
     if batch and steps == 1:
         found["part"] = Footing(launches=decode, divisor=float(batch) * float(study.run.accepted.value or 1))
-    if {"step_whole", "process", "device"} <= set(study.launches.columns):
-        counted = basis(study.launches, study.run)
-        for kind, number in (("step", counted.steps), ("token", counted.tokens)):
-            if number:
-                found[kind] = Footing(
-                    launches=counted.launches, divisor=number * counted.gpus / counted.scale, scaled=counted.scale != 1
-                )
-    else:
-        for kind, fact in (("step", study.run.steps), ("token", study.run.tokens)):
-            if fact.value:
-                found[kind] = Footing(launches=decode, divisor=float(fact.value))
+    counted = basis(study.launches, study.run)
+    for kind, number in (("step", counted.steps), ("token", counted.tokens)):
+        if number:
+            found[kind] = Footing(
+                launches=counted.launches, divisor=number * counted.gpus / counted.scale, scaled=counted.scale != 1
+            )
     return found
 
 
 def whole_layers(launches: pl.DataFrame) -> Footing | None:
     """The whole layers of a window that is less than a step; None where it has none."""
-    if not {"layer_whole", "layer"} <= set(launches.columns):
-        return None
     whole = launches.filter(pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
     count = whole.select("process", "device", "step", "layer").n_unique()
     return Footing(launches=whole, divisor=float(count)) if whole.height else None
 
 
-def covered(study: Studied) -> int:
+def covered(study: Study) -> int:
     """Launches of attention on a capture that does not tell what it stands for: one a layer, as a rule."""
     return decode_launches(study).filter(pl.col("role").cast(pl.String) == "attention").height
 
 
 def begun(decode: pl.DataFrame) -> int:
     """How many steps the launches belong to, whole or not."""
-    return decode["step"].drop_nulls().n_unique() if "step" in decode.columns else 0
+    return decode["step"].drop_nulls().n_unique()
 
 
-def basis_of(studies: Sequence[Studied]) -> str:
+def basis_of(studies: Sequence[Study]) -> str:
     """The finest basis that every capture supports."""
     each = [footings(s) for s in studies]
     return next(b for b in BASES if all(b in f for f in each))
 
 
-def side(studies: Sequence[Studied], kind: str) -> Side:
+def side(studies: Sequence[Study], kind: str) -> Side:
     """One side on this basis: every capture counts 1/n, so that sums are means over captures."""
     frames = [scaled(study, number, kind, len(studies)) for number, study in enumerate(studies)]
     return Side(studies=tuple(studies), launches=pl.concat(frames, how="vertical"), basis=kind)
 
 
-def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFrame:
+def scaled(study: Study, number: int, kind: str, captures: int) -> pl.DataFrame:
     """The launches of one capture in the columns that comparing needs."""
     footing = footings(study)[kind]
-    frame = completed(footing.launches)
-    absent = [pl.lit(None, kind).alias(name) for name, kind in WANTED.items() if name not in frame.columns]
     share = 1 / (footing.divisor * captures)
-    return frame.with_columns(absent).select(
+    return footing.launches.select(
         pl.lit(number, pl.Int64).alias("capture"),
         "index",
         "kernel",
@@ -166,7 +120,7 @@ def scaled(study: Studied, number: int, kind: str, captures: int) -> pl.DataFram
         shape("grid"),
         shape("block"),
         pl.col("role").cast(pl.String).fill_null(UNCLASSIFIED),
-        pl.col("family").cast(pl.String),
+        pl.col("family").cast(pl.String).fill_null("other"),
         "layer",
         "position",
         "step",

@@ -11,8 +11,8 @@ from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.analysis.health.settings import cache, clocks, replay
 from ncu_roofline.analysis.roofline.overview import lacking, launch_count, share
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.work.flops import SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.analysis.work.traffic import at_nominal_clock
+from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.capture.units import percent
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.limits import THRESHOLDS

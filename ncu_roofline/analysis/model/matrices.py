@@ -128,7 +128,7 @@ def output_bytes() -> pl.Expr:
 def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:
     """The setting of the run, with the weight type that kernel names tell where the user says none."""
     setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
-    told = products["weight_dtype"].drop_nulls().mode().to_list() if "weight_dtype" in products.columns else []
+    told = products["weight_dtype"].drop_nulls().mode().to_list()
     known = [name for name in told if name in dtypes.names()]
     return Streams(model, setting, run.batch.value, known[0] if known else None)
 

@@ -48,9 +48,8 @@ def theory(launches: pl.DataFrame, run: Run) -> tuple[Theory, ...]:
 def usual(launches: pl.DataFrame, column: str, family: str) -> str | None:
     """The number format that most bytes of a family are in: by name, else its activations', else its work's."""
     for name in (column, "activation_dtype", "precision"):
-        if {name, "family"} <= set(launches.columns):
-            mine = launches.filter(pl.col("family").cast(pl.String) == family, pl.col(name).cast(pl.String).is_in(list(WIDTHS)))
-            known = mine.group_by(name).agg(pl.col("dram_bytes").sum()).sort("dram_bytes", name)
-            if known.height:
-                return str(known[name][-1])
+        mine = launches.filter(pl.col("family").cast(pl.String) == family, pl.col(name).cast(pl.String).is_in(list(WIDTHS)))
+        known = mine.group_by(name).agg(pl.col("dram_bytes").sum()).sort("dram_bytes", name)
+        if known.height:
+            return str(known[name][-1])
     return None

@@ -28,12 +28,12 @@ def useful(launches: pl.DataFrame, run: Run, model: Model | None = None) -> pl.D
     ladder = [
         ("none", pl.when(pl.col("satellite") & pl.col("decode")).then(0.0)),
         ("matrix", by_matrix(run)),
-        ("kv_bytes", by_cache(matched, run, model)),
+        ("kv_bytes", by_cache(run, model)),
         ("weight_bytes", by_weights(matched, run)),
     ]
     source = pl.coalesce(*[pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in ladder])
     told = matched.with_columns(
-        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source, **attention_bounds(matched, run)
+        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source, **attention_bounds(run)
     )
     # zeros of helpers alone would read as an attention without work
     mains = pl.col("useful_flops").filter(~pl.col("satellite")).count().over("role") > 0
@@ -61,11 +61,11 @@ def by_matrix(run: Run) -> pl.Expr:
     return pl.when(is_role("fc")).then(shared * pl.col("matrix_rows") / tp)
 
 
-def by_cache(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
+def by_cache(run: Run, model: Model | None) -> pl.Expr:
     """KV bytes that were read, times FLOPs per cached byte: 2 x query heads per key/value head / width."""
     if model is None:
         return pl.lit(None, pl.Float64)
-    width, tp = cache_width(launches, run, model), int(run.tp.value or 1)
+    width, tp = cache_width(run, model), int(run.tp.value or 1)
     # every GPU reads what cannot be split (MLA's latents), and computes its own heads of it
     by_layer = {i: c.flops / c.elements * min(tp, c.split) / tp for i, c in enumerate(model.caches) if c.elements}
     per_element = set(by_layer.values())
@@ -74,35 +74,33 @@ def by_cache(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
     known = (
         pl.lit(per_element.pop())
         if len(per_element) == 1
-        else pl.when(numbered(launches)).then(pl.col("layer").replace_strict(by_layer, default=None, return_dtype=pl.Float64))
+        else pl.when(numbered()).then(pl.col("layer").replace_strict(by_layer, default=None, return_dtype=pl.Float64))
     )
     return pl.when(is_role("attention")).then(at_most_executed(pl.col("read") / width * known))
 
 
-def numbered(launches: pl.DataFrame) -> pl.Expr:
+def numbered() -> pl.Expr:
     """Whether the layer's number is the model's: in a window that cuts the step it counts from the cut."""
-    return pl.col("step_whole").fill_null(False) if "step_whole" in launches.columns else pl.lit(False)
+    return pl.col("step_whole").fill_null(False)
 
 
-def cache_width(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.Expr:
+def cache_width(run: Run, model: Model | None) -> pl.Expr:
     """Bytes per cached element: as stated, else as the kernel's name says, else as the model computes."""
     if run.kv.value is not None:
         return pl.lit(dtypes.find(run.kv.value, "--kv").bytes)
-    told = named_width(launches, "cache_dtype")
+    told = named_width("cache_dtype")
     return pl.coalesce(told, pl.lit(dtypes.find(model.native or "bf16").bytes)) if model else told
 
 
-def named_width(launches: pl.DataFrame, column: str) -> pl.Expr:
+def named_width(column: str) -> pl.Expr:
     """Bytes per element of the type in a column; null where it is none that we know."""
-    if column not in launches.columns:
-        return pl.lit(None, pl.Float64)
     widths = {name: dtypes.find(name).bytes for name in dtypes.names()}
     return pl.col(column).cast(pl.String).replace_strict(widths, default=None, return_dtype=pl.Float64)
 
 
 def by_weights(launches: pl.DataFrame, run: Run) -> pl.Expr:
     """2 x batch x weights, taken from the bytes that were read; experts are left out, they share no rows."""
-    width = named_width(launches, "weight_dtype")
+    width = named_width("weight_dtype")
     if run.weights.value is not None:
         width = pl.lit(dtypes.find(run.weights.value).bytes)
     if run.batch.value is None:
@@ -121,9 +119,9 @@ def at_most_executed(flops: pl.Expr) -> pl.Expr:
     return pl.when(flops.is_not_null()).then(pl.min_horizontal(flops, executed))
 
 
-def attention_bounds(launches: pl.DataFrame, run: Run) -> dict[str, pl.Expr]:
+def attention_bounds(run: Run) -> dict[str, pl.Expr]:
     """Useful intensity of decode attention lies between 2/s and 2 x 16 / s, whatever the batch."""
-    width = cache_width(launches, run, None)
+    width = cache_width(run, None)
     mine = is_role("attention")
     return {
         "useful_intensity_low": pl.when(mine).then(2.0 / width),

@@ -15,11 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.sides import Studied, basis_of, footings, latency
+from ncu_roofline.analysis.compare.sides import basis_of, footings, latency
 from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.analysis.project.scales import Scales, Target, assumptions, scales_of, stand_in
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.roofline import ratio
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import limit
@@ -50,7 +51,7 @@ class Projection:
         return self.total["seconds"] / self.total["seconds_high"], self.total["seconds"] / self.total["seconds_low"]
 
 
-def project(study: Studied, target: Target) -> Projection:
+def project(study: Study, target: Target) -> Projection:
     """The projection of a capture; raises UnusableInput where what it starts from is not known."""
     basis = basis_of([study])
     footing = footings(study)[basis]
@@ -78,16 +79,14 @@ def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
     """Launches with the bytes and FLOPs they would have: `bytes_low`, `bytes_high`, `work`."""
     role = pl.col("role").cast(pl.String).fill_null("")
     weights, cache = role == "fc", role.is_in(["attention", "kv-cache"])
-    beside = activations(launches)
+    beside = activations()
     own = pl.col("dram_bytes")
     matrix = (own - beside) * scales.weights * scales.tp + beside * scales.batch
     others = own * scales.batch
     kept = own * scales.kv * scales.batch * scales.tp
     low = pl.when(weights).then(matrix).when(cache).then(kept).otherwise(others)
     # another batch reads other experts: at most as many times the bytes as there are times the sequences
-    experts = pl.col("name").str.contains(EXPERTS)
-    if "experts_read" in launches.columns:
-        experts = experts | pl.col("experts_read").is_not_null()
+    experts = pl.col("name").str.contains(EXPERTS) | pl.col("experts_read").is_not_null()
     high = pl.when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
     shared = pl.when(weights | cache).then(scales.tp).otherwise(1.0)
     return launches.with_columns(
@@ -95,10 +94,8 @@ def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
     )
 
 
-def activations(launches: pl.DataFrame) -> pl.Expr:
+def activations() -> pl.Expr:
     """Bytes of an FC launch that are inputs and outputs, not weights; 0 where the matrix is not known."""
-    if not {"activation_bytes", "output_bytes"} <= set(launches.columns):
-        return pl.lit(0.0)
     beside = pl.col("activation_bytes").fill_null(0.0) + pl.col("output_bytes").fill_null(0.0)
     return pl.min_horizontal(beside, pl.col("dram_bytes") * 0.5)
 
@@ -111,7 +108,7 @@ def executed(scales: Scales) -> pl.Expr:
     return pl.when(pl.col("useful_flops").is_not_null()).then(pl.max_horizontal(grown, "flops")).otherwise(grown)
 
 
-def times(launches: pl.DataFrame, study: Studied, target: Target, scales: Scales) -> dict[str, pl.Expr]:
+def times(launches: pl.DataFrame, study: Study, target: Target, scales: Scales) -> dict[str, pl.Expr]:
     """Both ends of the time of each launch; kernels too small for either roof are kept as they are."""
     small = pl.col("limited_by").cast(pl.String).fill_null("memory") == "latency"
     shortest = float(launches["seconds"].min())  # type: ignore[arg-type]
@@ -137,7 +134,7 @@ def by_bytes(end: str, scales: Scales) -> pl.Expr:
     return factor * scales.bandwidth
 
 
-def by_work(study: Studied, target: Target) -> pl.Expr:
+def by_work(study: Study, target: Target) -> pl.Expr:
     """Factor below which arithmetic does not let the time fall; nothing for launches without FLOPs."""
     before, after = peaks(study.gpu), peaks(target.gpu or study.gpu)
     path = pl.col("path").cast(pl.String)
@@ -173,7 +170,7 @@ def sums() -> list[pl.Expr]:
     return [known_sum(c) for c in ("bytes", "bytes_low", "bytes_high", "seconds", "seconds_low", "seconds_high")]
 
 
-def error(projection: Projection, measured: Studied) -> dict[str, float]:
+def error(projection: Projection, measured: Study) -> dict[str, float]:
     """The projection against a capture taken there: measured seconds over both ends, less one."""
     footing = footings(measured).get(projection.basis)
     if footing is None:

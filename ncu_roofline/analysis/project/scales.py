@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.sides import Studied
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.models import dtypes
@@ -62,17 +62,16 @@ def stand_in(path: str, peaks: Mapping[str, float]) -> str | None:
     return path
 
 
-def taken_over(study: Studied, gpu: Gpu) -> Iterator[str]:
+def taken_over(study: Study, gpu: Gpu) -> Iterator[str]:
     """A sentence for each path of the capture's work that the target's GPU has not."""
-    if "path" in study.launches.columns:
-        for path in study.launches["path"].drop_nulls().cast(pl.String).unique().sort():
-            other = stand_in(path, gpu.peaks)
-            if other != path:
-                how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
-                yield f"{gpu.product} has no {path}: that work {how}, out of the same bytes."
+    for path in study.launches["path"].drop_nulls().cast(pl.String).unique().sort():
+        other = stand_in(path, gpu.peaks)
+        if other != path:
+            how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
+            yield f"{gpu.product} has no {path}: that work {how}, out of the same bytes."
 
 
-def scales_of(study: Studied, target: Target) -> Scales:
+def scales_of(study: Study, target: Target) -> Scales:
     """The factors; each needs what the capture itself was."""
     bandwidth = 1.0
     if target.gpu is not None:
@@ -89,14 +88,13 @@ def scales_of(study: Studied, target: Target) -> Scales:
     )
 
 
-def told(study: Studied, family: str, column: str) -> str | None:
+def told(study: Study, family: str, column: str) -> str | None:
     """The type that most bytes of a family have, by kernels' names, else by the precision they compute in."""
     launches = study.launches.filter((pl.col("family").cast(pl.String) == family) & (pl.col("dram_bytes") > 0))
     for name in (column, "precision"):
-        if name in launches.columns:
-            known = launches.filter(pl.col(name).is_not_null()).group_by(name).agg(pl.col("dram_bytes").sum())
-            if known.height:
-                return str(known.sort("dram_bytes", descending=True)[name].cast(pl.String)[0])
+        known = launches.filter(pl.col(name).is_not_null()).group_by(name).agg(pl.col("dram_bytes").sum())
+        if known.height:
+            return str(known.sort("dram_bytes", descending=True)[name].cast(pl.String)[0])
     return None
 
 
@@ -121,7 +119,7 @@ def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:
     return wanted / own
 
 
-def assumptions(study: Studied, target: Target, scales: Scales) -> Sequence[str]:
+def assumptions(study: Study, target: Target, scales: Scales) -> Sequence[str]:
     """Everything that is taken for granted."""
     found = [
         "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "

@@ -32,7 +32,7 @@ def totals(launches: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
     """Distinct kernels, launches, known time and known bytes with their shares; null where none is known."""
     summed = launches.group_by(keys, maintain_order=True).agg(
         pl.col("name").n_unique().cast(pl.Int64).alias("kernels"),
-        (pl.col("times").sum() if "times" in launches.columns else pl.len()).cast(pl.Int64).alias("launches"),
+        pl.col("times").fill_null(1).sum().alias("launches"),
         *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in ("seconds", "dram_bytes")),
     )
     shared = summed.with_columns(time_share=_share("seconds"), bytes_share=_share("dram_bytes"))

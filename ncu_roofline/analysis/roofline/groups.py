@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.roofline.roofline import bound, bound_source, limited_by, ratio, suspect
-from ncu_roofline.analysis.work.flops import PATHS
 from ncu_roofline.analysis.work.ladder import NOTHING
 from ncu_roofline.analysis.work.work import precision
-from ncu_roofline.capture.schema import BOUNDS, FAMILIES, PHASES, ROLES, SOURCES
+from ncu_roofline.capture.schema import FAMILIES, SOURCES
 from ncu_roofline.knowledge.limits import THRESHOLDS
 
 KEYS = {
@@ -36,23 +35,6 @@ CEILINGS = ("peak", "peak_at_clock", "ridge", "ridge_spec", "ridge_profiled")
 ROOFS = (*SLOPES, *CEILINGS)
 PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"), ("flops", "seconds"), ("needed", "seconds"))
 BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
-OPTIONAL: dict[str, type[pl.DataType] | pl.DataType] = {
-    **dict.fromkeys((*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL, "bandwidth_share", "compute_share"), pl.Float64),
-    "path": pl.Enum(PATHS),
-    "bound": pl.Enum(BOUNDS),
-    "role": pl.Enum(ROLES),
-    "family": pl.Enum(FAMILIES),
-    "phase": pl.Enum(PHASES),
-    "layer": pl.Int64,
-    "times": pl.Int64,
-    "flops_complete": pl.Boolean,
-    "suspect": pl.Boolean,
-    "dram_bytes_source": pl.Enum(SOURCES),
-    "flops_source": pl.Enum(SOURCES),
-    "useful_flops_source": pl.String,
-}
-"""Columns that a capture may lack; they are then all null."""
-
 FIRST = (
     "group",
     "kernel",
@@ -100,7 +82,7 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
     A ratio is taken over the launches that have both its sides.
     """
     keys = list(KEYS[by])
-    ready = completed(launches)
+    ready = launches.with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"), needed=needed())
     summed = ready.group_by(keys, maintain_order=True).agg(
         *identity(keys), *sums(), *averages(), *paired(), common("bound").alias("bound_of_all")
     )
@@ -121,16 +103,6 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
             *(f"{c}_unknown" for c in SUMMED),
             "suspect_launches",
         )
-    )
-
-
-def completed(launches: pl.DataFrame) -> pl.DataFrame:
-    """Launches with every column that grouping asks for; a launch of no known family is `other`."""
-    absent = [pl.lit(None, kind).alias(name) for name, kind in OPTIONAL.items() if name not in launches.columns]
-    return (
-        launches.with_columns(absent)
-        .with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"))
-        .with_columns(needed=needed())
     )
 
 

@@ -83,7 +83,7 @@ def lacking() -> pl.Expr:
 
 def launch_count(launches: pl.DataFrame) -> int:
     """How many launches the rows stand for."""
-    return int(launches["times"].sum()) if "times" in launches.columns else launches.height
+    return int(launches["times"].fill_null(1).sum())
 
 
 def known_sum(frame: pl.DataFrame, column: str) -> float | None:
@@ -109,7 +109,7 @@ def families(launches: pl.DataFrame) -> pl.DataFrame:
     role = pl.col("role").cast(pl.String)
     apart = pl.when(role.is_null()).then(pl.lit("unclassified")).when(role == "kv-cache").then(role)
     sums = launches.group_by(family=apart.otherwise(pl.col("family").cast(pl.String))).agg(
-        launches=pl.col("times").sum() if "times" in launches.columns else pl.len(),
+        launches=pl.col("times").fill_null(1).sum(),
         seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
         dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),
     )

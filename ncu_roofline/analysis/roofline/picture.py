@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import polars as pl
 
 from ncu_roofline.analysis.model.theory import Theory, theory
 from ncu_roofline.analysis.roofline import groups
 from ncu_roofline.analysis.roofline.roofs import ridges, roofs, total, weighted
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
-from ncu_roofline.capture.capture import Capture, Run
-from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.capture.capture import Run
 
 PLACES = ("useful", "counted", "upper", "partial", "bytes", "flops", "nowhere")
 """What a group's mark stands on: useful work; executed work that is no tensor work, so all of it is
@@ -21,19 +20,6 @@ alone; nothing."""
 
 LEAST_LEFT = 1e-3
 """FLOP/byte below which a kernel counts as one without FLOPs: a handful per page of memory."""
-
-
-class Studied(Protocol):
-    """What a picture is made from."""
-
-    @property
-    def capture(self) -> Capture: ...
-    @property
-    def launches(self) -> pl.DataFrame: ...
-    @property
-    def gpu(self) -> Gpu | None: ...
-    @property
-    def run(self) -> Run: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +53,12 @@ class Picture:
     """Part of the time in launches that reach neither roof; None where that is not known of half the time."""
 
 
-def picture(study: Studied, by: str = "kernel", *, ridge: str = "profiled", levels: tuple[str, ...] = ("dram",)) -> Picture:
+def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels: tuple[str, ...] = ("dram",)) -> Picture:
     """The roofline of a study, grouped as asked."""
     launches = study.launches
     grouped = placed(groups.group(launches, by)).with_columns(l2_x=l2_intensity() if "l2" in levels else NOTHING)
     families = groups.group(launches, "family")
-    lines = roofs(groups.completed(launches), study.gpu, levels)
+    lines = roofs(launches, study.gpu, levels)
     size_by = "bytes" if known_time(launches, "dram_bytes") >= 0.5 else "time"
     return Picture(
         marks=grouped.with_columns(share=pl.col(f"{size_by}_share")),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.work.flops import PATHS
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.capture.capture import Device
-from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS
+from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PATHS
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import dense_rates
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -59,8 +58,7 @@ def place(
     )
     first, second = ("ridge_profiled", "ridge_spec") if ridge == "profiled" else ("ridge_spec", "ridge_profiled")
     return (
-        ensure_useful(with_roofs)
-        .with_columns(
+        with_roofs.with_columns(
             ridge=pl.coalesce(first, second) if ridge == "profiled" else pl.col(first),
             intensity=ratio("flops", "dram_bytes"),
             useful_intensity=ratio("useful_flops", "dram_bytes"),
@@ -71,11 +69,6 @@ def place(
         .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu)))
         .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
     )
-
-
-def ensure_useful(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with a useful_flops column, null where nobody has worked it out yet."""
-    return frame if "useful_flops" in frame.columns else frame.with_columns(NOTHING.alias("useful_flops"))
 
 
 def compute_share() -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.work.flops import PATHS
+from ncu_roofline.capture.schema import PATHS
 from ncu_roofline.knowledge.devices.gpu import Gpu
 
 
@@ -31,8 +31,6 @@ def roofs(launches: pl.DataFrame, gpu: Gpu | None, levels: tuple[str, ...]) -> p
 
 def usual_paths(launches: pl.DataFrame) -> tuple[str, ...]:
     """The number format that most launches read from their names, else bf16."""
-    if "activation_dtype" not in launches.columns:
-        return ("bf16",)
     told = launches["activation_dtype"].drop_nulls()
     known = told.filter(told.is_in(PATHS)).value_counts(sort=True)
     return (str(known.row(0)[0]),) if known.height else ("bf16",)

@@ -91,8 +91,6 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
 
 def partial(launches: pl.DataFrame) -> int:
     """Launches whose FLOPs lack a main kind of work; none where the kinds are not told apart."""
-    if not {"flops_complete", "flops_fp32", "tensor_flops"} <= set(launches.columns):
-        return 0
     return launches.filter(pl.col("flops").is_not_null() & lacking()).height
 
 
@@ -116,7 +114,7 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFram
     if by not in KEYS:
         raise UnusableInput(f"--by {by!r} is not possible; choose from {', '.join(KEYS)}")
     found = every_matrix(launches, run) if by == "projection" else basis(launches, run)
-    keys = [k for k in KEYS[by] if k in found.launches.columns]
+    keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")
     counted = found.launches.filter(pl.col(keys[0]).is_not_null()) if placed else found.launches
     table = counted.group_by(keys, maintain_order=True).agg(pl.len().alias("launches"), *sums(), *unknowns(), *streamed(by))

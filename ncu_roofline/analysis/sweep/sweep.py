@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.sides import Studied, basis_of, footings, latency, side
+from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
 from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.roofline import ratio
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
@@ -64,7 +65,7 @@ class Sweep:
     notes: tuple[str, ...] = ()
 
 
-def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
+def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
     """The sweep over captures; raises UnusableInput where `along` is not known of one of them."""
     if not studies:
         raise UnusableInput("a sweep needs captures; none was named")
@@ -94,7 +95,7 @@ def sweep(studies: Sequence[Studied], along: str = "batch", values: Sequence[str
     )
 
 
-def labels(studies: Sequence[Studied], along: str, values: Sequence[str] | None) -> list[Any]:
+def labels(studies: Sequence[Study], along: str, values: Sequence[str] | None) -> list[Any]:
     """Where each capture stands: as stated, else by the run fact of that name, else by the capture's name."""
     if values is not None:
         if len(values) != len(studies):
@@ -117,7 +118,7 @@ def as_number(text: str) -> float | str:
     return float(text) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", text) else text.strip()
 
 
-def row(place: Any, study: Studied, launches: pl.DataFrame) -> dict[str, Any]:
+def row(place: Any, study: Study, launches: pl.DataFrame) -> dict[str, Any]:
     """One capture: totals per basis, intensities of both families, and how its time is limited."""
     families = {name: launches.filter(pl.col("family") == name) for name in FAMILIES}
     whole = {f"{name}_bytes": total(frame, "bytes") for name, frame in families.items()}
@@ -147,32 +148,25 @@ def row(place: Any, study: Studied, launches: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def dense(study: Studied, fc: pl.DataFrame) -> pl.DataFrame:
+def dense(study: Study, fc: pl.DataFrame) -> pl.DataFrame:
     """FC launches whose weight matrix is known and read whole: no experts, of which each batch reads others."""
-    if "projection" not in study.launches.columns:
-        return fc.head(0)
     known = study.launches.filter(pl.col("projection").is_not_null() & pl.col("experts_read").is_null())
     return fc.filter(pl.col("index").is_in(known["index"].implode()))
 
 
-def roof(study: Studied) -> float | None:
+def roof(study: Study) -> float | None:
     """Bandwidth of the device at the clocks of the capture, else the datasheet's, byte/s."""
-    columns = [c for c in ("bandwidth_at_clock", "bandwidth") if c in study.launches.columns]
-    if not columns:
-        return None
-    value = study.launches.select(pl.coalesce(columns).max()).item()
+    value = study.launches.select(pl.coalesce("bandwidth_at_clock", "bandwidth").max()).item()
     return None if value is None else float(value)
 
 
-def bounds(study: Studied) -> dict[str, float | None]:
+def bounds(study: Study) -> dict[str, float | None]:
     """Between what the useful intensity of attention must lie where only its cache type is known."""
-    found: dict[str, float | None] = {"attention_low": None, "attention_high": None}
-    if "useful_intensity_low" in study.launches.columns:
-        attention = study.launches.filter(pl.col("family").cast(pl.String) == "attention")
-        low, high = attention["useful_intensity_low"].drop_nulls(), attention["useful_intensity_high"].drop_nulls()
-        if low.len() and high.len():
-            found = {"attention_low": float(low.min()), "attention_high": float(high.max())}  # type: ignore[arg-type]
-    return found
+    attention = study.launches.filter(pl.col("family").cast(pl.String) == "attention")
+    ends = attention.select(
+        attention_low=pl.col("useful_intensity_low").min(), attention_high=pl.col("useful_intensity_high").max()
+    )
+    return ends.row(0, named=True)
 
 
 def total(launches: pl.DataFrame, column: str) -> float | None:
@@ -209,7 +203,7 @@ def points(rows: pl.DataFrame, column: str) -> list[tuple[float, float]]:
     return [(float(x), y) for x, y in known.select("along", column).iter_rows() if isinstance(x, int | float)]
 
 
-Scaled = Sequence[tuple[Any, Studied, pl.DataFrame]]
+Scaled = Sequence[tuple[Any, Study, pl.DataFrame]]
 
 
 def by_role(scaled: Scaled) -> pl.DataFrame:
@@ -231,14 +225,11 @@ def by_projection(scaled: Scaled) -> pl.DataFrame:
         .agg(useful_intensity=ratio(pl.col("useful_flops").sum(), pl.col("dram_bytes").sum()))
         .select(pl.lit(place).alias("along"), "projection", "useful_intensity")
         for place, study, _ in scaled
-        if "projection" in study.launches.columns
     ]
-    if not frames:
-        return pl.DataFrame(schema={"along": pl.Float64, "projection": pl.String, "useful_intensity": pl.Float64})
     return pl.concat(frames, how="vertical_relaxed").sort("projection", "along")
 
 
-def expected(studies: Sequence[Studied]) -> float | None:
+def expected(studies: Sequence[Study]) -> float | None:
     """2 / bytes per weight element, where all captures have one weight type; else null."""
     names = {name for study in studies for name in weight_types(study)}
     if len(names) != 1:
@@ -249,13 +240,13 @@ def expected(studies: Sequence[Studied]) -> float | None:
         return None
 
 
-def weight_types(study: Studied) -> set[str]:
+def weight_types(study: Study) -> set[str]:
     """The weight type as stated, else as kernels' names tell it, else the precision FC computes in."""
     if study.run.weights.value:
         return {str(study.run.weights.value)}
     fc = study.launches.filter((pl.col("family").cast(pl.String) == "fc") & (pl.col("tensor_flops") > 0))
     for column in ("weight_dtype", "precision"):
-        if column in fc.columns and (known := set(fc[column].cast(pl.String).drop_nulls())):
+        if known := set(fc[column].cast(pl.String).drop_nulls()):
             return known
     return set()
 

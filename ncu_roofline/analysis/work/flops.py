@@ -11,25 +11,8 @@ import polars as pl
 
 from ncu_roofline.analysis.work.ladder import NOTHING, measured, sm_cycles, sm_hertz, total
 from ncu_roofline.analysis.work.opcodes import counted
-from ncu_roofline.capture.schema import MEASURED
+from ncu_roofline.capture.schema import MEASURED, SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.knowledge.counters import table
-
-SCALAR_PATHS = ("fp64", "fp32", "fp16_scalar")
-TENSOR_PATHS = (
-    "fp64_tensor",
-    "tf32",
-    "fp16",
-    "fp16_fp16acc",
-    "bf16",
-    "fp8",
-    "fp8_fp16acc",
-    "fp6",
-    "fp4",
-    "int8",
-    "int4",
-    "int1",
-)
-PATHS = SCALAR_PATHS + TENSOR_PATHS
 
 TENSOR = re.compile(
     r"m:(sm|smsp)__ops_path_tensor_(?:op_(?P<op>[a-z]+)_)?src_(?P<source>\w+?)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.work.flops import PATHS, SCALAR_PATHS, TENSOR_PATHS, Family, from_opcodes, idle, scalar, tensor
+from ncu_roofline.analysis.work.flops import Family, from_opcodes, idle, scalar, tensor
 from ncu_roofline.analysis.work.ladder import NOTHING, climb, measured, sm_cycles
 from ncu_roofline.analysis.work.opcodes import has_integer_dots
 from ncu_roofline.analysis.work.traffic import bytes_moved
 from ncu_roofline.capture.capture import Device
-from ncu_roofline.capture.schema import PRECISIONS, SOURCES
+from ncu_roofline.capture.schema import PATHS, PRECISIONS, SCALAR_PATHS, SOURCES, TENSOR_PATHS
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import pipe_rates
@@ -25,7 +25,7 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
     by_path = counted.with_columns(e for path in PATHS for e in of_path(path, families))
     estimated = estimate(by_path.drop([f"opcodes:{p}" for p in PATHS]), gpu, device)
     added = estimated.with_columns(sums(estimated, capability))
-    told = ~(has_integer_dots(launches) | unseen(added))
+    told = ~(has_integer_dots(launches) | unseen())
     summed = added.with_columns(pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told)
     return (
         summed.drop([f"whole:{p}" for p in PATHS])
@@ -38,10 +38,8 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
     )
 
 
-def unseen(added: pl.DataFrame) -> pl.Expr:
+def unseen() -> pl.Expr:
     """Matrix products and attention of which no FLOP was seen where FP32 or all tensor work was not counted."""
-    if "role" not in added.columns:
-        return pl.lit(False)
     uncounted = pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null()
     return pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False) & (pl.col("flops") == 0) & uncounted
 
@@ -60,8 +58,6 @@ def estimate(by_path: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataF
 
     Both need the precision, so both need a readable hint in the kernel's name.
     """
-    if "activation_dtype" not in by_path.columns:
-        return by_path
     uncounted = pl.all_horizontal(pl.col(f"flops_{p}").is_null() for p in TENSOR_PATHS)
     frame = by_path.with_columns(uncounted.alias("uncounted"))
     capability = device.compute_capability or (gpu.compute_capability if gpu else None)

@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
 from ncu_roofline.present.documents.summary import device_data, doubt
 from ncu_roofline.present.forms.document import Document, Table
@@ -57,13 +58,20 @@ def document(
         tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
-            "rows": rows.drop([c for c in rows.columns if isinstance(rows.schema[c], pl.List) and c.startswith(MEASURED)]),
+            "rows": told(rows),
             "rows_total": total,
             "run": study.run,
             "device": device_data(study),
             "notes": [doubt(f) for f in findings],
         },
     )
+
+
+def told(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows for programs: without lists of opcodes, and without an archive's columns where there is no archive."""
+    lists = {c for c, kind in rows.schema.items() if isinstance(kind, pl.List) and c.startswith(MEASURED)}
+    unused = {c.name for c in ARCHIVED if c.name in rows.columns and not rows[c.name].count()}
+    return rows.drop(lists | unused)
 
 
 def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) -> str:

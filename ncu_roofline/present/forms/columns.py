@@ -1,4 +1,4 @@
-"""How each column is shown: heading, formatter and alignment, decided once for every output."""
+"""How each column is shown: heading, way of writing and alignment, from the column's own record in capture/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from ncu_roofline.capture import units
+from ncu_roofline.capture.frames import FRAMES
+from ncu_roofline.capture.schema import Column
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.forms.text import clean
 
@@ -78,34 +82,31 @@ def word(heading: str) -> Shown:
     return Shown(heading, plain, right=False)
 
 
-COLUMNS: dict[str, Shown] = {
-    "index": Shown("#", plain),
-    "kernel": word("kernel"),
-    "name": word("name"),
-    "role": word("role"),
-    "family": word("family"),
-    "grid": Shown("grid", shape),
-    "block": Shown("block", shape),
-    "launches": Shown("launches", count),
+FORMS: dict[str, Callable[[Any], str]] = {"percent": percent, "count": count, "factor": factor, "factor3": factor3}
+"""Ways of writing that a column's record may name."""
+
+
+def by_record(column: Column) -> Shown:
+    """How a column of the contract is shown: as its record says, else as its type and unit say."""
+    heading = column.heading or column.name.replace("_", " ")
+    if column.form:
+        return Shown(heading, FORMS[column.form])
+    if column.dtype == pl.Float64:
+        return Shown(heading, unit(column.unit if column.unit in SCALED else ""))
+    if column.dtype == pl.Boolean:
+        return Shown(heading, yes_or_no, right=False)
+    if isinstance(column.dtype, pl.Array):
+        return Shown(heading, shape)
+    return Shown(heading, plain, right=column.dtype == pl.Int64)
+
+
+SCALED = ("byte", "s", "FLOP", "byte/s", "FLOP/s")
+"""Units that are written beside the number; the others stand in the heading."""
+
+ONLY_SHOWN: dict[str, Shown] = {
     "kernels": Shown("kernels", count),
-    "seconds": Shown("time", unit("s")),
-    "time_share": Shown("of time", percent),
-    "bytes_share": Shown("of bytes", percent),
-    "dram_bytes": Shown("DRAM", unit("byte")),
-    "dram_bytes_source": word("bytes by"),
-    "l2_bytes": Shown("L2", unit("byte")),
-    "flops": Shown("work", unit("FLOP")),
-    "flops_source": word("work by"),
-    "precision": word("type"),
-    "intensity": Shown("FLOP/B", unit("")),
-    "useful_intensity": Shown("useful FLOP/B", unit("")),
-    "padding": Shown("padding", factor),
-    "ridge": Shown("ridge", unit("")),
-    "bound": word("side"),
-    "limited_by": word("limited by"),
-    "bandwidth_share": Shown("of bandwidth", percent),
-    "compute_share": Shown("of compute", percent),
     "number": word("per"),
+    "along": Shown("at", plain),
     "base": Shown("base", plain),
     "head": Shown("head", plain),
     "change": Shown("change", plain),
@@ -116,58 +117,27 @@ COLUMNS: dict[str, Shown] = {
     "seconds_change": Shown("time", change),
     "time_change": Shown("time", plain),
     "head_kernel": word("kernel"),
-    "verdict": word("verdict"),
-    "what": word("is"),
     "rule": word("rule"),
-    "along": Shown("at", plain),
     "projected_bytes": Shown("projected DRAM", plain),
     "projected_seconds": Shown("projected time", plain),
     "fc_bytes": Shown("FC", unit("byte")),
     "attention_bytes": Shown("attention", unit("byte")),
     "fc_intensity": Shown("FC FLOP/B", unit("")),
     "attention_intensity": Shown("attn FLOP/B", unit("")),
-    "latency_share": Shown("latency", percent),
     "cache_to_weights": Shown("KV/weights", factor),
     "measured": Shown("measured", plain),
     "outcome": word("outcome"),
-    "N": Shown("N", plain),
-    "K": Shown("K", plain),
-    "count": Shown("layers", plain),
-    "layer_kind": word("layer kind"),
-    "weight_dtype": word("type"),
-    "batch": Shown("batch", count),
-    "weight_bytes": Shown("weights", unit("byte")),
-    "kv_bytes": Shown("KV cache", unit("byte")),
-    "bytes_per_token": Shown("per token", unit("byte")),
-    "step_seconds": Shown("step", unit("s")),
-    "tokens_per_second": Shown("token/s", unit("")),
-    "experts_read": Shown("experts", unit("")),
-    "fits": Shown("fits", yes_or_no, right=False),
-    "sms": Shown("SMs", plain),
-    "memory_bytes": Shown("memory", unit("byte")),
-    "bandwidth": Shown("bandwidth", unit("byte/s")),
     "peak_16bit": Shown("16-bit peak", unit("FLOP/s")),
     "ridge_16bit": Shown("ridge 16-bit", unit("")),
     "ridge_fp8": Shown("FP8", unit("")),
     "ridge_fp4": Shown("FP4", unit("")),
     "ridge_int8": Shown("INT8", unit("")),
     "doubtful": word(""),
-    "dram_read_bytes": Shown("read", unit("byte")),
-    "dram_write_bytes": Shown("written", unit("byte")),
-    "useful_flops": Shown("useful work", unit("FLOP")),
-    "step": Shown("step", plain),
-    "layer": Shown("layer", plain),
-    "projection": word("matrix"),
-    "matrix_n": Shown("N", plain),
-    "matrix_k": Shown("K", plain),
-    "matrix_bytes": Shown("bytes", unit("byte")),
-    "read_amplification": Shown("read", factor3),
-    "unexplained": Shown("unexplained", percent),
-    "experts_expected": Shown("if even", unit("")),
-    "measured_bytes": Shown("measured", unit("byte")),
-    "floor_bytes": Shown("floor", unit("byte")),
-    "over_floor": Shown("over floor", factor3),
 }
+"""Columns that documents make for people alone, and members of a family whose headings differ."""
+
+RECORDS = {c.name: c for part in reversed(FRAMES.values()) for c in reversed(part)}
+COLUMNS = {**{name: by_record(c) for name, c in RECORDS.items()}, **ONLY_SHOWN}
 
 
 SUFFIXES = {"_per_token": "", "_per_step": "", "_low": "low", "_median": "median", "_high": "high"}

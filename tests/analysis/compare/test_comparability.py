@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -24,37 +24,35 @@ from ncu_roofline.analysis.compare.comparability import (
     windows,
 )
 from ncu_roofline.analysis.compare.sides import Footing
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.verdicts import conditions
+from tests.kernels import full
 
 BASE = {"dram_bytes": [10.0], "dram_bytes_source": ["counter"], "flops": [5.0], "flops_source": ["counter"], "seconds": [1.0]}
 NOTHING: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Stated:
-    """The same shape as a Study."""
-
-    run: Run = field(default_factory=Run)
-    launches: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(BASE))
-    capture: Capture = field(default_factory=lambda: Capture(launches=pl.DataFrame(BASE), name="stated"))
-    gpu: Gpu | None = None
+def studied(frame: pl.DataFrame, run: Run | None = None, gpu: Gpu | None = None) -> Study:
+    """A study of these launches."""
+    launches = full(frame)
+    return Study(capture=Capture(launches=launches, name="stated"), launches=launches, gpu=gpu, run=run or Run(), notes=())
 
 
-def stated(**facts: Any) -> Stated:
-    return Stated(run=Run(**{name: Fact(value, "given", "stated") for name, value in facts.items()}))
+def stated(**facts: Any) -> Study:
+    return studied(pl.DataFrame(BASE), Run(**{name: Fact(value, "given", "stated") for name, value in facts.items()}))
 
 
-def on(name: str | None, gpu: Gpu | None = None) -> Stated:
-    made = Stated(gpu=gpu)
+def on(name: str | None, gpu: Gpu | None = None) -> Study:
+    made = studied(pl.DataFrame(BASE), gpu=gpu)
     return replace(made, capture=replace(made.capture, device=Device(name=name)))
 
 
-def launched(**columns: list[Any]) -> Stated:
-    return Stated(launches=pl.DataFrame({**BASE, **columns}))
+def launched(**columns: list[Any]) -> Study:
+    return studied(pl.DataFrame({**BASE, **columns}))
 
 
 def test_what_varies_is_a_list_of_known_words() -> None:
@@ -150,8 +148,8 @@ def test_conditions_that_neither_side_tells_are_named() -> None:
 
 
 def test_differences_that_block_come_first() -> None:
-    base = replace(stated(weights="bf16", batch=1, kv="bf16"), launches=pl.DataFrame(PLACED))
-    head = replace(stated(weights=None, batch=2, kv="fp8"), launches=pl.DataFrame(PLACED))
+    base = replace(stated(weights="bf16", batch=1, kv="bf16"), launches=full(pl.DataFrame(PLACED)))
+    head = replace(stated(weights=None, batch=2, kv="fp8"), launches=full(pl.DataFrame(PLACED)))
 
     found = differences([base], [head], NOTHING)
 
@@ -218,8 +216,8 @@ def test_tokens_known_on_one_side_only_block(base: Any, head: Any, told: tuple[s
         assert difference.effect.startswith(f"every number is per {coarse} on both sides")
 
 
-def clock(*pairs: tuple[float | None, float | None]) -> Stated:
-    return Stated(launches=pl.DataFrame(pairs, schema={"hz": pl.Float64, "seconds": pl.Float64}, orient="row"))
+def clock(*pairs: tuple[float | None, float | None]) -> Study:
+    return studied(pl.DataFrame(pairs, schema={"hz": pl.Float64, "seconds": pl.Float64}, orient="row"))
 
 
 def hertz(_: pl.DataFrame) -> pl.Expr:
@@ -267,9 +265,9 @@ def test_the_memory_clock_is_compared_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.what, found.base, found.head) == ("memory clock", "1 GHz", "2 GHz")
 
 
-def sourced(*rows: tuple[float | None, str | None], column: str = "dram_bytes") -> Stated:
+def sourced(*rows: tuple[float | None, str | None], column: str = "dram_bytes") -> Study:
     schema = {column: pl.Float64, f"{column}_source": pl.String}
-    return Stated(launches=pl.DataFrame(rows, schema=schema, orient="row"))
+    return studied(pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +286,7 @@ def test_a_number_stands_on_the_rung_of_most_of_it(rows: list[tuple[float | None
 
 
 def test_a_side_stands_on_the_rung_of_all_its_captures_that_name_sources() -> None:
-    unsourced = Stated(launches=pl.DataFrame({"dram_bytes": [99.0]}))
+    unsourced = sourced((9.0, None))
 
     assert rung_of([sourced((10.0, "counter")), sourced((11.0, "l2_miss")), unsourced], "dram_bytes") == "misses"
     assert rung_of([unsourced], "dram_bytes") is None

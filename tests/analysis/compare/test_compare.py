@@ -9,10 +9,11 @@ import pytest
 from ncu_roofline.analysis.compare.compare import Comparison, compare, eaters
 from ncu_roofline.analysis.compare.noise import Noise
 from ncu_roofline.analysis.compare.verdict import change, judge
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import VERDICTS
-from tests.planted import PlantedStudy, plain
+from tests.planted import plain
 
 QUIET = Noise(variance=0.0, dof=50)
 
@@ -204,7 +205,7 @@ def test_captures_of_different_models_are_refused() -> None:
 
 
 def test_bytes_of_another_rung_are_not_comparable() -> None:
-    def by(source: str) -> PlantedStudy:
+    def by(source: str) -> Study:
         made = plain({})
         return replace(made, launches=made.launches.with_columns(pl.lit(source).alias("dram_bytes_source")))
 

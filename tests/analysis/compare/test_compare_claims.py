@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare, eaters
+from ncu_roofline.analysis.study import Study
 from tests import planted
 from tests.synthetic import LLAMA_8B_MHA, QWEN3_MOE
 
@@ -21,11 +22,11 @@ at_every_batch = pytest.mark.parametrize("batch", BATCHES)
 
 
 @cache
-def run(batch: int, **options: Any) -> planted.PlantedStudy:
+def run(batch: int, **options: Any) -> Study:
     return planted.study(batch=batch, noise=0.05, **options)
 
 
-def pair(base: planted.PlantedStudy, head: planted.PlantedStudy, *vary: str) -> Comparison:
+def pair(base: Study, head: Study, *vary: str) -> Comparison:
     return compare([base], [head], vary=frozenset(vary))
 
 
@@ -124,7 +125,7 @@ def test_batching_that_nobody_called_the_experiment_is_not_comparable() -> None:
 @at_every_batch
 def test_fc_beyond_the_ridge_is_outside_the_regime(batch: int) -> None:
     # a prefill of many tokens per sequence has every weight matrix beyond the ridge; its kernels stand here as decode
-    def prefill(seed: int) -> planted.PlantedStudy:
+    def prefill(seed: int) -> Study:
         made = run(batch, prefill=max(4096 // batch, 1024), context=1024, layers=4, seed=seed)
         passes = made.launches.filter(pl.col("phase").cast(pl.String) == "prefill")
         return replace(made, launches=passes.with_columns(pl.lit("decode").alias("phase")))

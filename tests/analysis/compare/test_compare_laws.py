@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
-from tests.planted import PlantedStudy, plain
+from ncu_roofline.analysis.study import Study
+from tests.planted import plain
 
 number = st.floats(1e-3, 1e3)
 kernel = st.fixed_dictionaries(
@@ -26,7 +27,7 @@ kernels = st.lists(kernel, min_size=1, max_size=5)
 quick = settings(max_examples=60)
 
 
-def judged(base: PlantedStudy, head: PlantedStudy) -> Comparison:
+def judged(base: Study, head: Study) -> Comparison:
     return compare([base], [head])
 
 
@@ -64,7 +65,7 @@ def test_the_parts_add_up_to_the_whole_however_kernels_are_matched(
 def test_the_unit_of_time_changes_no_byte_and_no_verdict(
     one: list[dict[str, object]], other: list[dict[str, object]], unit: float
 ) -> None:
-    def scaled(rows: list[dict[str, object]]) -> PlantedStudy:
+    def scaled(rows: list[dict[str, object]]) -> Study:
         made = plain(*rows)
         return replace(made, launches=made.launches.with_columns(pl.col("seconds") * unit))
 
@@ -79,12 +80,12 @@ def test_the_unit_of_time_changes_no_byte_and_no_verdict(
 def test_an_identical_layer_on_both_sides_changes_no_verdict(
     rows: list[dict[str, object]], bytes_: float, seconds: float
 ) -> None:
-    def changed(times: int) -> PlantedStudy:
+    def changed(times: int) -> Study:
         grown = [{**r, "count": r["count"] * times} for r in rows]  # type: ignore[operator]
         made = plain(*grown)
         return replace(made, launches=made.launches.with_columns(pl.col("dram_bytes") * bytes_, pl.col("seconds") * seconds))
 
-    def unchanged(times: int) -> PlantedStudy:
+    def unchanged(times: int) -> Study:
         return plain(*[{**r, "count": r["count"] * times} for r in rows])  # type: ignore[operator]
 
     # the same layers again on both sides: every change stays in proportion

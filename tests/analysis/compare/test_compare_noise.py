@@ -13,17 +13,18 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
+from ncu_roofline.analysis.study import Study
 from tests import planted
 
 BYTES, TIME = 0.005, 0.05
 
 
 @cache
-def step(layers: int) -> planted.PlantedStudy:
+def step(layers: int) -> Study:
     return planted.study(batch=8, layers=layers)
 
 
-def noisy(study: planted.PlantedStudy, rng: random.Random, cut: float = 1.0, drift: float = 0.0) -> planted.PlantedStudy:
+def noisy(study: Study, rng: random.Random, cut: float = 1.0, drift: float = 0.0) -> Study:
     """The same launches, measured again: bytes cut by a factor, time drifting as a whole by `drift`."""
     count, whole = study.launches.height, rng.gauss(0, drift)
     bytes_ = pl.Series([cut * exp(rng.gauss(0, BYTES)) for _ in range(count)])

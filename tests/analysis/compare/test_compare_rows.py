@@ -28,6 +28,7 @@ from ncu_roofline.analysis.compare.pairs import Group, Pair
 from ncu_roofline.analysis.compare.sides import Side
 from ncu_roofline.analysis.compare.verdict import Change, Judged
 from ncu_roofline.errors import UnusableInput
+from tests.kernels import full
 from tests.planted import plain
 
 KERNEL: dict[str, Any] = {
@@ -265,7 +266,7 @@ def test_a_row_is_judged_by_its_own_noise() -> None:
 
 def side(basis: str, *attentions: int) -> Side:
     """A side of captures that hold so many launches of attention each."""
-    studies = [SimpleNamespace(launches=pl.DataFrame({"role": ["attention"] * n + ["fc"]})) for n in attentions]
+    studies = [SimpleNamespace(launches=full(pl.DataFrame({"role": ["attention"] * n + ["fc"]}))) for n in attentions]
     launches = pl.DataFrame({"name": ["gemm"] * len(studies)})
     return cast("Side", SimpleNamespace(basis=basis, studies=studies, launches=launches, captures=len(studies)))
 

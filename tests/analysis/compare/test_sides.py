@@ -25,22 +25,24 @@ from ncu_roofline.analysis.compare.sides import (
     useful,
     whole_layers,
 )
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact, Run
-from tests.planted import PlantedStudy, plain
+from ncu_roofline.capture.schema import PHASES, enum
+from tests.planted import plain
 
 GEMM, ATTEND = {"count": 2, "dram_bytes": 100.0, "flops": 8.0, "seconds": 1.0}, {"role": "attention", "count": 2}
 
 
-def study(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> PlantedStudy:
+def study(*kernels: dict[str, Any], name: str = "plain", **facts: Any) -> Study:
     return plain(*(kernels or (GEMM,)), name=name, **facts)
 
 
-def without_tokens(taken: PlantedStudy, **facts: Any) -> PlantedStudy:
+def without_tokens(taken: Study, **facts: Any) -> Study:
     """A study of which only these facts are known."""
     return replace(taken, run=Run(**{k: Fact(v, "given") for k, v in facts.items()}))
 
 
-def phased(*phases: str | None) -> PlantedStudy:
+def phased(*phases: str | None) -> Study:
     taken = study({"count": len(phases)})
     kept = taken.launches.with_columns(pl.Series("phase", phases, dtype=taken.launches["phase"].dtype))
     return replace(taken, launches=kept)
@@ -73,7 +75,7 @@ def test_what_stands_beside_nothing_but_a_prompt_is_no_side_of_its_own() -> None
 
 def test_launches_without_phases_all_count_and_are_no_prefill() -> None:
     taken = study()
-    bare = replace(taken, launches=taken.launches.drop("phase"))
+    bare = replace(taken, launches=taken.launches.with_columns(phase=pl.lit(None, enum(PHASES))))
     assert decode_launches(bare).height == 2
     assert only_prefill(bare) is False
     assert only_prefill(replace(taken, launches=taken.launches.head(0))) is False
@@ -93,13 +95,11 @@ def test_whole_layers_are_counted_once_each() -> None:
     no_layer = layered((0, 0, True)).with_columns(layer=pl.lit(None, pl.Int64))
     assert whole_layers(no_layer) is None
     assert whole_layers(layered((0, 0, False))) is None
-    assert whole_layers(layered((0, 0, True)).drop("layer_whole")) is None
-    assert whole_layers(layered((0, 0, True)).drop("layer")) is None
 
 
 def test_steps_that_were_begun_count_once_each() -> None:
     assert begun(pl.DataFrame({"step": [0, 0, None, 1]})) == 2
-    assert begun(pl.DataFrame({"index": [0]})) == 0
+    assert begun(pl.DataFrame({"step": [None]}, schema={"step": pl.Int64})) == 0
 
 
 def test_what_a_capture_covers_is_told_by_its_attention() -> None:
@@ -123,7 +123,7 @@ def test_a_window_of_one_step_is_a_part_of_its_tokens() -> None:
     assert "part" not in footings(without_tokens(two, batch=4))
 
 
-def window(**facts: Any) -> PlantedStudy:
+def window(**facts: Any) -> Study:
     """Two layers, one launch each, of one GPU."""
     taken = without_tokens(study({"count": 2}), **facts)
     return replace(taken, launches=taken.launches.with_columns(process=1, device=0, step_whole=False, layer_whole=True))
@@ -163,9 +163,9 @@ def test_a_side_is_the_mean_of_its_captures_per_basis() -> None:
     assert found.launches["role"].to_list() == ["fc"] * 4
 
 
-def test_useful_work_is_divided_as_well_and_absent_columns_are_unknown() -> None:
+def test_useful_work_is_divided_as_well_and_what_is_unknown_stays_so() -> None:
     taken = study(tokens=5)
-    given = replace(taken, launches=taken.launches.with_columns(useful_flops=pl.lit(20.0)).drop("ridge"))
+    given = replace(taken, launches=taken.launches.with_columns(useful_flops=pl.lit(20.0), ridge=pl.lit(None, pl.Float64)))
     found = side([given], "token").launches
     assert found["useful_flops"].to_list() == [4.0, 4.0]
     assert found["ridge"].to_list() == found["useful_intensity"].to_list() == [None, None]

@@ -22,7 +22,7 @@ from ncu_roofline.analysis.model.matrices import (
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.knowledge.models.model import Model, Weight
-from tests.kernels import launch, launches
+from tests.kernels import full, launch, launches
 from tests.small_model import small
 
 QKV = {"role": "fc", "kind": "full", "layers": (0, 1), "fused": "qkv_proj"}
@@ -123,7 +123,7 @@ def test_outputs_are_rows_of_16_bits_or_32_bit_sums_per_split() -> None:
 
 def test_the_setting_is_as_stated_and_the_type_as_most_names_tell() -> None:
     run = Run().given(batch=8, tp=2, weights="int4")
-    assert described(pl.DataFrame({"x": [1]}), run, MODEL) == Streams(MODEL, Setting(weights="int4", tp=2), 8, None)
+    assert described(full(pl.DataFrame({"index": [1]})), run, MODEL) == Streams(MODEL, Setting(weights="int4", tp=2), 8, None)
     told = pl.DataFrame({"weight_dtype": ["fp8", "fp8", "bf16", None, None, None]})
     assert described(told, Run(), MODEL) == Streams(MODEL, Setting(tp=1), None, "fp8")
     odd = pl.DataFrame({"weight_dtype": ["odd"]})

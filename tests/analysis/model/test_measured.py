@@ -11,7 +11,7 @@ from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models.model import Cache, Weight
-from tests.kernels import h100, launch, launches
+from tests.kernels import full, h100, launch, launches
 from tests.small_model import small
 
 INSIDE = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
@@ -49,16 +49,12 @@ def test_without_batch_or_context_the_least_is_unknown() -> None:
 def step(process: int = 0) -> pl.DataFrame:
     """One step: 24 kB of weights, 10.24 kB of cache."""
     rows = launches(launch("gemm", process=process, device=0), launch("attention", process=process, device=0))
-    return rows.with_columns(
+    return full(rows).with_columns(
         role=pl.Series(["fc", "attention"], dtype=enum(ROLES)),
         dram_bytes=pl.Series([24_000.0, 10_240.0]),
         phase=pl.lit("decode"),
         step=pl.lit(0, pl.Int64),
         step_whole=pl.lit(True),
-        layer=pl.lit(None, pl.Int64),
-        layer_whole=pl.lit(None, pl.Boolean),
-        position=pl.lit(None, pl.Int64),
-        **{c: pl.lit(None, pl.Float64) for c in ("dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")},
     )
 
 

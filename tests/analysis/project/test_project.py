@@ -8,6 +8,7 @@ import pytest
 
 from ncu_roofline.analysis.project.project import error, project
 from ncu_roofline.analysis.project.scales import Target
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices import gpus
@@ -16,11 +17,11 @@ from tests import planted
 from tests.synthetic import H200
 
 
-def run(**options: Any) -> planted.PlantedStudy:
+def run(**options: Any) -> Study:
     return planted.study(**{"batch": 8, "layers": 8, **options})
 
 
-def memory_bound(study: planted.PlantedStudy) -> planted.PlantedStudy:
+def memory_bound(study: Study) -> Study:
     """Only the launches that the memory roof limits."""
     return replace(study, launches=study.launches.filter(pl.col("limited_by") == "memory"))
 
@@ -68,7 +69,7 @@ def test_the_far_end_gives_each_kernel_a_fixed_part_of_the_shortest_launch() -> 
     assert found.total["seconds_high"] == pytest.approx(6e-5)  # 10 + (90 - 10) / 2 + 10 us
 
 
-def with_columns(study: planted.PlantedStudy) -> planted.PlantedStudy:
+def with_columns(study: Study) -> Study:
     """A study by hand with the columns that places a launch on its roof."""
     launches = study.launches.with_columns(
         path=pl.lit("bf16"), compute_share=pl.lit(0.01), useful_flops=pl.lit(None, pl.Float64), index=pl.int_range(pl.len())

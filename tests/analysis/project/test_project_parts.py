@@ -11,7 +11,7 @@ from ncu_roofline.analysis.project.project import activations, by_bytes, by_work
 from ncu_roofline.analysis.project.scales import Scales, Target
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.verdicts import limit
-from tests.kernels import h100
+from tests.kernels import full, h100
 
 
 def gpu(**peaks: float) -> Gpu:
@@ -28,9 +28,8 @@ def frame(**columns: list[Any]) -> pl.DataFrame:
     usual = {"dram_bytes": 100.0, "flops": 10.0, "useful_flops": None, "seconds": 1.0, "name": "gemm", "limited_by": "memory"}
     more = {"compute_share": 0.5, "path": "bf16", "role": "fc", "bytes_low": 100.0, "bytes_high": 100.0, "work": 10.0}
     kinds = {"useful_flops": pl.Float64, "role": pl.String, "limited_by": pl.String}
-    return pl.DataFrame(
-        {**{k: [v] * count for k, v in {**usual, **more}.items()}, **columns}, schema_overrides=kinds, strict=False
-    )
+    stated = {**{k: [v] * count for k, v in {**usual, **more}.items()}, **columns}
+    return full(pl.DataFrame(stated, schema_overrides=kinds, strict=False))
 
 
 def test_weights_scale_with_their_type_and_activations_with_the_batch() -> None:
@@ -78,18 +77,7 @@ def test_inputs_and_outputs_are_at_most_half_of_what_moves() -> None:
     rows = frame(
         activation_bytes=[10.0, None, 10.0, None, 40.0], output_bytes=[20.0, 20.0, None, None, 40.0], dram_bytes=[100.0] * 5
     )
-    assert rows.select(activations(rows)).to_series().to_list() == [30.0, 20.0, 10.0, 0.0, 50.0]
-
-
-@pytest.mark.parametrize("columns", [["dram_bytes"], ["dram_bytes", "activation_bytes"], ["dram_bytes", "output_bytes"]])
-def test_without_both_columns_nothing_moves_beside_the_matrix(columns: list[str]) -> None:
-    rows = pl.DataFrame({c: [10.0] for c in columns})
-    assert rows.select(activations(rows)).to_series().to_list() == [0.0]
-
-
-def test_exactly_these_columns_are_enough() -> None:
-    rows = pl.DataFrame({"activation_bytes": [1.0], "output_bytes": [2.0], "dram_bytes": [100.0]})
-    assert rows.select(activations(rows)).to_series().to_list() == [3.0]
+    assert rows.select(activations()).to_series().to_list() == [30.0, 20.0, 10.0, 0.0, 50.0]
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,15 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.project.scales import Scales, Target, assumptions, scales_of, times_as_many, told, width
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from tests.kernels import h100
-from tests.planted import PlantedStudy, plain
+from tests.planted import plain
 
 FC, ATTENTION = {"role": "fc"}, {"role": "attention", "kernel": "attend"}
 
 
-def study(**facts: object) -> PlantedStudy:
+def study(**facts: object) -> Study:
     return plain({"count": 1, **FC}, {"count": 1, **ATTENTION}, **facts)
 
 
@@ -50,7 +51,7 @@ def test_the_kernels_names_tell_the_types_that_nobody_stated() -> None:
     assert (found.weights, found.kv) == (1.0, 1.0)
 
 
-def typed(rows: list[tuple[str, float | None, str | None, str | None]]) -> PlantedStudy:
+def typed(rows: list[tuple[str, float | None, str | None, str | None]]) -> Study:
     """Launches of (family, bytes, weight type, precision)."""
     frame = pl.DataFrame(rows, schema=["family", "dram_bytes", "weight_dtype", "precision"], orient="row")
     return replace(study(), launches=frame)
@@ -73,7 +74,7 @@ def test_the_type_of_a_family_is_that_of_most_of_its_bytes() -> None:
 
 def test_the_precision_of_the_work_tells_where_no_name_does() -> None:
     assert told(typed([("fc", 30.0, None, "fp16"), ("fc", 40.0, None, "bf16")]), "fc", "weight_dtype") == "bf16"
-    assert told(typed([("fc", 30.0, None, "fp16")]), "fc", "absent") == "fp16"
+    assert told(typed([("fc", 30.0, None, "fp16")]), "fc", "weight_dtype") == "fp16"
     assert told(study(), "fc", "weight_dtype") is None
 
 

@@ -4,18 +4,21 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.roles import tables as role_tables
+from tests.kernels import full
 
-LAUNCHES = pl.DataFrame(
-    {
-        "kernel": ["gemm", "gemm", "norm", "fill", "fill", "copy"],
-        "name": ["gemm<1>", "gemm<2>", "norm<1>", "fill<1>", "fill<1>", "copy<1>"],
-        "role": ["fc", "fc", "norm", None, None, "copy"],
-        "family": ["fc", "fc", "other", "other", "other", "other"],
-        "role_source": ["name", "user", "name", None, None, "name"],
-        "role_rule": ["a", "b", "c", None, None, "d"],
-        "seconds": [1.0, 2.0, 5.0, None, None, None],
-        "dram_bytes": [30.0, None, 10.0, None, None, None],
-    }
+LAUNCHES = full(
+    pl.DataFrame(
+        {
+            "kernel": ["gemm", "gemm", "norm", "fill", "fill", "copy"],
+            "name": ["gemm<1>", "gemm<2>", "norm<1>", "fill<1>", "fill<1>", "copy<1>"],
+            "role": ["fc", "fc", "norm", None, None, "copy"],
+            "family": ["fc", "fc", "other", "other", "other", "other"],
+            "role_source": ["name", "user", "name", None, None, "name"],
+            "role_rule": ["a", "b", "c", None, None, "d"],
+            "seconds": [1.0, 2.0, 5.0, None, None, None],
+            "dram_bytes": [30.0, None, 10.0, None, None, None],
+        }
+    )
 )
 
 

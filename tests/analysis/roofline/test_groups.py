@@ -6,28 +6,9 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.roofline import groups
+from ncu_roofline.capture.frames import STUDIED
 
-TRIPLE = pl.Array(pl.Int64, 3)
-TYPES = {
-    "index": pl.Int64,
-    "name": pl.String,
-    "kernel": pl.String,
-    "grid": TRIPLE,
-    "block": TRIPLE,
-    "seconds": pl.Float64,
-    "dram_bytes": pl.Float64,
-    "flops": pl.Float64,
-    "useful_flops": pl.Float64,
-    "path": pl.Enum(groups.PATHS),
-    "family": pl.Enum(groups.FAMILIES),
-    "role": pl.Enum(groups.ROLES),
-    "layer": pl.Int64,
-    "ridge": pl.Float64,
-    "bandwidth": pl.Float64,
-    "bandwidth_share": pl.Float64,
-    "compute_share": pl.Float64,
-    "flops_complete": pl.Boolean,
-}
+TYPES = {c.name: c.dtype for c in STUDIED}
 
 
 def launches(*rows: dict[str, object]) -> pl.DataFrame:

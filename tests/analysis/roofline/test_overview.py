@@ -18,9 +18,9 @@ from ncu_roofline.analysis.roofline.overview import (
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
-from tests.kernels import launch, launches
+from tests.kernels import full, launch, launches
 
-ROWS = launches(*(launch(f"k{n // 2}", seconds=s) for n, s in enumerate((0.1, 0.2, 0.3, None)))).with_columns(
+ROWS = full(launches(*(launch(f"k{n // 2}", seconds=s) for n, s in enumerate((0.1, 0.2, 0.3, None))))).with_columns(
     role=pl.Series(["fc", "attention", "kv-cache", None], dtype=enum(ROLES)),
     family=pl.Series(["fc", "attention", "attention", "other"], dtype=enum(FAMILIES)),
     dram_bytes=pl.Series([1.0, 2.0, None, 5.0]),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ncu_roofline.analysis.roofline.roofline import place
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Device
-from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, TENSOR, h100, launch, launches
+from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, TENSOR, full, h100, launch, launches
 
 BF16 = f"{TENSOR}bf16_dst_fp32.sum"
 CLOCKS = {"sm__cycles_elapsed.avg.per_second": 1.0e9, "dram__cycles_elapsed.avg.per_second": 2.0e9}
@@ -26,7 +26,7 @@ def counters(flops: float | None, dram_bytes: float | None, **more: Any) -> dict
 
 
 def placed(*rows: dict[str, Any], **options: Any) -> pl.DataFrame:
-    return place(work(launches(*rows), h100(), H100), h100(), H100, **options)
+    return place(work(full(launches(*rows)), h100(), H100), h100(), H100, **options)
 
 
 def one(flops: float | None, dram_bytes: float | None, seconds: float | None = 1e-4, **more: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_a_slice_has_no_bandwidth_from_the_bus_of_the_whole() -> None:
     device = replace(H100, mig=True)
     eighth = replace(h100(), bandwidth=3.35e12 / 8)
     worked = work(launches(launch(seconds=1e-4, m=counters(1e9, 1e7))), eighth, device)
-    row = place(worked, eighth, device).row(0, named=True)
+    row = place(full(worked), eighth, device).row(0, named=True)
 
     assert row["bandwidth_at_clock"] is None
     assert row["bandwidth_share"] == pytest.approx(1e7 / 1e-4 / (3.35e12 / 8))
@@ -55,7 +55,7 @@ def test_a_slice_has_no_bandwidth_from_the_bus_of_the_whole() -> None:
 def test_a_device_without_known_peaks_has_its_bandwidth_and_no_side() -> None:
     bare = replace(h100(), peaks={}, compute_capability="13.0")
     device = replace(H100, compute_capability="13.0")
-    row = place(work(launches(launch(m=counters(1e9, 1e8))), bare, device), bare, device).row(0, named=True)
+    row = place(work(full(launches(launch(m=counters(1e9, 1e8)))), bare, device), bare, device).row(0, named=True)
 
     assert (row["path"], row["intensity"]) == ("bf16", 10.0)
     assert row["bandwidth_share"] == pytest.approx(1e8 / 1e-4 / BANDWIDTH)
@@ -125,7 +125,7 @@ def test_more_than_a_roof_is_suspect_and_a_share_of_one_is_not() -> None:
 def test_useful_work_decides_the_side_where_it_is_known() -> None:
     ridge = PEAK / BANDWIDTH
     worked = work(launches(launch(m=counters(2 * ridge * 1e6, 1e6))), h100(), H100).with_columns(useful_flops=pl.lit(8e6))
-    row = place(worked, h100(), H100).row(0, named=True)
+    row = place(full(worked), h100(), H100).row(0, named=True)
 
     assert (row["bound"], row["bound_source"], row["useful_intensity"]) == ("memory", "useful", 8)
     assert row["padding"] == pytest.approx(2 * ridge * 1e6 / 8e6)
@@ -138,7 +138,7 @@ def test_an_incomplete_count_says_that_it_decided_on_a_part() -> None:
 
 
 def test_without_a_device_ridge_side_and_shares_are_unknown() -> None:
-    row = place(work(launches(launch(m=counters(1e9, 1e8))), None, Device()), None, Device()).row(0, named=True)
+    row = place(work(full(launches(launch(m=counters(1e9, 1e8)))), None, Device()), None, Device()).row(0, named=True)
 
     unknown = ("ridge", "ridge_spec", "ridge_profiled", "bound", "bandwidth_share", "compute_share", "limited_by")
     assert [row[c] for c in unknown] == [None] * len(unknown)
@@ -166,7 +166,9 @@ def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
         {f"{TENSOR}bf16_dst_fp32.sum": 0.0, "dram__bytes.sum": 1e6},
         {**EVERY_SCALAR, **EVERY_TENSOR, "dram__bytes.sum": 1e6},
     )
-    only, all_ = (place(work(launches(launch(m=m)), h100(), H100), h100(), H100).row(0, named=True) for m in (tensor, every))
+    only, all_ = (
+        place(work(full(launches(launch(m=m))), h100(), H100), h100(), H100).row(0, named=True) for m in (tensor, every)
+    )
 
     assert (only["compute_share"], only["limited_by"]) == (None, None)
     assert (all_["compute_share"], all_["limited_by"]) == (0, "latency")
@@ -175,7 +177,7 @@ def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
 def test_the_clocks_of_another_chip_draw_no_roof() -> None:
     a100 = Device(name="NVIDIA A100-SXM4-80GB", compute_capability="8.0", sms=108, bus_bits=5120)
     frame = launches(launch(m=counters(1e9, 1e8)))
-    row = place(work(frame, h100(), a100), h100(), a100).row(0, named=True)
+    row = place(work(full(frame), h100(), a100), h100(), a100).row(0, named=True)
 
     assert (row["peak_at_clock"], row["bandwidth_at_clock"]) == (None, None)
     assert row["ridge"] == row["ridge_spec"] == pytest.approx(989.4e12 / 3.35e12)

@@ -15,7 +15,6 @@ from ncu_roofline.analysis.roofline.roofline import (
     by_path,
     compute_share,
     deciding_intensity,
-    ensure_useful,
     limited_by,
     place,
     ratio,
@@ -23,7 +22,7 @@ from ncu_roofline.analysis.roofline.roofline import (
     suspect,
 )
 from ncu_roofline.capture.capture import Device
-from tests.kernels import H100, h100
+from tests.kernels import H100, full, h100
 
 SM, DRAM = "m:sm__cycles_elapsed.avg.per_second", "m:dram__cycles_elapsed.avg.per_second"
 
@@ -114,7 +113,7 @@ def placed(**options: Any) -> dict[str, Any]:
     columns = WORKED | options.pop("columns", {})
     paths = {f"flops_{p}": [None] for p in EVERY_PATH} | {"flops_bf16": columns["flops"]} | columns
     frame = pl.DataFrame(paths, schema_overrides={f"flops_{p}": pl.Float64 for p in EVERY_PATH})
-    return place(frame, h100(), H100, **options).row(0, named=True)
+    return place(full(frame), h100(), H100, **options).row(0, named=True)
 
 
 EVERY_PATH = (
@@ -153,13 +152,6 @@ def test_the_latency_share_is_three_tenths_unless_another_is_given() -> None:
     assert placed(columns={"dram_bytes": [0.31 * BANDWIDTH * 1e-4]})["limited_by"] == "memory"
     assert placed(columns={"dram_bytes": [0.29 * BANDWIDTH * 1e-4]})["limited_by"] == "latency"
     assert placed(latency_share=0.0)["limited_by"] == "compute"
-
-
-def test_useful_work_is_unknown_until_somebody_has_worked_it_out() -> None:
-    bare = pl.DataFrame({"flops": [1.0]})
-    assert ensure_useful(bare)["useful_flops"].to_list() == [None]
-    known = pl.DataFrame({"useful_flops": [3.0]})
-    assert ensure_useful(known) is known
 
 
 def share_of(**columns: Any) -> float | None:

@@ -100,7 +100,6 @@ def test_the_usual_format_is_that_of_most_launches_whose_format_is_a_path() -> N
     frame = pl.DataFrame({"activation_dtype": ["fp32", "fp16", "tf32", "fp8", "int8", "bf16", "fp8", *["q4_k"] * 3, None]})
     assert usual_paths(frame) == ("fp8",)
     assert usual_paths(pl.DataFrame({"activation_dtype": ["q4_k"]})) == ("bf16",)
-    assert usual_paths(pl.DataFrame({"kernel": ["gemm"]})) == ("bf16",)
 
 
 def test_a_ridge_is_a_ceiling_over_the_bandwidth_of_its_kind() -> None:

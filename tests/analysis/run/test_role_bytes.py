@@ -7,7 +7,7 @@ from ncu_roofline.analysis.run.role_bytes import floors, role_bytes
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
 from ncu_roofline.knowledge.models.model import Weight
-from tests.kernels import launch, launches
+from tests.kernels import full, launch, launches
 from tests.small_model import small
 
 WEIGHT = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
@@ -19,17 +19,13 @@ def decode(**bytes_of: float | None) -> pl.DataFrame:
     """Two steps, each with one launch of every role."""
     rows = [launch(role) for _ in range(2) for role in bytes_of]
     roles = [role.replace("_", "-") for role in bytes_of]
-    return launches(*rows).with_columns(
+    return full(launches(*rows)).with_columns(
         role=pl.Series(roles * 2, dtype=enum(ROLES)),
         family=pl.Series([r if r in FAMILIES else None for r in roles] * 2, dtype=enum(FAMILIES)),
         dram_bytes=pl.Series([*bytes_of.values()] * 2, dtype=pl.Float64),
         phase=pl.lit("decode"),
         step=pl.int_range(pl.len()) // len(roles),
         step_whole=pl.lit(True),
-        layer=pl.lit(None, pl.Int64),
-        layer_whole=pl.lit(None, pl.Boolean),
-        position=pl.lit(None, pl.Int64),
-        **{c: pl.lit(None, pl.Float64) for c in ("dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")},
     )
 
 

@@ -20,6 +20,7 @@ from ncu_roofline.knowledge.models import models
 from ncu_roofline.readers.facts import SIDECAR, options, stated
 from tests.command import run as command
 from tests.corpus import CORPUS, needs_corpus
+from tests.kernels import full
 from tests.synthetic import LLAMA_8B, TINY, Plan, capture, write_raw_csv
 
 GEMMA = (
@@ -32,7 +33,7 @@ def placed(rows: list[tuple[str, int | None, float | None]], phase: str = "decod
     """Launches of a role, a layer and so many bytes, all in decode step 0."""
     count = len(rows)
     known = {m: [None] * count for m in ("seconds", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")}
-    return pl.DataFrame(
+    stated = pl.DataFrame(
         {
             "index": range(count),
             "role": [r for r, _, _ in rows],
@@ -50,6 +51,7 @@ def placed(rows: list[tuple[str, int | None, float | None]], phase: str = "decod
         schema_overrides={"role": enum(ROLES), "phase": enum(PHASES), "layer": pl.Int64, "dram_bytes": pl.Float64}
         | dict.fromkeys(known, pl.Float64),
     )
+    return full(stated)
 
 
 LAYERS = [("fc", 0, 100.0), ("attention", 0, 20.0), ("fc", 1, 140.0), ("attention", 1, 20.0), ("sampling", None, 8.0)]

@@ -302,7 +302,6 @@ def test_matrices_count_in_cut_layers_and_roles_only_in_whole_ones() -> None:
 def test_kernels_have_a_row_for_each_role_where_roles_are_known() -> None:
     frame = placed(LAYERS).with_columns(kernel=pl.lit("k"))
     assert per_token(frame, Run(), "kernel").select("kernel", "role").height == 3
-    assert per_token(frame.drop("role"), Run(), "kernel").select("kernel", "launches").rows() == [("k", 5)]
 
 
 def test_rows_that_are_alike_stand_in_the_order_of_the_capture() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.fits import power_law, proportional
 from ncu_roofline.analysis.sweep.sweep import crossover, sweep
 from ncu_roofline.capture.capture import Fact
@@ -23,7 +24,7 @@ BATCHES = (1, 4, 16, 64)
 SGLANG = "gujialiang123__MOEresearch__results__2026-06-09_sglang_triton_sweep__ncu__{}__ncu_raw_full.csv"
 
 
-def along_batch(*batches: int, **options: Any) -> list[planted.PlantedStudy]:
+def along_batch(*batches: int, **options: Any) -> list[Study]:
     return [planted.study(batch=b, layers=4, context=1024, **options) for b in batches]
 
 
@@ -188,7 +189,7 @@ def test_nothing_to_sweep_is_exit_3(arguments: list[str], capsys: pytest.Capture
     assert capsys.readouterr().out == ""
 
 
-def unmeasured(study: planted.PlantedStudy) -> planted.PlantedStudy:
+def unmeasured(study: Study) -> Study:
     return replace(study, launches=study.launches.with_columns(pl.lit(None, dtype=pl.Float64).alias("dram_bytes")))
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.compare.sides import side
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import (
     Crossover,
@@ -32,7 +33,7 @@ from ncu_roofline.analysis.sweep.sweep import (
     weighted,
 )
 from ncu_roofline.errors import UnusableInput
-from tests.planted import PlantedStudy, plain
+from tests.planted import plain
 
 FC = {"count": 2, "dram_bytes": 100.0, "flops": 800.0, "seconds": 1.0, "ridge": 16.0, "share": 0.8}
 ATTEND = {
@@ -47,7 +48,7 @@ ATTEND = {
 NORM = {"role": "norm", "count": 1, "dram_bytes": 10.0, "flops": 0.0, "seconds": 4.0, "share": None, "limited_by": None}
 
 
-def study(name: str = "plain", columns: dict[str, list[Any]] | None = None, **facts: Any) -> PlantedStudy:
+def study(name: str = "plain", columns: dict[str, list[Any]] | None = None, **facts: Any) -> Study:
     """Two products, an attention, a norm."""
     taken = plain(FC, ATTEND, NORM, name=name, **facts)
     given = {"tensor_flops": [800.0, 800.0, 100.0, 0.0], **(columns or {})}
@@ -111,8 +112,6 @@ def test_attention_lies_between_the_least_and_the_most_of_its_bounds() -> None:
     given = {"useful_intensity_low": [9.0, 9.0, 2.0, 0.0], "useful_intensity_high": [99.0, 99.0, 32.0, 99.0]}
     assert bounds(study(columns=given)) == {"attention_low": 2.0, "attention_high": 32.0}
     nothing = {"attention_low": None, "attention_high": None}
-    assert bounds(study(columns={**given, "useful_intensity_high": [99.0, 99.0, None, 99.0]})) == nothing
-    assert bounds(study(columns={**given, "useful_intensity_low": [9.0, 9.0, None, 0.0]})) == nothing
     assert bounds(study()) == nothing
 
 
@@ -163,7 +162,7 @@ def test_points_have_a_number_and_a_value() -> None:
     assert points(frame.with_columns(along=pl.Series(["a", "b", "c"])), "y") == []
 
 
-def placed(*places: Any, **options: Any) -> list[tuple[Any, PlantedStudy, pl.DataFrame]]:
+def placed(*places: Any, **options: Any) -> list[tuple[Any, Study, pl.DataFrame]]:
     taken = study(**options)
     return [(place, taken, side([taken], "token").launches) for place in places]
 
@@ -262,7 +261,7 @@ def test_a_crossing_that_is_not_looked_for_is_not_reached() -> None:
     assert Crossover() == Crossover(low=None, high=None, estimate=None, reached=False, share=None)
 
 
-def batch(size: int, **columns: list[Any]) -> PlantedStudy:
+def batch(size: int, **columns: list[Any]) -> Study:
     """FC and attention whose useful work grows with the batch."""
     useful: dict[str, list[Any]] = {"useful_flops": [100.0 * size, 100.0 * size, 75.0, None]}
     return study(f"b{size}", batch=size, weights="bf16", columns=useful | columns)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.work.flops import PATHS, TENSOR_PATHS, Family
+from ncu_roofline.analysis.work.flops import Family
 from ncu_roofline.analysis.work.work import (
     complete,
     estimate,
@@ -24,7 +24,7 @@ from ncu_roofline.analysis.work.work import (
     work,
 )
 from ncu_roofline.capture.capture import Device
-from ncu_roofline.capture.schema import SOURCES
+from ncu_roofline.capture.schema import PATHS, SOURCES, TENSOR_PATHS
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, h100, launch, launches
 
 PIPE = "m:sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed"
@@ -111,11 +111,6 @@ def test_pipe_instructions_stand_in_for_pipe_use() -> None:
     assert estimate(frame, ada, Device())["flops_bf16"].item() == 40960.0
     assert estimate(frame, ada, H100)["flops_bf16"].item() is None
     assert estimate(frame, None, Device())["flops_bf16"].item() is None
-
-
-def test_without_hints_nothing_is_estimated() -> None:
-    frame = of(seconds=1.0)
-    assert estimate(frame, h100(), H100) is frame
 
 
 def test_a_sum_is_of_what_is_known() -> None:
