@@ -76,7 +76,7 @@ def of_model(mains: pl.DataFrame, run: Run, model: Model) -> Cache | None:
         return None
     return Cache(
         elements=pl.lit(full[0].elements / min(int(run.tp.value or 1), full[0].split)),
-        width=cache_width(mains, run, model),
+        width=cache_width(run, model),
         said="bytes that attention read over bytes of a cached token" + assumed(mains, run, model.native or USUAL),
         windowed=len(full) < sum(c.elements > 0 for c in model.caches),
     )
@@ -91,7 +91,7 @@ def of_kernels(mains: pl.DataFrame, run: Run) -> Cache | None:
     usual = dtypes.find(USUAL).bytes
     return Cache(
         elements=pl.coalesce([elements(rule) for rule in rules]),
-        width=pl.coalesce(cache_width(mains, run, None), pl.lit(usual)),
+        width=pl.coalesce(cache_width(run, None), pl.lit(usual)),
         said=said + assumed(mains, run, USUAL),
     )
 
@@ -105,5 +105,5 @@ def elements(rule: CacheRule) -> pl.Expr:
 
 def assumed(mains: pl.DataFrame, run: Run, usual: str) -> str:
     """The cache's type, where neither the user nor a kernel's name says it."""
-    named = mains.select(named_width(mains, "cache_dtype").alias("width"))["width"].count()
+    named = mains.select(named_width("cache_dtype").alias("width"))["width"].count()
     return "" if named or run.kv.value is not None else f", the cache taken to be {usual} (--kv says otherwise)"
