@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,8 +131,11 @@ def read_report(path: Path, reader: str, metrics: Sequence[str]) -> Capture:
         return vendor.read(path, metrics=metrics)
     from ncu_roofline.readers.report import report
 
-    if reader == "native" or report.knows(path):
+    if reader == "native":
         return report.read(path, metrics=metrics)
+    if report.knows(path):
+        with suppress(report.RangesOnly):
+            return report.read(path, metrics=metrics)
     from ncu_roofline.readers import vendor
 
     return vendor.read(path, metrics=metrics)

@@ -12,6 +12,8 @@ from ncu_roofline.readers import rows
 from ncu_roofline.readers.report import recognise
 from ncu_roofline.readers.report.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
 
+WORKLOADS = {1: "range", 2: "range", 3: "graph"}
+"""Kinds of results that are no kernel (ranges, command lists, graphs), as their rows are named."""
 Action = Any
 """ncu_report is not typed."""
 
@@ -55,7 +57,10 @@ def _row(action: Action, kept: rows.Columns) -> list[Cell]:
             cells[place] = instances(metric) if name in kept.listed else value(metric)
     cells[KERNEL] = action.name(action.NameBase_FUNCTION)
     cells[NAME] = action.name(action.NameBase_DEMANGLED)
-    cells[GRID], cells[BLOCK] = _extent(action, "grid"), _extent(action, "block")
+    if kind := WORKLOADS.get(int(action.workload_type())):
+        cells[KERNEL] = cells[NAME] = kind
+    else:
+        cells[GRID], cells[BLOCK] = _extent(action, "grid"), _extent(action, "block")
     cells[NVTX] = ranges(action)
     return cells
 

@@ -186,7 +186,7 @@ def test_each_kind_of_loss_has_its_sentence() -> None:
     ],
 )
 def test_a_report_without_launches_says_why(head: Head, loss: Loss, said: str) -> None:
-    assert said in report._empty(head, loss, "r")
+    assert said in str(report._empty(head, loss, "r"))
 
 
 def test_results_of_ranges_are_noted(tmp_path: Path) -> None:

@@ -69,6 +69,9 @@ class Action:
     def name(self, base: int) -> str:
         return ("k", "k(int)")[base]
 
+    def workload_type(self) -> int:
+        return 0
+
     def nvtx_state(self) -> Any:
         if self.state is None:
             return None

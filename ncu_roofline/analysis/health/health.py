@@ -12,7 +12,7 @@ from ncu_roofline.analysis.health.settings import cache, clocks, replay
 from ncu_roofline.analysis.roofline.overview import lacking, launch_count, share
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.traffic import at_nominal_clock
-from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS
+from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS, whole_result
 from ncu_roofline.capture.units import percent
 from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -70,6 +70,7 @@ def gaps(findings: Iterable[Finding]) -> set[str]:
 
 def unmeasured(study: Study) -> Iterator[Finding]:
     """Nothing at all to analyse."""
+    apart = ~whole_result()
     nothing = pl.col("seconds").is_null() & pl.col("dram_bytes").is_null() & pl.col("flops").is_null()
     if (without := counted(study, nothing)) == launch_count(study.launches):
         yield Finding(
@@ -78,7 +79,7 @@ def unmeasured(study: Study) -> Iterator[Finding]:
             message="Nothing is measurable here: no launch has a duration, bytes or FLOPs.",
             advice="Capture again with the metrics that `ncu-roofline recipe` prints.",
         )
-    elif no_time := counted(study, pl.col("seconds").is_null()):
+    elif no_time := counted(study, pl.col("seconds").is_null() & apart):
         yield Finding(
             code="missing_time",
             severity=WEAKENS,

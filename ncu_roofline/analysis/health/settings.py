@@ -52,18 +52,19 @@ def cache(study: Study) -> Iterator[Finding]:
 
 
 def replay(study: Study) -> Iterator[Finding]:
-    """Range or graph results cannot be told apart by kernel."""
+    """Range or graph results cannot be told apart by kernel, and their time is no step's."""
     if study.run.graph_profiling.value == "graph":
         yield Finding(
             code="whole_graphs",
             severity=WEAKENS,
-            message="Graphs were profiled whole: a row is a graph, not a kernel.",
-            advice="Capture with --graph-profiling node.",
+            message="Graphs were profiled whole: a row is a graph, not a kernel. Its bytes are true, its time is no step time.",
+            advice="For kernels apart capture with --graph-profiling node.",
         )
     if study.run.replay_mode.value in ("range", "app-range"):
         yield Finding(
             code="whole_ranges",
             severity=WEAKENS,
-            message="Ranges were profiled whole: a row is a range of kernels, not a kernel.",
+            message="Ranges were profiled whole: a row is a range of kernels, not a kernel. Its bytes are true, its time is no "
+            "step time.",
             advice="For kernels apart capture with --replay-mode kernel or application.",
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.roles import neighbours
-from ncu_roofline.capture.schema import FAMILIES, ROLE_SOURCES, ROLES
+from ncu_roofline.capture.schema import FAMILIES, ROLE_SOURCES, ROLES, whole_result
 from ncu_roofline.knowledge.kernels.roles import DTYPE_COLUMNS, Rules, classify_names, first_of_ranges, load_rules
 
 ROLE, SOURCE, FAMILY = pl.Enum(list(ROLES)), pl.Enum(list(ROLE_SOURCES)), pl.Enum(list(FAMILIES))
-CONTEXT_RULE = "neighbours"
+CONTEXT_RULE, WHOLE_RULE = "neighbours", "whole-result"
 ADDED = ("role", "role_source", "role_rule", *DTYPE_COLUMNS, "family")
 
 
@@ -22,11 +22,18 @@ def assign(launches: pl.DataFrame, rules: Rules | None = None) -> pl.DataFrame:
     known = rules or load_rules(None)
     named = _by_name(launches, known)
     ranged = _by_range(named, known)
-    settled = _by_neighbours(ranged)
+    settled = _whole_results(launches, _by_neighbours(ranged))
     family = pl.when(pl.col("role").is_in(["fc", "attention"])).then(pl.col("role").cast(pl.String)).otherwise(pl.lit("other"))
     return launches.with_columns(
         *(settled[c] for c in ADDED[:-1]), settled.select(family.cast(FAMILY).alias("family")).to_series()
     )
+
+
+def _whole_results(launches: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """Results of whole graphs and ranges hold every role: neither their name nor the ranges around them tell one."""
+    whole = launches.select(whole_result().alias("whole"))["whole"]
+    told = {"role": pl.lit("fused-step", ROLE), "role_source": pl.lit("name", SOURCE), "role_rule": pl.lit(WHOLE_RULE)}
+    return settled.with_columns(pl.when(whole).then(value).otherwise(name).alias(name) for name, value in told.items())
 
 
 def _by_name(launches: pl.DataFrame, rules: Rules) -> pl.DataFrame:

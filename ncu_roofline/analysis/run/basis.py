@@ -71,14 +71,15 @@ Found = tuple[pl.DataFrame, float, float, str] | None
 
 def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     """Whole decode steps that were found; or all decode launches where the user states another number."""
+    whole_results = (pl.col("role").cast(pl.String) == "fused-step").fill_null(False)
     # a batch that the user states says that it is decode where nothing else tells
-    told = pl.col("phase").is_not_null() | pl.lit(run.batch.origin == "given")
+    told = pl.col("phase").is_not_null() | pl.lit(run.batch.origin == "given") | whole_results
     whole = decode.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null() & told)
     seen = round(whole.select("process", "device", "step").n_unique() / gpus(whole))
     stated = run.steps.value if run.steps.origin == "given" else None
     if stated and (stated != seen or run.tokens.value):
         return decode, float(stated), 1.0, f"{stated} steps as stated"
-    if not seen:
+    if not seen or (run.steps.value is None and whole.select(whole_results.any()).item()):
         return None
     frame = decode if run.tokens.value else whole
     why = "" if run.steps.value else " (taken for decode because a batch is stated)"

@@ -15,7 +15,7 @@ from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.analysis.run.turns import turns
 from ncu_roofline.capture.capture import Fact, Run
-from ncu_roofline.capture.schema import PHASES
+from ncu_roofline.capture.schema import PHASES, whole_result
 from ncu_roofline.knowledge.models.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
@@ -45,6 +45,9 @@ def segment(launches: pl.DataFrame) -> Segmented:
     """
     if launches.is_empty():
         return unfollowed(launches)
+    whole = launches.select(whole_result().alias("whole"))["whole"]
+    if whole.all():
+        return whole_results(launches)
     rows, told = anchors.marked(launches), votes(launches)
     found = anchors.clusters(rows)
     if at := turns(rows, found, told):
@@ -57,6 +60,32 @@ def segment(launches: pl.DataFrame) -> Segmented:
         pl.col("layer") + pl.col("deeper").fill_null(0)
     )
     return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+
+
+def whole_results(launches: pl.DataFrame) -> Segmented:
+    """Results of whole graphs or ranges: each is taken for one step, those of one run for the steps of it."""
+    told = pl.col("nvtx").list.eval(pl.element().str.contains(STEP_RANGE)).list.any()
+    placed = launches.with_columns(no_place()).with_columns(
+        phase=pl.when(told).then(pl.lit("decode")).cast(pl.Enum(PHASES)),
+        step=pl.int_range(pl.len(), dtype=pl.Int64),
+        step_whole=True,
+    )
+    number, runs = launches.height, launches["nvtx"].list.first().n_unique()
+    unknown = Fact(None, "unknown", "one result holds a whole graph or range")
+    several = Fact(None, "unknown", f"{number} results of {runs} runs: each is a step of its own")
+    one = Fact(number, "inferred", f"{number} {'result' if number == 1 else 'results'} of a whole graph or range, a step each")
+    return Segmented(
+        launches=placed,
+        steps=several if runs > 1 else one,
+        prefill_passes=unknown,
+        layers=unknown,
+        partial=unknown,
+        whole_layers=0,
+    )
+
+
+STEP_RANGE = r"(?i)^decode$|^step\.\d+"
+"""NVTX ranges that say of a whole result that it is a decode step."""
 
 
 def unfollowed(launches: pl.DataFrame) -> Segmented:

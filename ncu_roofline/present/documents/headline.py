@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.present.documents.words_tokens import amount, found, no_decode, per
+from ncu_roofline.present.documents.words_tokens import amount, found, no_decode, per, several_wholes
 
 UNKNOWN = (
     "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
@@ -20,7 +20,7 @@ def headline(study: Study, whole: Totals) -> str:
     if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
         return ""
     if whole.basis == "capture":
-        return UNKNOWN
+        return several_wholes(study, whole) or UNKNOWN
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
     return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}."

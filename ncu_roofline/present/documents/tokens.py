@@ -23,6 +23,7 @@ from ncu_roofline.present.documents.words_tokens import (
     no_decode,
     over_all,
     per,
+    several_wholes,
     shares,
 )
 from ncu_roofline.present.forms.document import Document, Table
@@ -60,6 +61,9 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
     if study.launches.height and not whole.launches:
         yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)}"
+        return
+    if wholes := several_wholes(study, whole):
+        yield f"{clean(study.capture.name)}: {wholes}"
         return
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):

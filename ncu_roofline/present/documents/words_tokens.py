@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.health.finding import of_all
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.capture.units import number, text
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean
@@ -107,6 +108,15 @@ def found(whole: Totals) -> str:
     if whole.tokens is None:
         return f"{launches}, {whole.how}; --batch would give tokens"
     return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
+
+
+def several_wholes(study: Study, whole: Totals) -> str:
+    """What each of several results of whole graphs or ranges moves, where they are of different runs; else nothing."""
+    rows = study.launches.filter(whole_result())
+    if whole.basis != "capture" or rows.height < 2 or not rows["dram_bytes"].count():
+        return ""
+    moved = " and ".join([", ".join(text(b, "byte") for b in rows["dram_bytes"][:-1]), text(rows["dram_bytes"][-1], "byte")])
+    return f"{rows.height} results of whole graphs or ranges, a step each: {moved} to and from DRAM."
 
 
 def known_facts(study: Study) -> str:

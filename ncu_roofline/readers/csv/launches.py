@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.capture.names import function_names
+from ncu_roofline.capture.schema import WHOLE
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.csv.text import Page, cut_short
 
@@ -61,6 +62,9 @@ def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
     nameless = rows.filter(pl.col("name").is_null())
     if nameless.height:
         raise cut_short(file, nameless["id"][0])
+    # results of whole graphs and ranges carry a grid that means nothing
+    sides = [word for word in ("grid", "block") if word in rows.columns]
+    whole = rows.with_columns(pl.when(~pl.col("name").is_in(WHOLE)).then(word).alias(word) for word in sides)
     return rows.select(
         index=pl.int_range(pl.len(), dtype=pl.Int64),
         profiler_id=_whole(rows, "id"),
@@ -69,8 +73,8 @@ def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
         device=_whole(rows, "device"),
         stream=_whole(rows, "stream"),
         process=_whole(rows, "process"),
-        grid=_triple(rows, "grid"),
-        block=_triple(rows, "block"),
+        grid=_triple(whole, "grid"),
+        block=_triple(whole, "block"),
         nvtx=nvtx(rows),
         capability=_text(rows, "capability"),
     )

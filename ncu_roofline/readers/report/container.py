@@ -16,8 +16,11 @@ Header = list[tuple[int, bytes]]
 """The sessions and string tables of a block header, by field number."""
 
 SESSION, NAMES, PAYLOAD = 3, 4, 5
-COUNTS, TEXTS = (1, 2, PAYLOAD, 7), (SESSION, NAMES)
-"""Fields of a block header: sources, results, size of the payload, range results; what has a text in it."""
+RANGES, GRAPHS = 7, 9
+COUNTS, TEXTS = (1, 2, PAYLOAD, RANGES, GRAPHS), (SESSION, NAMES)
+"""Fields of a block header: sources, results, size of the payload, results of ranges and of graphs; what has a text in it.
+
+Graph results were seen in our own captures (`--graph-profiling graph`, 2025.3), range results are documented only."""
 
 MAGIC = b"NVR\0"
 VERSION = 7
@@ -39,6 +42,7 @@ class Block(NamedTuple):
     sources: int
     results: int
     range_results: int
+    graph_results: int = 0
 
 
 @dataclass(slots=True)
@@ -48,16 +52,15 @@ class Head:
     names: list[str] = field(default_factory=list)
     sessions: list[bytes] = field(default_factory=list)
     filled: array[int] = field(default_factory=lambda: array("Q"))
-    """Four numbers for each block with launches: its start, end, sources and results."""
+    """Six numbers for each block with launches: its start and end, sources, results, results of ranges and of graphs."""
     range_results: int = 0
     stopped: int | None = None
     """Where in the file the first damage is; None where there is none."""
 
     def blocks(self) -> Iterator[Block]:
         """The blocks that hold launches."""
-        for at in range(0, len(self.filled), 4):
-            start, end, sources, results = self.filled[at : at + 4]
-            yield Block(start, end, sources, results, 0)
+        for at in range(0, len(self.filled), len(Block._fields)):
+            yield Block(*self.filled[at : at + len(Block._fields)])
 
 
 def version(file: BinaryIO) -> int | None:
@@ -102,7 +105,7 @@ def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
             elif content and number in TEXTS:
                 texts.append((number, part(content)))
         start = at + 4 + length
-        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, 7)))
+        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS)))
         return found, texts
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
@@ -120,8 +123,8 @@ def head(file: BinaryIO, size: int) -> Head:
                     tables.add(content)
                 elif content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
                     found.sessions.append(content)
-            if block.results:
-                found.filled.extend((block.start, min(block.end, size), block.sources, min(block.results, size)))
+            if block.results or block.graph_results:
+                found.filled.extend((block.start, min(block.end, size), *(min(count, size) for count in block[2:])))
             found.range_results += block.range_results
             at = block.start
             if block.end > size:
@@ -154,18 +157,32 @@ class _Tables:
 
 def results(file: BinaryIO, block: Block) -> Iterator[bytes]:
     """The launches of a block, undecoded; raises DamagedError where an entry does not fit its block."""
-    at = block.start
-    for _ in range(block.sources):
+    yield from _entries(file, block, _after(file, block, block.start, block.sources), block.results)
+
+
+def graphs(file: BinaryIO, block: Block) -> Iterator[bytes]:
+    """The results of whole graphs of a block, undecoded: behind its launches and its results of ranges."""
+    if block.graph_results:
+        before = block.sources + block.results + block.range_results
+        yield from _entries(file, block, _after(file, block, block.start, before), block.graph_results)
+
+
+def _after(file: BinaryIO, block: Block, at: int, entries: int) -> int:
+    for _ in range(entries):
         file.seek(at)
         at += 4 + _entry(file, block.end - at)
+    return at
+
+
+def _entries(file: BinaryIO, block: Block, at: int, count: int) -> Iterator[bytes]:
     file.seek(at)
-    for _ in range(block.results):
+    for _ in range(count):
         length = _entry(file, block.end - at)
-        launch = file.read(length)
-        if len(launch) < length:
+        entry = file.read(length)
+        if len(entry) < length:
             raise DamagedError("the file ends inside a launch")
         at += 4 + length
-        yield launch
+        yield entry
 
 
 def _entry(file: BinaryIO, room: int) -> int:

@@ -56,6 +56,32 @@ def row(data: bytes, wanted: Plan) -> list[Cell]:
     return _named(cells)
 
 
+def graph_row(data: bytes, wanted: Plan) -> list[Cell]:
+    """The cells of one result of a whole graph: named as NVIDIA's reader names it, without a grid."""
+    fields = list(message(data))
+    process = b"".join(encoded(1 << 3) + encoded(whole(content)) for number, content in fields if number == 1)
+    same = [(GRAPH_FIELDS[number], part(content)) for number, content in fields if number in GRAPH_FIELDS]
+    return row(process + b"".join(sized(number, content) for number, content in [(6, b"graph"), *same]), wanted)
+
+
+GRAPH_FIELDS = {4: METRIC_KEY >> 3, 10: 21}
+"""Fields of a graph's result -> those of a launch that hold the same: metrics, NVTX ranges."""
+
+
+def sized(number: int, content: bytes) -> bytes:
+    """A field of bytes, encoded."""
+    return encoded(number << 3 | SIZED) + encoded(len(content)) + content
+
+
+def encoded(number: int) -> bytes:
+    """A whole number as a varint."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
 def _metrics(data: bytes, at: int, wanted: Plan, cells: list[Cell]) -> int:
     # A launch has some thousand metrics of which some fifty are wanted: this loop is the reader's speed.
     # Numbers of one and two bytes are decoded in place.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,12 +14,16 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import rows
 from ncu_roofline.readers.report import container, protocol, recognise
 from ncu_roofline.readers.report.container import Block, Head
-from ncu_roofline.readers.report.launches import row
+from ncu_roofline.readers.report.launches import graph_row, row
 from ncu_roofline.readers.report.plan import FIXED, Cell, Plan, plan
 from ncu_roofline.readers.report.wire import BROKEN
 
 MOST_DAMAGED = 1_000
 """Launches that cannot be decoded, after which the rest of the file is given up."""
+
+
+class RangesOnly(UnreadableCapture):
+    """A report that NVIDIA's reader can read and this one cannot."""
 
 
 def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
@@ -50,7 +55,7 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     decoded = launches(file, head, plan(head.names, kept.places, kept.listed), loss)
     table = rows.table(decoded, kept, size)
     if table.frame.is_empty():
-        raise UnreadableCapture(_empty(head, loss, name))
+        raise _empty(head, loss, name)
     frame, strange = rows.launches(table, kept, name)
     device = rows.device(table.devices, name)
     notes += [*loss.notes(len(frame), table.cut), *_ranges(head), *strange]
@@ -94,9 +99,10 @@ def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[l
 
 
 def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
-    for launch in container.results(file, block):
+    every = chain(zip(container.results(file, block), repeat(row)), zip(container.graphs(file, block), repeat(graph_row)))
+    for entry, decoded in every:
         try:
-            cells = row(launch, wanted)
+            cells = decoded(entry, wanted)
         except BROKEN:
             loss.damaged += 1
             if loss.damaged > MOST_DAMAGED:
@@ -110,15 +116,15 @@ def _ranges(head: Head) -> Iterator[str]:
         yield (f"{head.range_results} results of whole ranges are not read; they carry no kernel (--reader vendor shows them).")
 
 
-def _empty(head: Head, loss: Loss, name: str) -> str:
+def _empty(head: Head, loss: Loss, name: str) -> UnreadableCapture:
     if loss.stopped is not None or loss.damaged:
-        return (
+        return UnreadableCapture(
             f"{name}: a damaged Nsight Compute report without a readable kernel; "
             "copy it again from where it was captured, or capture again"
         )
     if head.range_results:
-        return f"{name}: holds results of ranges only, no kernel; read it with --reader vendor"
-    return (
+        return RangesOnly(f"{name}: holds results of ranges only, no kernel; read it with --reader vendor")
+    return UnreadableCapture(
         f"{name}: an Nsight Compute report without any kernel; check the filters of the capture "
         "(--kernel-name, --launch-skip, --launch-count, --nvtx-include, --profile-from-start)"
     )

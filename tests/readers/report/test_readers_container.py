@@ -67,7 +67,7 @@ def test_the_known_version_is_seven() -> None:
 
 
 def test_blocks_follow_each_other_from_behind_the_file_header() -> None:
-    one = header(4, field(1, 2), field(2, 3), field(7, 5), field(9, b"else")) + b"wxyz"
+    one = header(4, field(1, 2), field(2, 3), field(7, 5), field(12, b"else")) + b"wxyz"
     content = report(one, header(0, field(2, 1)))
     found = list(container.blocks(BytesIO(content), len(content)))
     start = MAGIC_AND_VERSION + len(one) - 4
@@ -131,7 +131,7 @@ def test_launches_of_the_whole_file_are_found_where_they_lie() -> None:
     ends = MAGIC_AND_VERSION + len(first), len(content)
     found = head(content)
     assert list(found.blocks()) == [Block(ends[0] - payload, ends[0], 1, 2, 0), Block(ends[1] - 9, ends[1], 0, 1, 0)]
-    assert found.filled == array("Q", [ends[0] - payload, ends[0], 1, 2, ends[1] - 9, ends[1], 0, 1])
+    assert found.filled == array("Q", [ends[0] - payload, ends[0], 1, 2, 0, 0, ends[1] - 9, ends[1], 0, 1, 0, 0])
     assert (found.names, found.stopped, found.range_results) == (["a", "b"], None, 0)
 
 
