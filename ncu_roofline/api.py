@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +190,11 @@ def check(source: Captured) -> pl.DataFrame:
     ['code', 'severity', 'message', 'advice']
     """
     from ncu_roofline.analysis.health.health import health
+    from ncu_roofline.present.documents.words_health import words
 
+    rows = [(f.code, f.severity, *words(f)) for f in health(study(source))]
     columns = ("code", "severity", "message", "advice")
-    return pl.DataFrame([asdict(f) for f in health(study(source))], schema=dict.fromkeys(columns, pl.String))
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
 def floor(model: File, gpu: str, batch: int | Iterable[int] = 1, **setting: Any) -> pl.DataFrame:

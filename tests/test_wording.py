@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import polars as pl
 
-from ncu_roofline.analysis.health import finding
 from ncu_roofline.analysis.health.health import Finding, health
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
@@ -16,8 +15,9 @@ from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.present.documents import kernels, roles, summary, tokens, words_tokens
+from ncu_roofline.present.documents import grammar, kernels, roles, summary, tokens, words_tokens
 from ncu_roofline.present.documents.headline import headline
+from ncu_roofline.present.documents.words_health import words
 from ncu_roofline.present.forms.columns import cell
 from ncu_roofline.present.forms.document import Document
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, launch, launches
@@ -34,8 +34,8 @@ def found(*rows: dict[str, object]) -> dict[str, Finding]:
 
 
 def test_thousands_stand_apart_in_doubts_as_in_the_first_sentence() -> None:
-    assert found(*MANY)["missing_bytes"].message.startswith("No DRAM bytes for all 1,200 launches:")
-    assert found(*MANY, launch())["short_kernels"].message.startswith("1,200 of 1,201 launches (92.3 % of the time)")
+    assert words(found(*MANY)["missing_bytes"])[0].startswith("No DRAM bytes for all 1,200 launches:")
+    assert words(found(*MANY, launch())["short_kernels"])[0].startswith("1,200 of 1,201 launches (92.3 % of the time)")
 
 
 def test_thousands_stand_apart_in_tables_and_above_them() -> None:
@@ -47,12 +47,12 @@ def test_thousands_stand_apart_in_tables_and_above_them() -> None:
 
 
 def test_two_launches_are_both() -> None:
-    assert found(launch(), launch())["missing_bytes"].message.startswith("No DRAM bytes for both launches: their")
+    assert words(found(launch(), launch())["missing_bytes"])[0].startswith("No DRAM bytes for both launches: their")
 
 
 def test_a_small_share_of_the_time_is_not_none() -> None:
     rows = found(launch(seconds=1.0), launch(seconds=1e-6))
-    assert "1 of 2 launches (<0.1 % of the time) lasts" in rows["short_kernels"].message
+    assert "1 of 2 launches (<0.1 % of the time) lasts" in words(rows["short_kernels"])[0]
 
 
 def test_rows_that_a_filter_chose_are_not_called_all() -> None:
@@ -102,11 +102,11 @@ def test_launches_of_an_unknown_step_are_not_called_decode() -> None:
 
 
 def test_a_note_begins_with_a_capital_unless_a_name_begins_it() -> None:
-    assert doctest.testmod(finding) == (0, 1)
+    assert doctest.testmod(grammar) == (0, 2)
     gpu = replace(gpus.find("gb10"), doubts=("tensor figures are doubtful", "gb10 was taken as GB10"))
     assert gpu.told() == ("GB10: tensor figures are doubtful", "gb10 was taken as GB10")
     stated = study(Capture(launches=launches(launch()), device=Device(), name="x.csv"), Choices(gpu="gb10"))
-    assert "GB10: tensor figures are doubtful." in [f.message for f in health(stated)]
+    assert "GB10: tensor figures are doubtful." in [words(f)[0] for f in health(stated)]
 
 
 def test_a_table_that_is_cut_says_so() -> None:
@@ -165,8 +165,8 @@ def test_a_kernel_has_the_role_of_most_of_its_launches() -> None:
 def test_advice_is_given_once_and_to_collect_what_is_not_there() -> None:
     part = {**EVERY_SCALAR, SASS.format("ffma"): 5e5}
     both, alone = found(launch(m=part), launch()), found(launch(m=part))
-    assert ("recipe" in both["missing_flops"].advice, both["partial_flops"].advice) == (True, "")
-    assert "recipe" in alone["partial_flops"].advice
+    assert ("recipe" in words(both["missing_flops"])[1], words(both["partial_flops"])[1]) == (True, "")
+    assert "recipe" in words(alone["partial_flops"])[1]
 
 
 def test_where_the_batch_alone_would_give_no_tokens_it_is_not_asked_for() -> None:

@@ -92,11 +92,11 @@ def of_capture(
     captures: list[str], explain: str | None, unknown: bool, rules: Path | None, gpu: str | None, reader: Reader
 ) -> tuple[Document, str]:
     """The answer about a capture, and its text where that is no table."""
-    from ncu_roofline.analysis.health.invented import invented
     from ncu_roofline.analysis.roles import tables as role_tables
     from ncu_roofline.cli.load import load
     from ncu_roofline.knowledge.kernels.roles import load_rules, matching
     from ncu_roofline.present.documents import roles as words
+    from ncu_roofline.present.documents.grammar import invented
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=rules)
     launches = study.launches

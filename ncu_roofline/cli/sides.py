@@ -64,7 +64,9 @@ def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
         raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares them")
     failed = [o for o in outcomes if o.fails]
     if failed:
-        raise GateFailed("; ".join(o.sentence for o in failed))
+        from ncu_roofline.present.documents.words_gate import sentence
+
+        raise GateFailed("; ".join(sentence(o, comparison.basis) for o in failed))
 
 
 def named(name: str) -> str:

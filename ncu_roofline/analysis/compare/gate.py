@@ -20,7 +20,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.schema import ROLES
-from ncu_roofline.capture.units import factor, text
+from ncu_roofline.capture.units import factor
 from ncu_roofline.errors import UnusableInput
 
 NAMES = {"bytes_per_token": ("bytes", "byte"), "seconds_per_token": ("seconds", "s"), "flops_per_token": ("flops", "FLOP")}
@@ -34,6 +34,7 @@ UNITS = {
     "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)",
 }
 EXAMPLE = "write for example 'bytes_per_token > +2%' or 'bytes_per_token[fc] > 12 GB'"
+REASONS = ("not_comparable", "no_tokens", "other_parts", "none_in_base", "unmeasured", "noise")
 PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot tell"
 
 
@@ -66,26 +67,14 @@ class Outcome:
     allowed: bool
     """Whether cannot tell passes."""
     why: str = ""
+    """For cannot tell the reason, a word of `REASONS`."""
+    reach: float | None = None
+    """Up to which part chance may have made the change."""
 
     @property
     def fails(self) -> bool:
         """Whether the gate fails by this rule."""
         return self.word == FAIL or (self.word == CANNOT_TELL and not self.allowed)
-
-    @property
-    def measured(self) -> str:
-        """The number as people read it."""
-        if self.value is None:
-            return "unknown"
-        unit = next(u for q, u in NAMES.values() if q == self.rule.quantity)
-        return f"{100 * self.value:+.2f} %" if self.rule.relative else text(self.value, unit)
-
-    @property
-    def sentence(self) -> str:
-        """What the rule found."""
-        if self.word == CANNOT_TELL:
-            return f"'{self.rule.text}' cannot be told ({self.why})"
-        return f"'{self.rule.text}' is broken: {self.measured}"
 
 
 def rules(texts: Sequence[str]) -> tuple[Rule, ...]:
@@ -161,27 +150,26 @@ def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell:
 
 def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     """One rule judged."""
+
+    def untold(why: str, value: float | None = None, reach: float | None = None) -> Outcome:
+        told = allowed and why != "not_comparable"
+        return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=told, why=why, reach=reach)
+
     if comparison.verdict == "not_comparable":
-        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=False, why="base and head are not comparable")
+        return untold("not_comparable")
     if comparison.basis not in ("token", "part"):
-        why = f"tokens are unknown, numbers are per {comparison.basis}"
-        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
+        return untold("no_tokens")
     if comparison.judged.doubt == "missing:basis":
-        why = "base and head hold different parts of a run"
-        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)
+        return untold("other_parts")
     each = change_of(comparison, rule)
     value = each.part if rule.relative else each.head
     if rule.relative and each.log is None and each.base == 0 and each.head is not None:
         value = 0.0 if each.head == 0 else None
     if value is None:
-        new = "the base has none of it: no per cent" if each.base == 0 and each.head else "not measured on both sides"
-        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=new)
-    if not rule.broken(value):
-        return Outcome(rule=rule, value=value, word=PASS, allowed=allowed)
-    if rule.relative and value != 0 and each.direction == 0:
-        why = f"{100 * value:+.2f} % is inside the noise of ±{100 * each.reach:.2f} %"
-        return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=allowed, why=why)
-    return Outcome(rule=rule, value=value, word=FAIL, allowed=allowed)
+        return untold("none_in_base" if each.base == 0 and each.head else "unmeasured")
+    if rule.broken(value) and rule.relative and value != 0 and each.direction == 0:
+        return untold("noise", value, each.reach)
+    return Outcome(rule=rule, value=value, word=FAIL if rule.broken(value) else PASS, allowed=allowed)
 
 
 def change_of(comparison: Comparison, rule: Rule) -> Change:

@@ -16,11 +16,11 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency
-from ncu_roofline.analysis.health.invented import invented
-from ncu_roofline.analysis.project.scales import Scales, Target, assumptions, scales_of, stand_in
+from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, stand_in, taken_over
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import limit
@@ -41,9 +41,12 @@ class Projection:
     """By role: measured and projected bytes and seconds per basis."""
     total: dict[str, Any]
     """seconds, seconds_low, seconds_high per basis; bytes, bytes_low, bytes_high, None where they were not measured."""
-    assumptions: tuple[str, ...]
+    scales: Scales
+    taken_over: dict[str, str | None]
+    """Paths that the target has not, and what runs their work there."""
+    device_before: str | None
     latency_share: float | None
-    notes: tuple[str, ...] = ()
+    run: Run
 
     @property
     def speedup(self) -> tuple[float, float]:
@@ -69,9 +72,11 @@ def project(study: Study, target: Target) -> Projection:
         basis=basis,
         rows=rows,
         total=divided.select(*sums()).row(0, named=True),
-        assumptions=tuple(assumptions(study, target, scales)),
+        scales=scales,
+        taken_over=taken_over(study, target.gpu),
+        device_before=study.gpu.product if study.gpu else None,
         latency_share=measured.select(latency()).item(),
-        notes=invented([study.run]),
+        run=study.run,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +11,6 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.verdicts import limit
 
 STANDS_IN = {
     "fp4": "fp8",
@@ -62,13 +61,12 @@ def stand_in(path: str, peaks: Mapping[str, float]) -> str | None:
     return path
 
 
-def taken_over(study: Study, gpu: Gpu) -> Iterator[str]:
-    """A sentence for each path of the capture's work that the target's GPU has not."""
-    for path in study.launches["path"].drop_nulls().cast(pl.String).unique().sort():
-        other = stand_in(path, gpu.peaks)
-        if other != path:
-            how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
-            yield f"{gpu.product} has no {path}: that work {how}, out of the same bytes."
+def taken_over(study: Study, gpu: Gpu | None) -> dict[str, str | None]:
+    """Each path of the capture's work that the target's GPU has not, and the one that takes it over; None where none does."""
+    if gpu is None:
+        return {}
+    paths = study.launches["path"].drop_nulls().cast(pl.String).unique().sort()
+    return {path: stand_in(path, gpu.peaks) for path in paths if path not in gpu.peaks}
 
 
 def scales_of(study: Study, target: Target) -> Scales:
@@ -117,37 +115,3 @@ def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:
     if own is None:
         raise UnusableInput(f"--{fact} {wanted}: the capture's own {fact} is not known; state it with --run {fact}=N")
     return wanted / own
-
-
-def assumptions(study: Study, target: Target, scales: Scales) -> Sequence[str]:
-    """Everything that is taken for granted."""
-    found = [
-        "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "
-        "shortest launch.",
-        "Kernels too small for either roof take as long as before.",
-    ]
-    if target.gpu is not None and study.gpu is not None:
-        found.append(
-            f"Roofs scale as the datasheets of {study.gpu.product} and {target.gpu.product} (bandwidth by "
-            f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled."
-        )
-        found.extend(taken_over(study, target.gpu))
-    if target.weights is not None:
-        found.append(
-            f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
-            f"points); other kernels realise between {limit('realised_least'):.2g} and all of that; no quantise kernels are "
-            "added; arithmetic stays in its type."
-        )
-    if target.kv is not None:
-        found.append(f"All bytes of attention and of the cache scale with the cache type (by {scales.kv:.3g}).")
-    if target.batch is not None:
-        found.append(
-            f"Weights are read once per step at any batch, cache and activations scale with it (by {scales.batch:.3g}); of "
-            "experts between as many are read as now and as many times more; context stays, and memory is taken to suffice."
-        )
-    if target.tp is not None:
-        found.append(
-            f"Weights and cache are split over GPUs (by {1 / scales.tp:.3g}); the exchange between them is left out, so the "
-            "times are lower bounds."
-        )
-    return found

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
-from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.analysis.study import Study
@@ -62,7 +61,7 @@ class Sweep:
     crossover: Crossover
     windows: int = 0
     """Captures that are less than a whole step."""
-    notes: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
 
 
 def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
@@ -89,7 +88,7 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
         fc_measure=measure,
         fc_expected=expected(studies) if along == "batch" else None,
         attention=power_law(attending) if numeric else None,
-        notes=invented([study.run for study in studies]),
+        runs=tuple(study.run for study in studies),
         windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
     )

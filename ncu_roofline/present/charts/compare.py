@@ -6,9 +6,9 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison
-from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.words_compare import TITLES, signed
 from ncu_roofline.present.forms.plane import ticks
 from ncu_roofline.present.forms.short import brief

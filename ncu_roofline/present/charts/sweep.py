@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.sweep import answer, place
 
 WIDTH, HEIGHT = 620, 380
@@ -127,7 +128,7 @@ def roofs(marks: pl.DataFrame) -> list[alt.Chart]:
 
 def heading(sweep: Sweep) -> alt.Title:
     """What the sweep found, in sentences."""
-    found = [*sweep.notes, *list(answer(sweep))[1:4]]
+    found = [*invented(sweep.runs), *list(answer(sweep))[1:4]]
     return alt.Title(f"FC and attention along {sweep.along}", subtitle=[wrapped for s in found for wrapped in lines(s)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ncu_roofline.analysis.health.finding import sentence
+from ncu_roofline.present.documents.grammar import sentence
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.markdown import escape, table
 from ncu_roofline.present.forms.text import clean

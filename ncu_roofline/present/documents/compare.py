@@ -12,6 +12,7 @@ from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
 from ncu_roofline.present.documents.doubts_compare import doubts
+from ncu_roofline.present.documents.words_gate import measured, sentence
 from ncu_roofline.present.forms.columns import change
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called
@@ -26,7 +27,7 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
     """Everything there is to say of a comparison; a pair that cannot be compared has no numbers."""
     withheld = comparison.verdict == "not_comparable"
     return Document(
-        answer=(*gate_answer(outcomes), *words.answer(comparison)),
+        answer=(*gate_answer(outcomes, comparison.basis), *words.answer(comparison)),
         tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
         doubts=() if withheld else doubts(comparison),
         data=data(comparison, by, outcomes),
@@ -95,21 +96,21 @@ def kernels_changed(comparison: Comparison) -> pl.DataFrame:
     return spoken(found.sort("weight", descending=True).head(MOST_KERNELS))
 
 
-def gate_answer(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
+def gate_answer(outcomes: tuple[Outcome, ...], basis: str) -> tuple[str, ...]:
     """Whether the gate passed, first of all."""
     if not outcomes:
         return ()
     failed = [o for o in outcomes if o.fails]
     if not failed:
         return (f"Gate passed: {len(outcomes)} of {len(outcomes)} rules hold.",)
-    return (f"Gate failed: {'; '.join(o.sentence for o in failed)}.",)
+    return (f"Gate failed: {'; '.join(sentence(o, basis) for o in failed)}.",)
 
 
 def gate_table(outcomes: tuple[Outcome, ...]) -> tuple[Table, ...]:
     """One row per rule."""
     if not outcomes:
         return ()
-    rows = pl.DataFrame([{"rule": o.rule.text, "measured": o.measured, "outcome": o.word} for o in outcomes])
+    rows = pl.DataFrame([{"rule": o.rule.text, "measured": measured(o), "outcome": o.word} for o in outcomes])
     return (Table("Gate", rows, ("rule", "measured", "outcome")),)
 
 

@@ -9,9 +9,9 @@ import polars as pl
 from ncu_roofline.analysis.compare.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.sides import gaps, only_prefill
-from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.capture.units import launches, number
 from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, name_of, one_sided
 from ncu_roofline.present.forms.columns import percent
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.health.finding import sentence
 from ncu_roofline.analysis.model.floor import Floor
 from ncu_roofline.capture.units import text
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
+from ncu_roofline.present.documents.grammar import sentence
 from ncu_roofline.present.forms.document import Document, Table
 
 COLUMNS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.health.finding import sentence
 from ncu_roofline.capture.units import text
+from ncu_roofline.present.documents.grammar import sentence
 from ncu_roofline.present.forms.document import Document, Table
 
 COLUMNS = (

@@ -10,7 +10,8 @@ from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
-from ncu_roofline.present.documents.summary import device_data, doubt
+from ncu_roofline.present.documents.summary import device_data
+from ncu_roofline.present.documents.words_health import doubt, words
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called, grids_tell
 
@@ -97,8 +98,8 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
         {
             "severity": [f.severity for f in findings],
             "code": [f.code for f in findings],
-            "message": [f.message for f in findings],
-            "advice": [f.advice for f in findings],
+            "message": [words(f)[0] for f in findings],
+            "advice": [words(f)[1] for f in findings],
         },
         schema={"severity": pl.String, "code": pl.String, "message": pl.String, "advice": pl.String},
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from ncu_roofline.analysis.project.project import Projection
 from ncu_roofline.capture.units import number, text
+from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.forms.columns import MISSING, percent
 from ncu_roofline.present.forms.document import Document, Table
 
@@ -22,9 +24,9 @@ def document(projection: Projection, against: Mapping[str, float] | None = None,
         "tp": projection.target.tp,
     }
     return Document(
-        answer=(*answer(projection), *projection.notes, *error_words(against, name)),
+        answer=(*answer(projection), *invented([projection.run]), *error_words(against, name)),
         tables=(table(projection),),
-        doubts=tuple(f"Assumed: {a}" for a in projection.assumptions),
+        doubts=tuple(f"Assumed: {a}" for a in assumptions(projection)),
         data={
             "kind": "projection",
             "target": target,
@@ -34,7 +36,7 @@ def document(projection: Projection, against: Mapping[str, float] | None = None,
             "speedup": {"low": projection.speedup[0], "high": projection.speedup[1]},
             "latency_share": projection.latency_share,
             "against": dict(against) if against else None,
-            "assumptions": list(projection.assumptions),
+            "assumptions": list(assumptions(projection)),
             "rows": projection.rows,
         },
     )
@@ -90,6 +92,42 @@ def error_words(against: Mapping[str, float] | None, name: str) -> tuple[str, ..
         return (f"Against {name}: measured {text(against['seconds'], 's')}, inside the projected range.",)
     off = against["below_low"] if against["below_low"] < 0 else against["above_high"]
     return (f"Against {name}: measured {text(against['seconds'], 's')}, {100 * off:+.1f} % from the nearer end of the range.",)
+
+
+def assumptions(projection: Projection) -> Iterator[str]:
+    """Everything that is taken for granted."""
+    target, scales = projection.target, projection.scales
+    yield (
+        "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "
+        "shortest launch."
+    )
+    yield "Kernels too small for either roof take as long as before."
+    if target.gpu is not None and projection.device_before is not None:
+        yield (
+            f"Roofs scale as the datasheets of {projection.device_before} and {target.gpu.product} (bandwidth by "
+            f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled."
+        )
+        for path, other in projection.taken_over.items():
+            how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
+            yield f"{target.gpu.product} has no {path}: that work {how}, out of the same bytes."
+    if target.weights is not None:
+        yield (
+            f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
+            f"points); other kernels realise between {limit('realised_least'):.2g} and all of that; no quantise kernels are "
+            "added; arithmetic stays in its type."
+        )
+    if target.kv is not None:
+        yield f"All bytes of attention and of the cache scale with the cache type (by {scales.kv:.3g})."
+    if target.batch is not None:
+        yield (
+            f"Weights are read once per step at any batch, cache and activations scale with it (by {scales.batch:.3g}); of "
+            "experts between as many are read as now and as many times more; context stays, and memory is taken to suffice."
+        )
+    if target.tp is not None:
+        yield (
+            f"Weights and cache are split over GPUs (by {1 / scales.tp:.3g}); the exchange between them is left out, so the "
+            "times are lower bounds."
+        )
 
 
 def table(projection: Projection) -> Table:

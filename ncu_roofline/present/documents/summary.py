@@ -13,6 +13,7 @@ from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import launches
 from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.documents.words_health import doubt
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import plain
@@ -87,11 +88,6 @@ def document(
 def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
     """The columns that hold anything."""
     return tuple(n for n in names if n in ("role", "launches") or rows[n].count())
-
-
-def doubt(finding: Finding) -> str:
-    """A finding as one line: what is wrong, then what to do."""
-    return f"{finding.message} {finding.advice}".strip()
 
 
 def device(study: Study, numbers: Overview) -> str:

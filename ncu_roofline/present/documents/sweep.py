@@ -10,6 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
 
@@ -30,7 +31,7 @@ def document(sweep: Sweep) -> Document:
     return Document(
         answer=tuple(answer(sweep)),
         tables=(main_table(sweep), role_table(sweep)),
-        doubts=(*sweep.notes, *doubts(sweep)),
+        doubts=(*invented(sweep.runs), *doubts(sweep)),
         data={
             "along": sweep.along,
             "basis": sweep.basis,

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis.health.finding import sentence
-from ncu_roofline.analysis.health.invented import invented
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number
+from ncu_roofline.present.documents.grammar import invented, sentence
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
     amount,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ncu_roofline.analysis.health.finding import of_all
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.documents.grammar import of_all
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean
 
@@ -23,7 +23,7 @@ def no_decode(study: Study) -> str:
     """Why a capture of prefill says nothing of the bytes of a token."""
     number = study.launches.height
     return (
-        f"{of_all(number, study)} {'is' if number == 1 else 'are'} prefill, where the tokens of a prompt share every read of "
+        f"{of_all(number, number)} {'is' if number == 1 else 'are'} prefill, where the tokens of a prompt share every read of "
         "the weights: bytes per token of decode are not in this capture."
     )
 

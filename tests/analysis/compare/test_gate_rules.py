@@ -14,6 +14,7 @@ from ncu_roofline.analysis.compare.gate import CANNOT_TELL, FAIL, PASS, Outcome,
 from ncu_roofline.analysis.compare.sides import Side
 from ncu_roofline.analysis.compare.verdict import Change, Judged
 from ncu_roofline.errors import UnusableInput
+from ncu_roofline.present.documents.words_gate import measured, sentence, why
 
 
 def changed(base: float | None, head: float | None, reach: float = 0.0) -> Change:
@@ -142,11 +143,11 @@ def test_a_change_is_told_in_per_cent_and_a_limit_with_a_unit_by_the_heads_own_n
 
     relative, absolute = found(made, "bytes_per_token > 2%"), found(made, "bytes_per_token > 2 MB")
 
-    assert (relative.word, relative.measured) == (FAIL, "+50.00 %")
+    assert (relative.word, measured(relative)) == (FAIL, "+50.00 %")
     assert relative.value == pytest.approx(0.5)
-    assert relative.sentence == "'bytes_per_token > 2%' is broken: +50.00 %"
+    assert sentence(relative, "token") == "'bytes_per_token > 2%' is broken: +50.00 %"
     assert (absolute.word, absolute.value) == (FAIL, 12e6)
-    assert absolute.measured == "12 MB"
+    assert measured(absolute) == "12 MB"
 
 
 def test_each_number_is_judged_by_its_own_change_and_told_in_its_own_unit() -> None:
@@ -154,7 +155,7 @@ def test_each_number_is_judged_by_its_own_change_and_told_in_its_own_unit() -> N
 
     assert found(made, "seconds_per_token < -20%").value == pytest.approx(-0.5)
     assert found(made, "flops_per_token >= +0%").value == 0.0
-    assert found(made, "seconds_per_token > 1 us").measured == "1 ms"
+    assert measured(found(made, "seconds_per_token > 1 us")) == "1 ms"
 
 
 def test_no_change_at_all_is_no_noise() -> None:
@@ -181,30 +182,30 @@ def test_the_noise_is_told_and_the_heads_own_number_has_none() -> None:
 
     noisy = found(made, "bytes_per_token > 5%")
 
-    assert noisy.why == "+10.00 % is inside the noise of ±20.00 %"
+    assert why(noisy, "token") == "+10.00 % is inside the noise of ±20.00 %"
     assert noisy.value == pytest.approx(0.1)
-    assert noisy.sentence == f"'bytes_per_token > 5%' cannot be told ({noisy.why})"
+    assert sentence(noisy, "token") == f"'bytes_per_token > 5%' cannot be told ({why(noisy, 'token')})"
     assert found(made, "bytes_per_token > 5 B").word == FAIL
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "word", "why"),
+    ("base", "head", "word", "reason"),
     [
         (0.0, 0.0, PASS, ""),
-        (0.0, 5.0, CANNOT_TELL, "the base has none of it: no per cent"),
-        (0.0, None, CANNOT_TELL, "not measured on both sides"),
-        (5.0, None, CANNOT_TELL, "not measured on both sides"),
-        (None, 5.0, CANNOT_TELL, "not measured on both sides"),
-        (5.0, 0.0, CANNOT_TELL, "not measured on both sides"),
+        (0.0, 5.0, CANNOT_TELL, "none_in_base"),
+        (0.0, None, CANNOT_TELL, "unmeasured"),
+        (5.0, None, CANNOT_TELL, "unmeasured"),
+        (None, 5.0, CANNOT_TELL, "unmeasured"),
+        (5.0, 0.0, CANNOT_TELL, "unmeasured"),
     ],
 )
 def test_without_a_ratio_there_is_a_per_cent_only_of_nothing_on_both_sides(
-    base: float | None, head: float | None, word: str, why: str
+    base: float | None, head: float | None, word: str, reason: str
 ) -> None:
     told = found(comparison(changed(base, head)), "bytes_per_token > 2%")
 
-    assert (told.word, told.why) == (word, why)
-    assert told.measured == ("+0.00 %" if word == PASS else "unknown")
+    assert (told.word, told.why) == (word, reason)
+    assert measured(told) == ("+0.00 %" if word == PASS else "unknown")
 
 
 def test_the_heads_own_number_needs_no_base() -> None:
@@ -222,14 +223,15 @@ def test_what_cannot_be_told_fails_unless_that_is_allowed(allowed: bool) -> None
 
 
 def test_numbers_that_are_not_per_token_are_said_to_be_what_they_are() -> None:
-    assert found(comparison(basis="layer"), "bytes_per_token > 2%").why == "tokens are unknown, numbers are per layer"
+    told = found(comparison(basis="layer"), "bytes_per_token > 2%")
+    assert why(told, "layer") == "tokens are unknown, numbers are per layer"
     assert found(comparison(basis="part"), "bytes_per_token > 2%").word == PASS
 
 
 def test_a_pair_that_is_not_comparable_fails_even_where_cannot_tell_is_allowed() -> None:
     told = found(comparison(verdict="not_comparable"), "bytes_per_token > 2%", allowed=True)
 
-    assert (told.word, told.fails, told.why) == (CANNOT_TELL, True, "base and head are not comparable")
+    assert (told.word, told.fails, told.why) == (CANNOT_TELL, True, "not_comparable")
 
 
 def test_passing_does_not_fail_and_breaking_fails_even_where_cannot_tell_is_allowed() -> None:
@@ -261,5 +263,5 @@ def test_a_role_that_one_side_lacks_moved_nothing_there() -> None:
     new = comparison(roles=[of_role("fc", None, 10.0, (0.0, 1.0))])
 
     assert found(gone, "bytes_per_token[fc] > 2 B").value == 0.0
-    assert found(new, "bytes_per_token[fc] > 2%").why == "the base has none of it: no per cent"
+    assert found(new, "bytes_per_token[fc] > 2%").why == "none_in_base"
     assert found(comparison(roles=[of_role("fc", 10.0, None)]), "bytes_per_token[fc] > 2 B").value is None

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.present.documents.summary import document
+from ncu_roofline.present.documents.words_health import doubt, words
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, TENSOR, launch, launches
 
 BYTES = {"dram__bytes.sum": 1e8}
@@ -34,18 +35,19 @@ def test_one_launch_is_spoken_of_in_the_singular() -> None:
     lacking = found(of(launch(m={"gpu__time_duration.sum": 1e-6}, seconds=1e-6)))
 
     assert (
-        lacking["missing_flops"].message == "No FLOPs for the only launch: its executed intensity, side and limit are unknown."
+        words(lacking["missing_flops"])[0]
+        == "No FLOPs for the only launch: its executed intensity, side and limit are unknown."
     )
-    assert lacking["missing_bytes"].message.startswith("No DRAM bytes for the only launch: its bytes")
-    assert "the only launch (100 % of the time) lasts under 20 µs" in lacking["short_kernels"].message.lower()
+    assert words(lacking["missing_bytes"])[0].startswith("No DRAM bytes for the only launch: its bytes")
+    assert "the only launch (100 % of the time) lasts under 20 µs" in words(lacking["short_kernels"])[0].lower()
 
 
 def test_where_only_some_launches_lack_a_counter_the_advice_is_not_to_collect_it() -> None:
     some = found(of(launch(m={**WORK, **BYTES}), launch(m=WORK, seconds=None)))
 
     assert (
-        some["missing_bytes"].advice
-        == some["missing_time"].advice
+        words(some["missing_bytes"])[1]
+        == words(some["missing_time"])[1]
         == "The other launches have them: capture these kernels again."
     )
 
@@ -60,16 +62,16 @@ def test_where_nothing_was_measured_nothing_else_is_complained_of() -> None:
 def test_an_unknown_device_is_told_once_and_by_its_name() -> None:
     nameless, strange = of(launch(m=BYTES), device=Device()), of(launch(m=BYTES), device=Device(name="Voodoo 2"))
 
-    assert sum("--gpu NAME" in f"{f.message} {f.advice}" for f in health(nameless)) == 1
-    assert "does not say which GPU" in found(nameless)["device_unknown"].message
-    assert found(strange)["device_unknown"].message.startswith("Voodoo 2 is not a GPU that the table knows")
+    assert sum("--gpu NAME" in doubt(f) for f in health(nameless)) == 1
+    assert "does not say which GPU" in words(found(nameless)["device_unknown"])[0]
+    assert words(found(strange)["device_unknown"])[0].startswith("Voodoo 2 is not a GPU that the table knows")
 
 
 def test_integer_dot_products_are_no_missing_counter() -> None:
     dots = found(of(launch("mul_mat_vec_q", m={**WORK, **BYTES})))
 
     assert "missing_flops" not in dots
-    assert dots["integer_dots"].message.startswith("The only launch computes with integer dot products")
+    assert words(dots["integer_dots"])[0].startswith("The only launch computes with integer dot products")
 
 
 def test_a_lower_bound_is_said_to_be_one() -> None:
@@ -113,10 +115,10 @@ def test_what_a_partial_count_leaves_out_is_named_and_nothing_advised_where_the_
     note = found(of(launch(m={**rare, **BYTES})))["partial_flops"]
     scalar = found(of(launch("copy_kernel", m={**EVERY_SCALAR, **BYTES})))["partial_flops"]
 
-    assert note.message == "FLOPs of the only launch are a lower bound: work in fp64, fp64 tensor was not counted."
-    assert note.advice == ""
-    assert scalar.message.endswith("work in bf16, fp16, tf32, fp64 tensor and 3 more kinds was not counted.")
-    assert "recipe" in scalar.advice
+    assert words(note)[0] == "FLOPs of the only launch are a lower bound: work in fp64, fp64 tensor was not counted."
+    assert words(note)[1] == ""
+    assert words(scalar)[0].endswith("work in bf16, fp16, tf32, fp64 tensor and 3 more kinds was not counted.")
+    assert "recipe" in words(scalar)[1]
 
 
 def test_a_count_that_lacks_only_rare_kinds_of_work_is_told_without_reserve() -> None:
@@ -142,7 +144,7 @@ def test_sparse_instructions_are_said_to_count_whole_and_their_peak_is_none_of_t
 def test_processes_are_said_to_be_mixed_from_two_on() -> None:
     two = found(of(launch(process=1), launch(process=2)))
 
-    assert two["several_processes"].message.startswith("Launches of 2 processes are mixed")
+    assert words(two["several_processes"])[0].startswith("Launches of 2 processes are mixed")
     assert "several_processes" not in found(of(launch(process=1), launch(process=1)))
 
 
@@ -150,7 +152,7 @@ def test_the_kinds_that_were_not_counted_are_those_of_the_launches_that_lack_som
     fp32 = {SASS.format(op): 5e6 for op in ("fadd", "fmul", "ffma")}
     told = found(of(launch(m={**fp32, **BYTES}), launch(m={**WORK, **BYTES})))
 
-    assert told["partial_flops"].message.startswith("FLOPs of 1 of 2 launches are a lower bound: work in fp64")
+    assert words(told["partial_flops"])[0].startswith("FLOPs of 1 of 2 launches are a lower bound: work in fp64")
 
 
 def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> None:
@@ -158,7 +160,7 @@ def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> 
 
     def message(*sides: str | None) -> str:
         known = lacking.launches.with_columns(bound=pl.Series(sides, dtype=lacking.launches["bound"].dtype))
-        return found(replace(lacking, launches=known))["missing_flops"].message
+        return words(found(replace(lacking, launches=known))["missing_flops"])[0]
 
     assert message(None, None) == "No FLOPs for both launches: their executed intensity, side and limit are unknown."
     assert message("memory", None).endswith("their executed intensity and limit are unknown, and the side of 1.")
@@ -170,7 +172,7 @@ def test_a_launch_of_unknown_flops_is_neither_a_lower_bound_nor_another_launchs_
     sides = pl.Series(["memory", None], dtype=taken.launches["bound"].dtype)
     told = found(replace(taken, launches=taken.launches.with_columns(bound=sides)))
 
-    assert told["missing_flops"].message == "No FLOPs for 1 of 2 launches: its executed intensity and limit are unknown."
+    assert words(told["missing_flops"])[0] == "No FLOPs for 1 of 2 launches: its executed intensity and limit are unknown."
     assert "partial_flops" not in told
 
 
@@ -180,6 +182,6 @@ def test_bytes_by_a_clock_that_nobody_measured_are_not_said_to_be_within_a_thous
     device = replace(H100, memory_hertz=2.6e9, bus_bits=5120)
     told = found(of(launch(m=busy), launch(m=clocked), device=device))
 
-    assert told["derived_nominal"].message.startswith("DRAM bytes of 1 of 2 launches are rebuilt from the share")
-    assert "nominal clock" in told["derived_nominal"].message
-    assert told["derived_cycles"].message.startswith("DRAM bytes of 1 of 2 launches are rebuilt from active memory cycles")
+    assert words(told["derived_nominal"])[0].startswith("DRAM bytes of 1 of 2 launches are rebuilt from the share")
+    assert "nominal clock" in words(told["derived_nominal"])[0]
+    assert words(told["derived_cycles"])[0].startswith("DRAM bytes of 1 of 2 launches are rebuilt from active memory cycles")

@@ -7,10 +7,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.health.settings import cache, clocks, replay
+from ncu_roofline.analysis.health.health import cache, clocks, replay
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.present.documents.words_health import words
 from tests.kernels import h100
 
 SM = "m:sm__cycles_elapsed.avg.per_second"
@@ -35,7 +36,7 @@ def test_a_clock_far_below_the_devices_maximum_is_said(seen: float, said: list[s
 def test_the_clock_is_the_median_over_the_launches() -> None:
     found = list(clocks(of(0.4e9, 0.5e9, 1e9, None, device=Device(sm_hertz=1e9))))
     assert [f.code for f in found] == ["clocks_locked"]
-    assert "50 % of its maximum" in found[0].message
+    assert "50 % of its maximum" in words(found[0])[0]
 
 
 def test_the_captures_own_maximum_comes_before_that_of_the_table() -> None:
@@ -54,10 +55,10 @@ def test_flushed_caches_are_the_default_and_kept_ones_are_said() -> None:
     assert [f.code for f in cache(of(cache_control=Fact("none", "command line")))] == ["cache_kept"]
     told = list(cache(of(cache_control=Fact("all", "command line"))))
     assert [f.code for f in told] == ["cache_flushed"]
-    assert "(command line)" in told[0].message
+    assert "(command line)" in words(told[0])[0]
     assumed = list(cache(of()))
     assert [f.code for f in assumed] == ["cache_flushed"]
-    assert "the profiler's default" in assumed[0].message
+    assert "the profiler's default" in words(assumed[0])[0]
 
 
 def test_graphs_profiled_whole_are_said() -> None:

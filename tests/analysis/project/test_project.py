@@ -12,7 +12,7 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.present.documents.project import document
+from ncu_roofline.present.documents.project import assumptions, document
 from tests import planted
 from tests.synthetic import H200
 
@@ -94,7 +94,8 @@ def test_a_path_that_the_other_device_lacks_is_done_by_the_next_wider_one() -> N
     found = project(busy, Target(gpu=other))
     # 1978.9 TFLOP/s of FP8 against 312 of BF16: 6.3 times as long, where the bandwidths say 1.6
     assert found.total["seconds_high"] == pytest.approx(1e-4 * 1978.9 / 312, rel=1e-3)
-    assert any("has no fp8: that work is taken to run as bf16" in line for line in found.assumptions)
+    assert found.taken_over == {"fp8": "bf16"}
+    assert any("has no fp8: that work is taken to run as bf16" in line for line in assumptions(found))
 
 
 def test_half_the_weight_width_halves_fc_bytes_and_leaves_the_rest() -> None:
@@ -147,7 +148,7 @@ def test_two_gpus_share_weights_and_cache_and_the_exchange_is_an_assumption() ->
     found = project(run(), Target(tp=2))
     rows = {r["role"]: r for r in found.rows.to_dicts()}
     assert rows["fc"]["bytes_low"] == pytest.approx(rows["fc"]["bytes"] / 2)
-    assert any("exchange between them is left out" in a for a in found.assumptions)
+    assert any("exchange between them is left out" in a for a in assumptions(found))
 
 
 def test_a_projection_says_that_it_is_one_in_every_part() -> None:
@@ -193,3 +194,18 @@ def test_bytes_that_nobody_measured_are_projected_to_none() -> None:
     said = document(found)
     assert said.answer[1] == "DRAM bytes were not measured: the time is scaled as if bytes alone decided."
     assert set(said.tables[0].rows["projected_bytes"]) == {"–"}
+
+
+def test_only_what_the_target_changes_is_taken_for_granted() -> None:
+    own = run()
+
+    def taken(**target: Any) -> list[str]:
+        return list(assumptions(project(own, Target(**target))))
+
+    assert len(taken()) == 2
+    assert "(bandwidth by 2.3)" in taken(gpu=gpus.find("b200"))[2]  # 7.7 over 3.35 TB/s
+    assert "weight type (by 0.5," in taken(weights="fp8")[2]
+    assert "cache type (by 0.5)" in taken(kv="fp8")[2]
+    assert "scale with it (by 3)" in taken(batch=3 * int(own.run.batch.value))[2]
+    assert "split over GPUs (by 4)" in taken(tp=4)[2]
+    assert len(taken(gpu=gpus.find("b200"), weights="fp8", kv="fp8", batch=24, tp=4)) == 7

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.project.scales import Scales, Target, assumptions, scales_of, times_as_many, told, width
+from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, times_as_many, told, width
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from tests.kernels import h100
@@ -94,16 +94,3 @@ def test_a_number_is_wanted_over_there_from_one_on() -> None:
         times_as_many(0, 2, "batch")
     with pytest.raises(UnusableInput, match="--run batch=N"):
         times_as_many(8, None, "batch")
-
-
-def test_only_what_the_target_changes_is_taken_for_granted() -> None:
-    own = replace(study(), gpu=h100())
-    assert len(assumptions(own, Target(), Scales())) == 2
-    assert "(bandwidth by 0.333)" in assumptions(own, Target(gpu=h100()), Scales(bandwidth=3.0))[2]
-    assert len(assumptions(study(), Target(gpu=h100()), Scales())) == 2
-    assert "weight type (by 0.5," in assumptions(own, Target(weights="fp8"), Scales(weights=0.5))[2]
-    assert "cache type (by 0.25)" in assumptions(own, Target(kv="fp8"), Scales(kv=0.25))[2]
-    assert "scale with it (by 3)" in assumptions(own, Target(batch=6), Scales(batch=3.0))[2]
-    assert "split over GPUs (by 4)" in assumptions(own, Target(tp=8), Scales(tp=0.25))[2]
-    everything = Target(gpu=h100(), weights="fp8", kv="fp8", batch=6, tp=8)
-    assert len(assumptions(own, everything, Scales())) == 7

@@ -1,0 +1,50 @@
+"""Counts and notes in grammar: what every document says in the same words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ncu_roofline.capture.capture import Run
+
+
+def of_all(number: int, total: int) -> str:
+    """How many launches of how many.
+
+    >>> of_all(30, 30), of_all(2, 2), of_all(3, 4991), of_all(1, 1)
+    ('all 30 launches', 'both launches', '3 of 4,991 launches', 'the only launch')
+    """
+    if number < total:
+        return f"{number:,} of {total:,} launches"
+    return {1: "the only launch", 2: "both launches"}.get(total, f"all {total:,} launches")
+
+
+def its(number: int) -> str:
+    """`its` for one launch, `their` for several."""
+    return "its" if number == 1 else "their"
+
+
+def s(number: int) -> str:
+    """The ending of a verb: one launch uses, two use."""
+    return "s" if number == 1 else ""
+
+
+def sentence(note: str) -> str:
+    """A note with a full stop, and a capital unless it begins with the name of a file, a GPU or a model.
+
+    >>> sentence("context is stated as 400"), sentence("q1.csv: damaged."), sentence("h100 was taken as H100 SXM")
+    ('Context is stated as 400.', 'q1.csv: damaged.', 'h100 was taken as H100 SXM.')
+    """
+    begun = note[:1].upper() + note[1:] if re.match(r"[a-z]+[ ,]", note) else note
+    return begun if begun.endswith(".") else f"{begun}."
+
+
+def invented(runs: Sequence[Run]) -> tuple[str, ...]:
+    """A sentence where some of the captures are synthetic; nothing where all were measured."""
+    number = sum(bool(run.synthetic.value) for run in runs)
+    if not number:
+        return ()
+    if len(runs) == 1:
+        return ("This capture is synthetic: a generator wrote it, no GPU measured it.",)
+    who = "The captures are" if number == len(runs) else f"{number:,} of {len(runs):,} captures are"
+    return (f"{who} synthetic: a generator wrote them, no GPU measured them.",)

@@ -1,0 +1,157 @@
+"""The doubts of a capture in words: what is wrong, what that costs, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ncu_roofline.analysis.health.health import BLOCKS, Finding
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.units import percent
+from ncu_roofline.present.documents.grammar import invented, its, of_all, s, sentence
+
+RECIPE = "Add the work counters that `ncu-roofline recipe` prints for this device."
+AGAIN = "The other launches have them: capture these kernels again."
+SAID: dict[str, tuple[str, str]] = {
+    "unmeasured": (
+        "Nothing is measurable here: no launch has a duration, bytes or FLOPs.",
+        "Capture again with the metrics that `ncu-roofline recipe` prints.",
+    ),
+    "unmeasured_some": ("Nothing was measured for {some}.", ""),
+    "missing_time": ("No duration for {some}; {its} rates and shares are unknown.", "Add --metrics gpu__time_duration.sum."),
+    "device_unknown": (
+        "The capture does not say which GPU it was taken on: ridge, side and shares are unknown.",
+        "Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
+    ),
+    "device_unlisted": (
+        "{name} is not a GPU that the table knows, nor does the capture describe it in full: ridge, side and shares are "
+        "unknown.",
+        "Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
+    ),
+    "missing_bytes": (
+        "No DRAM bytes for {some}: {its} bytes per token, intensity and side are unknown.",
+        "Add --metrics {metrics}.",
+    ),
+    "missing_flops": ("No FLOPs for {some}: {its} {lost}.", RECIPE),
+    "partial_flops": ("FLOPs of {some} are a lower bound: {left_out} not counted.", RECIPE),
+    "derived": ("{what} of {some} are {meaning}.", ""),
+    "above_roof": (
+        "{Some} would exceed a roof (up to {worst}): the device, its clocks or a counter is wrong there.",
+        "Check --gpu, and capture these kernels again in a single pass.",
+    ),
+    "integer_dots": (
+        "{Some} compute{s} with integer dot products (dp4a), which no FLOP counter sees: {its} FLOPs are unknown, "
+        "{its} bytes are not.",
+        "",
+    ),
+    "sparse": ("{Some} use{s} 2:4 sparse instructions; {its} FLOPs count the zeros too.", ""),
+    "clocks_locked": (
+        "The SM clock was {ratio} of its maximum: small and compute-bound kernels look slower than they run; bytes and "
+        "FLOPs are not affected.",
+        "Capture with --clock-control none.",
+    ),
+    "clocks_unknown": (
+        "Clocks were not measured: the roofs are those of the datasheet.",
+        "Add --metrics sm__cycles_elapsed.avg.per_second,dram__cycles_elapsed.avg.per_second.",
+    ),
+    "cache_kept": (
+        "Caches were not flushed (--cache-control none): kernels that fit in L2 may show too few bytes, "
+        "because every replay pass after the first finds them there.",
+        "",
+    ),
+    "cache_flushed": (
+        "Caches were flushed before every kernel ({who}): small kernels move more bytes here than in a real step.",
+        "For the bytes of a real step capture with --cache-control none and few passes.",
+    ),
+    "whole_graphs": ("Graphs were profiled whole: a row is a graph, not a kernel. Its bytes are true, its time is no step time.", "For kernels apart capture with --graph-profiling node."),
+    "whole_ranges": (
+        "Ranges were profiled whole: a row is a range of kernels, not a kernel. Its bytes are true, its time is no "
+        "step time.",
+        "For kernels apart capture with --replay-mode kernel or application.",
+    ),
+    "short_kernels": (
+        "{Some} ({part} of the time) last{s} under {microseconds:.0f} µs, where rates and shares are unreliable; "
+        "{its} counts are not.",
+        "",
+    ),
+    "several_processes": ("Launches of {processes:,} processes are mixed; steps are followed per process.", ""),
+    "unclassified": (
+        "The role of {some}{time} is not recognised.",
+        "`ncu-roofline roles CAPTURE --unknown` prints them, ready for a rules file.",
+    ),
+    "synthetic": (invented([Run(synthetic=Fact(True))])[0], ""),
+    "noted": ("{note}", ""),
+}
+"""What is wrong and what to do, by code; words in braces are filled in from the finding."""
+
+MEANING = {
+    "nominal": "rebuilt from the share of active memory cycles at the memory's nominal clock (0.1 to 0.4 % high on an L4)",
+    "rate": "from rates times duration (exact but for the spread between replay passes)",
+    "cycles": "rebuilt from active memory cycles (within 0.1 % where both were counted)",
+    "opcodes": "from opcode counts",
+    "instructions": "from instruction counts times a usual shape (up to 2x off)",
+    "pipe": "estimated from pipe utilisation",
+    "l2_miss": "L2 misses, because this part has no DRAM counters",
+}
+COUNTED = {"dram_bytes": "DRAM bytes", "flops": "FLOPs"}
+
+
+def words(finding: Finding) -> tuple[str, str]:
+    """What is wrong, and what to do about it (empty where nothing helps)."""
+    wrong, mend = SAID[key(finding)]
+    if finding.code in ("missing_time", "missing_bytes") and finding.launches < finding.total:
+        mend = AGAIN
+    if finding.code == "partial_flops" and not finding.values["mendable"]:
+        mend = ""
+    known = filled(finding)
+    return wrong.format(**known), mend.format(**known)
+
+
+def doubt(finding: Finding) -> str:
+    """A finding as one line: what is wrong, then what to do."""
+    return " ".join(words(finding)).strip()
+
+
+def key(finding: Finding) -> str:
+    """Which of the sentences fits."""
+    if finding.code == "unmeasured" and finding.severity != BLOCKS:
+        return "unmeasured_some"
+    if finding.code == "device_unknown" and finding.values["name"]:
+        return "device_unlisted"
+    return "derived" if finding.code.startswith("derived_") else finding.code
+
+
+def filled(finding: Finding) -> dict[str, Any]:
+    """What stands in the place of the braces."""
+    some, n, values = of_all(finding.launches, finding.total), finding.launches, finding.values
+    part = "" if values.get("part") is None else percent(values["part"])
+    return {
+        **values,
+        "some": some,
+        "Some": some.capitalize(),
+        "its": its(n),
+        "s": s(n),
+        "what": COUNTED.get(values.get("column", "")),
+        "meaning": MEANING.get(finding.code.removeprefix("derived_")),
+        "lost": lost(values.get("sideless", 0), n),
+        "left_out": left_out(values.get("kinds", [])),
+        "who": values.get("origin") or "the profiler's default; the file does not say",
+        "part": part,
+        "worst": f"{100 * values.get('worst', 0.0):.0f} %",
+        "ratio": f"{100 * values.get('ratio', 0.0):.0f} %",
+        "time": f" ({part} of the time)" if part else "",
+        "microseconds": 1e6 * values.get("limit", 0.0),
+        "note": sentence(values.get("note", "")),
+    }
+
+
+def lost(sideless: int, launches: int) -> str:
+    """What launches without FLOPs lack: useful work may still have told their side."""
+    if sideless == launches:
+        return "executed intensity, side and limit are unknown"
+    return "executed intensity and limit are unknown" + (f", and the side of {sideless:,}" if sideless else "")
+
+
+def left_out(kinds: list[str]) -> str:
+    """The work that a partial count leaves out, as the subject of a sentence."""
+    named = ", ".join(kinds[:4]) + (f" and {len(kinds) - 4} more kinds" if len(kinds) > 4 else "")
+    return f"work in {named} was" if kinds else "a part of it was"
