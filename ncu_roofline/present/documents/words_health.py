@@ -62,10 +62,12 @@ SAID: dict[str, tuple[str, str]] = {
         "Caches were flushed before every kernel ({who}): small kernels move more bytes here than in a real step.",
         "For the bytes of a real step capture with --cache-control none and few passes.",
     ),
-    "whole_graphs": ("Graphs were profiled whole: a row is a graph, not a kernel. Its bytes are true, its time is no step time.", "For kernels apart capture with --graph-profiling node."),
+    "whole_graphs": (
+        "Graphs were profiled whole: a row is a graph, not a kernel. Its bytes are true, its time is no step time.",
+        "For kernels apart capture with --graph-profiling node.",
+    ),
     "whole_ranges": (
-        "Ranges were profiled whole: a row is a range of kernels, not a kernel. Its bytes are true, its time is no "
-        "step time.",
+        "Ranges were profiled whole: a row is a range of kernels, not a kernel. Its bytes are true, its time is no step time.",
         "For kernels apart capture with --replay-mode kernel or application.",
     ),
     "short_kernels": (
