@@ -64,7 +64,7 @@ def test_functions_take_a_file_a_capture_or_a_study_alike() -> None:
 
 
 def test_facts_that_are_impossible_are_refused() -> None:
-    with pytest.raises(nr.UnusableInput, match="batch 0 is impossible"):
+    with pytest.raises(nr.UnusableInput, match="`batch=` 0 is impossible"):
         nr.read(DEMO, batch=0)
 
 
@@ -103,3 +103,10 @@ def test_a_capture_without_times_or_launches_shows_itself() -> None:
 
 def test_a_synthetic_capture_says_so_in_a_notebook() -> None:
     assert "synthetic, not measured" in nr.read(DEMO)._repr_html_()
+
+
+def test_errors_speak_python_and_name_the_nearest_fact() -> None:
+    with pytest.raises(nr.UnusableInput, match="'bach' is not a fact of a run; nearest: batch"):
+        nr.read(DEMO, bach=8)
+    with pytest.raises(nr.UnusableInput, match="`along=` temperature: captures do not tell it; state it with `values=`"):
+        nr.sweep([DEMO], along="temperature")

@@ -72,12 +72,12 @@ def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str
         return told, doubts if told else ()  # health says what an unknown device costs
     chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
-        differs = f"The capture says {told.product}, --gpu says {chosen.product}: roofs are those of --gpu"
+        differs = f"The capture says {told.product}, `gpu=` says {chosen.product}: roofs are those of `gpu=`"
         return chosen, (*chosen.told(), differs)
     if capture.device.compute_capability not in (None, chosen.compute_capability):
         says = f"The capture says compute capability {capture.device.compute_capability}, "
         return chosen, (
             *chosen.told(),
-            f"{says}--gpu says {chosen.product} ({chosen.compute_capability}): roofs are those of --gpu",
+            f"{says}`gpu=` says {chosen.product} ({chosen.compute_capability}): roofs are those of `gpu=`",
         )
     return chosen, chosen.told()

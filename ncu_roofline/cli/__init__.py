@@ -17,9 +17,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except RooflineError as error:
+        from ncu_roofline.present.documents.grammar import options
         from ncu_roofline.present.forms.text import clean
 
-        print(f"ncu-roofline: {clean(str(error))}", file=sys.stderr)
+        print(f"ncu-roofline: {clean(options(str(error)))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # of a stream; files are the readers' and the writer's own business
         streams.abandon()

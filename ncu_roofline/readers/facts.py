@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -67,8 +68,13 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
 
 def options(values: Mapping[str, Any]) -> dict[str, Fact]:
     """Facts stated on the command line; None is not stated."""
+    if strange := [key for key in values if key not in CHECKS]:
+        near = difflib.get_close_matches(strange[0], CHECKS, 1) or list(CHECKS)
+        raise UnusableInput(
+            f"{strange[0]!r} is not a fact of a run; {'nearest' if len(near) == 1 else 'known'}: {', '.join(near)}"
+        )
     return {
-        key: Fact(CHECKS[key](f"--{key.replace('_', '-')}", value), "given", "stated on the command line")
+        key: Fact(CHECKS[key](f"`{key}=`", value), "given", "stated on the command line")
         for key, value in values.items()
         if value is not None
     }

@@ -42,7 +42,7 @@ def _actions(path: Path) -> Iterator[Action]:
         import ncu_report
     except ImportError as error:
         raise UnreadableCapture(
-            f"{path.name}: NVIDIA's reader is not installed; `pip install ncu-report`, or --reader native"
+            f"{path.name}: NVIDIA's reader is not installed; `pip install ncu-report`, or `reader=native`"
         ) from error
     # load_report never raises on bad content: it returns a context without ranges
     for part in ncu_report.load_report(str(path)):

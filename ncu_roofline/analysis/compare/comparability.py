@@ -46,7 +46,7 @@ def vary_of(words: Iterable[str]) -> frozenset[str]:
     wanted = frozenset(w.strip() for words_ in words for w in words_.split(",") if w.strip())
     unknown = sorted(wanted - set(VARY))
     if unknown:
-        raise UnusableInput(f"--vary {','.join(unknown)}: not something that can vary; known: {', '.join(VARY)}")
+        raise UnusableInput(f"`vary=` {','.join(unknown)}: not something that can vary; known: {', '.join(VARY)}")
     return wanted
 
 
@@ -64,7 +64,7 @@ def same_model(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str
     if all(models) and models[0] != models[1] and "model" not in vary:
         raise UnusableInput(
             f"{base[0].capture.name} is of model {joined(models[0])}, {head[0].capture.name} of {joined(models[1])}: "
-            "compare captures of one model, or say --vary model"
+            "compare captures of one model, or say `vary=model`"
         )
 
 
@@ -111,7 +111,7 @@ def basis_differs(base: Sequence[Study], head: Sequence[Study]) -> list[Differen
     if one == other or {one, other} == {"layer", "capture"} or windows(base, head):
         return []
     coarse = basis_of([*base, *head])
-    effect = f"every number is per {coarse} on both sides; --tokens or --batch tells what is lacking"
+    effect = f"every number is per {coarse} on both sides; `tokens=` or `batch=` tells what is lacking"
     numbers = ("bytes", "FLOPs", "time")
     return [
         Difference(what="tokens basis", base=f"per {one}", head=f"per {other}", numbers=numbers, effect=effect, blocks=True)

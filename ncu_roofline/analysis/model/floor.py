@@ -170,7 +170,7 @@ def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
         peak = gpu.peak(precision)
         if peak:
             return precision, peak
-    raise UnusableInput(f"{gpu.name} has no known peak for {dtype.name}; choose another --weights or --gpu")
+    raise UnusableInput(f"{gpu.name} has no known peak for {dtype.name}; choose another `weights=` or `gpu=`")
 
 
 def _compute_seconds(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float]:
@@ -217,15 +217,15 @@ def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
 
 def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[str]:
     if not model.native and setting.weights is None:
-        yield f"{model.name} names no data type: bf16 is assumed, `--weights` says another"
+        yield f"{model.name} names no data type: bf16 is assumed, `weights=` says another"
     if setting.context is None:
-        yield "without `--context` the KV cache is left out"
+        yield "without `context=` the KV cache is left out"
     elif model.longest_context and setting.context > model.longest_context:
         yield f"context {setting.context:,} is beyond the {model.longest_context:,} tokens that {model.name} was made for"
     if gpu.memory_bytes and resident > gpu.memory_bytes * setting.tp:
         yield (
             f"{resident / 1e9:,.1f} GB of weights do not fit into {setting.tp} x {gpu.memory_bytes / 1e9:,.0f} GB: "
-            "the floor is that of a part with this bandwidth and more memory; a larger `--tp` shares the weights"
+            "the floor is that of a part with this bandwidth and more memory; a larger `tp=` shares the weights"
         )
     if model.experts:
         yield "distinct experts are those expected if routing is even; real routing is not"

@@ -30,20 +30,16 @@ class Setting:
 
 
 def check(model: Model, setting: Setting) -> None:
-    ranges = (
-        ("--batch", setting.batch, MOST_BATCH),
-        ("--context", setting.context, MOST_CONTEXT),
-        ("--tp", setting.tp, MOST_TP),
-    )
-    for option, value, most in ranges:
+    ranges = (("batch", setting.batch, MOST_BATCH), ("context", setting.context, MOST_CONTEXT), ("tp", setting.tp, MOST_TP))
+    for name, value, most in ranges:
         if value is not None and not 1 <= value <= most:
-            raise UnusableInput(f"{option} {value} is impossible; give a whole number from 1 to {most}")
+            raise UnusableInput(f"`{name}=` {value} is impossible; give a whole number from 1 to {most}")
     if model.heads % setting.tp:
-        raise UnusableInput(f"--tp {setting.tp} does not divide the {model.heads} attention heads of {model.name}")
+        raise UnusableInput(f"`tp=` {setting.tp} does not divide the {model.heads} attention heads of {model.name}")
     if setting.weights is None and any(dtype == "unknown" for _, dtype in model.stored):
         raise UnusableInput(
             f"{model.name}: key 'quantization_config' names a method that is not known; "
-            f"say the type with --weights ({', '.join(dtypes.names())})"
+            f"say the type with `weights=` ({', '.join(dtypes.names())})"
         )
 
 
@@ -51,7 +47,7 @@ def dtype_of(weight: Weight, model: Model, setting: Setting) -> Dtype:
     """The type in which this tensor is stored: as stated, else as published; 16 bits where neither says."""
     head = weight.role == "router" or weight.name == "lm_head"
     if setting.head is not None and head:
-        return dtypes.find(setting.head, "--head")
+        return dtypes.find(setting.head, "`head=`")
     if setting.weights is not None and weight.matrix:
         return dtypes.find(setting.weights)
     for scope, dtype in model.stored:
@@ -63,7 +59,7 @@ def dtype_of(weight: Weight, model: Model, setting: Setting) -> Dtype:
 
 def kv_dtype(model: Model, setting: Setting) -> Dtype:
     """The type of the KV cache: as stated, else the 16 bits in which the model computes."""
-    return dtypes.find(setting.kv or model.native or "bf16", "--kv")
+    return dtypes.find(setting.kv or model.native or "bf16", "`kv=`")
 
 
 def share(weight: Weight, tp: int) -> float:
@@ -102,7 +98,7 @@ def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, 
     beside = resident if resident < gpu.memory_bytes else 0.0
     if per_sequence > gpu.memory_bytes - beside:
         raise UnusableInput(
-            f"--context {setting.context} is beyond memory: one sequence's KV cache takes "
+            f"`context=` {setting.context} is beyond memory: one sequence's KV cache takes "
             f"{per_sequence / 1e9:,.1f} GB per GPU, {gpu.name} leaves {(gpu.memory_bytes - beside) / 1e9:,.1f} GB"
         )
     if not per_sequence:

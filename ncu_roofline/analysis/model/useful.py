@@ -87,7 +87,7 @@ def numbered() -> pl.Expr:
 def cache_width(run: Run, model: Model | None) -> pl.Expr:
     """Bytes per cached element: as stated, else as the kernel's name says, else as the model computes."""
     if run.kv.value is not None:
-        return pl.lit(dtypes.find(run.kv.value, "--kv").bytes)
+        return pl.lit(dtypes.find(run.kv.value, "`kv=`").bytes)
     told = named_width("cache_dtype")
     return pl.coalesce(told, pl.lit(dtypes.find(model.native or "bf16").bytes)) if model else told
 

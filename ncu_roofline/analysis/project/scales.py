@@ -74,7 +74,7 @@ def scales_of(study: Study, target: Target) -> Scales:
     bandwidth = 1.0
     if target.gpu is not None:
         if study.gpu is None:
-            raise UnusableInput(f"{study.capture.name}: its own device is not known; name it with --from-gpu")
+            raise UnusableInput(f"{study.capture.name}: its own device is not known; name it with `study(..., gpu=NAME)`")
         bandwidth = study.gpu.bandwidth / target.gpu.bandwidth
     run = study.run
     return Scales(
@@ -101,9 +101,9 @@ def width(wanted: str | None, own: str | None, fact: str) -> float:
     if wanted is None:
         return 1.0
     if own is None:
-        advice = f"state it with --run {fact}=DTYPE"
-        raise UnusableInput(f"--{fact} {wanted}: the capture's own {fact} type is not known; {advice}")
-    return dtypes.find(wanted, f"--{fact}").bytes / dtypes.find(str(own), f"{fact} of the capture").bytes
+        advice = f"state it with `read(..., {fact}=DTYPE)`"
+        raise UnusableInput(f"`{fact}=` {wanted}: the capture's own {fact} type is not known; {advice}")
+    return dtypes.find(wanted, f"`{fact}=`").bytes / dtypes.find(str(own), f"{fact} of the capture").bytes
 
 
 def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:
@@ -111,7 +111,7 @@ def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:
     if wanted is None:
         return 1.0
     if wanted < 1:
-        raise UnusableInput(f"--{fact} {wanted} is impossible; give a whole number from 1 on")
+        raise UnusableInput(f"`{fact}=` {wanted} is impossible; give a whole number from 1 on")
     if own is None:
-        raise UnusableInput(f"--{fact} {wanted}: the capture's own {fact} is not known; state it with --run {fact}=N")
+        raise UnusableInput(f"`{fact}=` {wanted}: the capture's own {fact} is not known; state it with `read(..., {fact}=N)`")
     return wanted / own

@@ -16,7 +16,7 @@ def listing(rows: pl.DataFrame, *, sort: str, only: str | None) -> pl.DataFrame:
     column, rising = sort.lstrip("-"), sort.startswith("-")
     if column not in rows.columns:
         near = difflib.get_close_matches(column, rows.columns, 3) or ["seconds", "dram_bytes", "intensity"]
-        raise UnusableInput(f"--sort {column}: no such column; nearest: {', '.join(near)}")
+        raise UnusableInput(f"`sort=` {column}: no such column; nearest: {', '.join(near)}")
     found = rows if only is None else rows.filter(contains(only))
     return found.sort(column, descending=not rising, nulls_last=True, maintain_order=True)
 

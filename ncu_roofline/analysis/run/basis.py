@@ -103,10 +103,10 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
 def check(decode: pl.DataFrame, run: Run) -> None:
     """Raises UnusableInput where the user states more tokens or steps than there are launches for."""
     if run.steps.origin == "given" and run.steps.value > decode.height:
-        raise UnusableInput(f"steps {run.steps.value} is impossible: the capture has {decode.height} decode launches")
+        raise UnusableInput(f"`steps=` {run.steps.value} is impossible: the capture has {decode.height} decode launches")
     most = decode.height * (run.batch.value or 0) * float(run.accepted.value or 1)
     if run.tokens.origin == "given" and most and run.tokens.value > most:
         raise UnusableInput(
-            f"tokens {run.tokens.value} is impossible: {decode.height} decode launches at batch {run.batch.value} "
-            f"make at most {most:g}; check --tokens and --batch"
+            f"`tokens=` {run.tokens.value} is impossible: {decode.height} decode launches at batch {run.batch.value} "
+            f"make at most {most:g}; check `tokens=` and `batch=`"
         )

@@ -106,4 +106,4 @@ def elements(rule: CacheRule) -> pl.Expr:
 def assumed(mains: pl.DataFrame, run: Run, usual: str) -> str:
     """The cache's type, where neither the user nor a kernel's name says it."""
     named = mains.select(named_width("cache_dtype").alias("width"))["width"].count()
-    return "" if named or run.kv.value is not None else f", the cache taken to be {usual} (--kv says otherwise)"
+    return "" if named or run.kv.value is not None else f", the cache taken to be {usual} while nobody states its type"

@@ -112,7 +112,7 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFram
     over steps or layers: `spread_over`, `<measure>_low`, `_median`, `_high`.
     """
     if by not in KEYS:
-        raise UnusableInput(f"--by {by!r} is not possible; choose from {', '.join(KEYS)}")
+        raise UnusableInput(f"`by=` {by!r} is not possible; choose from {', '.join(KEYS)}")
     found = every_matrix(launches, run) if by == "projection" else basis(launches, run)
     keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")

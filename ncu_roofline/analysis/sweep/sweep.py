@@ -98,17 +98,17 @@ def labels(studies: Sequence[Study], along: str, values: Sequence[str] | None) -
     """Where each capture stands: as stated, else by the run fact of that name, else by the capture's name."""
     if values is not None:
         if len(values) != len(studies):
-            raise UnusableInput(f"--values names {len(values)} for a sweep of {len(studies)}; give one value for each capture")
+            raise UnusableInput(f"`values=` names {len(values)} for a sweep of {len(studies)}; give one value for each capture")
         return [as_number(v) for v in values]
     fact = WIDTHS.get(along, along)
     if fact == "capture":
         return [s.capture.name for s in studies]
     if fact not in {f.name for f in fields(Run)}:
-        raise UnusableInput(f"--along {along}: captures do not tell it; state it with --values A,B,C")
+        raise UnusableInput(f"`along=` {along}: captures do not tell it; state it with `values=`, one value for each capture")
     found = [getattr(s.run, fact).value for s in studies]
     lost = [s.capture.name for s, v in zip(studies, found, strict=True) if v is None]
     if lost:
-        raise UnusableInput(f"{', '.join(lost)}: {fact} is not known; state it with --values, one value for each capture")
+        raise UnusableInput(f"{', '.join(lost)}: {fact} is not known; state it with `values=`, one value for each capture")
     return [v if isinstance(v, int | float) else str(v) for v in found]
 
 

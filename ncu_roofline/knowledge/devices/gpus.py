@@ -107,12 +107,12 @@ def _containing(wanted: str) -> list[Gpu]:
 def _unknown(name: str, candidates: list[Gpu]) -> str:
     if candidates:
         listed = ", ".join(gpu.name for gpu in candidates)
-        return f"--gpu {name!r} fits several GPUs: {listed}; name one of them"
+        return f"`gpu=` {name!r} fits several GPUs: {listed}; name one of them"
     by_label = {label: gpu.name for row, gpu in _rows() for label in _labels(row)}
     close = difflib.get_close_matches(_plain(name), by_label, n=5, cutoff=0.5)
     nearest = dict.fromkeys(by_label[label] for label in close)
     hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
-    return f"--gpu {name!r} is not a known GPU; {hint}`ncu-roofline gpus` lists all"
+    return f"`gpu=` {name!r} is not a known GPU; {hint}`ncu-roofline gpus` lists all"
 
 
 def other_variants(name: str) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ def _checked(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
     if rate is not None and abs(rate / row.bandwidth - 1) > NEAR:
         warnings.append(
             f"the clock and bus of {device.name} give {rate / GIGA:.0f} GB/s, the table's {row.name} "
-            f"has {row.bandwidth / GIGA:.0f}: the table's is used, `--gpu NAME` chooses another row"
+            f"has {row.bandwidth / GIGA:.0f}: the table's is used, `gpu=NAME` chooses another row"
         )
     size, known = device.memory_bytes, row.memory_bytes
     if size and known and abs(size / known - 1) > MISMATCH:
@@ -207,9 +207,7 @@ def _computed(device: Device) -> tuple[Gpu | None, tuple[str, ...]]:
     rate = _data_rate(device)
     if rate is None:
         missing = "is not in the table" if device.name else "has no name in the capture"
-        unknown = (
-            f"{named} {missing} and the capture lacks its memory clock and bus width: `--gpu NAME` says which GPU it ran on"
-        )
+        unknown = f"{named} {missing} and the capture lacks its memory clock and bus width: `gpu=NAME` says which GPU it ran on"
         return None, (unknown,)
     per_clock = (device.sms or 0) * (device.sm_hertz or 0)
     known = named_rates(device.compute_capability, device.name)

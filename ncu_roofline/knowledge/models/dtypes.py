@@ -32,13 +32,13 @@ def names() -> list[str]:
     return [name for name in table() if name != "aliases"]
 
 
-def find(name: str, option: str = "--weights") -> Dtype:
-    """The type of this name or alias; raises UnusableInput naming the option."""
+def find(name: str, parameter: str = "`weights=`") -> Dtype:
+    """The type of this name or alias; raises UnusableInput naming the parameter."""
     word = name.strip().lower().removeprefix("torch.")
     word = table()["aliases"].get(word, word)
     if word not in names():
         near = difflib.get_close_matches(word, names(), n=1)
         hint = f"nearest: {near[0]}; " if near else ""
-        raise UnusableInput(f"{option} {name!r} is not a known data type; {hint}known: {', '.join(names())}")
+        raise UnusableInput(f"{parameter} {name!r} is not a known data type; {hint}known: {', '.join(names())}")
     facts = table()[word]
     return Dtype(word, float(facts["bytes"]), tuple(facts["compute"]))

@@ -40,7 +40,7 @@ def load(source: str | Path) -> Model:
         return from_config(parse(CONFIGS / f"{short}.json"), short, f"{short}.json")
     near = difflib.get_close_matches(short, shipped(), n=3, cutoff=0.3)
     raise UnusableInput(
-        f"--model {str(source)!r} is neither a config.json nor a known name; "
+        f"`model=` {str(source)!r} is neither a config.json nor a known name; "
         f"{'nearest: ' + ', '.join(near) if near else 'known: ' + ', '.join(shipped())}"
     )
 

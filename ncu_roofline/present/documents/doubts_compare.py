@@ -11,7 +11,7 @@ from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.sides import gaps, only_prefill
 from ncu_roofline.capture.units import launches, number
 from ncu_roofline.knowledge.verdicts import limit
-from ncu_roofline.present.documents.grammar import invented
+from ncu_roofline.present.documents.grammar import invented, options
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, name_of, one_sided
 from ncu_roofline.present.forms.columns import percent
 
@@ -20,7 +20,7 @@ def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
     notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
     made_up = invented([s.run for s in (*comparison.base.studies, *comparison.head.studies)])
-    return (*made_up, *caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *notes)
+    return (*made_up, *caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *map(options, notes))
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:
@@ -35,7 +35,7 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 def difference(d: Difference) -> str:
     """One difference in words."""
     what = d.what[0].upper() + d.what[1:]
-    return f"{what} is {d.base} in the base and {d.head} in the head: {d.effect}"
+    return f"{what} is {d.base} in the base and {d.head} in the head: {options(d.effect)}"
 
 
 def noise_doubts(comparison: Comparison) -> Iterator[str]:

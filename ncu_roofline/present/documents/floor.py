@@ -10,7 +10,7 @@ from ncu_roofline.analysis.model.floor import Floor
 from ncu_roofline.capture.units import text
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
-from ncu_roofline.present.documents.grammar import sentence
+from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.forms.document import Document, Table
 
 COLUMNS = (
@@ -38,7 +38,7 @@ def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices
             Table("", sizes, tuple(known), spare=("useful_intensity",)),
             Table(title, matrices, MATRICES, spare=("layer_kind",)),
         ),
-        doubts=tuple(map(sentence, least.doubts)),
+        doubts=tuple(sentence(options(d)) for d in least.doubts),
         data=_data(model, gpu, least, sizes, matrices),
     )
 
@@ -93,5 +93,5 @@ def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: p
         "memory_batch": least.memory_batch,
         "first": least.first,
         "resident_bytes": least.resident_bytes,
-        "notes": list(least.doubts),
+        "notes": [options(d) for d in least.doubts],
     }

@@ -19,6 +19,16 @@ def of_all(number: int, total: int) -> str:
     return {1: "the only launch", 2: "both launches"}.get(total, f"all {total:,} launches")
 
 
+def options(text: str) -> str:
+    """Parameters of the library as the command line spells them.
+
+    >>> options("`layers_captured=` 3/2 is impossible; `gpu=NAME` names one, `read(..., kv=DTYPE)` states it")
+    '--layers-captured 3/2 is impossible; --gpu NAME names one, --run kv=DTYPE states it'
+    """
+    elsewhere = re.sub(r"`read\(\.\.\., (\w+=\w+)\)`", r"--run \1", text).replace("`study(..., gpu=NAME)`", "--from-gpu NAME")
+    return re.sub(r"`(\w+)=(\w*)`", lambda found: f"--{found[1].replace('_', '-')} {found[2]}".rstrip(), elsewhere)
+
+
 def its(number: int) -> str:
     """`its` for one launch, `their` for several."""
     return "its" if number == 1 else "their"

@@ -10,7 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number
-from ncu_roofline.present.documents.grammar import invented, sentence
+from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
     amount,
@@ -150,7 +150,7 @@ def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:
     """What was not measured, and what was assumed."""
     yield from invented([study.run])
-    yield from map(sentence, study.notes)
+    yield from (sentence(options(note)) for note in study.notes)
     for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:

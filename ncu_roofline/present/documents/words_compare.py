@@ -12,6 +12,7 @@ from ncu_roofline.analysis.compare.compare import Comparison, eaters, shifted
 from ncu_roofline.analysis.compare.verdict import Change, Judged
 from ncu_roofline.capture.units import number, text
 from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.present.documents.grammar import options
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.short import brief
 
@@ -124,7 +125,7 @@ def flops_words(flops: Change) -> str:
 
 def incomparable(comparison: Comparison) -> str:
     """What differs, what it does, and which words allow it."""
-    said = "; ".join(f"{d.what} {d.base} against {d.head} ({d.effect})" for d in comparison.blocking)
+    said = "; ".join(f"{d.what} {d.base} against {d.head} ({options(d.effect)})" for d in comparison.blocking)
     return f"{said}. --vary names what is changed on purpose; --anyway shows the numbers all the same."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ncu_roofline.analysis.health.health import BLOCKS, Finding
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.units import percent
-from ncu_roofline.present.documents.grammar import invented, its, of_all, s, sentence
+from ncu_roofline.present.documents.grammar import invented, its, of_all, options, s, sentence
 
 RECIPE = "Add the work counters that `ncu-roofline recipe` prints for this device."
 AGAIN = "The other launches have them: capture these kernels again."
@@ -20,12 +20,12 @@ SAID: dict[str, tuple[str, str]] = {
     "missing_time": ("No duration for {some}; {its} rates and shares are unknown.", "Add --metrics gpu__time_duration.sum."),
     "device_unknown": (
         "The capture does not say which GPU it was taken on: ridge, side and shares are unknown.",
-        "Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
+        "Name it: `gpu=NAME` (`ncu-roofline gpus` lists them).",
     ),
     "device_unlisted": (
         "{name} is not a GPU that the table knows, nor does the capture describe it in full: ridge, side and shares are "
         "unknown.",
-        "Name it: --gpu NAME (`ncu-roofline gpus` lists them).",
+        "Name it: `gpu=NAME` (`ncu-roofline gpus` lists them).",
     ),
     "missing_bytes": (
         "No DRAM bytes for {some}: {its} bytes per token, intensity and side are unknown.",
@@ -36,7 +36,7 @@ SAID: dict[str, tuple[str, str]] = {
     "derived": ("{what} of {some} are {meaning}.", ""),
     "above_roof": (
         "{Some} would exceed a roof (up to {worst}): the device, its clocks or a counter is wrong there.",
-        "Check --gpu, and capture these kernels again in a single pass.",
+        "Check `gpu=`, and capture these kernels again in a single pass.",
     ),
     "integer_dots": (
         "{Some} compute{s} with integer dot products (dp4a), which no FLOP counter sees: {its} FLOPs are unknown, "
@@ -110,7 +110,7 @@ def words(finding: Finding) -> tuple[str, str]:
 
 def doubt(finding: Finding) -> str:
     """A finding as one line: what is wrong, then what to do."""
-    return " ".join(words(finding)).strip()
+    return options(" ".join(words(finding)).strip())
 
 
 def key(finding: Finding) -> str:

@@ -36,7 +36,7 @@ def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
     with recognise.opened(path) as (file, size, notes):
         if container.version(file) != container.VERSION:
             raise UnreadableCapture(
-                f"{path.name}: an Nsight Compute report of an unknown format version; read it with --reader vendor"
+                f"{path.name}: an Nsight Compute report of an unknown format version; read it with `reader=vendor`"
             )
         return _capture(file, size, path.name, metrics, notes)
 
@@ -113,7 +113,7 @@ def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator
 
 def _ranges(head: Head) -> Iterator[str]:
     if head.range_results:
-        yield (f"{head.range_results} results of whole ranges are not read; they carry no kernel (--reader vendor shows them).")
+        yield (f"{head.range_results} results of whole ranges are not read; they carry no kernel (`reader=vendor` shows them).")
 
 
 def _empty(head: Head, loss: Loss, name: str) -> UnreadableCapture:
@@ -123,7 +123,7 @@ def _empty(head: Head, loss: Loss, name: str) -> UnreadableCapture:
             "copy it again from where it was captured, or capture again"
         )
     if head.range_results:
-        return RangesOnly(f"{name}: holds results of ranges only, no kernel; read it with --reader vendor")
+        return RangesOnly(f"{name}: holds results of ranges only, no kernel; read it with `reader=vendor`")
     return UnreadableCapture(
         f"{name}: an Nsight Compute report without any kernel; check the filters of the capture "
         "(--kernel-name, --launch-skip, --launch-count, --nvtx-include, --profile-from-start)"

@@ -57,7 +57,7 @@ def launched(**columns: list[Any]) -> Study:
 
 def test_what_varies_is_a_list_of_known_words() -> None:
     assert vary_of(["batch, kv", "tp", ""]) == {"batch", "kv", "tp"}
-    with pytest.raises(UnusableInput, match="--vary colour,size: not something that can vary; known: batch"):
+    with pytest.raises(UnusableInput, match="`vary=` colour,size: not something that can vary; known: batch"):
         vary_of(["size,batch,colour"])
 
 

@@ -200,7 +200,7 @@ def test_anyway_judges_and_keeps_the_differences() -> None:
 
 
 def test_captures_of_different_models_are_refused() -> None:
-    with pytest.raises(UnusableInput, match=r"llama.*qwen.*--vary model"):
+    with pytest.raises(UnusableInput, match=r"llama.*qwen.*`vary=model`"):
         compare([plain({}, model="llama")], [plain({}, model="qwen")])
 
 

@@ -156,15 +156,15 @@ def test_no_context_leaves_the_cache_null_and_not_zero() -> None:
 @pytest.mark.parametrize(
     ("setting", "option"),
     [
-        (Setting(batch=0), "--batch 0"),
-        (Setting(batch=-3), "--batch -3"),
-        (Setting(context=0), "--context 0"),
-        (Setting(batch=10**9), "--batch"),
-        (Setting(tp=0), "--tp 0"),
-        (Setting(tp=5), "--tp 5"),
-        (Setting(weights="fp7"), "--weights 'fp7'"),
-        (Setting(kv="x", context=1), "--kv 'x'"),
-        (Setting(context=10_000_000), "--context 10000000 is beyond memory"),
+        (Setting(batch=0), "`batch=` 0"),
+        (Setting(batch=-3), "`batch=` -3"),
+        (Setting(context=0), "`context=` 0"),
+        (Setting(batch=10**9), "`batch=`"),
+        (Setting(tp=0), "`tp=` 0"),
+        (Setting(tp=5), "`tp=` 5"),
+        (Setting(weights="fp7"), "`weights=` 'fp7'"),
+        (Setting(kv="x", context=1), "`kv=` 'x'"),
+        (Setting(context=10_000_000), "`context=` 10000000 is beyond memory"),
     ],
 )
 def test_an_impossible_setting_is_refused_by_its_option(setting: Setting, option: str) -> None:
@@ -175,7 +175,7 @@ def test_an_impossible_setting_is_refused_by_its_option(setting: Setting, option
 def test_an_unknown_quantisation_asks_for_the_type() -> None:
     model = replace(LLAMA, stored=(("layers", "unknown"),))
 
-    with pytest.raises(UnusableInput, match="--weights"):
+    with pytest.raises(UnusableInput, match="`weights=`"):
         floor(model, H100, Setting())
     assert floor(model, H100, Setting(weights="fp8")).bytes > 0
 

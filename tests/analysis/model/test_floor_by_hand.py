@@ -122,7 +122,7 @@ def test_memory_holds_whole_sequences_beside_the_weights(memory: float, batch: i
 
 @pytest.mark.parametrize(("memory", "left"), [(4999.0, "0.0 GB"), (159.0, "0.0 GB")])
 def test_one_sequence_beyond_memory_is_refused(memory: float, left: str) -> None:
-    with pytest.raises(UnusableInput, match=f"--context 10 is beyond memory.* chip leaves {left}"):
+    with pytest.raises(UnusableInput, match=f"`context=` 10 is beyond memory.* chip leaves {left}"):
         memory_batch(TINY, replace(CHIP, memory_bytes=memory), Setting(context=10))
 
 
@@ -136,14 +136,14 @@ def test_a_tied_head_is_read_and_not_held_twice() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"batch": 0}, "--batch 0"),
-        ({"batch": 1_000_001}, "--batch 1000001"),
-        ({"context": 0}, "--context 0"),
-        ({"context": 100_000_001}, "--context 100000001"),
-        ({"tp": 0}, "--tp 0"),
-        ({"tp": 1025}, "--tp 1025 is impossible"),
-        ({"tp": 3}, "--tp 3 does not divide the 8"),
-        ({"tp": 16}, "--tp 16 does not divide the 8"),
+        ({"batch": 0}, "`batch=` 0"),
+        ({"batch": 1_000_001}, "`batch=` 1000001"),
+        ({"context": 0}, "`context=` 0"),
+        ({"context": 100_000_001}, "`context=` 100000001"),
+        ({"tp": 0}, "`tp=` 0"),
+        ({"tp": 1025}, "`tp=` 1025 is impossible"),
+        ({"tp": 3}, "`tp=` 3 does not divide the 8"),
+        ({"tp": 16}, "`tp=` 16 does not divide the 8"),
     ],
 )
 def test_what_is_out_of_range_is_refused(options: dict[str, int], said: str) -> None:
@@ -160,7 +160,7 @@ def test_the_ends_of_the_ranges_are_possible() -> None:
 def test_an_unknown_method_of_quantisation_needs_the_type_stated() -> None:
     odd = replace(TINY, stored=(("experts", "fp8"), ("layers", "unknown")))
 
-    with pytest.raises(UnusableInput, match="say the type with --weights"):
+    with pytest.raises(UnusableInput, match="say the type with `weights=`"):
         check(odd, Setting())
     check(odd, Setting(weights="fp8"))
 
@@ -355,7 +355,7 @@ UNTOLD = "names no data type"
         ({"native": ""}, {}, {"context": 10}, [UNTOLD]),
         ({"native": ""}, {}, {"context": 10, "weights": "bf16"}, []),
         ({}, {}, {"context": 10}, []),
-        ({}, {}, {}, ["without `--context`"]),
+        ({}, {}, {}, ["without `context=`"]),
         ({}, {}, {"context": 64}, []),
         ({"longest_context": 9}, {}, {"context": 10}, ["context 10 is beyond the 9 tokens"]),
         ({"longest_context": None}, {}, {"context": 10}, []),

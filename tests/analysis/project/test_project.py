@@ -162,7 +162,7 @@ def test_a_projection_says_that_it_is_one_in_every_part() -> None:
 
 def test_what_the_capture_does_not_tell_is_asked_for() -> None:
     blind = planted.plain({})
-    for target, said in ((Target(batch=4), "--run batch=N"), (Target(gpu=gpus.find("b200")), "--from-gpu")):
+    for target, said in ((Target(batch=4), "`read\\(..., batch=N\\)`"), (Target(gpu=gpus.find("b200")), "gpu=NAME")):
         with pytest.raises(UnusableInput, match=said):
             project(with_columns(blind), target)
 

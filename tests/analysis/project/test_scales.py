@@ -37,7 +37,7 @@ def test_a_capture_whose_gpus_are_not_stated_is_of_one() -> None:
 
 
 def test_another_device_needs_the_captures_own() -> None:
-    with pytest.raises(UnusableInput, match="--from-gpu"):
+    with pytest.raises(UnusableInput, match="gpu=NAME"):
         scales_of(study(), Target(gpu=h100()))
 
 
@@ -82,7 +82,7 @@ def test_a_width_is_bytes_wanted_over_bytes_there() -> None:
     assert width("fp32", "fp8", "weights") == 4.0
     assert width("fp8", "fp32", "kv") == 0.25
     assert width(None, "bf16", "weights") == width(None, None, "weights") == 1.0
-    with pytest.raises(UnusableInput, match="--run kv=DTYPE"):
+    with pytest.raises(UnusableInput, match="kv=DTYPE"):
         width("fp8", None, "kv")
 
 
@@ -90,7 +90,7 @@ def test_a_number_is_wanted_over_there_from_one_on() -> None:
     assert times_as_many(8, 2, "batch") == 4.0
     assert times_as_many(1, 2, "batch") == 0.5
     assert times_as_many(None, None, "batch") == 1.0
-    with pytest.raises(UnusableInput, match="--batch 0 is impossible"):
+    with pytest.raises(UnusableInput, match="`batch=` 0 is impossible"):
         times_as_many(0, 2, "batch")
-    with pytest.raises(UnusableInput, match="--run batch=N"):
+    with pytest.raises(UnusableInput, match="batch=N"):
         times_as_many(8, None, "batch")

@@ -171,18 +171,18 @@ def test_what_two_gpus_are_taken_to_share_is_said_until_it_is_stated(
 
 def test_more_tokens_than_the_launches_can_make_are_refused() -> None:
     # 5 launches at batch 2 are at most 5 steps, so 10 tokens
-    with pytest.raises(UnusableInput, match="tokens 11 is impossible: 5 decode launches at batch 2 make at most 10"):
+    with pytest.raises(UnusableInput, match="`tokens=` 11 is impossible: 5 decode launches at batch 2 make at most 10"):
         totals(placed(LAYERS), Run().given(tokens=11, batch=2))
 
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("batch", 0, "--batch 0 is impossible"),
-        ("tokens", -3, "--tokens -3 is impossible"),
-        ("accepted", 0.5, "--accepted 0.5 is impossible"),
-        ("weights", "fp7", "--weights 'fp7' is not a known data type"),
-        ("layers_captured", "3/2", "--layers-captured '3/2' is impossible"),
+        ("batch", 0, "`batch=` 0 is impossible"),
+        ("tokens", -3, "`tokens=` -3 is impossible"),
+        ("accepted", 0.5, "`accepted=` 0.5 is impossible"),
+        ("weights", "fp7", "`weights=` 'fp7' is not a known data type"),
+        ("layers_captured", "3/2", "`layers_captured=` '3/2' is impossible"),
     ],
 )
 def test_an_impossible_fact_is_named(key: str, value: object, said: str) -> None:

@@ -67,7 +67,7 @@ def test_a_capture_stands_where_it_is_stated_else_where_its_run_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("along", "values", "said"), [("batch", ["1"], "--values"), ("weather", None, "weather"), ("batch", None, "^b: ")]
+    ("along", "values", "said"), [("batch", ["1"], "`values=`"), ("weather", None, "weather"), ("batch", None, "^b: ")]
 )
 def test_a_place_that_is_not_known_is_refused(along: str, values: list[str] | None, said: str) -> None:
     with pytest.raises(UnusableInput, match=said):

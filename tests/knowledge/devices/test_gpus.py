@@ -225,7 +225,7 @@ def test_a_device_without_name_and_attributes_is_unknown_and_says_what_helps() -
     gpu, warnings = identify(Device())
 
     assert gpu is None
-    assert "--gpu NAME" in warnings[0]
+    assert "`gpu=NAME`" in warnings[0]
 
 
 def test_a_slice_has_the_peaks_of_its_sms_and_the_bandwidth_of_its_eighths() -> None:
