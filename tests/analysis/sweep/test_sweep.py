@@ -121,7 +121,11 @@ def test_a_label_is_any_word_with_a_value_for_each_capture() -> None:
 
 @pytest.mark.parametrize(
     ("along", "values", "said"),
-    [("engine", None, "state it with `values=`"), ("batch", ["1"], "names 1 for a sweep of 2"), ("tp", None, "tp is not known")],
+    [
+        ("engine", None, "state it with `values=`"),
+        ("batch", ["1"], "names 1 for a sweep of 2"),
+        ("tp", None, "tp is not known"),
+    ],
 )
 def test_a_place_that_is_not_known_is_asked_for(along: str, values: list[str] | None, said: str) -> None:
     with pytest.raises(UnusableInput, match=said):
