@@ -9,7 +9,7 @@ from PIL import Image
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.roofline.picture import picture
-from ncu_roofline.present.charts.pages import written
+from ncu_roofline.present.charts.bundle import roofline
 from tests.corpus import CORPUS, PRESENT
 
 GALLERY = Path(__file__).parent.parent / "docs" / "gallery"
@@ -38,7 +38,7 @@ def main() -> None:
     for name, (pattern, facts, how) in PICTURES.items():
         sources = [str(p) for p in sorted(CORPUS.glob(pattern))]
         study = nr.study(nr.read(sources, **facts), gpu=how.get("gpu"))  # type: ignore[arg-type]
-        drawn = written(picture(study), "png", theme=str(how.get("theme", "light")), theory=bool(how.get("theory")))
+        drawn = roofline(picture(study), "png", theme=str(how.get("theme", "light")), theory=bool(how.get("theory")))
         (GALLERY / f"{name}.png").write_bytes(small(drawn))
         print(f"docs/gallery/{name}.png")
 

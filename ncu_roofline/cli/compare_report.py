@@ -9,8 +9,7 @@ from ncu_roofline.analysis.compare.comparability import vary_of
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.roofline.picture import picture
 from ncu_roofline.cli.load import load
-from ncu_roofline.present.charts.compare_bundle import files
-from ncu_roofline.present.charts.pages import by_share
+from ncu_roofline.present.charts import bundle
 
 
 def comparison_files(
@@ -20,5 +19,5 @@ def comparison_files(
     wanted = vary_of(vary)
     base, head = (load([capture], **choices) for capture in captures)
     comparison = compare([base], [head], vary=wanted, anyway=anyway)
-    kernels = by_share(picture(head, "kernel", ridge=choices["ridge"]).marks)
-    return comparison, files(comparison, kernels, image_base=image_base)
+    kernels = bundle.by_share(picture(head, "kernel", ridge=choices["ridge"]).marks)
+    return comparison, bundle.comparison_files(comparison, kernels, image_base=image_base)

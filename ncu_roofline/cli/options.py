@@ -61,4 +61,3 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=OUTPUT)]
-Top = Annotated[int, typer.Option("--top", min=1, help="Rows to show.", rich_help_panel=OUTPUT)]

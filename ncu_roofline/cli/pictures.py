@@ -48,9 +48,9 @@ def show(picture: Picture, form: str, output: Path | None, *, theme: str, theory
     if form == "terminal":
         body = characters(picture, to_screen=output is None, ascii_only=ascii_only)
     else:
-        from ncu_roofline.present.charts.pages import written
+        from ncu_roofline.present.charts.bundle import roofline
 
-        body = written(picture, form, theme=theme, theory=theory)
+        body = roofline(picture, form, theme=theme, theory=theory)
     if output is None:
         sys.stdout.write(body.decode())
     else:

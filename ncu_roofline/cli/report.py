@@ -47,10 +47,10 @@ def report(
     """
     stated = facts.stated(locals())
     from ncu_roofline.cli.bundles import refuse_folder, write_folder
-    from ncu_roofline.present.charts import script
+    from ncu_roofline.present.charts import export
 
     refuse_folder(output, force=force)
-    script.begin()
+    export.begin()
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.material import material
     from ncu_roofline.present.charts.bundle import files

@@ -69,16 +69,6 @@ def table() -> dict[str, Any]:
     return load(files(__package__) / "recipes.toml")
 
 
-def engines() -> tuple[str, ...]:
-    """Engines with notes of their own."""
-    return tuple(table()["engine"])
-
-
-def purposes() -> tuple[str, ...]:
-    """What a capture can be for."""
-    return tuple(table()["purpose"])
-
-
 def architecture(compute_capability: str) -> dict[str, Any]:
     """Metric names and passes of an architecture; UnusableInput where none is known."""
     for found in table()["architecture"]:

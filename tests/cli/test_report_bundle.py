@@ -294,7 +294,7 @@ def test_the_bytes_chart_stacks_the_roles_to_the_whole() -> None:
         },
         schema_overrides={"floor": pl.Float64},
     )
-    bars, ends = bytes_chart.rows(bytes_chart.RoleBytes(rows=rows, basis="token"))
+    bars, ends = bytes_chart.bars_and_ends(bytes_chart.RoleBytes(rows=rows, basis="token"))
 
     assert frame.size_by == "bytes"
     # attention from 0 to 3 MB, FC from 3 to 4 MB; the known floor of FC stands for the whole too

@@ -14,7 +14,7 @@ from ncu_roofline.cli import main
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.counters import wanted
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.knowledge.recipe import Recipe, engines, for_gap, purposes, recipe, table
+from ncu_roofline.knowledge.recipe import Recipe, for_gap, recipe, table
 from ncu_roofline.present.documents.recipe import markdown, passes, script
 from tests.synthetic import decode_run
 
@@ -139,8 +139,8 @@ def ran(made: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     return (folder / "seen").read_text().splitlines(), dict(v.split("=", 1) for v in variables if "=" in v)
 
 
-@pytest.mark.parametrize("engine", engines())
-@pytest.mark.parametrize("purpose", purposes())
+@pytest.mark.parametrize("engine", list(table()["engine"]))
+@pytest.mark.parametrize("purpose", list(table()["purpose"]))
 def test_script_hands_ncu_the_same_words_as_the_command(engine: str, purpose: str, tmp_path: Path) -> None:
     made = recipe(engine=engine, purpose=purpose, program=["python", "a b.py", "--batch", "8", "it's"])
     words, variables = ran(script(made), tmp_path)

@@ -1,4 +1,4 @@
-"""Everything for a pull request: file names and their bytes, all made before any is written."""
+"""Everything for a pull request, of one capture or of two: file names and their bytes, all made before any is written."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.analysis.run.role_bytes import RoleBytes
 from ncu_roofline.present.charts import bytes as bytes_chart
-from ncu_roofline.present.charts import export, script
-from ncu_roofline.present.charts.pages import by_share, roofline_figure
+from ncu_roofline.present.charts import compare as compare_charts
+from ncu_roofline.present.charts import export
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.documents import comment
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.documents.comment import Comment
+from ncu_roofline.present.documents.compare import KERNEL_COLUMNS, document, spoken
 from ncu_roofline.present.forms import csv, html, json
 from ncu_roofline.present.forms.document import Document, Table
-from ncu_roofline.present.forms.html import Page
+from ncu_roofline.present.forms.html import Figure, Page
 from ncu_roofline.present.forms.short import called
 
 KERNELS = (
@@ -69,7 +72,7 @@ def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
             ).encode(),
             "kernels.csv": csv.render(Document(answer=(), data={"rows": marks})).encode(),
             "kernels.parquet": parquet(marks),
-            "index.html": html.render(page(material, roofline, roles, marks), script.library()).encode(),
+            "index.html": html.render(page(material, roofline, roles, marks), export.library()).encode(),
         }
 
 
@@ -132,4 +135,102 @@ def page(material: Material, roofline: alt.LayerChart, roles: alt.LayerChart, ma
         tables=tokens.tables,
         doubts=list(dict.fromkeys([*summary.doubts, *tokens.doubts])),
         basis=words.basis(material.picture),
+    )
+
+
+def roofline(picture: Picture, form: str, *, theme: str = "light", theory: bool = False) -> bytes:
+    """The roofline alone in this form; as HTML the page with its kernels."""
+    chart = draw(picture, theory=theory)
+    if form == "html":
+        return html.render(roofline_page(picture, chart), export.library()).encode()
+    return export.written(chart, form, theme)
+
+
+def roofline_page(picture: Picture, chart: alt.LayerChart) -> Page:
+    """The page of a chart alone: its finding, itself, and its kernels."""
+    return Page(
+        title=f"Roofline of {picture.name}",
+        answer=words.finding(picture),
+        figures=[roofline_figure(picture, chart)],
+        kernels=by_share(picture.marks),
+        basis=words.basis(picture),
+    )
+
+
+def roofline_figure(picture: Picture, chart: alt.LayerChart) -> Figure:
+    """The roofline for a page, with what it shows in words."""
+    caption = "Scroll to zoom, drag to move; click a family in the legend, point at a mark for its numbers."
+    return export.figure(
+        chart, f"Roofline on {picture.device or 'an unknown device'}", caption, str(chart.name).removeprefix("roofline_")
+    )
+
+
+def by_share(marks: pl.DataFrame) -> pl.DataFrame:
+    """Groups, largest share first, as in the chart."""
+    return marks.sort(pl.col("share").fill_null(0), "seconds", descending=True, nulls_last=True, maintain_order=True)
+
+
+CHARTS = {"waterfall": compare_charts.waterfall, "before-after": compare_charts.roofline}
+HEADINGS = {"waterfall": "Where the bytes changed", "before-after": "Before and after on the roofline"}
+WORDS = {
+    "waterfall": "Waterfall of DRAM bytes by role, from base to head",
+    "before-after": "Roofline with each kernel's way from its old to its new place",
+}
+
+
+def comparison_files(
+    comparison: Comparison, kernels: pl.DataFrame, *, outcomes: tuple[Outcome, ...] = (), image_base: str = ""
+) -> Mapping[str, bytes]:
+    """Name -> bytes of every file; of a pair that is not comparable the words alone."""
+    said = document(comparison, outcomes=outcomes)
+    rows = comparison.rows["kernel"]
+    if comparison.verdict == "not_comparable":
+        return {
+            "comment.md": comparison_text(comparison, said, image_base, pictures=False),
+            "summary.json": json.render(said).encode(),
+        }
+    drawn = {name: draw(comparison) for name, draw in CHARTS.items()}
+    pictures = {
+        f"{name}-{theme}": spec for name, chart in drawn.items() for theme, spec in export.specifications(chart).items()
+    }
+    return {
+        "comment.md": comparison_text(comparison, said, image_base),
+        **{f"{name}.svg": export.svg(spec) for name, spec in pictures.items()},
+        **{f"{name}.png": export.png(spec) for name, spec in pictures.items()},
+        "summary.json": json.render(said).encode(),
+        "kernels.csv": csv.render(Document(answer=(), data={"rows": rows})).encode(),
+        "index.html": html.render(comparison_page(comparison, said, kernels), export.library()).encode(),
+    }
+
+
+def comparison_text(comparison: Comparison, said: Document, image_base: str, *, pictures: bool = True) -> bytes:
+    """The comment, with the pictures in the reader's theme."""
+    kernels = spoken(comparison.rows["kernel"]) if pictures else comparison.rows["kernel"].head(0)
+    made = Comment(
+        name=name_of(comparison),
+        documents=[said],
+        pictures=list(WORDS.items()) if pictures else [],
+        kernels=Table("All kernels", kernels, KERNEL_COLUMNS),
+        basis=(),
+        image_base=image_base,
+    )
+    return comment.render(made).encode()
+
+
+def name_of(comparison: Comparison) -> str:
+    """What is set against what."""
+    return f"{comparison.head.name} against {comparison.base.name}"
+
+
+def comparison_page(comparison: Comparison, said: Document, kernels: pl.DataFrame) -> Page:
+    """The page with both charts, all tables, and the head's kernels."""
+    figures = [export.figure(draw(comparison), HEADINGS[name], f"{WORDS[name]}.") for name, draw in CHARTS.items()]
+    return Page(
+        title=name_of(comparison),
+        answer=said.answer,
+        figures=figures,
+        kernels=kernels,
+        kernels_title=f"Kernels of {comparison.head.name}",
+        tables=said.tables,
+        doubts=said.doubts,
     )

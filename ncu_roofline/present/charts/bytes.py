@@ -27,7 +27,7 @@ SCHEMA = {
 
 def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.LayerChart:
     """The chart of bytes by role; an empty one says so in its title."""
-    bars, ends = rows(found)
+    bars, ends = bars_and_ends(found)
     order = ends["bar"].to_list()
     most = max([*ends["end"], *ends["floor"].drop_nulls(), 1.0])
     y = alt.Y("bar:N").sort(order).scale(domain=order).title(None).axis(ticks=False, domain=False, labelPadding=6)
@@ -76,7 +76,7 @@ def present(bars: pl.DataFrame) -> list[str]:
     return [name for name in FAMILY_NAMES.values() if name in found]
 
 
-def rows(found: RoleBytes) -> tuple[pl.DataFrame, pl.DataFrame]:
+def bars_and_ends(found: RoleBytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The bars with start and end, and one row per bar with the words at its end and its floor."""
     kept = MOST if found.rows.height > MOST + 1 else MOST + 1  # one row is not worth a bar called "1 more roles"
     told = [

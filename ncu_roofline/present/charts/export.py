@@ -1,17 +1,23 @@
-"""A chart to bytes: PNG, SVG, JSON and self-contained HTML, the same bytes for the same chart."""
+"""Any chart to bytes: PNG, SVG, JSON and HTML without a network; the same bytes for the same chart."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import altair as alt
 import vl_convert
 
+from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.charts.theme import THEMES, theme
 from ncu_roofline.present.forms.html import Figure
 
 SCALE = 2
+FORMS = (".png", ".svg", ".json", ".html")
 
 
 def specifications(chart: alt.TopLevelMixin) -> dict[str, dict[str, Any]]:
@@ -46,3 +52,53 @@ def figure(chart: alt.TopLevelMixin, heading: str, caption: str, mark: str = "")
     specs = specifications(chart)
     spec = {k: v for k, v in specs["light"].items() if k not in ("config", "title")}
     return Figure(heading=heading, caption=caption, spec=spec, config={n: s["config"] for n, s in specs.items()}, mark=mark)
+
+
+def written(chart: alt.TopLevelMixin, form: str, theme: str = "light") -> bytes:
+    """The chart as png, svg, json, or html: a page with the libraries that draw it."""
+    spec = specifications(chart)[theme]
+    if form == "png":
+        return png(spec)
+    if form == "svg":
+        return svg(spec)
+    if form == "json":
+        return (text(spec) + "\n").encode()
+    return page(text(spec)).encode()
+
+
+def form_of(target: Path) -> str:
+    """The form that a file's name asks for."""
+    if target.suffix.lower() not in FORMS:
+        raise UnusableInput(f"{target.name}: a chart is written as {', '.join(FORMS)}; name the file so")
+    return target.suffix.lower()[1:]
+
+
+def page(spec: str) -> str:
+    """A page with the chart and the libraries that draw it."""
+    safe = spec.replace("</", "<\\/")
+    return (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>ncu-roofline</title>\n<div id="chart"></div>\n'
+        f"<script>{library()}</script>\n<script>vegaEmbed('#chart', {safe}, {{actions: false}})</script></html>\n"
+    )
+
+
+BUNDLE = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle(None).encode())"
+
+
+@lru_cache(maxsize=1)
+def begin() -> subprocess.Popen[bytes]:
+    """Bundles them in a process of its own: it takes over a second, in which a capture can be read."""
+    return subprocess.Popen([sys.executable, "-I", "-c", BUNDLE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+@lru_cache(maxsize=1)
+def library() -> str:
+    """The script, from the installed package; made here where no other process can."""
+    made, _ = begin().communicate()
+    return (made.decode() or bundled()).replace("</script", "<\\/script")
+
+
+def bundled() -> str:
+    """The script, in this process."""
+    bundle: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # its stub forgets the default
+    return bundle

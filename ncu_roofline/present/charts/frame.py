@@ -23,7 +23,7 @@ def bands(picture: Picture, on: Plane) -> list[alt.Chart]:
     frame = pl.DataFrame([roofs.span(a, on.y[0], b, on.y[1]) for a, b, _ in wide])
     return [
         alt.Chart(frame).mark_rect(style="band").encode(x, y, x2="x2:Q", y2="y2:Q"),
-        roofs.written(
+        roofs.texts_at(
             [{"px": (on.px(a) + on.px(b)) / 2, "py": 12.0, "text": text} for a, b, text in wide],
             on,
             "band-text",
@@ -54,7 +54,10 @@ def nothing(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]
     head = [{"px": left, "py": top - 24, "text": "Where the time goes, which this capture does tell:" if rows else ""}]
     x, y = roofs.axes(on)
     frame = pl.DataFrame(bars, schema=roofs.SPAN)
-    return [roofs.written(head + said, on, "label"), alt.Chart(frame).mark_rect(style="bar").encode(x, y, x2="x2:Q", y2="y2:Q")]
+    return [
+        roofs.texts_at(head + said, on, "label"),
+        alt.Chart(frame).mark_rect(style="bar").encode(x, y, x2="x2:Q", y2="y2:Q"),
+    ]
 
 
 def titles(groups: pl.DataFrame, by: str) -> list[str]:

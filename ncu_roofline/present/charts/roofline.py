@@ -15,7 +15,6 @@ from ncu_roofline.present.charts.frame import bands, foot, nothing
 from ncu_roofline.present.charts.labels import Box
 from ncu_roofline.present.charts.marks import covered, drawn, named, tooltip
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.charts.theory import layers as theory_lines
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.plane import Plane, plane
 
@@ -33,7 +32,7 @@ def draw(picture: Picture, *, theory: bool = False) -> alt.LayerChart:
     choice = Choice(mark, sorted(set(marks["family"]), key=list(FAMILY_NAMES.values()).index))
     layers = [
         *bands(picture, on),
-        *(theory_lines(picture, on) if theory else []),
+        *(roofs.theory_lines(picture, on) if theory else []),
         *roofs.lines(picture, on),
         *roofs.corners(picture, on),
         *points(picture, marks, on, choice),
@@ -134,7 +133,7 @@ def name_layers(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Ch
     placed = labels.place(named(marks, on), [*covered(marks, on), *roofs.obstacles(picture, on)], frame)
     items = [{"px": p.x, "py": p.y, "text": p.text} for p in placed]
     leaders = [leader(p, on) for p in placed if p.leads]
-    return [roofs.rules(leaders, "leader", on), roofs.written(items, on, "halo"), roofs.written(items, on, "label")]
+    return [roofs.rules(leaders, "leader", on), roofs.texts_at(items, on, "halo"), roofs.texts_at(items, on, "label")]
 
 
 def leader(label: labels.Label, on: Plane) -> dict[str, float]:

@@ -209,7 +209,7 @@ def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
 def names(picture: Picture, plane: Plane) -> list[alt.Chart]:
     """The texts as layers, one per alignment and angle."""
     return [
-        written(
+        texts_at(
             [t for t in texts(picture, plane) if (t["align"], t["angle"] == 0) == (align, level)],
             plane,
             "roof-text",
@@ -220,7 +220,7 @@ def names(picture: Picture, plane: Plane) -> list[alt.Chart]:
     ]
 
 
-def written(items: list[dict[str, Any]], plane: Plane, style: str, *, align: str = "left", angle: float = 0) -> alt.Chart:
+def texts_at(items: list[dict[str, Any]], plane: Plane, style: str, *, align: str = "left", angle: float = 0) -> alt.Chart:
     """Texts at pixels, as data, so that they move with the plane."""
     x, y = axes(plane)
     rows = [{"x": plane.x_at(t["px"]), "y": plane.y_at(t["py"]), "text": t["text"]} for t in items]
@@ -240,3 +240,18 @@ def obstacles(picture: Picture, plane: Plane) -> list[Box]:
             end = (item["px"] + length * math.cos(angle), item["py"] - length * math.sin(angle))
             boxes += [Box(b.left - 4, b.top - 4, b.right + 4, b.bottom + 4) for b in line_boxes((item["px"], item["py"]), end)]
     return boxes
+
+
+def theory_lines(picture: Picture, on: Plane) -> list[alt.Chart]:
+    """One line per formula, named in the empty corner above the roofs, the rightmost on top."""
+    known = sorted((t for t in picture.theory if on.left < t.intensity < on.x[1]), key=lambda t: -t.intensity)
+    start = on.px(on.left) + 8
+    lines, items = [], []
+    for row, t in enumerate(known):
+        height, end, at = 16.0 + 18 * row, start + LETTER * len(t.text) + 6, on.px(t.intensity)
+        top = height if at > end else height + 9
+        lines.append(span(t.intensity, on.y[0], t.intensity, on.y_at(top)))
+        if at > end:
+            lines.append(span(on.x_at(end), on.y_at(height), t.intensity, on.y_at(height)))
+        items.append({"px": start, "py": height, "text": t.text})
+    return [rules(lines, "theory", on), texts_at(items, on, "halo"), texts_at(items, on, "theory-text")]

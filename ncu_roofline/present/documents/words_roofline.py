@@ -24,7 +24,6 @@ PRECISION = {
     "fp8_fp16acc": "FP8 (FP16 sum)",
     "fp64": "FP64 vector",
 }
-BY = {"kernel": "kernel groups", "launch": "launches", "role": "roles", "layer": "layers and families"}
 LINE = 138
 """Characters of a line at the foot."""
 SMALL = 0.25

@@ -16,7 +16,7 @@ import pytest
 
 from ncu_roofline.analysis.roofline import picture as pictures
 from ncu_roofline.present.charts import export
-from ncu_roofline.present.charts.pages import written
+from ncu_roofline.present.charts.bundle import roofline as written
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.plane import plane
@@ -239,7 +239,7 @@ def test_colours_and_shapes_of_the_families_all_differ() -> None:
 
 def test_the_same_capture_gives_the_same_bytes_in_another_process() -> None:
     code = (
-        "import hashlib; from tests.charted import launch, picture; from ncu_roofline.present.charts.pages import written\n"
+        "import hashlib; from tests.charted import launch, picture; from ncu_roofline.present.charts.bundle import roofline as written\n"
         "shown = picture(launch(useful_flops=1e6), launch(kernel='flash', family='attention'))\n"
         "print([hashlib.sha256(written(shown, form)).hexdigest() for form in ('json', 'svg', 'png', 'html')])"
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ncu_roofline.present.charts.pages import written
+from ncu_roofline.present.charts.bundle import roofline as written
 from tests.charted import launch, picture
 
 CHROMIUM = Path("/usr/bin/chromium")
