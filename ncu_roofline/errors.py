@@ -6,6 +6,7 @@ EXIT_CODES = {
     2: "wrong usage: no such command or option, or a value that it does not take",
     3: "an input that cannot be used: a file, a name, a fact of the run, a rule",
     4: "two captures that cannot be compared",
+    5: "a gate rule that cannot be told from what was measured",
     141: "whoever read the output stopped reading (a closed pipe)",
 }
 """All exit codes there are; `2` is typer's own."""
@@ -29,6 +30,12 @@ class NotComparable(RooflineError):
     """Two captures measured so differently that their numbers must not be set side by side."""
 
     exit_code = 4
+
+
+class GateUntold(RooflineError):
+    """A `--fail-if` rule that the captures neither keep nor break."""
+
+    exit_code = 5
 
 
 class GateFailed(RooflineError):

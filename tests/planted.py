@@ -88,7 +88,11 @@ PLAIN: dict[str, Any] = {
     "dram_bytes": pl.Float64,
     "seconds": pl.Float64,
     "flops": pl.Float64,
+    "flops_complete": pl.Boolean,
+    "tensor_flops": pl.Float64,
     "ridge": pl.Float64,
+    "bandwidth": pl.Float64,
+    "peak": pl.Float64,
     "bandwidth_share": pl.Float64,
     "limited_by": pl.String,
 }
@@ -106,6 +110,9 @@ def launches_of(
     share: float | None = 0.8,
     limited_by: str | None = "memory",
     grid: int = 132,
+    bandwidth: float | None = None,
+    flops_complete: bool = True,
+    tensor_flops: float | None = 0.0,
 ) -> list[dict[str, Any]]:
     """Equal launches of one kernel, one a layer; a list gives each launch its own number."""
 
@@ -125,7 +132,11 @@ def launches_of(
             "dram_bytes": each(dram_bytes, n),
             "seconds": each(seconds, n),
             "flops": each(flops, n),
+            "flops_complete": flops_complete,
+            "tensor_flops": tensor_flops,
             "ridge": ridge,
+            "bandwidth": bandwidth,
+            "peak": None,
             "bandwidth_share": share,
             "limited_by": limited_by,
         }

@@ -55,6 +55,12 @@ def number(meaning: str = "", *, null: bool = True) -> Schema:
     return a("number", meaning, null=null)
 
 
+def ends_of(what: str) -> Schema:
+    """A change with all that is not known in it."""
+    said = f"{what}, head / base - 1: the value, and the least and most that it can be; null where the pair is refused"
+    return a("object", said, null=True, properties={end: number() for end in ("low", "value", "high")})
+
+
 def count(meaning: str = "", *, null: bool = False) -> Schema:
     """A whole number."""
     return a("integer", meaning, null=null, minimum=0)
@@ -259,6 +265,10 @@ def of_several() -> dict[str, Any]:
             head=texts(),
             comparable=a("boolean"),
             differences=a("array", items=a("object")),
+            bytes_change=ends_of("DRAM bytes"),
+            time_change=ends_of("time"),
+            assumed=texts(),
+            coverage=a("object", "what each side's numbers stand on"),
             numbers=thing(bytes=one, flops=one, seconds=one),
             useful_flops=side,
             realised=number(),

@@ -73,6 +73,12 @@ COMPARED = (
     Column("<quantity>_log", F64, "", "ln(head / base) of bytes, flops or seconds", "a side is unknown or zero"),
     Column("<quantity>_change", F64, "", "head / base - 1", "a side is unknown or zero"),
     Column("<quantity>_noise", F64, "", "|ln(head / base)| up to which chance may have made it", NEVER),
+    Column(
+        "<side>_<quantity>_low", F64, "of the quantity", "the least that it can be, with what was not measured", "no launches"
+    ),
+    Column("<side>_<quantity>_high", F64, "of the quantity", "the most that it can be", "it has no bound, or no launches"),
+    Column("<quantity>_low", F64, "", "head / base - 1 at the least: noise and what was not measured in it", "no bound"),
+    Column("<quantity>_high", F64, "", "the same at the most", "no bound"),
     Column("<quantity>_moved", I64, "", "+1 more, -1 less, 0 inside the noise", "cannot be known"),
     Column("realised", F64, "", "ln(time ratio) / ln(bytes ratio)", "bytes did not move, or a side is unknown"),
     Column("doubt", STR, "", "for cannot_tell: what is lacking; empty else", NEVER),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncu_roofline.errors import GateFailed, NotComparable, UnusableInput
+from ncu_roofline.errors import GateFailed, GateUntold, NotComparable, UnusableInput
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.compare.compare import Comparison
@@ -64,9 +64,11 @@ def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
         raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares them")
     failed = [o for o in outcomes if o.fails]
     if failed:
+        from ncu_roofline.analysis.compare.gate import FAIL
         from ncu_roofline.present.documents.words_gate import sentence
 
-        raise GateFailed("; ".join(sentence(o, comparison.basis) for o in failed))
+        broken = GateFailed if any(o.word == FAIL for o in failed) else GateUntold
+        raise broken("; ".join(sentence(o, comparison.basis) for o in failed))
 
 
 def named(name: str) -> str:

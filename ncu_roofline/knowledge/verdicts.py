@@ -16,7 +16,9 @@ VERDICTS = (
     "no_change",
     "moves_more",
     "flop_mirage",
-    "efficiency",
+    "same_bytes_faster",
+    "same_bytes_slower",
+    "bytes_cut_slower",
     "bytes_cut_time_kept",
     "cuts_bytes",
 )

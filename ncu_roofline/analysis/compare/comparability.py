@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.sides import basis_of, footings
+from ncu_roofline.analysis.compare.sides import basis_of, decode_launches, footings
+from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.ladder import dram_hertz, sm_hertz
 from ncu_roofline.capture.units import text
@@ -25,6 +26,8 @@ WORDS = {
     "tp": "tensor parallelism",
     "layers_captured": "captured layers",
     "accepted": "accepted tokens",
+    "ranks": "GPUs in the capture",
+    "experts": "kind of model",
 }
 
 
@@ -70,11 +73,24 @@ def same_model(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str
 
 def values(studies: Sequence[Study], fact: str) -> tuple[Any, ...]:
     """The distinct known values of a fact on one side."""
+    known: list[Any]
     if fact == "device":
         known = [s.gpu.product if s.gpu else s.capture.device.name for s in studies]
+    elif fact == "ranks":
+        known = [gpus(decode_launches(s)) for s in studies]
+    elif fact == "experts":
+        known = [kind_of_model(s) for s in studies]
     else:
         known = [getattr(s.run, fact).value for s in studies]
     return tuple(dict.fromkeys(str(v) if fact != "batch" else v for v in known if v is not None))
+
+
+def kind_of_model(study: Study) -> str | None:
+    """Mixture of experts where a decode launch routes, dense where whole layers have none that does."""
+    decode = decode_launches(study)
+    if decode.filter(pl.col("role").cast(pl.String) == "moe-routing").height:
+        return "mixture of experts"
+    return "dense" if decode["layer_whole"].fill_null(False).any() else None
 
 
 def joined(found: Iterable[Any]) -> str:
@@ -85,7 +101,7 @@ def joined(found: Iterable[Any]) -> str:
 def differs(condition: Condition, base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> Difference | None:
     """The difference in one fact; a fact unknown on one side does not block, and is said."""
     one, other = values(base, condition.fact), values(head, condition.fact)
-    if one == other and len(one) <= 1:
+    if (one == other and len(one) <= 1) or alike(condition.fact, [*one, *other]):
         return None
     known = bool(one and other)
     origin = "" if known else "taken to be the same, else "
@@ -97,6 +113,25 @@ def differs(condition: Condition, base: Sequence[Study], head: Sequence[Study], 
         effect=origin + condition.effect,
         blocks=known and not vary & set(condition.vary),
     )
+
+
+def alike(fact: str, found: Sequence[Any]) -> bool:
+    """Whether contexts that were told by bytes are one: they differ by less than bytes tell them to."""
+    if fact != "context" or not found:
+        return False
+    numbers = [float(value) for value in found]
+    return len(numbers) > 1 and max(numbers) <= (1 + limit("same_context")) * min(numbers)
+
+
+def assumed(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> tuple[str, ...]:
+    """The facts of the run that decide bytes per token and that a side does not tell, in words."""
+    asked = {c.fact: c.vary for c in conditions() if c.fact in ASSUMED}
+    missing = [f for f in ASSUMED if not (values(base, f) and values(head, f)) and not vary & set(asked.get(f, ()))]
+    return tuple(WORDS.get(f, f) for f in missing)
+
+
+ASSUMED = ("batch", "context", "device")
+"""Facts without which a change of bytes or time may be that of another run."""
 
 
 def unknown_conditions(base: Sequence[Study], head: Sequence[Study]) -> tuple[str, ...]:

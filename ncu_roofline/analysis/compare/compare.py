@@ -14,7 +14,7 @@ from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
 from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, side, totals
-from ncu_roofline.analysis.compare.verdict import Change, Judged, change, judge
+from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
@@ -41,6 +41,9 @@ class Comparison:
     """Share of time in latency-bound kernels, base and head: caps what any byte saving can give."""
     useful: tuple[float | None, float | None]
     """Useful FLOPs, base and head; executed ones count whole tiles."""
+
+    assumed: tuple[str, ...] = ()
+    """Facts that decide bytes or time and that a side does not tell: taken to be the same on both."""
 
     @property
     def verdict(self) -> str:
@@ -80,6 +83,9 @@ def compare(
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
     judged = undecided(judged, before, after)
+    assumed = comparability.assumed(base, head, vary)
+    if "kv" not in vary:
+        judged = by_assumption(judged, one, other, assumed, comparable)
     return Comparison(
         judged=judged,
         differences=found,
@@ -94,6 +100,7 @@ def compare(
         },
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
         useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
+        assumed=assumed,
     )
 
 
@@ -102,6 +109,20 @@ def undecided(judged: Judged, base: Side, head: Side) -> Judged:
     if judged.verdict == "not_comparable" or not unlike(base, head):
         return judged
     return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+
+
+def by_assumption(judged: Judged, base: pl.DataFrame, head: pl.DataFrame, assumed: tuple[str, ...], comparable: bool) -> Judged:
+    """Cannot tell, where a context or batch that nobody tells could make the change alone: only attention moved."""
+    doubtful = [fact for fact in ("context", "batch") if fact in assumed]
+    if not doubtful or judged.bytes.direction in (0, None) or judged.verdict in ("not_comparable", "cannot_tell"):
+        return judged
+    inside, rest = (
+        judged_rows(base.filter(side), head.filter(side), WHOLE, comparable)[1]
+        for side in (pl.col("family") == "attention", pl.col("family") != "attention")
+    )
+    if inside and inside[0].bytes.direction == judged.bytes.direction and (not rest or rest[0].bytes.direction == 0):
+        return replace(judged, verdict="cannot_tell", doubt=f"assumed:{doubtful[0]}")
+    return judged
 
 
 def unlike(base: Side, head: Side) -> bool:
@@ -197,21 +218,29 @@ def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: boo
     """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
     both = totals(base, by).join(totals(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
     chance = noise(base, head, by)
-    judged = [judged_row(row, by, both.height, chance, comparable) for row in both.iter_rows(named=True)]
+    captures = min(int(side["capture"].n_unique()) for side in (base, head))
+    judged = [judged_row(row, by, both.height, chance, comparable, captures) for row in both.iter_rows(named=True)]
     renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
     renamed |= {c: f"head_{c.removesuffix('_head')}" for c in both.columns if c.endswith("_head")}
     rows = both.rename(renamed).with_columns(pl.col(c).fill_null(0.0) for c in ("base_launches", "head_launches"))
     return rows.hstack(columns(judged)), judged
 
 
+def amount(row: dict[str, Any], quantity: str, side: str) -> Amount:
+    """What one side moves in a row, with its bounds; a side that has no such launches moves nothing there."""
+    if row["launches" + side] is None:
+        return Amount(value=0.0, low=0.0, high=0.0)
+    return Amount(value=row[quantity + side], low=row[f"{quantity}_low{side}"], high=row[f"{quantity}_high{side}"])
+
+
 def judged_row(
-    row: dict[str, object], by: str, count: int, chance: dict[tuple[object, str], Noise], comparable: bool
+    row: dict[str, Any], by: str, count: int, chance: dict[tuple[object, str], Noise], comparable: bool, captures: int
 ) -> Judged:
     """The verdict of one row; a side that has no such launches moves nothing there."""
     changes: dict[str, Change] = {}
     for q in QUANTITIES:
-        values = [row[q + s] if row["launches" + s] is not None else 0.0 for s in ("", "_head")]
-        changes[q] = change(q, values[0], values[1], chance.get((row[by], q), Noise()), count)  # type: ignore[arg-type]
+        one, other = (amount(row, q, s) for s in ("", "_head"))
+        changes[q] = change(q, one, other, chance.get((row[by], q), Noise()), count, captures)
     beyond = [b for b in (row["beyond"], row["beyond_head"]) if isinstance(b, float)]
     return judge(changes["bytes"], changes["flops"], changes["seconds"], max(beyond, default=None), comparable=comparable)
 
@@ -224,6 +253,8 @@ def columns(judged: list[Judged]) -> pl.DataFrame:
         found[f"{q}_log"] = [c.log for c in each]
         found[f"{q}_change"] = [c.part for c in each]
         found[f"{q}_noise"] = [c.reach for c in each]
+        found[f"{q}_low"] = [c.low for c in each]
+        found[f"{q}_high"] = [c.high for c in each]
         found[f"{q}_moved"] = [c.direction for c in each]
     found["realised"] = [j.realised for j in judged]
     found["doubt"] = [j.doubt for j in judged]

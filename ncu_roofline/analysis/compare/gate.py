@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite, nan
+from math import inf, isfinite, log1p, nan
 
 import polars as pl
 
@@ -161,15 +161,22 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
         return untold("no_tokens")
     if comparison.judged.doubt == "missing:basis":
         return untold("other_parts")
+    if comparison.judged.doubt.startswith("assumed:"):
+        return untold("other_facts")
     each = change_of(comparison, rule)
     value = each.part if rule.relative else each.head
     if rule.relative and each.log is None and each.base == 0 and each.head is not None:
         value = 0.0 if each.head == 0 else None
     if value is None:
         return untold("none_in_base" if each.base == 0 and each.head else "unmeasured")
-    if rule.broken(value) and rule.relative and value != 0 and each.direction == 0:
+    if rule.relative and each.log is not None and len({rule.broken(end) for end in ends(each)}) > 1:
         return untold("noise", value, each.reach)
     return Outcome(rule=rule, value=value, word=FAIL if rule.broken(value) else PASS, allowed=allowed)
+
+
+def ends(each: Change) -> tuple[float, float]:
+    """The least and the most that a change can be, noise and what was not measured in it."""
+    return (-1.0 if each.low is None else each.low, inf if each.high is None else each.high)
 
 
 def change_of(comparison: Comparison, rule: Rule) -> Change:
@@ -182,5 +189,15 @@ def change_of(comparison: Comparison, rule: Rule) -> Change:
         return Change(base=0.0, head=0.0, log=None, reach=0.0, measured=True)
     row = rows[0]
     sides = [row[f"{s}_{rule.quantity}"] if row[f"{s}_launches"] else 0.0 for s in ("base", "head")]
-    ratio, reach = row[f"{rule.quantity}_log"], row[f"{rule.quantity}_noise"]
-    return Change(base=sides[0], head=sides[1], log=ratio, reach=reach, measured=True)
+    ratio, reach, low, high = (row[f"{rule.quantity}_{name}"] for name in ("log", "noise", "low", "high"))
+    inner = [None if part is None else log1p(part) for part in (low, high)]
+    return Change(
+        base=sides[0],
+        head=sides[1],
+        log=ratio,
+        reach=reach,
+        measured=True,
+        least=None if inner[0] is None else inner[0] + reach,
+        most=None if inner[1] is None else inner[1] - reach,
+        gap=True,
+    )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ncu_roofline.analysis.roofline.overview import lacking
 from ncu_roofline.analysis.run.basis import basis
 from ncu_roofline.analysis.run.basis import decode_launches as in_decode
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-BASES = ("token", "part", "step", "layer", "capture")
-"""What numbers are divided by; `part` is a token's share of a window that is less than a step."""
+BASES = ("token", "step", "layer", "part", "capture")
+"""What numbers are divided by; `part` is a token's share of a window that is less than a step and has no whole layer."""
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
 UNCLASSIFIED = "unclassified"
 KNOWN_LIMIT = 0.5
@@ -127,6 +128,10 @@ def scaled(study: Study, number: int, kind: str, captures: int) -> pl.DataFrame:
         *((pl.col(c) * share).alias(q) for q, c in COLUMNS.items()),
         pl.lit(share).alias("share"),
         pl.col("useful_flops") * share,
+        (pl.col("seconds") * pl.coalesce("bandwidth", "bandwidth_at_clock") * share).alias("bytes_most"),
+        (pl.col("seconds") * pl.coalesce("peak", "peak_at_clock") * share).alias("flops_most"),
+        (pl.col("dram_bytes") / pl.coalesce("bandwidth", "bandwidth_at_clock") * share).alias("seconds_least"),
+        lacking().alias("flops_lacking"),
         "intensity",
         "useful_intensity",
         "ridge",
@@ -169,12 +174,29 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
 
     return launches.group_by(by, maintain_order=True).agg(
         *(total(q) for q in QUANTITIES),
+        *(bound for q in QUANTITIES for bound in bounds(q)),
         pl.col("share").sum().alias("launches"),
         useful().alias("useful_flops"),
         beyond().alias("beyond"),
         latency().alias("latency_share"),
         bandwidth().alias("bandwidth_share"),
     )
+
+
+def bounds(q: str) -> tuple[pl.Expr, pl.Expr]:
+    """The least and the most that a sum can be: launches that lack the number moved at most what their roof allows.
+
+    Executed work of which a main kind was not counted is no more than its roof allows. Null where something has no bound.
+    """
+    known = pl.col(q).is_not_null() & (~pl.col("flops_lacking") if q == "flops" else True)
+    counted = pl.col(q).filter(known).sum()
+    if q == "seconds":
+        return (counted + pl.col("seconds_least").filter(~known).sum()).alias("seconds_low"), pl.when(known.all()).then(
+            counted
+        ).alias("seconds_high")
+    most = pl.max_horizontal(f"{q}_most", pl.col(q).fill_null(0.0))
+    bounded = (known | pl.col(f"{q}_most").is_not_null()).all()
+    return pl.col(q).sum().alias(f"{q}_low"), pl.when(bounded).then(counted + most.filter(~known).sum()).alias(f"{q}_high")
 
 
 def useful() -> pl.Expr:
@@ -185,8 +207,12 @@ def useful() -> pl.Expr:
 
 
 def beyond() -> pl.Expr:
-    """Part of the DRAM bytes moved by kernels beyond their ridge; null where no kernel has a side."""
-    placed = pl.coalesce("useful_intensity", "intensity")
+    """Part of the DRAM bytes moved by kernels that useful work proves to lie beyond their ridge; null where none has a side.
+
+    Executed work left of the ridge is proof too, on the other side: useful work is no more.
+    """
+    left = pl.when(pl.col("intensity") <= pl.col("ridge")).then("intensity")
+    placed = pl.coalesce("useful_intensity", left)
     known = placed.is_not_null() & pl.col("ridge").is_not_null()
     moved = pl.col("bytes").sum()
     return pl.when(known.any() & (moved > 0)).then(pl.col("bytes").filter(known & (placed > pl.col("ridge"))).sum() / moved)

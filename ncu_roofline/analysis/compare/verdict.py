@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, expm1, log
+from math import exp, expm1, hypot, inf, log
 
 from ncu_roofline.analysis.compare.noise import Noise
 from ncu_roofline.knowledge.verdicts import limit
@@ -22,6 +22,12 @@ class Change:
     measured: bool
     """Whether noise could be measured; else `reach` is an assumption."""
     drift: bool = False
+    least: float | None = None
+    """ln(head / base) at the least, without noise, where launches lack the number; `log` where none does."""
+    most: float | None = None
+    """The same at the most; null has no bound."""
+    gap: bool = False
+    """Whether launches lack the number, so that `least` and `most` say what it can be."""
 
     @property
     def part(self) -> float | None:
@@ -29,17 +35,70 @@ class Change:
         return None if self.log is None else expm1(self.log)
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """ln(head / base) with everything that is not known in it; infinite where a side has no bound."""
+        low, high = (self.least, self.most) if self.gap else (self.log, self.log)
+        return (-inf if low is None else low - self.reach, inf if high is None else high + self.reach)
+
+    @property
+    def low(self) -> float | None:
+        """head / base - 1 at the least; null without a bound."""
+        return None if self.interval[0] == -inf else expm1(self.interval[0])
+
+    @property
+    def high(self) -> float | None:
+        """head / base - 1 at the most; null without a bound."""
+        return None if self.interval[1] == inf else expm1(self.interval[1])
+
+    @property
     def direction(self) -> int | None:
         """+1 more, -1 less, 0 no change beyond noise; null where it cannot be known."""
+        low, high = self.interval
+        if self.gap:
+            return 1 if low > 0 else -1 if high < 0 else None
         if self.base is None or self.head is None:
             return None
         if self.log is None:
             return (self.head > self.base) - (self.head < self.base)
-        return 0 if abs(self.log) <= self.reach else (1 if self.log > 0 else -1)
+        return 1 if low > 0 else -1 if high < 0 else 0
 
 
-def change(quantity: str, base: float | None, head: float | None, noise: Noise, rows: int = 1) -> Change:
-    """The change of one quantity with the reach of chance; `rows` is how many are judged together."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """One number of one side: its sum, and the least and most that it can be where launches lack it."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def gap(self) -> bool:
+        """Whether what is not known could matter."""
+        return self.value is None or self.low is None or self.high is None or self.high > self.low * (1 + GAP)
+
+
+def exactly(value: float | None) -> Amount:
+    """An amount that is wholly known; of None nothing is."""
+    return Amount(value=value, low=value, high=value)
+
+
+GAP = 1e-3
+"""Part of a number that may be unknown without a word: a tenth of the smallest change that is judged."""
+
+
+def between(base: Amount, head: Amount) -> tuple[float | None, float | None]:
+    """ln(head / base) at the least and at the most; null without a bound."""
+    least = log(head.low / base.high) if head.low and base.high else None
+    most = log(head.high / base.low) if head.high and base.low else None
+    return least, most
+
+
+def change(quantity: str, one: Amount, other: Amount, noise: Noise, rows: int = 1, captures: int = 1) -> Change:
+    """The change of one quantity with the reach of chance; `rows` is how many are judged together.
+
+    Where a side has one capture, the drift from capture to capture that was seen elsewhere is in the reach.
+    """
+    base, head = one.value, other.value
     reach = noise.reach(limit(f"error_{quantity}") / rows)
     assumed = limit(f"unmeasured_{quantity}")
     if reach is not None and noise.dof < limit("least_dof") and reach > assumed:
@@ -48,8 +107,20 @@ def change(quantity: str, base: float | None, head: float | None, noise: Noise, 
     known = base is not None and head is not None and base > 0 and head > 0
     ratio = log(head) - log(base) if known else None  # type: ignore[arg-type]
     least = limit(f"least_{quantity}")
-    within = max(least, reach) if reach is not None else assumed
-    return Change(base=base, head=head, log=ratio, reach=within, measured=measured, drift=noise.drift)
+    drift = limit(f"prior_{quantity}") if captures == 1 else 0.0
+    within = max(least, hypot(reach, drift)) if reach is not None else max(assumed, drift)
+    low, high = between(one, other)
+    return Change(
+        base=base,
+        head=head,
+        log=ratio,
+        reach=within,
+        measured=measured,
+        drift=noise.drift,
+        least=low,
+        most=high,
+        gap=one.gap or other.gap,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +178,7 @@ def lacking(bytes_: Change, flops: Change, seconds: Change) -> str:
     """What keeps anything from being said; empty where nothing does."""
     for name, each in (("bytes", bytes_), ("seconds", seconds)):
         if each.direction is None:
-            return f"missing:{name}"
+            return f"{'unknown' if None not in (each.base, each.head) else 'missing'}:{name}"
     # more bytes are more bytes whatever the rest; fewer need only time, to know what they paid
     needed = {1: ("bytes",), -1: ("bytes", "seconds"), 0: ("bytes", "seconds", "flops")}[bytes_.direction]  # type: ignore[index]
     changes = {"bytes": bytes_, "seconds": seconds, "flops": flops}
@@ -124,12 +195,14 @@ def undecided(name: str, each: Change) -> bool:
 def by_change(bytes_: Change, flops: Change, seconds: Change) -> str:
     """The verdict inside the regime, with bytes and time known."""
     moved, work, time = bytes_.direction, flops.direction or 0, seconds.direction
-    if moved == 0 and work == 0 and time == 0:
-        return "no_change"
     if moved == 1:
         return "moves_more"
+    if moved == 0 and time == 0:
+        return "flop_mirage" if work == -1 else "no_change"
     if moved == 0:
-        return "flop_mirage" if work == -1 or (work == 1 and time == 0) else "efficiency"
+        return "same_bytes_faster" if time == -1 else "same_bytes_slower"
+    if time == 1:
+        return "bytes_cut_slower"
     if bytes_.log is None or seconds.log is None:
         return "cuts_bytes"
     return "cuts_bytes" if seconds.log / bytes_.log >= limit("realised") else "bytes_cut_time_kept"

@@ -8,6 +8,8 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.gate import Outcome
+from ncu_roofline.analysis.compare.sides import Side, gaps
+from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
@@ -126,6 +128,10 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "base": [s.capture.name for s in comparison.base.studies],
         "head": [s.capture.name for s in comparison.head.studies],
         "comparable": not comparison.blocking,
+        "bytes_change": None if withheld else interval(judged.bytes),
+        "time_change": None if withheld else interval(judged.seconds),
+        "assumed": list(comparison.assumed),
+        "coverage": {name: coverage(side) for name, side in (("base", comparison.base), ("head", comparison.head))},
         "differences": list(comparison.differences),
         **shown,
         "doubt": judged.doubt or None,
@@ -134,6 +140,17 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
     }
+
+
+def interval(change: Change) -> dict[str, float | None]:
+    """head / base - 1 with all that is not known in it: null where a side has no bound."""
+    return {"low": change.low, "value": change.part, "high": change.high}
+
+
+def coverage(side: Side) -> dict[str, Any]:
+    """What one side's numbers stand on: captures, launches, and the part of the time in which each number was measured."""
+    known = {quantity: 1 - part for quantity, part in gaps(side.launches).items()}
+    return {"captures": side.captures, "launches": side.launches.height, "per": side.basis, "measured": known}
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:

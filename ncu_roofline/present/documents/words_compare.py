@@ -23,7 +23,9 @@ TITLES = {
     "no_change": "No change",
     "moves_more": "Moves more bytes",
     "flop_mirage": "FLOP mirage",
-    "efficiency": "Same bytes, other efficiency",
+    "same_bytes_faster": "Same bytes, faster",
+    "same_bytes_slower": "Same bytes, slower",
+    "bytes_cut_slower": "Bytes cut, slower",
     "bytes_cut_time_kept": "Bytes cut, time mostly kept",
     "cuts_bytes": "Cuts bytes",
 }
@@ -89,13 +91,15 @@ def by_change(comparison: Comparison) -> str:
         case "moves_more":
             return f"{bytes_} from DRAM; time {time}."
         case "flop_mirage":
-            fewer = "fewer" if (judged.flops.part or 0) < 0 else "more"
             return (
-                f"{percent(abs(judged.flops.part or 0))} {fewer} FLOPs per {basis} at the same DRAM bytes "
+                f"{percent(abs(judged.flops.part or 0))} fewer FLOPs per {basis} at the same DRAM bytes "
                 f"({inside(judged.bytes)}): worth about nothing in this regime; time {inside(judged.seconds)}."
             )
-        case "efficiency":
-            return f"the same bytes ({inside(judged.bytes)}) and work in another time, {time}{shifts(comparison)}."
+        case "same_bytes_faster" | "same_bytes_slower":
+            other = "less" if judged.verdict == "same_bytes_faster" else "more"
+            return f"the same bytes ({inside(judged.bytes)}) in {other} time, {time}{shifts(comparison)}."
+        case "bytes_cut_slower":
+            return f"{bytes_} from DRAM, yet time went up, {time}{eaten(comparison)}."
         case "bytes_cut_time_kept":
             return f"{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, {seen(judged)}{eaten(comparison)}."
         case _:
@@ -137,11 +141,22 @@ def undecided(judged: Judged) -> str:
             "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
             "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
         )
+    if kind == "assumed":
+        return (
+            f"attention's bytes changed and the rest did not, which another {quantity} does by itself, and neither side tells "
+            f"its {quantity}; state it with --base-run {quantity}=N and --head-run {quantity}=N."
+        )
     name = NAMES[quantity]
+    if kind == "unknown":
+        each = getattr(judged, quantity)
+        return (
+            f"{name} of some launches were not measured; with all that they can be, the change lies between {bound(each.low)} "
+            f"and {bound(each.high)}. Capture every kernel with the same counters."
+        )
     if kind == "missing":
         counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
         return f"{name} were not measured on both sides; capture again with {counters}."
-    each: Change = getattr(judged, quantity)
+    each = getattr(judged, quantity)
     if not each.measured:
         return (
             f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
@@ -149,6 +164,11 @@ def undecided(judged: Judged) -> str:
         )
     seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
     return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+
+
+def bound(part: float | None) -> str:
+    """One end of an interval of a change."""
+    return "any value" if part is None else signed(part)
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -180,9 +200,17 @@ def eaten(comparison: Comparison) -> str:
     return f"; time beyond what the bytes allow: {over}"
 
 
+def shares_known(comparison: Comparison) -> bool:
+    """Whether any kernel's share of the bandwidth is known on both sides."""
+    kernels = comparison.rows.get("kernel")
+    return kernels is not None and all(kernels[f"{side}_bandwidth_share"].count() for side in ("base", "head"))
+
+
 def shifts(comparison: Comparison) -> str:
     """Which kernels use the bandwidth otherwise."""
     rows = shifted(comparison).head(MOST).to_dicts()
+    if not rows and not shares_known(comparison):
+        return "; shares of bandwidth are not known, so nothing here says why"
     if not rows:
         return "; no kernel's share of bandwidth moved by much, so it is in kernels too small for either roof"
     sides = ((name_of(r), percent(r["base_bandwidth_share"]), percent(r["head_bandwidth_share"])) for r in rows)
@@ -193,10 +221,19 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
     """Verdict and reason, then what was changed on purpose, then what caps any gain."""
     title = TITLES[comparison.verdict]
     caveat = " (not comparable, numbers shown all the same)" if comparison.anyway and comparison.blocking else ""
-    first = f"{title}{caveat}: {reason(comparison)}"
+    first = f"{title}{caveat}: {reason(comparison)}{taken(comparison)}"
     if comparison.verdict == "not_comparable":
         return (first,)
     return (first, *purpose(comparison), *cap(comparison))
+
+
+def taken(comparison: Comparison) -> str:
+    """What the verdict takes for granted, in its own sentence; nothing where every fact is told."""
+    if comparison.verdict in ("not_comparable", "cannot_tell") or not comparison.assumed:
+        return ""
+    facts = comparison.assumed
+    listed = facts[0] if len(facts) == 1 else f"{', '.join(facts[:-1])} and {facts[-1]}"
+    return f" This takes {listed} to be the same on both sides."
 
 
 def purpose(comparison: Comparison) -> Iterator[str]:

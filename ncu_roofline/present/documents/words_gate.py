@@ -11,7 +11,8 @@ WHY = {
     "other_parts": "base and head hold different parts of a run",
     "none_in_base": "the base has none of it: no per cent",
     "unmeasured": "not measured on both sides",
-    "noise": "{measured} is inside the noise of ±{reach}",
+    "noise": "{measured} is measured to ±{reach} only",
+    "other_facts": "the change may be that of a context or batch that nobody tells",
 }
 
 

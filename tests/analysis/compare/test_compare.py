@@ -8,7 +8,7 @@ import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare, eaters
 from ncu_roofline.analysis.compare.noise import Noise
-from ncu_roofline.analysis.compare.verdict import change, judge
+from ncu_roofline.analysis.compare.verdict import Change, change, exactly, judge
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact
 from ncu_roofline.errors import UnusableInput
@@ -18,10 +18,15 @@ from tests.planted import plain
 QUIET = Noise(variance=0.0, dof=50)
 
 
+def told(quantity: str, base: float | None, head: float | None, noise: Noise) -> Change:
+    """The change of numbers that are wholly known, by sides of two captures."""
+    return change(quantity, exactly(base), exactly(head), noise, captures=2)
+
+
 def verdict(bytes_: float = 1.0, flops: float = 1.0, seconds: float = 1.0, beyond: float = 0.0) -> str:
     """The verdict where the head has these multiples of the base and nothing is noisy."""
     changes = [
-        change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))
+        told(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))
     ]
     return judge(*changes, beyond).verdict
 
@@ -36,7 +41,7 @@ def test_nothing_changed_is_no_change() -> None:
 
 def test_half_the_bytes_in_four_fifths_of_the_time_realises_a_third() -> None:
     # ln(1.25) / ln(2) = 0.2231 / 0.6931 = 0.32
-    changes = [change(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", 0.5), ("flops", 1.0), ("seconds", 0.8))]
+    changes = [told(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", 0.5), ("flops", 1.0), ("seconds", 0.8))]
     judged = judge(*changes, 0.0)
     assert judged.verdict == "bytes_cut_time_kept"
     assert judged.realised == pytest.approx(log(1.25) / log(2)) == pytest.approx(0.32, abs=0.002)
@@ -46,19 +51,25 @@ def test_half_the_bytes_in_four_fifths_of_the_time_realises_a_third() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0.5, "cuts_bytes"), (0.7, "cuts_bytes"), (0.72, "bytes_cut_time_kept"), (1.1, "bytes_cut_time_kept")],
+    [(0.5, "cuts_bytes"), (0.7, "cuts_bytes"), (0.72, "bytes_cut_time_kept"), (1.1, "bytes_cut_slower")],
 )
 def test_half_realised_is_the_border_between_paid_and_kept(seconds: float, expected: str) -> None:
     # half of ln(0.5) is ln(0.7071)
     assert verdict(bytes_=0.5, seconds=seconds) == expected
 
 
-def test_fewer_flops_at_the_same_bytes_are_a_mirage_whatever_the_time() -> None:
-    assert verdict(flops=0.75) == verdict(flops=0.75, seconds=0.9) == "flop_mirage"
+def test_fewer_flops_are_a_mirage_only_where_neither_bytes_nor_time_fell() -> None:
+    assert verdict(flops=0.75) == "flop_mirage"
+    # 0.6 % fewer FLOPs beside 40 % less time were called worth about nothing
+    assert verdict(flops=0.994, seconds=0.6) == verdict(flops=0.75, seconds=0.9) == "same_bytes_faster"
 
 
-def test_the_same_bytes_and_work_in_another_time_is_efficiency() -> None:
-    assert verdict(seconds=0.8) == verdict(seconds=1.2) == "efficiency"
+def test_the_same_bytes_and_work_in_another_time_say_which_way() -> None:
+    assert (verdict(seconds=0.8), verdict(seconds=1.2)) == ("same_bytes_faster", "same_bytes_slower")
+
+
+def test_fewer_bytes_in_more_time_never_kept_it() -> None:
+    assert verdict(bytes_=0.7, seconds=2.4) == "bytes_cut_slower"  # 140 % more time was 'time mostly kept'
 
 
 def test_more_bytes_are_more_bytes_even_when_faster() -> None:
@@ -72,33 +83,33 @@ def test_beyond_the_ridge_comes_before_every_change() -> None:
 
 def test_not_comparable_comes_before_everything() -> None:
     assert (
-        judge(*[change(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict
+        judge(*[told(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict
         == "not_comparable"
     )
 
 
 def test_missing_bytes_or_time_cannot_tell_and_missing_flops_can() -> None:
-    known = {q: change(q, 1.0, 1.0, QUIET) for q in ("bytes", "flops", "seconds")}
+    known = {q: told(q, 1.0, 1.0, QUIET) for q in ("bytes", "flops", "seconds")}
     for lost, expected in (("bytes", "cannot_tell"), ("seconds", "cannot_tell"), ("flops", "no_change")):
-        changes = {**known, lost: change(lost, None, 1.0, QUIET)}
+        changes = {**known, lost: told(lost, None, 1.0, QUIET)}
         assert judge(*changes.values(), 0.0).verdict == expected
 
 
 def test_a_change_inside_the_noise_is_no_change_and_wide_noise_cannot_tell() -> None:
-    quiet = change("bytes", 1.0, 1.0, QUIET)
+    quiet = told("bytes", 1.0, 1.0, QUIET)
     noisy = Noise(variance=0.01**2, dof=1e6)  # 3.29 standard deviations at 1 in 1000: 3.3 %
-    assert judge(quiet, quiet, change("seconds", 1.0, 1.03, noisy), 0.0).verdict == "no_change"
-    assert judge(quiet, quiet, change("seconds", 1.0, 1.04, noisy), 0.0).verdict == "efficiency"
+    assert judge(quiet, quiet, told("seconds", 1.0, 1.03, noisy), 0.0).verdict == "no_change"
+    assert judge(quiet, quiet, told("seconds", 1.0, 1.04, noisy), 0.0).verdict == "same_bytes_slower"
     wild = Noise(variance=0.1**2, dof=1e6)  # 33 %
-    assert judge(quiet, quiet, change("seconds", 1.0, 1.04, wild), 0.0).verdict == "cannot_tell"
+    assert judge(quiet, quiet, told("seconds", 1.0, 1.04, wild), 0.0).verdict == "cannot_tell"
 
 
 def test_noise_that_nobody_measured_leaves_a_small_change_undecided_and_a_large_one_not() -> None:
     unknown = Noise()
-    same = change("flops", 1.0, 1.0, unknown)
-    assert judge(change("bytes", 1.0, 0.99, unknown), same, change("seconds", 1.0, 1.0, unknown), 0.0).verdict == "cannot_tell"
-    assert judge(change("bytes", 1.0, 0.25, unknown), same, change("seconds", 1.0, 0.4, unknown), 0.0).verdict == "cuts_bytes"
-    assert judge(change("bytes", 1.0, 1.0, unknown), same, change("seconds", 1.0, 1.0, unknown), 0.0).verdict == "no_change"
+    same = told("flops", 1.0, 1.0, unknown)
+    assert judge(told("bytes", 1.0, 0.99, unknown), same, told("seconds", 1.0, 1.0, unknown), 0.0).verdict == "cannot_tell"
+    assert judge(told("bytes", 1.0, 0.25, unknown), same, told("seconds", 1.0, 0.4, unknown), 0.0).verdict == "cuts_bytes"
+    assert judge(told("bytes", 1.0, 1.0, unknown), same, told("seconds", 1.0, 1.0, unknown), 0.0).verdict == "no_change"
 
 
 def test_every_verdict_of_the_set_can_be_reached() -> None:
@@ -107,6 +118,8 @@ def test_every_verdict_of_the_set_can_be_reached() -> None:
         verdict(bytes_=2),
         verdict(flops=0.5),
         verdict(seconds=0.5),
+        verdict(seconds=2.0),
+        verdict(bytes_=0.5, seconds=2.0),
         verdict(bytes_=0.5),
         verdict(bytes_=0.5, seconds=0.5),
         verdict(beyond=1),
@@ -159,11 +172,26 @@ def test_bytes_unknown_for_a_large_part_of_the_time_cannot_tell() -> None:
     assert (comparison.verdict, comparison.judged.doubt) == ("cannot_tell", "missing:bytes")
 
 
-def test_bytes_unknown_for_a_small_part_of_the_time_are_summed_without_it() -> None:
-    short = {"kernel": "tiny", "role": "norm", "dram_bytes": None, "seconds": 1e-6}
+def test_bytes_unknown_for_a_small_part_of_the_time_widen_the_change_and_never_count_as_equal() -> None:
+    short = {"kernel": "tiny", "role": "norm", "dram_bytes": None, "seconds": 1e-6, "bandwidth": 3e12}
     comparison = compare([plain({}, short)], [plain({}, short)])
-    assert comparison.verdict == "no_change"
-    assert comparison.judged.bytes.base == pytest.approx(4e8)
+    # 4 launches of 1 us at 3e12 byte/s: at most 12 MB beside 400 MB, on either side
+    assert comparison.judged.bytes.interval == pytest.approx((log(400 / 412) - 0.005, log(412 / 400) + 0.005))
+    assert (comparison.verdict, comparison.judged.doubt) == ("cannot_tell", "unknown:bytes")
+
+
+def test_a_cut_larger_than_all_that_is_unknown_is_a_cut() -> None:
+    short = {"kernel": "tiny", "role": "norm", "dram_bytes": None, "seconds": 1e-6, "bandwidth": 3e12}
+    assert compare([plain({}, short)], [plain({"dram_bytes": 8e7}, short)]).judged.bytes.direction == -1
+    # 2.8 % of the time without bytes may hold what seems to be cut
+    assert compare([plain({}, short)], [plain({"dram_bytes": 9.8e7}, short)]).judged.bytes.direction is None
+
+
+def test_a_tensor_counter_that_one_side_lacks_is_no_fewer_flops() -> None:
+    blind = {"flops": 1e6, "flops_complete": False, "tensor_flops": None}
+    found = compare([plain({})], [plain(blind)])
+    assert found.judged.flops.direction is None
+    assert found.verdict == "no_change"
 
 
 def test_unknown_tokens_make_numbers_per_capture() -> None:

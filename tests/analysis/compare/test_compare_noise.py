@@ -7,13 +7,14 @@ hardest case) and of 32 layers. Each launch gets independent noise: 0.5 % on byt
 import random
 from dataclasses import replace
 from functools import cache
-from math import exp
+from math import exp, sqrt
 
 import polars as pl
 import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.knowledge.verdicts import limit
 from tests import planted
 
 BYTES, TIME = 0.005, 0.05
@@ -73,12 +74,11 @@ def test_clocks_that_drift_from_capture_to_capture_are_not_called_a_change() -> 
     assert sum(c.judged.seconds.direction != 0 for c in found) <= 3
 
 
-def test_reach_shrinks_with_repeats_and_with_layers() -> None:
-    reach = {
-        (layers, captures): sorted(c.judged.seconds.reach for c in trials(layers, 5, captures))[2]
-        for layers, captures in ((4, 1), (32, 1))
-    }
-    assert reach[(32, 1)] < 0.5 * reach[(4, 1)]
+def test_reach_shrinks_with_layers_down_to_the_drift_of_single_captures() -> None:
+    reach = {layers: sorted(c.judged.seconds.reach for c in trials(layers, 5, 1))[2] for layers in (4, 32)}
+    inside = {layers: sqrt(reach[layers] ** 2 - limit("prior_seconds") ** 2) for layers in reach}
+    assert inside[32] < 0.5 * inside[4]
+    assert reach[32] > limit("prior_seconds")
 
 
 def test_a_part_of_the_layers_that_changes_is_not_noise() -> None:

@@ -236,32 +236,32 @@ def test_verdicts_become_columns_with_their_numbers() -> None:
 
 
 ROW = {"role": "fc", "launches": 1.0, "launches_head": 1.0, "beyond": None, "beyond_head": None}
-ROW |= {q + s: 8.0 for q in ("bytes", "flops", "seconds") for s in ("", "_head")}
+ROW |= {q + end + s: 8.0 for q in ("bytes", "flops", "seconds") for s in ("", "_head") for end in ("", "_low", "_high")}
 
 
 def test_a_side_without_such_launches_moved_nothing() -> None:
     gone = {**ROW, "launches_head": None, "bytes_head": None, "flops_head": None, "seconds_head": None}
 
-    found = judged_row(gone, "role", 1, {}, True)
+    found = judged_row(gone, "role", 1, {}, True, 2)
 
     assert (found.bytes.head, found.flops.head, found.seconds.head) == (0.0, 0.0, 0.0)
-    unmeasured = judged_row({**gone, "launches_head": 1.0}, "role", 1, {}, True)
+    unmeasured = judged_row({**gone, "launches_head": 1.0}, "role", 1, {}, True, 2)
     assert unmeasured.bytes.head is None
 
 
 def test_the_side_further_beyond_the_ridge_counts() -> None:
-    assert judged_row({**ROW, "beyond": 0.2, "beyond_head": 0.1}, "role", 1, {}, True).beyond == 0.2
-    assert judged_row({**ROW, "beyond_head": 0.1}, "role", 1, {}, True).beyond == 0.1
-    assert judged_row(ROW, "role", 1, {}, True).beyond is None
+    assert judged_row({**ROW, "beyond": 0.2, "beyond_head": 0.1}, "role", 1, {}, True, 2).beyond == 0.2
+    assert judged_row({**ROW, "beyond_head": 0.1}, "role", 1, {}, True, 2).beyond == 0.1
+    assert judged_row(ROW, "role", 1, {}, True, 2).beyond is None
 
 
 def test_a_row_is_judged_by_its_own_noise() -> None:
     wide = Noise(variance=1.0, dof=100.0)
     noise: dict[tuple[object, str], Noise] = {("fc", "bytes"): wide, ("norm", "bytes"): Noise()}
 
-    assert judged_row(ROW, "role", 1, noise, True).bytes.measured
-    assert not judged_row({**ROW, "role": "norm"}, "role", 1, noise, True).bytes.measured
-    assert judged_row(ROW, "role", 1, noise, False).verdict == "not_comparable"
+    assert judged_row(ROW, "role", 1, noise, True, 2).bytes.measured
+    assert not judged_row({**ROW, "role": "norm"}, "role", 1, noise, True, 2).bytes.measured
+    assert judged_row(ROW, "role", 1, noise, False, 2).verdict == "not_comparable"
 
 
 def side(basis: str, *attentions: int) -> Side:

@@ -111,7 +111,8 @@ def test_rules_that_some_value_passes_are_kept(texts: list[str]) -> None:
         (1.03, "bytes_per_token > 420 MB", PASS),  # 4 x 103 MB
         (1.03, "bytes_per_token[fc] > +2%", FAIL),
         (1.03, "bytes_per_token[attention] > +2%", PASS),
-        (1.03, "seconds_per_token > +1%", PASS),
+        (1.03, "seconds_per_token > +1%", CANNOT_TELL),  # the same, to 5.7 % from capture to capture
+        (1.03, "seconds_per_token > +6%", PASS),
         (1.03, "seconds_per_token > 0.3 ms", FAIL),  # 4 x 100 us
     ],
 )
@@ -124,9 +125,9 @@ def test_a_change_beyond_the_limit_but_inside_the_noise_cannot_be_told() -> None
     head = plain({"seconds": [1.1e-4, 1.1e-4, 1.1e-4, 1.1e-4]})
     comparison = compare([base], [head])
     # 440 / 420 us = +4.8 %, with launches that differ by 10 %
-    found = outcomes(comparison, rules(["seconds_per_token > +1%", "seconds_per_token > +6%"]))
-    assert [o.word for o in found] == [CANNOT_TELL, PASS]
-    assert [o.fails for o in found] == [True, False]
+    found = outcomes(comparison, rules(["seconds_per_token > +1%", "seconds_per_token > +6%", "seconds_per_token > +90%"]))
+    assert [o.word for o in found] == [CANNOT_TELL, CANNOT_TELL, PASS]
+    assert [o.fails for o in found] == [True, True, False]
     assert not outcomes(comparison, rules(["seconds_per_token > +1%"]), allow_cannot_tell=True)[0].fails
 
 

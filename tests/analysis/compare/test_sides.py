@@ -188,9 +188,10 @@ def rows(**columns: list[Any]) -> pl.DataFrame:
     count = len(next(iter(columns.values())))
     ones = {n: [1.0] * count for n in ("bytes", "flops", "seconds", "share", "useful_flops", "intensity", "useful_intensity")}
     other = {"ridge": [2.0] * count, "bandwidth_share": [0.5] * count}
+    other |= {n: [None] * count for n in ("bytes_most", "flops_most", "seconds_least")} | {"flops_lacking": [False] * count}
     text = {"role": ["fc"] * count, "family": ["fc"] * count, "limited_by": ["memory"] * count}
     given: dict[str, list[Any]] = {**ones, **other, **text, **columns}
-    types = {k: pl.String if k in text else pl.Float64 for k in given}
+    types = {k: pl.String if k in text else pl.Boolean if k == "flops_lacking" else pl.Float64 for k in given}
     return pl.DataFrame(given, schema=types)
 
 
@@ -276,7 +277,9 @@ def test_the_part_beyond_the_ridge_is_of_all_bytes() -> None:
     common = {"bytes": [1.0, 3.0, 4.0], "ridge": [2.0, 2.0, None]}
     assert told(beyond(), useful_intensity=[3.0, 1.0, 9.0], **common) == 0.125
     assert told(beyond(), useful_intensity=[2.0, 2.5, 9.0], **common) == 0.375
-    assert told(beyond(), useful_intensity=[None] * 3, intensity=[5.0, 1.0, 9.0], **common) == 0.125
+    # executed work right of the ridge proves nothing: tiles are counted whole
+    assert told(beyond(), useful_intensity=[None] * 3, intensity=[5.0, 1.0, 9.0], **common) == 0.0
+    assert told(beyond(), useful_intensity=[None] * 3, intensity=[5.0, 5.0, 9.0], **common) is None
     assert told(beyond(), useful_intensity=[None] * 3, intensity=[None] * 3, **common) is None
     assert told(beyond(), useful_intensity=[1.0], ridge=[None]) is None
     assert told(beyond(), useful_intensity=[1.0], bytes=[0.0]) is None

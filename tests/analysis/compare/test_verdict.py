@@ -8,8 +8,13 @@ import pytest
 
 from ncu_roofline.analysis.compare.noise import Noise
 from ncu_roofline.analysis.compare.student import quantile
-from ncu_roofline.analysis.compare.verdict import Change, Judged, by_change, change, judge, lacking, undecided
+from ncu_roofline.analysis.compare.verdict import Change, Judged, by_change, change, exactly, judge, lacking, undecided
 from ncu_roofline.present.documents.words_compare import seen
+
+
+def told(quantity: str, base: float | None, head: float | None, noise: Noise, rows: int = 1) -> Change:
+    """The change of numbers that are wholly known, by sides of two captures."""
+    return change(quantity, exactly(base), exactly(head), noise, rows, 2)
 
 
 def by(
@@ -50,50 +55,50 @@ def test_without_a_ratio_the_sides_themselves_tell_the_direction(
 
 def test_the_reach_is_that_of_chance_at_the_error_of_the_quantity() -> None:
     noise = Noise(variance=4e-4, dof=50.0)
-    found = change("bytes", 2.0, 3.0, noise)
+    found = told("bytes", 2.0, 3.0, noise)
     assert (found.base, found.head, found.measured, found.drift) == (2.0, 3.0, True, False)
     assert found.log == pytest.approx(log(1.5))
     assert found.reach == pytest.approx(quantile(1e-4, 50.0) * sqrt(4e-4))
 
 
 def test_rows_judged_together_share_the_error() -> None:
-    found = change("bytes", 2.0, 3.0, Noise(variance=4e-4, dof=50.0), rows=10)
+    found = told("bytes", 2.0, 3.0, Noise(variance=4e-4, dof=50.0), rows=10)
     assert found.reach == pytest.approx(quantile(1e-4 / 10, 50.0) * sqrt(4e-4))
 
 
 def test_no_reach_is_below_the_least_that_counts_as_a_change() -> None:
-    assert change("bytes", 1.0, 1.0, Noise(variance=0.0, dof=50.0)).reach == 0.005
+    assert told("bytes", 1.0, 1.0, Noise(variance=0.0, dof=50.0)).reach == 0.005
 
 
 def test_without_noise_the_reach_is_assumed() -> None:
-    found = change("bytes", 1.0, 1.0, Noise())
+    found = told("bytes", 1.0, 1.0, Noise())
     assert (found.measured, found.reach) == (False, 0.03)
 
 
 def test_a_wide_noise_of_few_degrees_of_freedom_is_not_believed() -> None:
-    wide = change("bytes", 1.0, 1.0, Noise(variance=1.0, dof=3.0))
+    wide = told("bytes", 1.0, 1.0, Noise(variance=1.0, dof=3.0))
     assert (wide.measured, wide.reach) == (False, 0.03)
-    enough = change("bytes", 1.0, 1.0, Noise(variance=1.0, dof=4.0))
+    enough = told("bytes", 1.0, 1.0, Noise(variance=1.0, dof=4.0))
     assert (enough.measured, enough.reach) == (True, pytest.approx(quantile(1e-4, 4.0)))
 
 
 def test_a_narrow_noise_of_few_degrees_of_freedom_is_believed() -> None:
-    found = change("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=3.0))
+    found = told("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=3.0))
     assert (found.measured, found.reach) == (True, max(0.005, quantile(1e-4, 3.0) * 1e-4))
 
 
 @pytest.mark.parametrize(("base", "head"), [(None, 1.0), (1.0, None), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_a_side_that_is_unknown_or_zero_has_no_ratio(base: float | None, head: float | None) -> None:
-    assert change("bytes", base, head, Noise()).log is None
+    assert told("bytes", base, head, Noise()).log is None
 
 
 def test_any_two_amounts_have_a_ratio() -> None:
     # amounts below one count as well
-    assert change("seconds", 0.5, 0.25, Noise()).log == pytest.approx(log(0.5))
+    assert told("seconds", 0.5, 0.25, Noise()).log == pytest.approx(log(0.5))
 
 
 def test_drift_of_the_captures_is_passed_on() -> None:
-    assert change("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=50.0, drift=True)).drift
+    assert told("bytes", 1.0, 1.0, Noise(variance=1e-8, dof=50.0, drift=True)).drift
     assert not by(0.0).drift
 
 
@@ -182,17 +187,17 @@ def test_zero_on_both_sides_is_decided() -> None:
     [
         (SAME, SAME, SAME, "no_change"),
         (SAME, UNKNOWN, SAME, "no_change"),
-        (SAME, SAME, LESS, "efficiency"),
-        (SAME, SAME, MORE, "efficiency"),
+        (SAME, SAME, LESS, "same_bytes_faster"),
+        (SAME, SAME, MORE, "same_bytes_slower"),
         (SAME, LESS, SAME, "flop_mirage"),
-        (SAME, LESS, LESS, "flop_mirage"),
-        (SAME, MORE, SAME, "flop_mirage"),
-        (SAME, MORE, LESS, "efficiency"),
-        (SAME, MORE, MORE, "efficiency"),
+        (SAME, LESS, LESS, "same_bytes_faster"),
+        (SAME, MORE, SAME, "no_change"),
+        (SAME, MORE, LESS, "same_bytes_faster"),
+        (SAME, MORE, MORE, "same_bytes_slower"),
         (MORE, SAME, LESS, "moves_more"),
         (MORE, SAME, SAME, "moves_more"),
         (LESS, SAME, SAME, "bytes_cut_time_kept"),
-        (LESS, SAME, MORE, "bytes_cut_time_kept"),
+        (LESS, SAME, MORE, "bytes_cut_slower"),
         (LESS, SAME, by(-0.25), "cuts_bytes"),
         (LESS, SAME, by(-0.24), "bytes_cut_time_kept"),
         (GONE, SAME, SAME, "cuts_bytes"),

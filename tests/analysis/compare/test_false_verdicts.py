@@ -1,0 +1,77 @@
+"""Pairs that once had a false verdict, each by name, and swapped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ncu_roofline.analysis.compare.compare import Comparison, compare
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.present.documents.words_compare import answer
+from tests.planted import plain
+
+
+def both(base: Study, head: Study, **options: Any) -> tuple[Comparison, Comparison]:
+    """The comparison, and the same with base and head swapped."""
+    return compare([base], [head], **options), compare([head], [base], **options)
+
+
+def ranked(study: Study, ranks: int) -> Study:
+    """The study as run by so many GPUs side by side."""
+    parts = [study.launches.with_columns(device=pl.lit(n, pl.Int64), process=pl.lit(n, pl.Int64)) for n in range(ranks)]
+    joined = pl.concat(parts).with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64))
+    return replace(study, launches=joined)
+
+
+def test_one_gpu_against_both_ranks_of_two_is_no_cut() -> None:
+    whole, half = plain({"dram_bytes": 1e8}, batch=1, steps=1), ranked(plain({"dram_bytes": 5e7}, batch=1, steps=1), 2)
+    for found in both(whole, half):
+        assert found.verdict == "not_comparable"
+        assert "GPUs in the capture" in [d.what for d in found.blocking]
+
+
+def test_the_context_halved_where_nobody_tells_it_is_no_cut() -> None:
+    def attending(bytes_: float) -> Study:
+        return plain({}, {"kernel": "fa", "role": "attention", "dram_bytes": bytes_}, batch=8)
+
+    for found in both(attending(8e7), attending(4e7)):
+        assert (found.verdict, found.judged.doubt) == ("cannot_tell", "assumed:context")
+
+
+def test_a_context_that_is_told_and_differs_is_refused() -> None:
+    for found in both(plain({}, context=2048), plain({}, context=1024)):
+        assert found.verdict == "not_comparable"
+
+
+def test_attention_padded_to_128_rows_is_not_outside_the_regime() -> None:
+    padded = {"kernel": "fa", "role": "attention", "dram_bytes": 2e8, "flops": 2e8 * 500, "ridge": 300.0}
+    study = plain({"dram_bytes": 1e8}, padded, batch=None, context=None)
+    assert compare([study], [study]).verdict == "no_change"
+
+
+def test_unknown_devices_get_no_invented_cause() -> None:
+    blind = {"share": None, "limited_by": None}
+    found, back = both(plain({"seconds": 1e-4, **blind}), plain({"seconds": 5e-5, **blind}))
+    assert (found.verdict, back.verdict) == ("same_bytes_faster", "same_bytes_slower")
+    assert "too small for either roof" not in answer(found)[0]
+    assert "not known" in answer(found)[0]
+
+
+def test_facts_that_nobody_tells_stand_in_the_verdicts_own_sentence() -> None:
+    first = answer(compare([plain({})], [plain({"dram_bytes": 5e7, "seconds": 5e-5})]))[0]
+    assert first.startswith("Cuts bytes")
+    assert "takes batch, context and device to be the same" in first
+
+
+@pytest.mark.parametrize(("head", "verdict"), [(1.0, "no_change"), (1.5, "same_bytes_slower"), (0.5, "same_bytes_faster")])
+def test_a_single_capture_a_side_tells_time_beyond_the_drift_alone(head: float, verdict: str) -> None:
+    assert compare([plain({})], [plain({"seconds": 1e-4 * head})]).verdict == verdict
+
+
+@pytest.mark.parametrize("drift", [0.98, 0.99, 1.01, 1.02, 1.04])
+def test_drift_from_capture_to_capture_is_no_change_of_time(drift: float) -> None:
+    for found in both(plain({}), plain({"seconds": 1e-4 * drift})):
+        assert found.verdict == "no_change"

@@ -1,0 +1,105 @@
+"""The pairs of our own captures: each verdict, its bytes and its time, checked by hand against known.tsv."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ncu_roofline as nr
+from ncu_roofline.analysis.compare.compare import Comparison
+from tests.command import run
+
+FOLDER = Path(__file__).parents[3] / "fixtures" / "measured"
+KNOWN = {
+    row["file"].split(".")[0]: row for row in csv.DictReader((FOLDER / "known.tsv").read_text().splitlines(), delimiter="\t")
+}
+
+
+def pair(base: str, head: str, *vary: str, anyway: bool = False) -> Comparison:
+    return nr.compare(FOLDER / f"{base}.ncu-repz", FOLDER / f"{head}.ncu-repz", vary=vary, anyway=anyway)
+
+
+def per_token(name: str) -> tuple[float, float]:
+    """Bytes and seconds per token by the truth of the file."""
+    row = KNOWN[name]
+    moved = float(row["dram_read"]) + float(row["dram_write"])
+    return moved / int(row["tokens"]), float(row["kernel_seconds"]) / int(row["tokens"])
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "vary", "verdict"),
+    [
+        # 396.7 -> 282.8 MB, 200.7 -> 176.8 us: ln(0.881) / ln(0.713) = 0.37 of what the bytes allow
+        ("h100-dense-b8", "h100-fp8-b8", "weights", "bytes_cut_time_kept"),
+        # 396.7 -> 297.2 MB, 200.7 -> 263.3 us: the flagship claim was 'outside the regime' by 256 rows of padding
+        ("h100-dense-b8", "h100-sparse24-b8", "weights", "bytes_cut_slower"),
+        # 396.7 -> 125.7 MB, 200.7 -> 58.5 us
+        ("h100-dense-b8", "h100-dense-b32", "batch", "cuts_bytes"),
+        # 396.7 -> 395.7 MB, 200.7 -> 146.2 us
+        ("h100-dense-b8", "h200-dense-b8", "device", "same_bytes_faster"),
+    ],
+)
+def test_a_real_pair_has_the_verdict_of_its_bytes_and_time(base: str, head: str, vary: str, verdict: str) -> None:
+    found = pair(base, head, vary).judged
+    (one, took), (other, takes) = per_token(base), per_token(head)
+
+    assert found.verdict == verdict
+    assert (found.bytes.base, found.bytes.head) == (pytest.approx(one), pytest.approx(other))
+    assert (found.seconds.base, found.seconds.head) == (pytest.approx(took), pytest.approx(takes))
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "vary", "verdict"),
+    [
+        ("h100-fp8-b8", "h100-dense-b8", "weights", "moves_more"),
+        ("h100-sparse24-b8", "h100-dense-b8", "weights", "moves_more"),
+        ("h100-dense-b32", "h100-dense-b8", "batch", "moves_more"),
+        ("h200-dense-b8", "h100-dense-b8", "device", "same_bytes_slower"),
+    ],
+)
+def test_the_same_pair_the_other_way_round(base: str, head: str, vary: str, verdict: str) -> None:
+    assert pair(base, head, vary).verdict == verdict
+
+
+def test_weights_in_fp8_move_half_of_the_layers_bytes_and_the_head_stays() -> None:
+    rows = pair("h100-dense-b8", "h100-fp8-b8", "weights").rows["role"]
+    fc = rows.filter(pl.col("role") == "fc").row(0, named=True)
+
+    # four layers of 436.2 MB in 16 bits become 218.1; the LM head of 1,050.7 MB stays: 2,795.5 -> 1,923.1 MB of weights,
+    # and activations beside them
+    assert fc["bytes_change"] == pytest.approx(1923.1 / 2795.5 - 1, abs=0.02)
+    attention = rows.filter(pl.col("role") == "attention").row(0, named=True)
+    assert attention["bytes_change"] == pytest.approx(0.0, abs=0.01)
+
+
+def test_every_capture_against_itself_is_no_change() -> None:
+    for name in KNOWN:
+        assert pair(name, name).verdict == "no_change", name
+
+
+def test_a_mixture_of_experts_is_not_compared_with_a_dense_model(capsys: pytest.CaptureFixture[str]) -> None:
+    files = (str(FOLDER / f"{name}.ncu-repz") for name in ("h100-dense-b8", "h100-moe-b8"))
+    answer = run(capsys, "compare", *files, "--format", "json")
+
+    assert (answer.code, json.loads(answer.out)["verdict"]) == (4, "not_comparable")
+
+
+def test_flushed_caches_are_refused_and_shown_anyway() -> None:
+    assert pair("h100-dense-b8", "h100-dense-b8-flushed").verdict == "not_comparable"
+    # 3,072.8 -> 3,081.4 MB read, 101.0 -> 49.2 written: 3,173.8 -> 3,130.6
+    shown = pair("h100-dense-b8", "h100-dense-b8-flushed", anyway=True).judged
+    assert shown.bytes.part == pytest.approx(3130.6 / 3173.8 - 1, abs=1e-4)
+
+
+def test_the_json_of_a_comparison_has_both_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    files = (str(FOLDER / f"{name}.ncu-repz") for name in ("h100-dense-b8", "h100-sparse24-b8"))
+    found = json.loads(run(capsys, "compare", *files, "--vary", "weights", "--format", "json").out)
+
+    for change in (found["bytes_change"], found["time_change"]):
+        assert change["low"] < change["value"] < change["high"]
+    assert found["bytes_change"]["high"] < 0 < found["time_change"]["low"]
+    assert found["coverage"]["base"]["measured"] == {"bytes": 1.0, "flops": 1.0, "seconds": 1.0}
