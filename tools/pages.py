@@ -43,6 +43,7 @@ def pages() -> dict[str, str]:
     return {
         **every,
         **schemas,
+        "schemas/brief.json": json.dumps(bench_schemas.brief(), indent=1) + "\n",
         "commands/README.md": command_index(),
         "columns.md": columns_page(),
         "counters.md": counters_page(),

@@ -15,6 +15,7 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.frames import FRAMES
 from ncu_roofline.capture.schema import PATHS, Column
 from ncu_roofline.knowledge.verdicts import VERDICTS
+from ncu_roofline.present.forms.brief import BRIEF_VERSION
 from ncu_roofline.present.forms.json import SCHEMA_VERSION
 
 Schema = Any
@@ -136,6 +137,14 @@ DEVICE = thing(
     bandwidth=number("byte/s"),
     ridge_spec=RIDGES,
 )
+FIGURE = thing(
+    "a figure between its bounds; null is not known",
+    value=number(),
+    low=number(),
+    high=number(),
+    origin=text("what it stands on", null=True),
+)
+PER_TOKEN = thing("of one GPU; dram_bytes are read and written", dram_bytes=FIGURE, seconds=FIGURE)
 NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
 
@@ -181,8 +190,10 @@ def of_a_capture() -> dict[str, Any]:
             run=KNOWN,
             device=DEVICE,
             notes=NOTES,
+            headline=texts("what moves per token, what limits it, what to do first"),
+            per_token=PER_TOKEN,
             tokens=a("object", "figures per token", null=True),
-            optional=("tokens",),
+            optional=("tokens", "headline", "per_token"),
         ),
         "kernels": thing(rows=rows(*CHAIN, "grouped", counters=True), rows_total=count("rows before --top"), **shared),
         "check": thing(
@@ -238,6 +249,22 @@ def tokens() -> Schema:
         projections=maybe,
         notes=NOTES,
     )
+
+
+def brief() -> Schema:
+    """`--format brief` of summary, tokens, compare and check: the same keys always."""
+    keys = thing(
+        "at most 4 KB",
+        brief_version={"const": BRIEF_VERSION},
+        answer=texts("what moves per token, what limits it, what to do first; of a comparison the verdict first"),
+        per_token=PER_TOKEN,
+        roles=a("array", "shares, or changes of a comparison", items=a("object")),
+        fix_first=a("array", "the largest gains", items=a("object")),
+        verdict=text("memory, compute, mixed or unknown; of a comparison its verdict; of a check good, doubtful or blocked"),
+        unknown=a("array", "what is not known, and why", items=thing(what=text(), why=text())),
+        next=text("the command to run next"),
+    )
+    return {"$schema": DRAFT, "title": "ncu-roofline --format brief", **keys}
 
 
 def of_several() -> dict[str, Any]:

@@ -236,6 +236,14 @@ PLACED = (
         "the roof it comes nearest to; latency where it reaches neither by `latency_share`",
         "a share is unknown",
     ),
+    Column(
+        "gain_seconds",
+        F64,
+        "s",
+        "time above what the launch would take at the roof it comes nearest to: the most that making it faster can save",
+        "time or both shares are unknown",
+        heading="gain",
+    ),
     Column("suspect", BOOL, "", "whether a share of a roof is above what rounding explains", NEVER),
 )
 """Where a launch stands under its roofs (analysis/roofline/roofline.py)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
@@ -59,13 +61,24 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group whose list of commands cuts no sentence short."""
+    """A group whose list of commands cuts no sentence short, and whose first word may be a capture."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """A file, folder or glob in place of a command is summed up."""
+        if ctx.parent is None and self.get_command(ctx, args[0]) is None and looks_like_a_capture(args[0]):
+            args = ["summary", *args]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Every command with its purpose."""
         listed = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, parts(found.help or "")[0].split("\n\n")[0]) for name, found in listed if found])
+
+
+def looks_like_a_capture(word: str) -> bool:
+    """Whether a word that is no command names what can be read: a file or folder that is there, a glob, `-`."""
+    return word == "-" or glob.has_magic(word) or os.path.lexists(word) or word.endswith((".ncu-rep", ".ncu-repz"))
 
 
 def parts(text: str) -> tuple[str, str]:

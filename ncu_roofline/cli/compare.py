@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
-from ncu_roofline.cli.options import As, Force, Format, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+from ncu_roofline.cli.options import Answer, Force, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile, Told
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study
@@ -44,7 +45,7 @@ def compare(
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
     by: its.Rows = its.By.ROLE,
-    form: As = Format.TABLE,
+    form: Told = Answer.TABLE,
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -72,7 +73,12 @@ def compare(
         anyway=anyway,
     )
     outcomes = gate.outcomes(comparison, rules, allow_cannot_tell=allow_cannot_tell)
-    write(document(comparison, by.value, outcomes), form, output, force)
+    said = document(comparison, by.value, outcomes)
+    if form is Answer.BRIEF:
+        from ncu_roofline.present.documents.brief import of_comparison
+
+        said = replace(said, brief=of_comparison(comparison))
+    write(said, form, output, force)
     refuse(comparison, outcomes)
 
 

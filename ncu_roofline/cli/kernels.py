@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
+    Answer,
     As,
     Captures,
     Force,
@@ -21,6 +23,7 @@ from ncu_roofline.cli.options import (
     Ridge,
     RidgeKind,
     RolesFile,
+    Told,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +45,10 @@ Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all
 @app.command()
 def kernels(
     captures: Captures,
-    by: Annotated[By, typer.Option("--by", help="A row per launch, or per name, grid and block.")] = By.LAUNCH,
+    by: Annotated[
+        By | None,
+        typer.Option("--by", help="A row per kernel and launch shape, or per launch (as in JSON and CSV).", show_default=False),
+    ] = None,
     sort: Sort = "seconds",
     only: Only = None,
     top: Rows = 50,
@@ -56,7 +62,7 @@ def kernels(
 ) -> None:
     """List kernels with their work, bytes, side of the ridge and share of the roofs.
 
-    Example: ncu-roofline kernels decode.ncu-rep --by kernel --filter gemm
+    Example: ncu-roofline kernels decode.ncu-rep --sort gain --filter gemm
     """
     from ncu_roofline.analysis.health.health import health
     from ncu_roofline.analysis.roofline.groups import group
@@ -66,10 +72,11 @@ def kernels(
     from ncu_roofline.present.documents import kernels as words
 
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
-    rows = study.launches if by is By.LAUNCH else group(study.launches)
+    grouped = (by or (By.KERNEL if form in (Format.TABLE, Format.MARKDOWN) else By.LAUNCH)) is By.KERNEL
+    rows = group(study.launches) if grouped else study.launches
     chosen = listing(rows, sort=sort, only=only)
     shown = chosen.head(top) if top else chosen
-    document = words.document(study, shown, chosen.height, health(study), grouped=by is By.KERNEL, filtered=only is not None)
+    document = words.document(study, shown, chosen.height, health(study), grouped=grouped, filtered=only is not None)
     write(document, form, output, force)
 
 
@@ -79,7 +86,7 @@ def check(
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: Told = Answer.TABLE,
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -94,7 +101,13 @@ def check(
 
     study = load(captures, gpu=gpu, reader=reader.value, roles=roles)
     findings = health(study)
-    write(words.health(study, findings, mending(study, gaps(findings))), form, output, force)
+    recipe = mending(study, gaps(findings))
+    document = words.health(study, findings, recipe)
+    if form is Answer.BRIEF:
+        from ncu_roofline.present.documents.brief import of_check
+
+        document = replace(document, brief=of_check(study, findings, document.data["verdict"], recipe))
+    write(document, form, output, force)
 
 
 def mending(study: Study, missing: set[str]) -> str:

@@ -18,6 +18,16 @@ class Format(str, Enum):
     MARKDOWN = "markdown"
 
 
+class Answer(str, Enum):
+    """The forms of commands that can also be brief."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    BRIEF = "brief"
+
+
 class Ridge(str, Enum):
     """Which of the two ridges decides the side."""
 
@@ -56,6 +66,9 @@ RolesFile = Annotated[
     Path | None, typer.Option("--roles", metavar="FILE", help="Your own role rules, matched first.", rich_help_panel=RUN)
 ]
 As = Annotated[Format, typer.Option("--format", help="Form of the answer.", rich_help_panel=OUTPUT)]
+Told = Annotated[
+    Answer, typer.Option("--format", help="Form of the answer; brief is small JSON for agents.", rich_help_panel=OUTPUT)
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT),

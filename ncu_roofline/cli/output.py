@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from ncu_roofline.cli.notes import note
-from ncu_roofline.cli.options import Format
+from ncu_roofline.cli.options import Answer, Format
 from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.forms.document import Document
@@ -20,7 +20,7 @@ CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd", PARQUET)
 """First bytes of reports, of compressed reports, of saved captures."""
 
 
-def write(document: Document, form: Format = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
+def write(document: Document, form: Format | Answer = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
     """The document in its form, to the screen or whole into a file."""
     body = rendered(document, form, to_screen=output is None)
     if output is None:
@@ -29,25 +29,34 @@ def write(document: Document, form: Format = Format.TABLE, output: Path | None =
         write_file(body.encode(), output, force=force)
 
 
-def rendered(document: Document, form: Format, *, to_screen: bool = True) -> str:
+def rendered(document: Document, form: Format | Answer, *, to_screen: bool = True) -> str:
     """The document as text; only the renderer that is needed is imported."""
-    match form:
-        case Format.JSON:
+    match form.value:
+        case "json":
             from ncu_roofline.present.forms import json
 
             return json.render(document)
-        case Format.CSV:
+        case "csv":
             from ncu_roofline.present.forms import csv
 
             return csv.render(document)
-        case Format.MARKDOWN:
+        case "markdown":
             from ncu_roofline.present.forms import markdown
 
             return markdown.render(document)
-        case Format.TABLE:
+        case "brief":
+            from ncu_roofline.present.forms import brief
+
+            return brief.render(document)
+        case _:
             from ncu_roofline.present.forms import terminal
 
-            return terminal.render(document, screen_columns() if to_screen else 100)
+            return terminal.render(document, screen_columns() if to_screen else 100, colour=to_screen and coloured())
+
+
+def coloured() -> bool:
+    """Whether the screen shows colours, and nobody asked for none."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def screen_columns() -> int:

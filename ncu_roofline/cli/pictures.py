@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.cli.output import refuse_overwrite, write_file
+from ncu_roofline.cli.output import coloured, refuse_overwrite, write_file
 from ncu_roofline.errors import UnusableInput
 
 FORMS = ("html", "png", "svg", "json")
@@ -64,5 +64,4 @@ def characters(picture: Picture, *, to_screen: bool, ascii_only: bool) -> bytes:
     tty = to_screen and sys.stdout.isatty()
     columns = shutil.get_terminal_size((80, 24)).columns if tty or "COLUMNS" in os.environ else 80
     plain = ascii_only or (to_screen and not (sys.stdout.encoding or "").lower().startswith("utf"))
-    colour = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return render(picture, min(columns, 120), ascii_only=plain, colour=colour).encode()
+    return render(picture, min(columns, 120), ascii_only=plain, colour=to_screen and coloured()).encode()

@@ -10,10 +10,9 @@ from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
-    As,
+    Answer,
     Captures,
     Force,
-    Format,
     GpuName,
     Output,
     Reader,
@@ -21,13 +20,17 @@ from ncu_roofline.cli.options import (
     Ridge,
     RidgeKind,
     RolesFile,
+    Told,
 )
 
 
 @app.command()
 def summary(
     captures: Captures,
-    top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show.", rich_help_panel=OUTPUT)] = 10,
+    full: Annotated[
+        bool, typer.Option("--full", help="All there is to say, not a screen of it.", rich_help_panel=OUTPUT)
+    ] = False,
+    top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show with --full.", rich_help_panel=OUTPUT)] = 10,
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,
     steps: facts.Steps = None,
@@ -42,11 +45,11 @@ def summary(
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: Told = Answer.TABLE,
     output: Output = None,
     force: Force = False,
 ) -> None:
-    """Say where a capture's time and bytes go, and on which side of the ridge.
+    """Say in a screen what moves per token, what limits it, and what to fix first.
 
     Example: ncu-roofline summary decode.ncu-rep
     """
@@ -61,6 +64,10 @@ def summary(
     from ncu_roofline.present.documents.headline import headline
 
     study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
-    said = headline(study, totals(study.launches, study.run))
-    document = words.document(study, overview(study), group(study.launches), health(study), top=top, headline=said)
+    whole, numbers, groups, findings = totals(study.launches, study.run), overview(study), group(study.launches), health(study)
+    document = (
+        words.document(study, numbers, groups, findings, top=top, headline=headline(study, whole))
+        if full
+        else words.short(study, numbers, groups, findings, whole)
+    )
     write(document, form, output, force)

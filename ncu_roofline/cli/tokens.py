@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import As, Captures, Force, Format, GpuName, Output, Reader, ReaderKind, RolesFile
+from ncu_roofline.cli.options import Answer, Captures, Force, GpuName, Output, Reader, ReaderKind, RolesFile, Told
 
 
 class By(str, Enum):
@@ -39,7 +40,7 @@ def tokens(
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: Told = Answer.TABLE,
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -68,4 +69,9 @@ def tokens(
         floor=against_floor(launches, run, known) if known else None,
         projections=projections(launches, run, known) if known else None,
     )
-    write(words.document(study, totals(launches, run), tables), form, output, force)
+    document = words.document(study, totals(launches, run), tables)
+    if form is Answer.BRIEF:
+        from ncu_roofline.present.documents.brief import of_study
+
+        document = replace(document, brief=of_study(study))
+    write(document, form, output, force)

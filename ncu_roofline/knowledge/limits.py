@@ -13,6 +13,7 @@ class Thresholds:
     """Documented in limits.toml, one by one."""
 
     latency_share: float
+    memory_regime: float
     short_kernel_seconds: float
     suspect_share: float
     locked_clock_ratio: float

@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ncu_roofline.readers import saved
 from tests.command import run
 from tests.corpus import CORPUS, needs_corpus
+from tools import schemas
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "synthetic"
 DEMO = str(FIXTURES / "demo.ncu-rep")
@@ -18,16 +20,54 @@ CSV = str(FIXTURES / "demo.raw.csv")
 
 
 def test_summary_answers_first_then_shows_tables_then_doubts(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = run(capsys, "summary", DEMO)
-    flat = " ".join(answer.out.split())
-    places = [
-        flat.index(words)
-        for words in ("SYNTHETIC capture", "H100 SXM", "Where it goes", "By role", "By kernel", "What cannot be trusted")
-    ]
+    for more, order in (([], SCREEN), (["--full"], WHOLE)):
+        answer = run(capsys, "summary", DEMO, *more)
+        flat = " ".join(answer.out.split())
+        places = [flat.index(words) for words in order]
 
-    assert answer.code == 0
-    assert places == sorted(places)
-    assert answer.err == ""
+        assert (answer.code, answer.err) == (0, "")
+        assert places == sorted(places)
+
+
+SCREEN = ("SYNTHETIC capture", "per token", "limits it", "First:", "Fix first", "What cannot be trusted", "From ", "H100 SXM")
+WHOLE = ("SYNTHETIC capture", "H100 SXM", "Where it goes", "By role", "By kernel", "What cannot be trusted")
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (FIXTURES.parent / "measured").glob("*.ncu-repz")))
+def test_a_summary_fits_a_screen_and_a_capture_needs_no_command(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    file = str(FIXTURES.parent / "measured" / name)
+    lines = run(capsys, "summary", file).out.splitlines()
+
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 80
+    assert run(capsys, file).out.splitlines() == lines
+
+
+@pytest.mark.parametrize("command", ["summary", "tokens", "check"])
+@pytest.mark.parametrize("name", ["measured/h100-moe-b8.ncu-repz", "synthetic/dense-b8-basic.ncu-repz"])
+def test_a_brief_is_small_has_all_keys_and_follows_its_schema(
+    command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = run(capsys, command, str(FIXTURES.parent / name), "--format", "brief")
+
+    assert len(answer.out.encode()) <= 4096
+    jsonschema.Draft202012Validator(schemas.brief()).validate(json.loads(answer.out))
+    assert str(FIXTURES.parent) not in answer.out
+
+
+def test_a_brief_of_a_comparison_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    pair = [str(FIXTURES.parent / "measured" / f"h100-{kind}-b8.ncu-repz") for kind in ("dense", "fp8")]
+    told = json.loads(run(capsys, "compare", *pair, "--vary", "weights", "--format", "brief").out)
+    refused = json.loads(run(capsys, "compare", *pair, "--format", "brief").out or "{}")
+
+    jsonschema.Draft202012Validator(schemas.brief()).validate(told)
+    # 282.8 MB per token after 396.7: read and written
+    assert told["per_token"]["dram_bytes"]["value"] == pytest.approx(282.8e6, rel=1e-3)
+    for one in (told, refused):
+        assert set(one) == {"brief_version", "answer", "per_token", "roles", "fix_first", "verdict", "unknown", "next"}
 
 
 def test_summary_in_json_is_under_8_kb_and_names_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +146,7 @@ def test_a_capture_without_a_device_says_which_option_helps(capsys: pytest.Captu
     path = tmp_path / "x.parquet"
     path.write_bytes(saved.packed(Capture(launches=launches(launch(m={"dram__bytes.sum": 1e6})), name="x")))
 
-    assert "--gpu NAME" in run(capsys, "summary", str(path)).out
+    assert "--gpu NAME" in " ".join(run(capsys, "summary", str(path)).out.split())
     assert "H200" in run(capsys, "summary", str(path), "--gpu", "h200").out
 
 
@@ -141,7 +181,7 @@ def test_nothing_is_overwritten_without_force(capsys: pytest.CaptureFixture[str]
     assert (refused.code, target.read_text()) == (3, "mine")
     assert "--force" in refused.err
     assert run(capsys, "summary", DEMO, "--format", "markdown", "-o", str(target), "--force").code == 0
-    assert "By kernel" in target.read_text()
+    assert "Fix first" in target.read_text()
 
 
 def test_a_capture_made_by_the_recipe_is_not_told_to_follow_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,6 +71,7 @@ FIRST = (
     "bandwidth_share",
     "compute_share",
     "limited_by",
+    "gain_seconds",
     "suspect",
 )
 
@@ -137,6 +138,7 @@ def identity(keys: list[str]) -> list[pl.Expr]:
         pl.col("useful_intensity_low").min(),
         pl.col("useful_intensity_high").max(),
         pl.col("suspect").fill_null(False).sum().cast(pl.Int64).alias("suspect_launches"),
+        known_sum("gain_seconds").alias("gain_seconds"),
     ]
 
 

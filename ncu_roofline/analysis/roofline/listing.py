@@ -8,12 +8,15 @@ import polars as pl
 
 from ncu_roofline.errors import UnusableInput
 
+SHORT = {"time": "seconds", "bytes": "dram_bytes", "gain": "gain_seconds"}
+"""What people call a column."""
 SEARCHED = ("kernel", "name", "role")
 
 
 def listing(rows: pl.DataFrame, *, sort: str, only: str | None) -> pl.DataFrame:
     """Rows that contain the text, largest first by the column; `-column` turns the order round."""
-    column, rising = sort.lstrip("-"), sort.startswith("-")
+    asked, rising = sort.lstrip("-"), sort.startswith("-")
+    column = SHORT.get(asked, asked)
     if column not in rows.columns:
         near = difflib.get_close_matches(column, rows.columns, 3) or ["seconds", "dram_bytes", "intensity"]
         raise UnusableInput(f"`sort=` {column}: no such column; nearest: {', '.join(near)}")

@@ -27,8 +27,9 @@ PER_LAUNCH = (
     "bound",
     "bandwidth_share",
     "limited_by",
+    "gain_seconds",
 )
-SPARE = ("intensity", "bound", "launches", "bandwidth_share")
+SPARE = ("intensity", "launches", "dram_bytes", "limited_by", "bandwidth_share")
 PER_GROUP = (
     "kernel",
     "grid",
@@ -41,6 +42,7 @@ PER_GROUP = (
     "bound",
     "bandwidth_share",
     "limited_by",
+    "gain_seconds",
 )
 
 
@@ -51,7 +53,7 @@ def document(
     shown = PER_GROUP if grouped else PER_LAUNCH
     columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
     named = called(rows)
-    spare = ("precision", "role", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
+    spare = ("precision", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
     return Document(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json as plain_json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from ncu_roofline.analysis.health.health import BLOCKS, Finding
+from ncu_roofline.analysis.roofline.gains import fix_first
 from ncu_roofline.analysis.roofline.overview import Overview
+from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import launches
 from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.knowledge.limits import THRESHOLDS
+from ncu_roofline.present.documents import answer as words
+from ncu_roofline.present.documents import brief, words_health
 from ncu_roofline.present.documents.words_health import doubt
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
@@ -83,6 +89,85 @@ def document(
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),
     )
+
+
+LINE = 78
+"""Characters of a doubt that fits one line of a terminal."""
+LEAST = 0.01
+"""Share of time or bytes below which a role is folded with the others."""
+MOST_DOUBTS, MOST_ROLES = 3, 3
+
+
+def short(
+    study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding], whole: Totals, *, most: int = 3
+) -> Document:
+    """What a person has to know, in a screen: the answer, roles, what to fix first, a line per doubt."""
+    first = fix_first(groups, most)
+    told = [f for f in findings if f.code != "synthetic"]  # the answer says so
+    room = MOST_DOUBTS if len(told) <= MOST_DOUBTS else MOST_DOUBTS - 1
+    shown = [one_line(f) for f in told[:room]]
+    more = len(told) - room
+    return Document(
+        answer=words.answer(study, numbers, whole, first),
+        tables=(*role_table(numbers.roles), *fix_table(first)),
+        doubts=(*shown, *([f"{more} more with --full"] if more > 0 else [])),
+        footer=(basis(study, numbers, whole),),
+        data=data(study, numbers, groups, findings, whole),
+        brief=brief.of_capture(study, numbers, groups, findings, whole),
+    )
+
+
+def one_line(finding: Finding) -> str:
+    """A doubt in a line; what blocks an answer with its remedy."""
+    if finding.severity == BLOCKS:
+        return doubt(finding)
+    return textwrap.shorten(words_health.short(finding), LINE, placeholder=" …")
+
+
+def role_table(roles: pl.DataFrame) -> Iterator[Table]:
+    """FC, attention and what else is worth a row; the others as one."""
+    part = pl.max_horizontal(pl.col("time_share", "bytes_share").fill_null(0))
+    rows = roles.with_columns(pl.col("role").cast(pl.String).fill_null("unclassified"), worth=part)
+    main = pl.col("role").is_in(["fc", "attention"])
+    large = rows.filter(pl.col("worth") >= LEAST).sort(main, "worth", descending=True).head(MOST_ROLES)
+    small = rows.join(large, on="role", how="anti", maintain_order="left")
+    if small.height > 1:
+        shares = ("seconds", "time_share", "dram_bytes", "bytes_share")
+        total = small.select(
+            pl.lit(f"{small.height} more").alias("role"),
+            pl.col("launches").sum(),
+            *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in shares),
+        )
+        large = pl.concat([large.select(total.columns), total], how="vertical_relaxed")
+    elif small.height:
+        large = pl.concat([large, small])
+    if large.height:
+        yield Table("", large, useful(large, BY_ROLE), spare=("dram_bytes", "seconds"))
+
+
+def fix_table(first: pl.DataFrame) -> Iterator[Table]:
+    """What to fix first."""
+    if first.is_empty():
+        return
+    names = [words.fix_name(r) for r in first.to_dicts()]
+    rows = first.with_columns(
+        pl.Series("kernel", names, dtype=pl.String),
+        pl.Series("fix", [words.mend(r) for r in first.to_dicts()], dtype=pl.String),
+    )
+    columns = ("kernel", "grid", "time_share", "gain_seconds", "bandwidth_share", "fix")
+    yield Table("Fix first", rows, tuple(c for c in columns if c in ("kernel", "fix") or rows[c].count()), spare=("grid",))
+
+
+def basis(study: Study, numbers: Overview, whole: Totals) -> str:
+    """What the answer stands on."""
+    name = study.gpu.product if study.gpu else study.capture.device.name
+    on = f" on {clean(name)}" if name else ""
+    batch = study.run.batch
+    known = f", batch {batch.value:,} ({batch.origin})" if batch.value is not None else ""
+    seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
+    per = " per token" if whole.basis == "token" else ""
+    took = f", {words.three(seconds, 's')} of kernel time{per}" if seconds is not None else ""
+    return f"From {launches(numbers.launches)} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
 
 
 def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -208,14 +293,16 @@ def consequence(memory: float, partial: float) -> str:
 
 def verdict(memory: float) -> str:
     """The master filter in words; 30 % of the bytes beyond the ridge leave the regime."""
-    if memory >= 0.7:
+    if memory >= THRESHOLDS.memory_regime:
         return "fewer bytes, not fewer FLOPs, make it faster"
     if memory < 0.005:
         return "beyond it bytes do not decide"
     return "a large part is compute-bound, so bytes alone do not decide"
 
 
-def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, object]:
+def data(
+    study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding], tokens: Totals | None = None
+) -> dict[str, object]:
     """The summary for programs, small whatever the capture: rows give way first."""
     total = {
         n: getattr(numbers, n)
@@ -244,6 +331,9 @@ def data(study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequen
         "device": device_data(study),
         "notes": notes[:12],
     }
+    if tokens is not None:
+        whole["headline"] = list(words.answer(study, numbers, tokens, fix_first(groups)))
+        whole["per_token"] = brief.per_token(study, tokens)
     while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
         whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
     return whole

@@ -27,8 +27,8 @@ class Shown:
 
 
 def unit(name: str) -> Callable[[Any], str]:
-    """Writes a number with this unit, scaled for people."""
-    return lambda value: quantity(float(value), name)
+    """Writes a number with this unit, scaled for people, with three digits."""
+    return lambda value: quantity(float(f"{float(value):.3g}") if name else float(value), name)
 
 
 def percent(value: Any) -> str:

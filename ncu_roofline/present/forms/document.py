@@ -28,6 +28,10 @@ class Document:
     tables: tuple[Table, ...] = ()
     doubts: tuple[str, ...] = ()
     command: str = ""
-    """A command to copy, shown last, as it is."""
+    """A command to copy, as it is."""
+    footer: tuple[str, ...] = ()
+    """Bookkeeping, shown last: what this is of."""
+    brief: Mapping[str, Any] = field(default_factory=dict)
+    """The form for agents: at most 4 KB, always the same keys (docs/schemas/brief.json)."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """The JSON form: an object whose `rows` are the first table's."""

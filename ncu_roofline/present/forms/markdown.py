@@ -17,6 +17,7 @@ def render(document: Document) -> str:
         parts.append("\n".join(["**What cannot be trusted**", "", *(f"- {escape(d)}" for d in document.doubts)]))
     if document.command:
         parts.append(f"**To mend it**\n\n```sh\n{document.command}\n```")
+    parts += [f"<sub>{escape(sentence)}</sub>" for sentence in document.footer]
     return "\n\n".join(parts) + "\n"
 
 

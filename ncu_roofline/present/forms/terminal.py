@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
+
+import polars as pl
 
 from ncu_roofline.present.forms.columns import cell, shown
 from ncu_roofline.present.forms.document import Document, Table
@@ -13,30 +16,33 @@ GAP = "  "
 LEAST_NAME = 22
 
 
-def render(document: Document, columns: int = 80) -> str:
-    """The document in at most this many columns where its tables allow it."""
-    parts = [paragraph(sentence, columns) for sentence in document.answer]
-    parts += ["", *(p for t in document.tables for p in (table(t, columns), ""))] if document.tables else [""]
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+ROLES = {"fc": "\x1b[38;5;25m", "attention": "\x1b[38;5;166m"}
+"""The colours of the charts, where the terminal shows colours."""
+
+
+def render(document: Document, columns: int = 80, *, colour: bool = False) -> str:
+    """The document in at most this many columns where its tables allow it; the answer bold, roles in their chart's colour."""
+    strong = (BOLD, PLAIN) if colour else ("", "")
+    parts = [strong[0] + paragraph(sentence, columns) + strong[1] for sentence in document.answer]
+    parts += ["", *(p for t in document.tables for p in (table(t, columns, colour=colour), ""))] if document.tables else [""]
     if document.doubts:
         parts += ["What cannot be trusted", *(paragraph(d, columns, "- ") for d in document.doubts), ""]
     if document.command:
-        parts += ["To mend it", document.command]
+        parts += ["To mend it", document.command, ""]
+    parts += [paragraph(sentence, columns) for sentence in document.footer]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def paragraph(sentence: str, columns: int, mark: str = "") -> str:
-    """One sentence, wrapped; later lines stand under the first letter."""
+    """One sentence, wrapped, a number never apart from its unit; later lines stand under the first letter."""
+    joined = re.sub(r"(\d) (%|[kMGTP]?(?:B|FLOP)|[mµn]?s)(?!\w)", "\\1\u00a0\\2", clean(sentence))
     return textwrap.fill(
-        clean(sentence),
-        columns,
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        joined, columns, initial_indent=mark, subsequent_indent=" " * len(mark), break_long_words=False, break_on_hyphens=False
+    ).replace("\u00a0", " ")
 
 
-def table(data: Table, columns: int) -> str:
+def table(data: Table, columns: int, *, colour: bool = False) -> str:
     """Title, headings and rows; spare columns go and words are cut where the room is short."""
     names = list(data.columns)
     spare = [n for n in data.spare if n in names]
@@ -48,6 +54,9 @@ def table(data: Table, columns: int) -> str:
         names.remove(spare.pop(0))
     rows = zip(*(cells[n] for n in names), strict=True)
     lines = [line(row, widths, names) for row in [[shown(n).heading for n in names], *rows]]
+    if colour and "role" in names:
+        tints = ["", *(ROLES.get(role or "", "") for role in data.rows["role"].cast(pl.String))]
+        lines = [f"{tint}{text}{PLAIN}" if tint else text for tint, text in zip(tints, lines, strict=True)]
     return "\n".join([clean(data.title), *lines] if data.title else lines)
 
 

@@ -34,10 +34,7 @@ def told(taken: Study) -> str:
 def test_one_launch_is_spoken_of_in_the_singular() -> None:
     lacking = found(of(launch(m={"gpu__time_duration.sum": 1e-6}, seconds=1e-6)))
 
-    assert (
-        words(lacking["missing_flops"])[0]
-        == "No FLOPs for the only launch: its executed intensity, side and limit are unknown."
-    )
+    assert words(lacking["missing_flops"])[0] == "No FLOPs for the only launch: its side and limit are unknown."
     assert words(lacking["missing_bytes"])[0].startswith("No DRAM bytes for the only launch: its bytes")
     assert "the only launch (100 % of the time) lasts under 20 µs" in words(lacking["short_kernels"])[0].lower()
 
@@ -64,7 +61,7 @@ def test_an_unknown_device_is_told_once_and_by_its_name() -> None:
 
     assert sum("--gpu NAME" in doubt(f) for f in health(nameless)) == 1
     assert "does not say which GPU" in words(found(nameless)["device_unknown"])[0]
-    assert words(found(strange)["device_unknown"])[0].startswith("Voodoo 2 is not a GPU that the table knows")
+    assert words(found(strange)["device_unknown"])[0].startswith("Voodoo 2 is not a known GPU")
 
 
 def test_integer_dot_products_are_no_missing_counter() -> None:
@@ -115,9 +112,9 @@ def test_what_a_partial_count_leaves_out_is_named_and_nothing_advised_where_the_
     note = found(of(launch(m={**rare, **BYTES})))["partial_flops"]
     scalar = found(of(launch("copy_kernel", m={**EVERY_SCALAR, **BYTES})))["partial_flops"]
 
-    assert words(note)[0] == "FLOPs of the only launch are a lower bound: work in fp64, fp64 tensor was not counted."
+    assert words(note)[0] == "FLOPs of the only launch are a lower bound. Work in fp64, fp64 tensor was not counted."
     assert words(note)[1] == ""
-    assert words(scalar)[0].endswith("work in bf16, fp16, tf32, fp64 tensor and 3 more kinds was not counted.")
+    assert words(scalar)[0].endswith("Work in bf16, fp16, tf32, fp64 tensor and 3 more kinds was not counted.")
     assert "recipe" in words(scalar)[1]
 
 
@@ -152,7 +149,7 @@ def test_the_kinds_that_were_not_counted_are_those_of_the_launches_that_lack_som
     fp32 = {SASS.format(op): 5e6 for op in ("fadd", "fmul", "ffma")}
     told = found(of(launch(m={**fp32, **BYTES}), launch(m={**WORK, **BYTES})))
 
-    assert words(told["partial_flops"])[0].startswith("FLOPs of 1 of 2 launches are a lower bound: work in fp64")
+    assert words(told["partial_flops"])[0].startswith("FLOPs of 1 of 2 launches are a lower bound. Work in fp64")
 
 
 def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> None:
@@ -162,9 +159,9 @@ def test_launches_whose_useful_work_tells_the_side_are_not_said_to_lack_it() -> 
         known = lacking.launches.with_columns(bound=pl.Series(sides, dtype=lacking.launches["bound"].dtype))
         return words(found(replace(lacking, launches=known))["missing_flops"])[0]
 
-    assert message(None, None) == "No FLOPs for both launches: their executed intensity, side and limit are unknown."
-    assert message("memory", None).endswith("their executed intensity and limit are unknown, and the side of 1.")
-    assert message("memory", "memory").endswith("their executed intensity and limit are unknown.")
+    assert message(None, None) == "No FLOPs for both launches: their side and limit are unknown."
+    assert message("memory", None).endswith("their limit is unknown, and the side of 1.")
+    assert message("memory", "memory").endswith("their limit is unknown.")
 
 
 def test_a_launch_of_unknown_flops_is_neither_a_lower_bound_nor_another_launchs_missing_side() -> None:
@@ -172,7 +169,7 @@ def test_a_launch_of_unknown_flops_is_neither_a_lower_bound_nor_another_launchs_
     sides = pl.Series(["memory", None], dtype=taken.launches["bound"].dtype)
     told = found(replace(taken, launches=taken.launches.with_columns(bound=sides)))
 
-    assert words(told["missing_flops"])[0] == "No FLOPs for 1 of 2 launches: its executed intensity and limit are unknown."
+    assert words(told["missing_flops"])[0] == "No FLOPs for 1 of 2 launches: its limit is unknown."
     assert "partial_flops" not in told
 
 

@@ -1,0 +1,126 @@
+"""The three sentences that every answer begins with: what moves per token, what limits it, what to do first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.roofline.gains import GLUE
+from ncu_roofline.analysis.roofline.overview import Overview
+from ncu_roofline.analysis.run.tokens import Totals
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import text
+from ncu_roofline.knowledge.limits import THRESHOLDS
+from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes
+from ncu_roofline.present.forms.short import brief
+from ncu_roofline.present.forms.text import clean
+
+PER = {"token": "per token", "step": "per decode step", "capture": "in the whole capture"}
+PARTS = {"fc": "weights", "attention": "KV cache", "other": "the rest", "kv-cache": "cache writes", "unclassified": "unknown"}
+
+
+def three(value: float, unit: str) -> str:
+    """A quantity with three digits.
+
+    >>> three(12621234.0, "byte"), three(396_700_000.0, "byte"), three(0.000059624, "s")
+    ('12.6 MB', '397 MB', '59.6 µs')
+    """
+    return text(float(f"{value:.3g}"), unit)
+
+
+def whole_percent(share: float) -> str:
+    """A share without decimals, and never a false nothing.
+
+    >>> whole_percent(0.909), whole_percent(0.0004), whole_percent(0.0), whole_percent(0.9996)
+    ('91 %', 'under 1 %', '0 %', '100 %')
+    """
+    return "under 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def answer(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[str, ...]:
+    """What moves, what limits, what first; a sentence that nothing was measured for is left out."""
+    made_up = ("SYNTHETIC capture: a generator wrote it, no GPU measured it.",) if study.run.synthetic.value else ()
+    return (*made_up, *(said for said in (moves(study, numbers, whole), limits(numbers), to_do(first)) if said))
+
+
+def moves(study: Study, numbers: Overview, whole: Totals) -> str:
+    """Bytes per token with their parts, or what they are of, or why they are unknown."""
+    if study.launches.height and not whole.launches:
+        told = no_decode(study)
+        return told[:1].upper() + told[1:]
+    if wholes := several_wholes(study, whole):
+        return wholes
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    if total is None:
+        return "Bytes per token are unknown: no launch has its DRAM bytes."
+    least = "At least " if whole.unknown["dram_bytes"] else ""
+    both = read is not None and written is not None
+    apart = f" ({three(read or 0.0, 'byte')} read, {three(written or 0.0, 'byte')} written)" if both else ""
+    untold = "; steps and tokens are not known" if whole.basis == "capture" else ""
+    return f"{least}{three(total, 'byte')} {PER[whole.basis]}{each_gpu(whole)}{apart}{shares(numbers)}{untold}."
+
+
+def shares(numbers: Overview) -> str:
+    """The two parts that move most of it."""
+    known = numbers.families.drop_nulls("bytes_share").sort("bytes_share", descending=True).head(2)
+    told = [f"{whole_percent(r['bytes_share'])} {PARTS[r['family']]}" for r in known.to_dicts() if r["bytes_share"] >= 0.005]
+    return f": {', '.join(told)}" if told else ""
+
+
+def limits(numbers: Overview) -> str:
+    """Which roof decides, and how much of the time no roof explains."""
+    memory, known = numbers.memory_bytes_share, numbers.side_known_bytes_share or 0
+    if memory is None or known < 0.5:
+        return "What limits it is not known: the side of the ridge is not told for most of the bytes."
+    if (numbers.partial_bytes_share or 0) > 0.5:
+        return "What limits it is not certain: a main kind of work was not counted."
+    if memory >= THRESHOLDS.memory_regime:
+        side = "Memory bandwidth limits it: fewer bytes make it faster, fewer FLOPs do not."
+    elif memory < 0.005:
+        side = "Arithmetic limits it: it is right of the ridge, where fewer bytes alone gain nothing."
+    else:
+        side = f"Memory and arithmetic both limit it: {whole_percent(memory)} of the bytes are left of the ridge."
+    return f"{side}{idle(numbers)}"
+
+
+def idle(numbers: Overview) -> str:
+    """The time that neither roof explains, where it is worth a word."""
+    share, known = numbers.latency_time_share, numbers.limit_known_time_share or 0
+    if share is None or share < 0.05 or known < 0.5:
+        return ""
+    return f" {whole_percent(share)} of the time goes to kernels too small for either roof."
+
+
+def to_do(first: pl.DataFrame) -> str:
+    """The largest gain in words."""
+    if first.is_empty():
+        return ""
+    row = first.row(0, named=True)
+    if row["why"] == GLUE:
+        share = whole_percent(row["time_share"])
+        return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
+    reached, takes = row["bandwidth_share"], f"takes {whole_percent(row['time_share'])} of the time"
+    at = "" if reached is None else f" at {whole_percent(reached)} of the bandwidth"
+    return f"First: {what(row)} {takes}{at}, {three(row['gain_seconds'], 's')} more than at its roof."
+
+
+def fix_name(row: dict[str, Any]) -> str:
+    """What a row of things to fix is called."""
+    if row["why"] == GLUE:
+        return f"{row['launches']:,} small kernel{'s' if row['launches'] != 1 else ''}"
+    return brief(row["kernel"], row["name"] or "", 40) if row["kernel"] else "unnamed"
+
+
+def mend(row: dict[str, Any]) -> str:
+    """What would help a kernel, in a few words."""
+    if row["why"] == GLUE:
+        return "fuse, or CUDA graph"
+    return {"memory": "fewer bytes", "compute": "fewer FLOPs"}.get(row["why"], "fuse, or split less")
+
+
+def what(row: dict[str, Any]) -> str:
+    """A kernel as a sentence calls it."""
+    name = brief(row["kernel"], row["name"] or "", 26) if row["kernel"] else "unnamed kernels"
+    return f"{clean(name)} ({row['role'] or 'unknown role'})"
