@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.capture import RANKS, Run
 from ncu_roofline.capture.frames import FRAMES
 from ncu_roofline.capture.schema import PATHS, Column
 from ncu_roofline.knowledge.verdicts import VERDICTS
@@ -122,6 +122,19 @@ FACT = thing(
     value={},
     origin=text(),
     evidence=text(),
+    low=number("where the value is unknown or varies: the least that it can be; else the value"),
+    high=number("the greatest"),
+    witnesses=a(
+        "array",
+        "who speaks for the value and who against it",
+        items=thing(
+            says=text(),
+            low=number(),
+            high=number(),
+            rank={"enum": list(RANKS), "description": "how far it is believed, most first"},
+            agrees=a("boolean", "null where the fact stays unknown", null=True),
+        ),
+    ),
 )
 FACTS: dict[str, Any] = dict.fromkeys((f.name for f in fields(Run)), FACT)
 RUN = thing("every fact of the run", **FACTS)
@@ -225,6 +238,7 @@ def tokens() -> Schema:
         **per(MEASURES, "_per_step"),
         **per(MEASURES, "_per_token"),
         "dram_bytes_per_token_over_all": number("over all GPUs that share the model"),
+        "dram_bytes_per_position": number("for one verified row of a step; null where nothing is drafted"),
         **{f"{m}_unknown": count("launches that lack it") for m in MEASURES},
     }
     table = rows(*CHAIN, "grouped", "tokens", "floor")
@@ -240,6 +254,13 @@ def tokens() -> Schema:
         tp=count(),
         launches=count("launches that count"),
         total=thing(**total),
+        captured=thing(
+            "what the window holds, whether it counts or not",
+            launches=count(),
+            dram_bytes=number(),
+            layers=count("layers among the launches that count"),
+            launches_left_out=count("launches that do not count: prompts, torn layers, cut steps"),
+        ),
         run=RUN,
         by=text("what a row is"),
         rows=table,

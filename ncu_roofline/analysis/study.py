@@ -50,7 +50,8 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     gpu, notes = device_of(capture, chosen.gpu)
     named = roles.assign(complete(capture.launches, ARCHIVED), chosen.rules)
     worked = work(named, gpu, capture.device)
-    segmented = sequence.segment(worked) if in_order(worked) else sequence.unfollowed(worked)
+    drafts = (capture.run.accepted.value or 1) > 1
+    segmented = sequence.segment(worked, drafts=drafts) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)

@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Generic, NoReturn, TypeVar
 
 import polars as pl
 
 ORIGINS = ("given", "inferred", "command line", "version default", "report", "unknown")
+RANKS = ("told", "nvtx", "strong", "weak", "bound")
+"""How far a witness is believed: what a user told, what the engine's own ranges say, what tells by construction,
+what tells by habit (two of them must agree), and what only limits."""
+
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """What one sign says about a fact: a value (low is high) or an interval, and whether the fact agrees with it."""
+
+    says: str
+    """What it is, in a phrase: `norm grids`."""
+    low: float | None = None
+    high: float | None = None
+    rank: str = "strong"
+    agrees: bool | None = None
+    """None where the fact stays unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Generic[T]):
     """One fact about a run: its value, where it came from, and the evidence in one phrase."""
 
-    value: Any = None
+    value: T | None = None
     origin: str = "unknown"
     evidence: str = ""
+    low: float | None = None
+    """Where the value is unknown or varies: the least that it can be."""
+    high: float | None = None
+    witnesses: tuple[Witness, ...] = field(default=(), compare=False)
+    """Who spoke for the value and who against it."""
+
+    @property
+    def span(self) -> tuple[float | None, float | None]:
+        """The least and the greatest that it can be: the value twice, where that is known."""
+        known = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        value = float(self.value) if known else None  # type: ignore[arg-type]
+        return (self.low if self.low is not None else value, self.high if self.high is not None else value)
 
 
-UNKNOWN = Fact()
+UNKNOWN: Fact[NoReturn] = Fact()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,38 +77,38 @@ class Run:
     """What was run and how it was measured; every fact carries its origin."""
 
     # what was run
-    tokens: Fact = UNKNOWN
-    batch: Fact = UNKNOWN
-    steps: Fact = UNKNOWN
-    prefill_passes: Fact = UNKNOWN
-    layers: Fact = UNKNOWN
-    context: Fact = UNKNOWN
-    accepted: Fact = UNKNOWN
-    model: Fact = UNKNOWN
-    weights: Fact = UNKNOWN
-    kv: Fact = UNKNOWN
-    tp: Fact = UNKNOWN
-    layers_captured: Fact = UNKNOWN
+    tokens: Fact[int] = UNKNOWN
+    batch: Fact[int] = UNKNOWN
+    steps: Fact[int] = UNKNOWN
+    prefill_passes: Fact[int] = UNKNOWN
+    layers: Fact[int] = UNKNOWN
+    context: Fact[int] = UNKNOWN
+    accepted: Fact[float] = UNKNOWN
+    model: Fact[str] = UNKNOWN
+    weights: Fact[str] = UNKNOWN
+    kv: Fact[str] = UNKNOWN
+    tp: Fact[int] = UNKNOWN
+    layers_captured: Fact[tuple[int, int]] = UNKNOWN
     # how it was measured
-    synthetic: Fact = UNKNOWN
-    profiler_version: Fact = UNKNOWN
-    driver_version: Fact = UNKNOWN
-    cuda_version: Fact = UNKNOWN
-    cache_control: Fact = UNKNOWN
-    clock_control: Fact = UNKNOWN
-    replay_mode: Fact = UNKNOWN
-    metric_set: Fact = UNKNOWN
-    graph_profiling: Fact = UNKNOWN
-    launch_filter: Fact = UNKNOWN
+    synthetic: Fact[bool] = UNKNOWN
+    profiler_version: Fact[str] = UNKNOWN
+    driver_version: Fact[str] = UNKNOWN
+    cuda_version: Fact[str] = UNKNOWN
+    cache_control: Fact[str] = UNKNOWN
+    clock_control: Fact[str] = UNKNOWN
+    replay_mode: Fact[str] = UNKNOWN
+    metric_set: Fact[str] = UNKNOWN
+    graph_profiling: Fact[str] = UNKNOWN
+    launch_filter: Fact[str] = UNKNOWN
 
-    def known(self) -> dict[str, Fact]:
+    def known(self) -> dict[str, Fact[object]]:
         """Facts that have a value, in the order of declaration."""
         return {f.name: fact for f in fields(self) if (fact := getattr(self, f.name)).value is not None}
 
-    def given(self, **values: Any) -> Run:
+    def given(self, **values: object) -> Run:
         """The run with these facts stated by the user; None leaves a fact as it is."""
         stated = {k: Fact(v, "given", "stated by the user") for k, v in values.items() if v is not None}
-        return replace(self, **stated)
+        return replace(self, **stated)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

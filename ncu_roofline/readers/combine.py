@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import polars as pl
 
@@ -59,7 +60,7 @@ def run(runs: Sequence[Run]) -> Run:
     return Run(**{f.name: agreed([getattr(r, f.name) for r in runs]) for f in fields(Run)})
 
 
-def agreed(facts: Sequence[Fact]) -> Fact:
+def agreed(facts: Sequence[Fact[Any]]) -> Fact[Any]:
     """The fact that all share, or an unknown one naming the values."""
     values = list(dict.fromkeys(str(f.value) for f in facts))
     if len(values) == 1:

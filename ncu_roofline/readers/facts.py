@@ -66,7 +66,7 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
-def options(values: Mapping[str, Any]) -> dict[str, Fact]:
+def options(values: Mapping[str, Any]) -> dict[str, Fact[Any]]:
     """Facts stated on the command line; None is not stated."""
     if strange := [key for key in values if key not in CHECKS]:
         near = difflib.get_close_matches(strange[0], CHECKS, 1) or list(CHECKS)
@@ -80,7 +80,7 @@ def options(values: Mapping[str, Any]) -> dict[str, Fact]:
     }
 
 
-def sidecar(capture: Path) -> dict[str, Fact]:
+def sidecar(capture: Path) -> dict[str, Fact[Any]]:
     """Facts of `NAME.run.toml` beside the capture, where there is one; raises UnusableInput for others' keys."""
     file = capture.with_name(capture.name.split(".ncu-rep")[0].removesuffix(capture.suffix) + SIDECAR)
     if not file.is_file():
@@ -96,7 +96,7 @@ def sidecar(capture: Path) -> dict[str, Fact]:
 
 def stated(run: Run, captures: list[Path], values: Mapping[str, Any]) -> Run:
     """The run with what its sidecar files and then the command line state; the latter wins."""
-    known: dict[str, Fact] = {}
+    known: dict[str, Fact[Any]] = {}
     for capture in captures:
         known |= sidecar(capture)
     return replace(run, **(known | options(values)))

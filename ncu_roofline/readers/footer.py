@@ -21,7 +21,8 @@ KINDS: dict[str, type] = {"str | None": str, "int | None": int, "float | None": 
 
 def written(capture: Capture) -> str:
     """Everything of a capture but its launches, as JSON."""
-    run = {name: asdict(fact) for name, fact in capture.run.known().items()}
+    kept = ("value", "origin", "evidence")
+    run = {name: {part: getattr(fact, part) for part in kept} for name, fact in capture.run.known().items()}
     parts = {"device": asdict(capture.device), "run": run, "notes": capture.notes, "name": capture.name}
     return json.dumps({"schema_version": SCHEMA_VERSION, **parts}, sort_keys=True)
 
@@ -82,7 +83,7 @@ def run(values: dict[str, dict[str, Any]]) -> Run:
     return Run(**{name: fact(name, fact_) for name, fact_ in values.items() if name in known})
 
 
-def fact(name: str, values: dict[str, Any]) -> Fact:
+def fact(name: str, values: dict[str, Any]) -> Fact[Any]:
     """One fact: what a user can state is checked as if it were stated now."""
     value, origin = values["value"], word(values["origin"])
     if origin not in ORIGINS:

@@ -219,7 +219,7 @@ def test_csv_and_parquet_hold_the_numbers_behind_every_mark(written: Path) -> No
 def test_the_summary_has_a_versioned_schema(written: Path) -> None:
     summary = json.loads((written / "summary.json").read_text())
 
-    assert summary["schema_version"] == 1
+    assert summary["schema_version"] == 2
     assert "tokens" in summary
 
 

@@ -94,7 +94,7 @@ def test_json_holds_no_number_that_is_none() -> None:
     body = json.render(Document(answer=(), data={"rows": rows}))
 
     assert plain_json.loads(body, parse_constant=pytest.fail) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "rows": [{"kernel": "a", "intensity": None, "flops": None}],
     }
 

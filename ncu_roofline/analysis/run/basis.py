@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.run.ranks import gpus
+from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 
@@ -28,6 +29,10 @@ class Basis:
     """GPUs in the capture: figures per step and token are of one."""
     how: str = ""
     """One phrase: how this was found."""
+    positions: float | None = None
+    """Rows of the steps: tokens and drafts that are verified; None where nothing tells, or nothing is drafted."""
+    torn: int = 0
+    """Launches outside of whole layers: left out where the window holds whole layers and no whole step."""
 
 
 def basis(launches: pl.DataFrame, run: Run) -> Basis:
@@ -40,12 +45,16 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
     steps_found = by_steps(decode, run)
     found = steps_found or by_layers(decode, run)
     if found is None:
-        tokens = run.tokens.value
+        tokens: float | None = run.tokens.value
         how = "tokens as stated" if tokens else "neither steps nor tokens are known"
-        return Basis(kind="token" if tokens else "capture", launches=decode, tokens=tokens, gpus=gpus(decode), how=how)
+        kept = decode if tokens else whole_layers(decode)
+        torn = decode.height - kept.height
+        if torn:
+            how = f"{layers_in(kept)} whole {'layer' if layers_in(kept) == 1 else 'layers'}; {how}"
+        kind = "token" if tokens else "capture"
+        return Basis(kind=kind, launches=kept, tokens=tokens, gpus=gpus(decode), how=how, torn=torn)
     frame, steps, scale, how = found
-    per_step = None if run.batch.value is None else run.batch.value * float(run.accepted.value or 1)
-    tokens = run.tokens.value or (None if per_step is None else steps * per_step)
+    tokens = float(run.tokens.value) if run.tokens.value else made(frame, run, steps)
     return Basis(
         kind="step" if tokens is None else "token",
         launches=frame,
@@ -55,7 +64,27 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
         layers_only=steps_found is None,
         gpus=gpus(frame),
         how=how,
+        positions=None if per_sequence(run) == 1 else of_steps(frame, "step_rows"),
     )
+
+
+def made(frame: pl.DataFrame, run: Run, steps: float) -> float | None:
+    """Tokens of these steps: their sequences, summed over the steps, times what each yields; None where either is unknown."""
+    each = per_sequence(run)
+    if each is None:
+        return None
+    if run.batch.value is not None:
+        return steps * run.batch.value * each
+    sequences = of_steps(frame, "step_batch")
+    return None if sequences is None else sequences * each
+
+
+def of_steps(frame: pl.DataFrame, column: str) -> float | None:
+    """The sum of what each step of one rank has; None where one of them does not tell."""
+    steps = frame.filter(pl.col("step").is_not_null()).group_by("process", "device", "step").agg(pl.col(column).max())
+    if steps.is_empty() or steps[column].null_count():
+        return None
+    return float(steps[column].sum()) / gpus(frame)
 
 
 def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
@@ -64,6 +93,20 @@ def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
     prefill, stepping = phase == "prefill", pl.col("step").is_not_null()
     alone = prefill.any() & ~(stepping & ~prefill).any() & ~(phase == "decode").any()
     return launches.filter(~prefill & ~alone)
+
+
+def whole_layers(decode: pl.DataFrame) -> pl.DataFrame:
+    """The launches of whole layers where the window holds some and no whole step; else all."""
+    whole = decode.filter(pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
+    return whole if whole.height and not decode["step_whole"].any() else decode
+
+
+def layers_in(frame: pl.DataFrame) -> int:
+    """Layers of one rank in these launches."""
+    layered = frame.filter(pl.col("layer").is_not_null())
+    return (
+        round(layered.select("process", "device", "phase", "step", "layer").n_unique() / gpus(frame)) if layered.height else 0
+    )
 
 
 Found = tuple[pl.DataFrame, float, float, str] | None
@@ -92,7 +135,8 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
     if run.layers_captured.value is not None and layered.height:
         part, every = run.layers_captured.value
         return layered, 1.0, every / part, f"{part} of {every} layers as stated; embedding and LM head are left out"
-    whole = layered.filter(pl.col("layer_whole").fill_null(False))
+    told = pl.lit(run.batch.origin == "given" or run.steps.origin == "given") | (pl.col("phase").cast(pl.String) == "decode")
+    whole = layered.filter(pl.col("layer_whole").fill_null(False) & told.fill_null(False))
     seen = whole.select("process", "device", "step", "layer").n_unique() / gpus(whole)
     if run.layers.value is None or not seen:
         return None
@@ -102,10 +146,10 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
 
 def check(decode: pl.DataFrame, run: Run) -> None:
     """Raises UnusableInput where the user states more tokens or steps than there are launches for."""
-    if run.steps.origin == "given" and run.steps.value > decode.height:
+    if run.steps.origin == "given" and run.steps.value is not None and run.steps.value > decode.height:
         raise UnusableInput(f"`steps=` {run.steps.value} is impossible: the capture has {decode.height} decode launches")
-    most = decode.height * (run.batch.value or 0) * float(run.accepted.value or 1)
-    if run.tokens.origin == "given" and most and run.tokens.value > most:
+    most = decode.height * (run.batch.value or 0) * (per_sequence(run) or 1000)
+    if run.tokens.origin == "given" and run.tokens.value is not None and most and run.tokens.value > most:
         raise UnusableInput(
             f"`tokens=` {run.tokens.value} is impossible: {decode.height} decode launches at batch {run.batch.value} "
             f"make at most {most:g}; check `tokens=` and `batch=`"

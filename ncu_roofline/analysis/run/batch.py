@@ -1,71 +1,138 @@
-"""The batch of the decode steps, from the grids of kernels that take one block per row."""
+"""The batch: sequences of every decode step, by grids, names and ranges, and what they are over the whole run."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
 from ncu_roofline.analysis.run.anchors import MIXERS
 from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
+from ncu_roofline.analysis.run.ranges import of_groups
 from ncu_roofline.analysis.run.rows import votes
-from ncu_roofline.capture.capture import UNKNOWN, Fact
+from ncu_roofline.analysis.run.witnesses import agree, common
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
 
-AGREEING = 0.8
-"""Share of the decode steps that must have the same rows before one batch is named."""
+PLACE = ("process", "device", "step")
+SIGNS = ("rows", "sampled", "sequences", "contested", "nvtx_batch")
+"""What a step tells: steps that tell the same have the same batch."""
 
 
-def infer_batch(launches: pl.DataFrame, accepted: float = 1.0) -> Fact:
-    """The batch, inferred, with its evidence; unknown where no kernel of a decode step tells it.
+def infer_batch(launches: pl.DataFrame, accepted: float = 1.0, *, drafts: bool = False) -> Fact[int]:
+    """The batch, with its witnesses; where it changes from step to step, the range; unknown where nothing tells it.
 
-    Where more than one token is accepted per step, rows hold drafts: only kernels that count sequences tell.
+    Where drafts are verified a step has more rows than sequences: only what counts sequences tells.
     """
+    return over_steps(sequences_of_steps(launches, drafts=drafts or accepted > 1))
+
+
+def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
+    """One row per decode step of a rank (launches of no step are one): process, device, step, what it tells, `batch`, `why`."""
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")
+    numbered = decode.with_columns(group=pl.struct(*(pl.col(p).fill_null(-1) for p in PLACE)).rank("dense").cast(pl.Int64))
     role = pl.col("role").cast(pl.String)
     is_fc, is_mixer = (role == "fc").fill_null(False), role.is_in(MIXERS).fill_null(False)
-    places = decode.select("index", "layer", group=pl.col("step").fill_null(-1), fc=is_fc, mixer=is_mixer)
-    told = rows_of_passes(votes(decode), places).with_columns(
-        batch=sequences_of_step() if accepted == 1 else pl.col("sequences")
+    places = numbered.select("index", "layer", "group", fc=is_fc, mixer=is_mixer)
+    steps = numbered.group_by("group", maintain_order=True).agg(
+        *(pl.col(p).first() for p in PLACE),
+        whole=pl.col("step_whole").all() if "step_whole" in decode.columns else pl.lit(False),
     )
-    steps = told.filter(pl.col("batch").is_not_null())
-    if steps.is_empty():
-        return drafts(told, accepted)
-    counts = steps.group_by("batch").agg(steps=pl.len(), what=evidence().sort().first()).sort("steps", descending=True)
-    batch, agreeing, what = counts.row(0)
-    if agreeing < AGREEING * steps.height:
-        sizes = sorted(steps["batch"].to_list())
-        return Fact(None, "unknown", f"rows change between steps, from {sizes[0]} to {sizes[-1]}")
-    where = "every decode step" if agreeing == steps.height else f"{agreeing} of {steps.height} decode steps"
-    return Fact(int(batch), "inferred", f"{what}: {batch} {'row' if batch == 1 else 'rows'} in {where}")
+    told = (
+        steps.join(rows_of_passes(votes(decode), places), on="group", how="left", maintain_order="left")
+        .join(of_groups(decode, places), on="group", how="left", maintain_order="left")
+        .drop("group")
+    )
+    kinds = told.select(*SIGNS, *(c for c in told.columns if "what" in c)).unique(SIGNS, maintain_order=True)
+    facts = [of_step(kind, drafts=drafts) for kind in kinds.iter_rows(named=True)]
+    named = kinds.select(SIGNS).with_columns(
+        batch=pl.Series([f.value for f in facts], dtype=pl.Int64), why=pl.Series([f.evidence for f in facts], dtype=pl.String)
+    )
+    return told.join(named, on=SIGNS, how="left", nulls_equal=True, maintain_order="left")
 
 
-def sequences_of_step() -> pl.Expr:
-    """Sequences of a step: those verified or sampled, else its rows; null where rows hold drafts too.
+def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:
+    """The sequences of one step; unknown with the reason where its rows are not those of its sequences."""
+    found = agree(witnesses(told, drafts=drafts))
+    rows, sampled = told["rows"], told["sampled"]
+    if found.value is not None or (rows is None and sampled is None):
+        return found
+    if drafts:
+        return replace(found, evidence=f"the {rows or sampled} rows of a step hold drafts beside the sequences")
+    if None not in (rows, sampled) and rows >= MOST_PADDING * sampled:
+        return replace(
+            found, evidence=f"a step works on {rows} rows and samples {sampled}: drafts or prompt tokens are among them"
+        )
+    return found
 
-    Rows beyond the sampled ones pad a CUDA graph, up to twice as many.
+
+def witnesses(told: Mapping[str, Any], *, drafts: bool) -> list[Witness]:
+    """What speaks for the sequences of one step.
+
+    Sequences are counted by their own kernels. Sampled rows are sequences unless drafts are verified. Rows are
+    sequences where nothing else tells, and only bound them else: rows beyond the sampled ones pad a CUDA graph, up
+    to twice as many.
     """
-    rows, sampled = pl.col("rows"), pl.col("sampled")
-    return (
-        pl.when(pl.col("sequences").is_not_null())
-        .then("sequences")
-        .when(sampled.is_null())
-        .then(rows)
-        .when(rows.is_null() | (rows < MOST_PADDING * sampled))
-        .then(sampled)
-    )
+    rows, sampled, sequences = told["rows"], told["sampled"], told["sequences"]
+    told_rows = rows if rows is not None else sampled
+    # more rows than are sampled, beyond padding: prompt tokens or drafts, and nothing says which
+    mixed = drafts or (None not in (rows, sampled) and rows >= MOST_PADDING * sampled)
+    bound = "bound" if mixed or sequences is not None else "strong"
+    found = []
+    if (named := told["nvtx_batch"]) is not None:
+        found.append(Witness(says=told["nvtx_what"], low=named, high=named, rank="nvtx"))
+    if sequences is not None:
+        found.append(Witness(says=told["what_sequences"], low=sequences, high=sequences))
+    if sampled is not None:
+        found.append(Witness(says=told["what_sampled"], low=None if bound == "bound" else sampled, high=sampled, rank=bound))
+    alone = bound == "strong" and sampled in (None, rows)
+    if rows is not None and told["contested"] and alone and sampled is None:
+        found += [Witness(says=said, low=n, high=n) for said, n in spoken(told["contested"])]
+    elif rows is not None:
+        rank = "strong" if alone else "bound"
+        found.append(Witness(says=told["what_rows"], low=rows if alone else None, high=told_rows, rank=rank))
+    return found
 
 
-def evidence() -> pl.Expr:
-    """Which kinds of kernels told."""
-    return pl.coalesce(
-        "what_sequences", pl.when(pl.col("sampled") != pl.col("rows")).then("what_sampled"), "what_rows", "what_sampled"
-    )
+def spoken(contested: str) -> list[tuple[str, int]]:
+    """What each kind of kernels says, where they contradict each other."""
+    parts = [part.rsplit(" say ", 1) for part in contested.split("; ")]
+    return [(said, int(rows)) for said, rows in parts]
 
 
-def drafts(told: pl.DataFrame, accepted: float) -> Fact:
-    """No batch: nothing tells it, or a step has rows beside those of its sequences."""
-    known = told.filter(pl.coalesce("rows", "sampled").is_not_null())
+def over_steps(steps: pl.DataFrame) -> Fact[int]:
+    """One batch where all steps have the same, a range where it changes."""
+    if steps.filter("whole").height:
+        steps = steps.filter("whole")
+    known = steps.filter(pl.col("batch").is_not_null())
     if known.is_empty():
-        return UNKNOWN
-    rows, sampled = known.select("rows", "sampled").row(0)
-    if accepted > 1:
-        return Fact(None, "unknown", f"the {rows or sampled} rows of a step hold drafts beside the sequences")
-    return Fact(None, "unknown", f"a step works on {rows} rows and samples {sampled}: drafts or prompt tokens are among them")
+        reasons = steps["why"].drop_nulls().filter(steps["why"].drop_nulls() != "")
+        return Fact(None, "unknown", reasons[0]) if reasons.len() else UNKNOWN
+    low, high = int(known["batch"].min()), int(known["batch"].max())  # type: ignore[arg-type]
+    spoke = over_run(known)
+    if low != high:
+        return Fact(None, "unknown", f"rows change between steps, from {low} to {high}", low, high, spoke)
+    what = known.sort("why")["why"][0]
+    agreed = tuple(replace(w, agrees=common([w])[0] <= low <= common([w])[1]) for w in spoke)
+    return Fact(low, "inferred", f"{what}: {low} {'row' if low == 1 else 'rows'} in every decode step", witnesses=agreed)
+
+
+def over_run(steps: pl.DataFrame) -> tuple[Witness, ...]:
+    """The witnesses of all steps, each with the least and the most that it says."""
+    signs = {"nvtx_batch": "nvtx_what", "sequences": "what_sequences", "sampled": "what_sampled", "rows": "what_rows"}
+    ranks = {"nvtx_batch": "nvtx", "sequences": "strong", "sampled": "strong", "rows": "strong"}
+    first = next(name for name in signs if steps[name].count())
+    found = []
+    for name, what in signs.items():
+        for said in steps.drop_nulls(name).partition_by(what, maintain_order=True):
+            least, most = said[name].min(), said[name].max()
+            bound = (
+                name == "rows"
+                and first in ("sequences", "sampled")
+                and (least, most) != (said["batch"].min(), said["batch"].max())
+            )
+            low = None if bound else float(least)  # type: ignore[arg-type]
+            rank = "bound" if bound else ranks[name]
+            found.append(Witness(says=said[what][0], low=low, high=float(most), rank=rank))  # type: ignore[arg-type]
+    return tuple(found)

@@ -43,7 +43,7 @@ def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple
     return run, ()
 
 
-def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact:
+def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact[int]:
     """Cached tokens per sequence; unknown without batch or bytes, or where nothing tells the cache's shape."""
     if run.batch.value is None:
         return UNKNOWN

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.run.ranges import of_groups
 from ncu_roofline.analysis.run.rows import phase_kinds
 from ncu_roofline.capture.schema import PHASES
 
-LARGEST_DECODE = 256
-"""Rows that are taken for a decode step without other signs; 512 is already llama.cpp's prefill chunk."""
 SMALLEST_PREFILL = 2048
 """Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
 
@@ -18,7 +17,7 @@ MOST_PADDING = 2
 
 
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, and what told them.
+    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, what told them, and what denies it.
 
     `places` has index, layer, group, fc and mixer of every launch. The LM head and the norm before it may see one
     row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
@@ -30,7 +29,8 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     for name in ("sequences", "sampled", "rows"):
         chosen = agreed(layered.filter(kind_of(name)))
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
-    return table
+    denied = contested(layered.filter(kind_of("rows"), ~pl.col("fixed")))
+    return table.join(denied, on="group", how="left", maintain_order="left")
 
 
 def bare(places: pl.DataFrame) -> pl.Series:
@@ -67,6 +67,13 @@ def with_heads(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     return at.with_columns(sampled=pl.col("sampled") | pl.col("index").is_in(pl.concat([alone, fewer["index"]]).implode()))
 
 
+def contested(layered: pl.DataFrame) -> pl.DataFrame:
+    """Groups in which kinds of kernels tell of different rows: what each says, in `contested`."""
+    each = by_rule(layered).unique(["group", "rows", "what"]).sort("group", "rows", "what")
+    said = pl.format("{} say {}", "what", "rows").str.join("; ")
+    return each.group_by("group").agg(contested=said, kinds=pl.col("rows").n_unique()).filter(pl.col("kinds") > 1).drop("kinds")
+
+
 def kind_of(name: str) -> pl.Expr:
     """The votes on sequences, on sampled rows, or on rows."""
     return ~pl.col("sampled") & ~pl.col("sequences") if name == "rows" else pl.col(name)
@@ -74,15 +81,20 @@ def kind_of(name: str) -> pl.Expr:
 
 def agreed(layered: pl.DataFrame) -> pl.DataFrame:
     """Per group the rows that most rules tell, else those of most layers: the last layer may see the sampled rows only."""
-    least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
-    in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
-    by_rule = in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min(), layers=pl.len())
     counted = (
-        by_rule.group_by("group", "rows")
+        by_rule(layered)
+        .group_by("group", "rows")
         .agg(pl.col("layers").sum(), rules=pl.len(), what=pl.col("what").unique().sort().head(3).str.join(", "))
         .sort("group", "rules", "layers", "rows", descending=[False, True, True, False])
     )
     return counted.unique("group", keep="first", maintain_order=True).select("group", "rows", "what")
+
+
+def by_rule(layered: pl.DataFrame) -> pl.DataFrame:
+    """What each rule tells of a group: the rows of most of its layers, and how many layers speak."""
+    least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
+    in_layers = layered.group_by("group", "rule", "what", "layer").agg(rows=least)
+    return in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min(), layers=pl.len())
 
 
 def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
@@ -95,8 +107,19 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl
         .group_by("group")
         .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
     )
-    every = at.select("group").unique(maintain_order=True)
+    every = laid.group_by(group="pass").agg(pl.col("lane").first()).with_columns(last=pl.col("group").max().over("lane"))
     table = every.join(rows, on="group", how="left").join(kinds, on="group", how="left").sort("group")
+    told_so = pl.col("nvtx_phase").cast(pl.String)
+    table = (
+        table.join(of_groups(launches, at), on="group", how="left", maintain_order="left")
+        .with_columns(
+            only_prefill=pl.col("only_prefill").fill_null(False) & (told_so != "decode").fill_null(True)
+            | (told_so == "prefill"),
+            only_decode=pl.col("only_decode").fill_null(False) | (told_so == "decode").fill_null(False),
+            last=pl.col("group") == pl.col("last"),
+        )
+        .drop("lane")
+    )
     first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
     return first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
 
@@ -116,7 +139,8 @@ def by_itself() -> pl.Expr:
         .then(pl.lit("prefill"))
         .when(rows >= pl.col("sampled"))
         .then(pl.lit("decode"))
-        .when(rows <= LARGEST_DECODE)
+        # one query of each sequence; a single row is a token, whatever it belongs to
+        .when((rows <= pl.col("sequences")) | (rows == 1))
         .then(pl.lit("decode"))
         .when(rows >= SMALLEST_PREFILL)
         .then(pl.lit("prefill"))
@@ -129,5 +153,13 @@ def by_others() -> pl.Expr:
     usual = rows.filter(decode).mode().min()
     more = (rows > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
     # as many sequences came as rows: every row is sampled
-    sure = (decode & (rows <= pl.col("sampled"))).fill_null(False)
-    return pl.when(more & ~sure & (decode | pl.col("phase").is_null())).then(pl.lit("prefill")).otherwise("phase")
+    sure = (decode & ((rows <= pl.col("sampled")) | (rows <= pl.col("sequences")))).fill_null(False)
+    # the step that the window cuts off lacks its end, and has the rows of those before it
+    cut = pl.col("phase").is_null() & pl.col("last") & (rows == usual)
+    return (
+        pl.when(more & ~sure & (decode | pl.col("phase").is_null()))
+        .then(pl.lit("prefill"))
+        .when(cut)
+        .then(pl.lit("decode"))
+        .otherwise("phase")
+    )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.run import anchors, layers
-from ncu_roofline.analysis.run.batch import infer_batch
+from ncu_roofline.analysis.run import anchors, layers, speculation
+from ncu_roofline.analysis.run.batch import PLACE, over_steps, sequences_of_steps
 from ncu_roofline.analysis.run.passes import empty_passes, pass_table, steps
 from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.run.rows import votes
+from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.analysis.run.turns import turns
-from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.capture.schema import PHASES, whole_result
 from ncu_roofline.knowledge.models.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
+OF_STEP = {"step_rows": pl.Int64(), "step_batch": pl.Int64()}
+"""Columns that a step's own kernels and ranges fill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +30,24 @@ class Segmented:
     """Launches with phase, step, layer and position, and the facts that follow."""
 
     launches: pl.DataFrame
-    steps: Fact
+    steps: Fact[int]
     """Complete decode steps."""
-    prefill_passes: Fact
-    layers: Fact
+    prefill_passes: Fact[int]
+    layers: Fact[int]
     """Layers of one complete pass; unknown in a window that holds none."""
-    partial: Fact
+    partial: Fact[bool]
     """Whether the window holds no complete pass, or a part of one more."""
     whole_layers: int
     """Layers that the window holds from end to end."""
+    batch: Fact[int] = UNKNOWN
+    accepted: Fact[float] = UNKNOWN
 
 
-def segment(launches: pl.DataFrame) -> Segmented:
-    """Launches with `phase`, `step` (per phase, from 0), `layer`, `position`, `step_whole`, `layer_whole`.
+def segment(launches: pl.DataFrame, *, drafts: bool = False) -> Segmented:
+    """Launches with their place: `phase`, `step` (per phase, from 0), `layer`, `position`, and what their step holds.
 
     All are null where the order of launches does not tell; `step_whole` is false for a step that
-    the window cuts.
+    the window cuts. `drafts` is whether the user says that drafts are verified.
     """
     if launches.is_empty():
         return unfollowed(launches)
@@ -59,7 +65,25 @@ def segment(launches: pl.DataFrame) -> Segmented:
     joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(
         pl.col("layer") + pl.col("deeper").fill_null(0)
     )
-    return summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+    found_in = summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+    return with_sequences(found_in, table.filter("draft").height, drafts=drafts)
+
+
+def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segmented:
+    """The same with the rows and the sequences of each decode step, and what they say of batch and drafts."""
+    launches = segmented.launches
+    sign = speculation.signs(launches, drafting)
+    told = sequences_of_steps(launches, drafts=drafts or bool(sign))
+    sign = sign or speculation.rows_beyond(told)
+    placed = told.select(*PLACE, step_rows="rows", step_batch="batch").filter(pl.col("step").is_not_null())
+    joined = launches.join(placed, on=PLACE, how="left", nulls_equal=True, maintain_order="left")
+    stepping = pl.col("phase").cast(pl.String) == "decode"
+    return replace(
+        segmented,
+        launches=joined.with_columns(pl.when(stepping).then(pl.col(name)).alias(name) for name in OF_STEP),
+        batch=over_steps(told),
+        accepted=speculation.accepted(sign, segmented.steps),
+    )
 
 
 def whole_results(launches: pl.DataFrame) -> Segmented:
@@ -71,8 +95,8 @@ def whole_results(launches: pl.DataFrame) -> Segmented:
         step_whole=True,
     )
     number, runs = launches.height, launches["nvtx"].list.first().n_unique()
-    unknown = Fact(None, "unknown", "one result holds a whole graph or range")
-    several = Fact(None, "unknown", f"{number} results of {runs} runs: each is a step of its own")
+    unknown: Fact[Any] = Fact(None, "unknown", "one result holds a whole graph or range")
+    several: Fact[int] = Fact(None, "unknown", f"{number} results of {runs} runs: each is a step of its own")
     one = Fact(number, "inferred", f"{number} {'result' if number == 1 else 'results'} of a whole graph or range, a step each")
     return Segmented(
         launches=placed,
@@ -96,7 +120,8 @@ def unfollowed(launches: pl.DataFrame) -> Segmented:
 def no_place() -> list[pl.Expr]:
     """The columns of an empty capture."""
     kinds = (pl.Enum(PHASES), pl.Int64(), pl.Int64(), pl.Int64(), pl.Boolean(), pl.Boolean())
-    return [pl.lit(None, kind).alias(name) for name, kind in zip(COLUMNS, kinds, strict=True)]
+    known = dict(zip(COLUMNS, kinds, strict=True)) | OF_STEP
+    return [pl.lit(None, kind).alias(name) for name, kind in known.items()]
 
 
 def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
@@ -130,7 +155,7 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     )
 
 
-def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
+def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact[int]:
     """Complete decode steps of one rank; unknown where there are none."""
     decode = whole.filter(pl.col("phase") == "decode")
     if decode.is_empty():
@@ -143,7 +168,7 @@ def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact:
     return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches up to {end}{beside}")
 
 
-def prefill_fact(table: pl.DataFrame) -> Fact:
+def prefill_fact(table: pl.DataFrame) -> Fact[int]:
     """Prefill passes, whole or cut."""
     known = table.filter(pl.col("mixers") > 0)
     prefill = known.filter(pl.col("phase") == "prefill")
@@ -158,7 +183,7 @@ def prefill_fact(table: pl.DataFrame) -> Fact:
     return Fact(prefill.height, "inferred", evidence)
 
 
-def layers_fact(table: pl.DataFrame, held: int) -> Fact:
+def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     """Layers of a complete pass, decode before prefill."""
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
     decode = whole.filter(pl.col("phase") == "decode")
@@ -171,7 +196,7 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact:
     return Fact(number, "inferred", f"{number} attention or state-space kernels in a complete pass")
 
 
-def partial_fact(table: pl.DataFrame, held: int) -> Fact:
+def partial_fact(table: pl.DataFrame, held: int) -> Fact[bool]:
     """Whether the window cuts a step, or holds only a part of one."""
     cut = table.filter(~pl.col("whole") & (pl.col("mixers") > 0))
     if table.filter("whole").is_empty():
@@ -192,11 +217,12 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
 
     Layers that the window does not show are those of the model, where one is given.
     """
-    seen = {
+    seen: dict[str, Fact[Any]] = {
         "steps": segmented.steps,
         "prefill_passes": segmented.prefill_passes,
         "layers": segmented.layers,
-        "batch": infer_batch(segmented.launches, float(run.accepted.value or 1)),
+        "batch": segmented.batch,
+        "accepted": segmented.accepted,
     }
     other = other_model(model, seen["layers"])
     if model is not None and seen["layers"].value is None:
@@ -206,14 +232,14 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
     return whole, (*other, *contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
 
 
-def other_model(model: Model | None, seen: Fact) -> tuple[str, ...]:
+def other_model(model: Model | None, seen: Fact[Any]) -> tuple[str, ...]:
     """A sentence where a complete pass has another number of layers than the model that was named."""
     if model is None or seen.value in (None, model.layers):
         return ()
     return (f"{model.name} has {model.layers} layers, but the capture shows {seen.value} ({seen.evidence}): is it that model?",)
 
 
-def layers_of(model: Model) -> Fact:
+def layers_of(model: Model) -> Fact[int]:
     """The model's layers, by which a part may stand for the whole; unknown where its layers are of several kinds."""
     kinds = len(set(model.layer_kinds))
     if kinds > 1:
@@ -221,7 +247,7 @@ def layers_of(model: Model) -> Fact:
     return Fact(model.layers, "inferred", f"layers of {model.name}")
 
 
-def contradictions(run: Run, seen: dict[str, Fact]) -> Iterator[str]:
+def contradictions(run: Run, seen: dict[str, Fact[Any]]) -> Iterator[str]:
     """A sentence for every fact that was stated one way and is seen another."""
     for name, fact in seen.items():
         stated = getattr(run, name)
@@ -236,7 +262,7 @@ def too_few_tokens(run: Run) -> Iterator[str]:
     """A sentence where fewer tokens are stated than the whole steps of the capture make."""
     if run.tokens.value is None or not run.steps.value or not run.batch.value:
         return
-    made = run.steps.value * run.batch.value * float(run.accepted.value or 1)
+    made = run.steps.value * run.batch.value * (per_sequence(run) or 1)
     if run.tokens.value < made:
         yield (
             f"tokens is stated as {run.tokens.value}, but whole decode steps seen: {run.steps.value}, batch {run.batch.value}, "

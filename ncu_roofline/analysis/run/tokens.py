@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.overview import lacking
-from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches
+from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 
@@ -43,6 +43,12 @@ class Totals:
     """Whether a part of a step stands for the whole, without embedding and LM head."""
     unknown: Mapping[str, int]
     """Measure -> launches for which it was not measured."""
+    positions: float | None = None
+    """Rows of the steps where drafts are verified: each is a token that may be accepted."""
+    torn: int = 0
+    """Launches outside of whole layers that do not count."""
+    layers: int = 0
+    """Layers that the launches hold."""
     flops_partial: int = 0
     """Launches of which a main kind of work was not counted."""
 
@@ -58,6 +64,10 @@ class Totals:
     def per_token(self, measure: str) -> float | None:
         """Of one GPU for one token."""
         return self._divided(measure, self.tokens)
+
+    def per_position(self, measure: str) -> float | None:
+        """Of one GPU for one verified position: the row of a token or of a draft."""
+        return self._divided(measure, self.positions)
 
     def over_all(self, measure: str) -> float | None:
         """Per token over all GPUs that share the model."""
@@ -83,6 +93,9 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
         launches=found.launches.height,
         how=found.how,
         layers_only=found.layers_only,
+        positions=found.positions,
+        torn=found.torn,
+        layers=layers_in(found.launches),
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
         flops_partial=partial(found.launches),

@@ -37,6 +37,23 @@ class PhaseRule:
     """Only launches with more blocks than this along the axis tell."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRule:
+    """NVTX ranges by which an engine says what a step is."""
+
+    nvtx: str
+    """With the groups `batch` (sequences) and `rows`, where the range tells them."""
+    phase: str
+    what: str
+    drafts: bool = False
+
+
+@cache
+def range_rules() -> tuple[RangeRule, ...]:
+    """The rules of rows.toml that read NVTX ranges, in order."""
+    return tuple(RangeRule(**entry) for entry in load(files(__package__) / "rows.toml")["range"])
+
+
 @cache
 def row_rules() -> tuple[RowRule, ...]:
     """The rules of rows.toml that count rows, in order."""
@@ -97,3 +114,15 @@ def opening_kernels() -> NamedRule:
 def residual_norms() -> NamedRule:
     """Norms that also add the residual stream: those of a layer's beginning and of its second half."""
     return NamedRule(**load(files(__package__) / "rows.toml")["residual"])
+
+
+@cache
+def speculation_kernels() -> NamedRule:
+    """Kernels that make or verify drafts."""
+    return NamedRule(**load(files(__package__) / "rows.toml")["speculation"])
+
+
+@cache
+def rank_rules() -> tuple[NamedRule, ...]:
+    """Collectives whose names tell how many GPUs take part: a group in the name."""
+    return tuple(NamedRule(**entry) for entry in load(files(__package__) / "rows.toml")["ranks"])

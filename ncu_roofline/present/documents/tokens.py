@@ -24,6 +24,7 @@ from ncu_roofline.present.documents.words_tokens import (
     per,
     several_wholes,
     shares,
+    speculated,
 )
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import MOST, brief
@@ -67,6 +68,8 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):
         yield f"{where} {decides(study, tables.main)}".strip()
+    if positions := speculated(whole):
+        yield positions
     yield f"It stands on {found(whole)}. {known_facts(study)}"
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
@@ -173,12 +176,24 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         yield f"{noun} left out of every figure."
 
 
+def captured(study: Study, whole: Totals) -> dict[str, object]:
+    """What the window holds, whether it counts or not."""
+    known = study.launches.select(pl.col("dram_bytes").sum(), n=pl.col("dram_bytes").count())
+    return {
+        "launches": study.launches.height,
+        "dram_bytes": known["dram_bytes"][0] if known["n"][0] else None,
+        "layers": whole.layers,
+        "launches_left_out": study.launches.height - whole.launches,
+    }
+
+
 def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
     """Everything for programs, base units."""
     total: dict[str, object] = {m: whole.sums[m] for m in MEASURES}
     total |= {f"{m}_per_step": whole.per_step(m) for m in MEASURES}
     total |= {f"{m}_per_token": whole.per_token(m) for m in MEASURES}
     total |= {"dram_bytes_per_token_over_all": whole.over_all("dram_bytes")}
+    total |= {"dram_bytes_per_position": whole.per_position("dram_bytes")}
     total |= {f"{m}_unknown": whole.unknown[m] for m in MEASURES}
     return {
         "capture": study.capture.name,
@@ -191,6 +206,7 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
         "tp": whole.tp,
         "launches": whole.launches,
         "total": total,
+        "captured": captured(study, whole),
         "run": study.run,
         "by": tables.by,
         "rows": tables.main,

@@ -53,8 +53,29 @@ def moved(study: Study, whole: Totals) -> str:
 
 def per(whole: Totals) -> str:
     """The unit in words."""
+    if whole.basis == "capture" and whole.torn:
+        return f"in {counted(whole.layers, 'whole layer')} (steps and tokens unknown)"
+    if whole.basis == "step" and whole.positions:
+        return "per decode step with its drafts (tokens accepted unknown)"
     return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
         whole.basis, "in the whole capture (steps and tokens unknown)"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def speculated(whole: Totals) -> str:
+    """What a verified position costs, where drafts are verified and nobody says how many are accepted; else nothing."""
+    moved = whole.per_position("dram_bytes")
+    if whole.basis != "step" or moved is None or not whole.steps:
+        return ""
+    positions = whole.positions or 0.0
+    return (
+        f"A step verifies {number(positions / whole.steps)} positions, {text(moved, 'byte')} each: bytes per token are between "
+        "that and those of the step over its sequences; --accepted settles it."
     )
 
 
@@ -103,10 +124,12 @@ def found(whole: Totals) -> str:
     """How many launches, steps and tokens are behind the figures."""
     noun = f"launch{'es' if whole.launches != 1 else ''}"
     if whole.basis == "capture":
-        return f"{whole.launches:,} {noun}: {whole.how}; --steps, --tokens or --layers-captured would say more"
+        rest = f" ({whole.torn:,} outside of whole layers left out)" if whole.torn else ""
+        return f"{whole.launches:,} {noun}{rest}: {whole.how}; --steps, --tokens or --layers-captured would say more"
     launches = f"{whole.launches:,} decode {noun}"
     if whole.tokens is None:
-        return f"{launches}, {whole.how}; --batch would give tokens"
+        settles = "--accepted" if whole.positions else "--batch"
+        return f"{launches}, {whole.how}; {settles} would give tokens"
     return f"{launches}, {whole.how}, {number(whole.tokens)} token{'s' if whole.tokens != 1 else ''}"
 
 
@@ -124,8 +147,10 @@ def known_facts(study: Study) -> str:
     told = []
     for name in SHOWN_FACTS:
         fact = getattr(study.run, name)
+        if fact.value is None and fact.low is not None and fact.high is not None:
+            told.append(f"{name.replace('_', ' ')} {number(fact.low)} to {number(fact.high)} ({fact.evidence})")
         if fact.value is not None:
-            if name == "prefill_passes" and not fact.value:
+            if (name == "prefill_passes" and not fact.value) or (name == "accepted" and fact.origin == "inferred"):
                 continue
             value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else f"{fact.value:,}"
             why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""

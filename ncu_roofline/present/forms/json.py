@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.present.forms.document import Document
 from ncu_roofline.present.forms.text import clean
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DIGITS = 12
 """Significant digits: further ones differ from run to run, by the order in which memory is summed."""
 
@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, pl.DataFrame):
         return [plain(row) for row in value.iter_rows(named=True)]
     if isinstance(value, Run):
-        return {name: plain(asdict(fact)) for name, fact in facts(value).items()}
+        return {name: plain(told(fact)) for name, fact in facts(value).items()}
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, dict):
@@ -43,6 +43,12 @@ def plain(value: Any) -> Any:
 def rounded(value: float) -> float:
     """Counts as they are; quotients to the digits that do not depend on the order of a sum."""
     return value if value.is_integer() else float(f"{value:.{DIGITS}g}")
+
+
+def told(fact: Fact[Any]) -> dict[str, Any]:
+    """A fact as an object: its value, the interval that is left of it, and who says so."""
+    low, high = fact.span
+    return asdict(fact) | {"low": low, "high": high}
 
 
 def facts(run: Run) -> dict[str, Any]:

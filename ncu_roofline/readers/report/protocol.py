@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.readers.report.wire import BROKEN, message, part, text
@@ -71,7 +72,7 @@ CHOICE = re.compile(r"[\w-]{1,80}")
 
 def run(sessions: Iterable[bytes]) -> Run:
     """What the sessions of a report tell about the measurement; facts they do not tell stay unknown."""
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Fact[Any]] = {}
     options: list[tuple[str, str]] | None = None
     for session in sessions:
         for name, value in _details(session):
@@ -119,7 +120,7 @@ def _words(command: str) -> list[str]:
         return command.split()
 
 
-def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, Fact]:
+def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, Fact[str]]:
     """The facts that the options state, or that the version of the profiler takes as default."""
     given = dict(options)
     facts = {
@@ -133,7 +134,7 @@ def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, F
     return {name: fact for name, fact in facts.items() if fact.value is not None}
 
 
-def _launch_filter(options: list[tuple[str, str]]) -> Fact:
+def _launch_filter(options: list[tuple[str, str]]) -> Fact[str]:
     filters = [
         f"{name} {value}" for name, value in options if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
     ]
@@ -155,21 +156,21 @@ def _clock_default(version: str | None) -> str | None:
     return None if year is None else ("base" if year < (2026, 1) else "boost")
 
 
-def _default(value: str | None, version: str | None) -> Fact:
+def _default(value: str | None, version: str | None) -> Fact[str]:
     year = _year(version)
     if value is None or year is None:
         return Fact()
     return Fact(value, "version default", f"default of {year[0]}.{year[1]}")
 
 
-def _choice(given: dict[str, str], option: str, default: str | None, version: str | None) -> Fact:
+def _choice(given: dict[str, str], option: str, default: str | None, version: str | None) -> Fact[str]:
     value = given.get(option)
     if value is None:
         return _default(default, version)
     return Fact(value, "command line", f"--{option}") if CHOICE.fullmatch(value) else Fact()
 
 
-def _metric_set(options: list[tuple[str, str]], version: str | None) -> Fact:
+def _metric_set(options: list[tuple[str, str]], version: str | None) -> Fact[str]:
     sets = [v for name, v in options if name == "set" and CHOICE.fullmatch(v)]
     sections = [v for name, v in options if name == "section" and CHOICE.fullmatch(v)]
     metrics = sorted({m for name, v in options if name == "metrics" for m in v.split(",") if m})

@@ -44,7 +44,7 @@ def unknown(evidence: str) -> Fact:
         ({"norm": 8}, told(8, "norm grids: 8 rows in every decode step")),
         ({"norm": 1}, told(1, "norm grids: 1 row in every decode step")),
         ({"sampling": 3}, told(3, "sampling grids: 3 rows in every decode step")),
-        ({"norm": 4, "sampling": 4}, told(4, "norm grids: 4 rows in every decode step")),
+        ({"norm": 4, "sampling": 4}, told(4, "norm grids, sampling grids: 4 rows in every decode step")),
         # padded to the size of a CUDA graph, less than twice as many
         ({"norm": 8, "sampling": 5}, told(5, "sampling grids: 5 rows in every decode step")),
         ({"norm": 10, "sampling": 5}, unknown("a step works on 10 rows and samples 5: drafts or prompt tokens are among them")),
@@ -74,12 +74,30 @@ def test_nothing_that_counts_rows_leaves_the_batch_unknown() -> None:
     assert infer_batch(steps({"norm": 8}, phase="prefill")) == UNKNOWN
 
 
-def test_a_batch_is_named_where_four_of_five_steps_agree() -> None:
+def test_a_batch_that_changes_is_a_range_and_no_value() -> None:
     few, many = {"norm": 2}, {"norm": 8}
 
-    assert infer_batch(steps(few, *[many] * 4)) == told(8, "norm grids: 8 rows in 4 of 5 decode steps")
-    assert infer_batch(steps(many, *[few] * 4)) == told(2, "norm grids: 2 rows in 4 of 5 decode steps")
-    assert infer_batch(steps({"norm": 5}, few, *[many] * 3)) == unknown("rows change between steps, from 2 to 8")
+    assert infer_batch(steps(few, *[many] * 4)) == Fact(None, "unknown", "rows change between steps, from 2 to 8", 2, 8)
+    assert infer_batch(steps({"norm": 5}, few, *[many] * 3)).span == (2, 8)
+
+
+def test_kinds_of_kernels_that_contradict_each_other_leave_the_batch_unknown_and_are_named() -> None:
+    rope = launch("rotary_embedding_kernel", grid=[16, 1, 1])
+    frame = placed(launches(launch(KERNELS["norm"], grid=[8, 1, 1]), rope), [None, None], [0, 0])
+
+    assert infer_batch(frame) == unknown("norm grids say 8; rope grids say 16")
+
+
+def test_an_engines_own_range_wins_over_grids_and_the_grid_stands_against_it() -> None:
+    marked = launch(KERNELS["norm"], grid=[16, 1, 1], nvtx=["step[DECODE bs=5]"])
+
+    found = infer_batch(placed(launches(marked), [None], [0]))
+
+    assert found == told(5, "SGLang's step ranges: 5 rows in every decode step")
+    assert [(w.says, w.low, w.agrees) for w in found.witnesses] == [
+        ("SGLang's step ranges", 5, True),
+        ("norm grids", 16, False),
+    ]
 
 
 def test_steps_that_nothing_tells_of_do_not_count() -> None:
@@ -100,7 +118,9 @@ def test_launches_of_no_step_are_one_group() -> None:
 def test_launches_of_no_step_are_no_part_of_the_first_steps() -> None:
     for step in (0, 1):
         frame = launches(launch(KERNELS["norm"], grid=[8, 1, 1]), launch(KERNELS["norm"], grid=[6, 1, 1]))
-        assert infer_batch(placed(frame, [None] * 2, [step, None])) == unknown("rows change between steps, from 6 to 8")
+        assert infer_batch(placed(frame, [None] * 2, [step, None])) == Fact(
+            None, "unknown", "rows change between steps, from 6 to 8", 6, 8
+        )
 
 
 @pytest.mark.parametrize(

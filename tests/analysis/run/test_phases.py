@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.run.phases import (
-    LARGEST_DECODE,
     SMALLEST_PREFILL,
     agreed,
     by_itself,
@@ -17,7 +16,14 @@ from ncu_roofline.analysis.run.phases import (
     with_leading,
 )
 
-PASS = {"rows": pl.Int64, "sampled": pl.Int64, "least": pl.Int64, "only_prefill": pl.Boolean, "only_decode": pl.Boolean}
+PASS = {
+    "rows": pl.Int64,
+    "sampled": pl.Int64,
+    "sequences": pl.Int64,
+    "least": pl.Int64,
+    "only_prefill": pl.Boolean,
+    "only_decode": pl.Boolean,
+}
 
 
 @pytest.mark.parametrize(
@@ -31,10 +37,13 @@ PASS = {"rows": pl.Int64, "sampled": pl.Int64, "least": pl.Int64, "only_prefill"
         ({"rows": 4, "sampled": 4, "least": 3}, "decode"),
         ({"rows": 4, "sampled": 4, "least": 4}, "decode"),
         ({"rows": SMALLEST_PREFILL, "sampled": SMALLEST_PREFILL, "least": SMALLEST_PREFILL}, "decode"),
-        ({"rows": 3, "sampled": 4, "least": 3}, "decode"),  # a small number alone
+        ({"rows": 3, "sampled": 4, "least": 3}, None),  # fewer than are sampled: one of them is wrong
+        ({"rows": 32, "sequences": 32}, "decode"),  # one query of each sequence
+        ({"rows": 100, "sequences": 1}, None),  # a prompt, or drafts that are verified
         ({"rows": SMALLEST_PREFILL, "sampled": 2 * SMALLEST_PREFILL, "least": 1}, "prefill"),
-        ({"rows": LARGEST_DECODE}, "decode"),
-        ({"rows": LARGEST_DECODE + 1}, None),
+        ({"rows": 1}, "decode"),
+        ({"rows": 2}, None),  # a short prompt looks like that
+        ({"rows": 100}, None),
         ({"rows": SMALLEST_PREFILL - 1}, None),
         ({"rows": SMALLEST_PREFILL}, "prefill"),
         ({}, None),
@@ -52,8 +61,11 @@ def others(
     sampled: list[int | None] | None = None,
 ) -> list[str | None]:
     nothing = [None] * len(rows)
-    schema = {"rows": pl.Int64, "phase": pl.String, "only_decode": pl.Boolean, "sampled": pl.Int64}
+    schema = {"rows": pl.Int64, "phase": pl.String, "only_decode": pl.Boolean, "sampled": pl.Int64, "sequences": pl.Int64}
     told = {"rows": rows, "phase": phase, "only_decode": only_decode or nothing, "sampled": sampled or nothing}
+    told |= {"sequences": nothing}
+    schema |= {"last": pl.Boolean}
+    told |= {"last": [False] * len(rows)}
     table = pl.DataFrame(told, schema=schema)
     return table.select(by_others()).to_series().to_list()
 
@@ -173,6 +185,7 @@ def test_rows_sampled_rows_and_sequences_are_told_apart() -> None:
             "what_sampled": "head",
             "rows": 16,
             "what_rows": "norm",
+            "contested": None,
         }
     ]
 

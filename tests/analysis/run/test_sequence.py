@@ -98,7 +98,11 @@ def test_the_batch_is_the_smallest_norm_grid_because_query_norms_run_per_head() 
     frame = sequence(
         "embedding", "norm", "fc", "norm", "attention", "fc", "norm", "fc", "sampling", grids=grids | {6: [32, 1, 1]}
     )
-    named = frame.with_columns(kernel=pl.when(pl.col("role") == "norm").then(pl.lit("RMSNormKernel")).otherwise("kernel"))
+    names = {"norm": "RMSNormKernel", "sampling": "SamplingFromProbKernel"}
+    named = frame.with_columns(
+        kernel=pl.col("role").cast(pl.String).replace(names),
+        grid=pl.when(pl.col("role") == "sampling").then(pl.lit([32, 1, 1], pl.Array(pl.Int64, 3))).otherwise("grid"),
+    )
     found = segment(named)
     batch = infer_batch(found.launches)
     assert (batch.value, batch.origin) == (32, "inferred")

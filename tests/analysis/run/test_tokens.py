@@ -73,9 +73,10 @@ def test_without_batch_figures_are_per_step_and_no_token_is_assumed() -> None:
     assert (whole.basis, whole.tokens, whole.per_step("dram_bytes"), whole.per_token("dram_bytes")) == ("step", None, 288, None)
 
 
-def test_without_steps_figures_are_of_the_capture() -> None:
+def test_without_steps_figures_are_of_the_whole_layers_of_the_capture() -> None:
     whole = totals(placed(LAYERS, whole=False), Run())
-    assert (whole.basis, whole.steps, whole.sums["dram_bytes"]) == ("capture", None, 288)
+    # 100 + 20 + 140 + 20; sampling is in no layer
+    assert (whole.basis, whole.steps, whole.sums["dram_bytes"], whole.torn) == ("capture", None, 280, 1)
 
 
 def test_a_part_of_the_layers_is_scaled_to_all_of_them() -> None:

@@ -152,23 +152,31 @@ def captured(*kernels: tuple[str, str, int]) -> pl.DataFrame:
             "grid": pl.Series([[x, 1, 1] for _, _, x in kernels], dtype=pl.Array(pl.Int64, 3)),
             **dict.fromkeys(("process", "device", "stream"), [0] * len(kernels)),
         }
-    ).with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64))
+    ).with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64), nvtx=pl.lit(None, pl.List(pl.String)))
 
 
 WRITE, ATTEND = "reshape_and_cache_flash_kernel", "some_attention"
 
 
-@pytest.mark.parametrize("rows", [4096, 300, 16])
-def test_prefill_and_decode_of_attention_kernels_alone_are_told_apart(rows: int) -> None:
+@pytest.mark.parametrize(
+    ("prompt_rows", "step_rows", "expected"),
+    [
+        (4096, 1, ("prefill", "decode")),
+        (4096, 4, ("prefill", None)),  # four sequences, or the last four tokens of the prompt
+        (300, 4, (None, None)),
+        (16, 1, (None, "decode")),
+    ],
+)
+def test_prefill_and_decode_of_attention_kernels_alone_are_told_apart_where_rows_leave_no_doubt(
+    prompt_rows: int, step_rows: int, expected: tuple[str | None, str | None]
+) -> None:
     """What `ncu -k regex:attention` leaves of a prompt and the steps after it."""
-    prompt = [(WRITE, "kv-cache", rows), (ATTEND, "attention", rows // 8)] * 12
-    steps = [(WRITE, "kv-cache", 4), (ATTEND, "attention", 4)] * 36
+    prompt = [(WRITE, "kv-cache", prompt_rows), (ATTEND, "attention", prompt_rows // 8)] * 12
+    steps = [(WRITE, "kv-cache", step_rows), (ATTEND, "attention", step_rows)] * 36
     found = segment(captured(*prompt, *steps))
 
-    first = found.launches["phase"].cast(pl.String).to_list()[: len(prompt)]
-    last = found.launches["phase"].cast(pl.String).to_list()[len(prompt) :]
-    assert set(last) == {"decode"}
-    assert set(first) == ({None} if rows == 300 else {"prefill"})  # 300 may be as many sequences, beside one other pass
+    phases = found.launches["phase"].cast(pl.String).to_list()
+    assert (set(phases[: len(prompt)]), set(phases[len(prompt) :])) == ({expected[0]}, {expected[1]})
     assert found.steps.value is None  # nobody knows how many steps 36 layers are
 
 

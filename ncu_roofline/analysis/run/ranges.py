@@ -1,0 +1,59 @@
+"""What an engine's own NVTX ranges say of a step: its phase, its sequences and its rows."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.capture.schema import PHASES
+from ncu_roofline.knowledge.kernels.rows import RangeRule, range_rules
+
+TOLD = {
+    "nvtx_phase": pl.Enum(PHASES),
+    "nvtx_batch": pl.Int64(),
+    "nvtx_rows": pl.Int64(),
+    "nvtx_drafts": pl.Boolean(),
+    "nvtx_what": pl.String(),
+}
+
+
+def ranges(launches: pl.DataFrame) -> pl.DataFrame:
+    """One row per launch inside a range that a rule reads: index and what it says; the first rule counts."""
+    inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
+    names = inside["nvtx"].explode().unique().drop_nulls()
+    told = pl.concat([read(names, rule) for rule in range_rules()]).unique("name", keep="first", maintain_order=True)
+    joined = inside.explode("nvtx").join(told, left_on="nvtx", right_on="name", maintain_order="left")
+    # of nested ranges the one that counts sequences says most
+    best = joined.sort("index", pl.col("nvtx_batch").is_null(), maintain_order=True)
+    return best.unique("index", keep="first", maintain_order=True).drop("nvtx")
+
+
+def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:
+    """The ranges that one rule reads: name and what it says."""
+    groups = {group: number(rule, group) for group in ("batch", "rows")}
+    return (
+        names.rename("name")
+        .to_frame()
+        .filter(pl.col("name").str.contains(rule.nvtx))
+        .select(
+            "name",
+            nvtx_phase=pl.lit(rule.phase, pl.Enum(PHASES)),
+            nvtx_batch=groups["batch"],
+            nvtx_rows=groups["rows"],
+            nvtx_drafts=pl.lit(rule.drafts),
+            nvtx_what=pl.lit(rule.what),
+        )
+    )
+
+
+def number(rule: RangeRule, group: str) -> pl.Expr:
+    """A named group of the range's name as a number; null where the rule has none."""
+    if f"(?P<{group}>" not in rule.nvtx:
+        return pl.lit(None, pl.Int64)
+    return pl.col("name").str.extract_groups(rule.nvtx).struct.field(group).cast(pl.Int64, strict=False)
+
+
+def of_groups(launches: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Per group of launches what all its ranges agree on; null where they differ: a group of two steps is told by none."""
+    at = places.select("index", "group").join(ranges(launches), on="index")
+    agreed = [pl.when(pl.col(name).drop_nulls().n_unique() == 1).then(pl.col(name).drop_nulls().first()) for name in TOLD]
+    return at.group_by("group").agg(each.alias(name) for each, name in zip(agreed, TOLD, strict=True))
