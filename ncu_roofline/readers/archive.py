@@ -181,6 +181,7 @@ def scan(path: Path, measured: Iterable[str] | None = None) -> pl.LazyFrame:
         hive_schema=PARTITIONS,
         hive_partitioning=True,
         missing_columns="insert",
+        glob=False,
         extra_columns="ignore",
     ).rename({"device": "device_name", NUMBER: "device"})
 
@@ -195,9 +196,14 @@ def foreign(name: str, kind: pl.DataType) -> bool:
 
 
 def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
-    kinds = {pair for file in found for pair in pl.read_parquet_schema(file).items() if pair[0].startswith(schema.MEASURED)}
+    kinds = {pair for file in found for pair in _schema(file).items() if pair[0].startswith(schema.MEASURED)}
     odd = {name for name, kind in kinds if foreign(name, kind)}
     return {name: _dtype(name) for name in sorted({name for name, _ in kinds} - odd)}
+
+
+def _schema(file: Path) -> dict[str, pl.DataType]:
+    with file.open("rb") as opened:  # a path would be taken for a pattern
+        return dict(pl.read_parquet_schema(opened))
 
 
 def read(path: Path) -> Capture:

@@ -46,7 +46,8 @@ def read(path: Path) -> Capture:
 def facts_of(path: Path) -> dict[str, Any]:
     """The footer of a saved capture; refuses other people's Parquet and other versions of ours."""
     try:
-        text = pl.read_parquet_metadata(path).get(KEY)
+        with path.open("rb") as file:  # a path would be taken for a pattern
+            text = pl.read_parquet_metadata(file).get(KEY)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
     if text is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -60,4 +60,13 @@ def _notes(table: csv_launches.Table) -> list[str]:
     numbers = table.launches["device"].drop_nulls().unique().sort()
     if numbers.len() > 1:
         notes.append(f"launches ran on devices {', '.join(map(str, numbers))}")
-    return [*notes, *table.notes]
+    return [*notes, *gaps(table.launches), *table.notes]
+
+
+def gaps(launches: pl.DataFrame) -> Iterator[str]:
+    """A sentence where the profiler's numbers of launches skip some: rows were taken out of the file."""
+    numbers = launches.select("process", "profiler_id").drop_nulls("profiler_id").sort("process", "profiler_id")
+    skipped = numbers.with_columns(step=pl.col("profiler_id").diff().over("process")).filter(pl.col("step") > 1)
+    if skipped.height:
+        lost = int(skipped["step"].sum()) - skipped.height
+        yield f"The numbers of the launches skip {lost:,}: rows were taken out of the file."

@@ -14,11 +14,11 @@ from polars.exceptions import PolarsError
 
 from ncu_roofline.errors import UnreadableCapture
 
-HEADER = re.compile(rb'("ID"|(?:(?<=\n)|\A)ID)([,;\t])[^\n]*?"?Kernel Name"?[,;\t\r\n]')
 UTF16 = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 BOM = b"\xef\xbb\xbf"
 HEAD = 1 << 20
 """Bytes in which the header is looked for first; the widest header seen has 0.1 MB."""
+KERNEL = b"Kernel Name"
 EXPORT = "export it with `ncu --import REPORT --csv --page raw`"
 ID = r"^\d+(\.0)?$"
 """A launch's number; with a fraction where a table program saved the file."""
@@ -54,7 +54,28 @@ def decoded(content: bytes) -> bytes:
         if content.startswith(mark):
             content = content[2:].decode(encoding, "replace").encode()
     content = content.removeprefix(BOM)
-    return content.replace(b"\r\n", b"\n") if b"\r\n" in content else content
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content
+
+
+def table_head(content: bytes) -> tuple[int, bytes] | None:
+    """Where the header of a table begins and what separates its fields; None where there is none.
+
+    Line by line, so that no content takes longer than its length: a header line has the fields ID and Kernel Name.
+    """
+    at, last = 0, content.rfind(KERNEL)
+    while at <= last:
+        end = content.find(b"\n", at)
+        line = content[at:] if end < 0 else content[at:end]
+        begin = 0 if line.startswith(b"ID") else line.find(b'"ID"')
+        separator = line[begin + 2 + 2 * line.startswith(b'"', begin) :][:1] if begin >= 0 else b""
+        if separator in (b",", b";", b"\t") and KERNEL in {field.strip(b'"') for field in line[begin:].split(separator)}:
+            return at + begin, separator
+        if end < 0:
+            return None
+        at = end + 1
+    return None
 
 
 def page(path: Path) -> Page:
@@ -63,20 +84,25 @@ def page(path: Path) -> Page:
     if not head:
         raise UnreadableCapture(f"{path.name}: an empty file; profile or export again")
     content = decoded(head)
-    found = HEADER.search(content)
-    if len(head) == HEAD and (found is None or b"\n" not in content[found.end() - 1 :]):
+    found = table_head(content)
+    if len(head) == HEAD and (found is None or b"\n" not in content[found[0] :]):
         content = decoded(_bytes(path))
-        found = HEADER.search(content)
+        found = table_head(content)
     if found is None:
         raise UnreadableCapture(
             f"{path.name}: no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
         )
-    header = content[found.start() :].partition(b"\n")[0].decode("utf-8", "replace")
-    before = content[: found.start()]
+    start, separated = found
+    header = content[start:].partition(b"\n")[0].decode("utf-8", "replace")
+    before = content[:start]
     whole_lines = before == b"" or before.endswith(b"\n")
-    as_it_stands = whole_lines and not head.startswith(tuple(mark for mark, _ in UTF16))
-    separator = found[2].decode()
-    names = tuple(next(csv.reader(StringIO(header), delimiter=separator)))
+    lone_returns = b"\r" in head.replace(b"\r\n", b"")
+    as_it_stands = whole_lines and not lone_returns and not head.startswith(tuple(mark for mark, _ in UTF16))
+    separator = separated.decode()
+    try:
+        names = tuple(next(csv.reader(StringIO(header), delimiter=separator)))
+    except csv.Error as error:  # a field of more than 128 kB
+        raise UnreadableCapture(f"{path.name}: a header line that is none ({error}); {EXPORT}") from error
     return Page(path, names, separator, before.count(b"\n") if as_it_stands else None, header.startswith('"'))
 
 
@@ -104,7 +130,7 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
         return None
     try:
         table = pl.read_csv(
-            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False
+            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False, glob=False
         )
     except PolarsError:
         return None
@@ -127,9 +153,9 @@ def _shifted(page: Page, table: pl.DataFrame) -> pl.Series:
 def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:
     """The table from the lines that are its rows; raises where rows are cut, too long or of two captures."""
     content = decoded(_bytes(page.path))
-    found = HEADER.search(content)
-    rows = content[found.start() :].partition(b"\n")[2] if found else b""
-    if HEADER.search(rows):
+    found = table_head(content)
+    rows = content[found[0] :].partition(b"\n")[2] if found else b""
+    if table_head(rows):
         raise UnreadableCapture(f"{page.file}: two captures in one file (a second header line); give each capture its own file")
     names = [f"c{place}" for place in range(len(page.header))] + [EXTRA]
     text = "\n".join([page.separator.join(names), *_rows(page, rows.decode("utf-8", "replace")), ""])
@@ -155,24 +181,24 @@ def _rows(page: Page, text: str) -> list[str]:
     separator = re.escape(page.separator)
     quoted = re.compile(rf'"\d+"{separator}"')
     row = re.compile(rf'"?\d+(?:\.0)?"?{separator}|(?:""{separator}){{4}}|{separator}{{4}}')
-    rows: list[str] = []
+    rows: list[list[str]] = []
     is_open = False
     for line in text.split("\n"):
         inside = quoted.search(line)
         if is_open and inside and inside.start() == 0:
             break
         if is_open:
-            rows[-1] += "\n" + line
+            rows[-1].append(line)
             is_open = line.count('"') % 2 == 0
             continue
         # application output that did not end its line stands before a row
         own = line[inside.start() :] if inside and not row.match(line) else line
         if row.match(own):
-            rows.append(own)
+            rows.append([own])
             is_open = own.count('"') % 2 == 1
     if is_open:
-        raise cut_short(page.file, rows[-1])
-    return rows
+        raise cut_short(page.file, rows[-1][0])
+    return ["\n".join(lines) for lines in rows]
 
 
 def whole(page: Page, rows: pl.DataFrame) -> None:

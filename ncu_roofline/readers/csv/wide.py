@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -19,6 +20,10 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     """The launches of a raw page with the counters in use and those that `metrics` asks for."""
     places = csv_launches.columns(page)
     named = {name: f"c{place}" for place, name in enumerate(page.header) if "__" in name}
+    if twice := sorted(name for name, times in Counter(n for n in page.header if "__" in n).items() if times > 1):
+        raise UnreadableCapture(
+            f"{page.file}: {twice[0]} stands twice in the header, so nothing tells which is meant; {csv_text.EXPORT}"
+        )
     wanted = counters.wanted(named, metrics)
     attributes = {name: place for name, place in named.items() if name in ATTRIBUTES}
     # the last column is read along because it tells whether a row is whole

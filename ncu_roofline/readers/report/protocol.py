@@ -44,9 +44,116 @@ FLAGS = frozenset(
         "lockstep-kernel-launch",
         "lockstep-nccl-launch",
         "disable-extra-suffixes",
+        "null-stdin",
+        "open-in-ui",
+        "support-32bit",
+        "print-fp",
+        "list-sources",
+        "suppress-repeats",
     }
 )
 """Options without a value: Nsight Compute CLI, "Command Line Options"."""
+
+VALUED = frozenset(
+    {
+        "o",
+        "export",
+        "i",
+        "import",
+        "k",
+        "kernel-name",
+        "kernel-name-base",
+        "kernel-id",
+        "kernel-regex",
+        "kernel-base",
+        "c",
+        "launch-count",
+        "s",
+        "launch-skip",
+        "launch-skip-before-match",
+        "nvtx-include",
+        "nvtx-exclude",
+        "nvtx-push-pop-scope",
+        "range-filter",
+        "profile-from-start",
+        "devices",
+        "filter-mode",
+        "cache-control",
+        "clock-control",
+        "replay-mode",
+        "app-replay-mode",
+        "app-replay-match",
+        "app-replay-buffer",
+        "range-replay-options",
+        "graph-profiling",
+        "set",
+        "section",
+        "section-folder",
+        "section-folder-recursive",
+        "section-folder-restore",
+        "rule",
+        "metrics",
+        "apply-rules",
+        "import-source",
+        "import-sass",
+        "source-folders",
+        "resolve-source-file",
+        "sampling-interval",
+        "sampling-max-passes",
+        "sampling-buffer-size",
+        "pm-sampling-interval",
+        "pm-sampling-buffer-size",
+        "pm-sampling-max-passes",
+        "warp-sampling-interval",
+        "warp-sampling-max-passes",
+        "warp-sampling-buffer-size",
+        "target-processes",
+        "target-processes-filter",
+        "mode",
+        "hostname",
+        "port",
+        "max-connections",
+        "injection-path-32",
+        "injection-path-64",
+        "preload-library",
+        "communicator",
+        "communicator-num-peers",
+        "communicator-tcp-num-peers",
+        "communicator-shmem-num-peers",
+        "kill",
+        "check-exit-code",
+        "log-file",
+        "page",
+        "print-details",
+        "print-units",
+        "print-metric-name",
+        "print-metric-instances",
+        "print-metric-attribution",
+        "print-nvtx-rename",
+        "print-rule-details",
+        "print-source",
+        "print-summary",
+        "print-kernel-base",
+        "rename-kernels",
+        "rename-kernels-export",
+        "rename-kernels-path",
+        "config-file",
+        "config-file-path",
+        "chips",
+        "chip",
+        "query-metrics-mode",
+        "pipeline-boost-state",
+        "verify-kernel-name",
+        "call-stack-type",
+        "disable-profiler-start-stop",
+        "lockstep-timeout",
+        "cpu-call-stack",
+        "python-call-stack",
+        "data-parallel",
+        "counter-set",
+    }
+)
+"""Options with a value, of 2020 to 2026. At any other one reading stops: the next word may be the application's."""
 
 SHORT = {"k": "kernel-name", "c": "launch-count", "s": "launch-skip", "o": "export", "i": "import"}
 OLD = {"kernel-regex": "kernel-name", "kernel-base": "kernel-name-base"}  # up to 2020
@@ -66,6 +173,8 @@ FILTERS = (
 NO_FILTER = {"launch-skip": "0", "launch-skip-before-match": "0", "profile-from-start": "1", "filter-mode": "global"}
 """Values that leave nothing out; a run from the user interface spells them all."""
 SHOWN = re.compile(r"\d+(?:\.\d+)*")
+FILTER = re.compile(r"(?:regex:)?[\w .*+?|()\[\]^$,<>@&!=-]{1,120}/?")
+"""What the value of a filter may look like to be shown: names and patterns, no path. Else the option alone is told."""
 CHOICE = re.compile(r"[\w-]{1,80}")
 """What the value of a choice may look like; anything else is not taken."""
 
@@ -106,7 +215,11 @@ def spelled(command: str) -> Iterator[tuple[str, str]]:
     while words and words[0].startswith("-"):
         name, joined, value = words.pop(0).lstrip("-").partition("=")
         name = SHORT.get(name, OLD.get(name, name))
+        if name not in FLAGS and name not in VALUED:
+            return  # whether the next word is its value, or the application, nobody knows
         if not joined and name not in FLAGS and words:
+            if words[0].startswith("-"):
+                continue
             value = words.pop(0)
         yield name, value
 
@@ -136,13 +249,11 @@ def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, F
 
 def _launch_filter(options: list[tuple[str, str]]) -> Fact[str]:
     filters = [
-        f"{name} {value}" for name, value in options if name in FILTERS and NO_FILTER.get(name) != value and not _path(value)
+        f"{name} {value}" if FILTER.fullmatch(value) else name
+        for name, value in options
+        if name in FILTERS and NO_FILTER.get(name) != value
     ]
     return Fact(", ".join(filters), "command line", "filters of the profiler") if filters else Fact()
-
-
-def _path(value: str) -> bool:
-    return value.startswith(("/", "~", "file:")) or ":\\" in value
 
 
 def _year(version: str | None) -> tuple[int, int] | None:

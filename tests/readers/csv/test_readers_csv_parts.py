@@ -391,7 +391,7 @@ def test_utf_16_is_decoded_and_not_read_as_it_stands(tmp_path: Path) -> None:
     made = written(tmp_path, b"\xff\xfe" + HEAD.encode("utf-16-le"))
     assert (made.header[0], made.skip) == ("ID", None)
     assert csv_text.decoded(b"\xef\xbb\xbfa\r\nb") == b"a\nb"
-    assert csv_text.decoded(b"a\rb\n") == b"a\rb\n"
+    assert csv_text.decoded(b"a\rb\n") == b"a\nb\n"
 
 
 @pytest.mark.parametrize("before", [0, 100 - len(HEAD), 101 - len(HEAD), 75, 80, 81, 82, 120])

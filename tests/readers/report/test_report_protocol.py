@@ -73,7 +73,7 @@ def test_without_a_command_line_no_setting_is_guessed() -> None:
 def test_a_path_as_value_is_never_taken() -> None:
     known = run([session("ncu --set /home/secret/own.set --kernel-name /home/secret/list app")])
     assert known.metric_set.value is None
-    assert known.launch_filter.value is None
+    assert known.launch_filter.value == "kernel-name"
 
 
 def test_damaged_session_details_leave_the_facts_unknown() -> None:
@@ -143,7 +143,7 @@ FILTERS = "filters of the profiler"
 @pytest.mark.parametrize("value", ["/a", "~/a", "file:a", r"C:\a", r"regex:C:\a"])
 def test_a_filter_that_names_a_file_is_not_shown(value: str) -> None:
     shown = settings([("kernel-name", value), ("launch-count", "3"), ("export", "x")], None)
-    assert shown == {"launch_filter": Fact("launch-count 3", STATED, FILTERS)}
+    assert shown == {"launch_filter": Fact("kernel-name, launch-count 3", STATED, FILTERS)}
 
 
 @pytest.mark.parametrize(("name", "value"), list(NO_FILTER.items()))
@@ -208,3 +208,23 @@ def test_the_metric_set_names_what_was_asked_for(options: list[tuple[str, str]],
     found = settings(options, "2025.1").get("metric_set", Fact())
     assert found.value == shown
     assert found.origin == {None: "unknown", "basic": "version default"}.get(shown, STATED)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ncu --null-stdin python -c 'TOKEN=abc'",
+        "ncu --open-in-ui python -c 'TOKEN=abc'",
+        "ncu --some-new-option TOKEN=abc python",
+        "ncu --launch-count --nvtx python TOKEN=abc",
+        "ncu -k regex:/home/TOKEN=abc/x python",
+        "ncu --kernel-name /home/TOKEN=abc/x python",
+    ],
+)
+def test_no_word_of_the_application_becomes_a_fact(command: str) -> None:
+    assert not [fact for fact in settings(list(spelled(command)), "2025.3").values() if "TOKEN" in str(fact.value)]
+
+
+def test_a_filter_that_names_a_path_is_told_without_its_value() -> None:
+    found = settings(list(spelled("ncu -k regex:/home/user/x -c 5 app")), "2025.3")["launch_filter"]
+    assert found.value == "kernel-name, launch-count 5"
