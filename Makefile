@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation judge bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt
 
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
 	$(BIN)/python -m tools.mutation
+
+judge: $(READY) ## judge what is said of 1,000 synthetic runs; writes tests/generator/RESULTS.md
+	$(BIN)/python -m tests.generator.judge --runs 1000 --seed 0 --write
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages

@@ -1,0 +1,65 @@
+"""The truth beside generated runs is itself right: checked by hand on runs drawn up here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.generator.engines import ENGINES
+from tests.generator.judge import agrees, outcome
+from tests.generator.kernels import Pass
+from tests.generator.plans import KINDS, Plan, plan
+from tests.generator.runs import generated, run
+from tests.generator.shapes import LLAMA
+from tests.generator.truths import Told
+
+
+def of_two_layers(*passes: Pass, window: str = "whole") -> Plan:
+    return Plan(seed=0, kind="constant batch", engine=ENGINES["loop"], passes=passes, window=window)
+
+
+def decode(step: int, batch: int) -> Pass:
+    return Pass(shape=replace(LLAMA, layers=2), kind="decode", step=step, contexts=(1023,) * batch)
+
+
+def test_a_seed_gives_the_same_run_again() -> None:
+    assert run(7).capture.launches.equals(run(7).capture.launches)
+
+
+def test_every_kind_of_run_takes_its_turn() -> None:
+    assert [plan(seed).kind for seed in range(len(KINDS))] == list(KINDS)
+
+
+def test_tokens_are_the_sum_of_the_rows_of_steps() -> None:
+    facts = generated(of_two_layers(decode(0, 8), decode(1, 4))).truth.facts
+    assert facts["tokens"] == Told(accepted=((12, 12),), determined=True)
+    assert facts["batch"] == Told(accepted=((4, 8),), determined=True)
+
+
+def test_bytes_of_a_step_are_its_weights_and_its_cache() -> None:
+    made = generated(of_two_layers(decode(0, 8)), noise=0.0)
+    layer = 4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336
+    weights = 2 * (2 * layer + 4096 * 128256)
+    cache = 2 * 8 * 1024 * 2 * 8 * 128 * 2  # layers, sequences, tokens, K and V, heads, width, bytes
+    ((least, _),) = made.truth.facts["read_per_token"].accepted
+    assert weights + cache < 8 * least < 1.01 * (weights + cache)
+
+
+def test_a_window_without_a_whole_step_has_no_tokens() -> None:
+    made = generated(of_two_layers(decode(0, 8), window="layers"))
+    assert made.truth.facts["steps"].accepted == ((0, 0),)
+    assert made.truth.facts["tokens"].accepted == ()
+
+
+def test_an_interval_is_right_where_it_holds_the_truth_and_known_where_it_is_narrow() -> None:
+    told = Told(accepted=((8.0, 8.0),), determined=True)
+    assert [outcome(told, said) for said in ((8.0, 8.0), (8.0, 64.0), (6.0, 6.0), None)] == [
+        "right",
+        "withheld",
+        "false",
+        "withheld",
+    ]
+
+
+def test_a_point_is_false_where_the_batch_varies() -> None:
+    assert not agrees(Told(), (4.0, 8.0), (8.0, 8.0))
+    assert agrees(Told(), (4.0, 8.0), (4.0, 8.0))
