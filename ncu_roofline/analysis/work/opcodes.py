@@ -12,7 +12,8 @@ from ncu_roofline.knowledge.counters import table
 SQUARE = re.compile(r"^(16|8)(8)(\d+)$")
 WARPGROUP = re.compile(r"^(\d+)x(\d+)x(\d+)$")
 WARPS_IN_GROUP = 4  # a warpgroup instruction is counted once by each of its four warps
-VOLTA_STEP = 512  # HMMA.884 is one of several steps of a 8x8x4 quad product
+VOLTA_STEPS = {"fp16": 512, "fp16_fp16acc": 1024}
+"""HMMA.884 is one step of four quad products of 8x8x4 (2,048 operations): of four with FP32 sums, of two with FP16 sums."""
 EIGHT_BIT = {"E4M3", "E5M2"}
 OTHER_MATRIX = ("UTCHMMA", "UTCQMMA", "UTCIMMA", "UTCOMMA")  # the shape is in a descriptor
 
@@ -49,13 +50,13 @@ def matrix_flops(opcode: str) -> tuple[str, float] | None:
     if path is None or not modifiers:
         return None
     if kind == "HMMA" and "884" in modifiers:
-        return path, VOLTA_STEP
+        return path, VOLTA_STEPS[path]
     for modifier in modifiers:
         square, group = SQUARE.match(modifier), WARPGROUP.match(modifier)
         if shape := square or group:
             m, n, k = (int(side) for side in shape.groups())
-            sparse = 2 if "SP" in modifiers else 1
-            return path, 2 * m * n * k * sparse / (WARPS_IN_GROUP if group else 1)
+            # the K of a sparse instruction (.SP) is that of the dense product already
+            return path, 2 * m * n * k / (WARPS_IN_GROUP if group else 1)
     return None
 
 

@@ -23,6 +23,8 @@ class Gpu:
     boost_hertz: float | None
     peaks: Mapping[str, float]
     memory_type: str = ""
+    memory_units: int | None = None
+    """Memory units whose active cycles the profiler averages; None is not known."""
     nvlink: float | None = None
     source: str = ""
     doubts: tuple[str, ...] = ()

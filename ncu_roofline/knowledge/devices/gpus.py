@@ -54,6 +54,7 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         boost_hertz=scaled("boost_mhz", MEGA),
         peaks=_peaks(row),
         memory_type=row["memory_type"],
+        memory_units=row.get("memory_units"),
         nvlink=scaled("nvlink_gbs", GIGA),
         source=row["source"],
         doubts=(row["doubts"],) if "doubts" in row else (),

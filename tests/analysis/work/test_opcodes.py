@@ -13,10 +13,12 @@ from ncu_roofline.analysis.work.opcodes import matrix_flops, scalar_flops
         ("HMMA.1688.F16", "fp16_fp16acc", 2 * 16 * 8 * 8),
         ("HMMA.1684.F32.TF32", "tf32", 2 * 16 * 8 * 4),
         ("HMMA.884.F32.F32.STEP1", "fp16", 512),
+        ("HMMA.884.F16.F16.STEP0", "fp16_fp16acc", 1024),
         ("IMMA.16832.S8.S8", "int8", 2 * 16 * 8 * 32),
         ("IMMA.8816.U8.U8.SAT", "int8", 2 * 8 * 8 * 16),
         ("IMMA.16864.S4.S4", "int4", 2 * 16 * 8 * 64),
-        ("IMMA.SP.16864.S8.S8", "int8", 2 * 16 * 8 * 64 * 2),
+        ("IMMA.SP.16864.S8.S8", "int8", 2 * 16 * 8 * 64),  # mma.sp.m16n8k64: the dense K
+        ("HMMA.SP.16832.F32.BF16", "bf16", 8192),
         ("DMMA.884", "fp64_tensor", 2 * 8 * 8 * 4),
         ("QMMA.16832.F32.E4M3.E4M3", "fp8", 2 * 16 * 8 * 32),
         ("QMMA.16832.F32.E2M3.E2M3", "fp6", 2 * 16 * 8 * 32),

@@ -9,6 +9,7 @@ import pytest
 
 from ncu_roofline.analysis.work.traffic import activity, bytes_moved
 from ncu_roofline.capture.capture import Device
+from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from tests.kernels import h100
 
@@ -73,3 +74,29 @@ def test_a_count_comes_before_what_is_rebuilt() -> None:
     found = frame.select(bytes_moved(frame, None, BUS))
     assert found["dram_bytes"].to_list() == [7.0, 1280.0]
     assert found["dram_bytes_source"].to_list() == ["counter", "cycles"]
+
+
+SUM, SHARE = "m:dram__cycles_active.sum", "m:gpu__dram_throughput.avg.pct_of_peak_sustained_elapsed"
+
+
+def test_the_sum_over_units_counts_no_dead_one() -> None:
+    # RTX 2080 Ti: 11 live units of 8 bytes and a dead one; 1,000 cycles each: 88,000 bytes. The mean, 916.7 of 12 units, times
+    # the bus of 352 bits would say 80,667
+    turing = replace(h100(), memory_type="GDDR6", bus_bits=352)
+    found = rebuilt(replace(BUS, bus_bits=352), turing, **{SUM: 11_000.0, CYCLES: 11_000 / 12})
+
+    assert found[:2] == [("cycles", 88_000.0), ("cycles", pytest.approx(80_667, rel=1e-4))]
+
+
+def test_a_b200_moves_2048_bytes_a_cycle_whatever_its_bus_says() -> None:
+    b200 = gpus.find("b200")
+    device = replace(BUS, compute_capability="10.0", bus_bits=7680)
+
+    assert rebuilt(device, b200, **{CYCLES: 1000.0})[0] == ("cycles", 2_048_000.0)
+    assert rebuilt(device, b200, **{SUM: 64_000.0})[0] == ("cycles", 2_048_000.0)
+
+
+def test_a_throughput_that_is_no_active_share_tells_no_bytes() -> None:
+    known = {SHARE: 50.0, HERTZ: 1e9}
+    assert rebuilt(replace(BUS, compute_capability="10.0"), gpus.find("b200"), **known)[-1] == ("cycles", None)
+    assert rebuilt(BUS, **known)[-1] == ("cycles", pytest.approx(0.5 * 2 * 1e9 * 128))
