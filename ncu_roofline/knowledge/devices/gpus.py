@@ -48,7 +48,7 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         compute_capability=row["compute_capability"],
         sms=row.get("sms"),
         l2_bytes=scaled("l2_mib", MIB),
-        memory_bytes=scaled("memory_gb", GIGA),
+        memory_bytes=scaled("usable_bytes", 1.0) or scaled("memory_gb", GIGA),
         bus_bits=row["bus_bits"],
         bandwidth=row["bandwidth_gbs"] * GIGA,
         boost_hertz=scaled("boost_mhz", MEGA),
@@ -176,8 +176,7 @@ def _checked(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
             f"{device.name} reports {size / GIGA:.0f} GB of memory, the table's {row.name} has "
             f"{known / GIGA:.0f}: the reported size is used"
         )
-        row = replace(row, memory_bytes=size)
-    return row, tuple(warnings)
+    return replace(row, memory_bytes=size or known), tuple(warnings)
 
 
 def _slice(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
