@@ -8,6 +8,8 @@ from ncu_roofline.capture.schema import PHASES
 
 DRAFT = 3
 """A pass with at most a third of the attention kernels of the largest drafts for it (speculative decoding)."""
+VERIFIED = 2
+"""Rows of the largest pass over those of a shallower one, at least, by which it verifies what that one drafts."""
 
 
 def empty_passes() -> pl.DataFrame:
@@ -21,6 +23,7 @@ def empty_passes() -> pl.DataFrame:
             "mixers": pl.Int64,
             "launches": pl.Int64,
             "draft": pl.Boolean,
+            "mixed": pl.Boolean,
         }
     )
 
@@ -81,12 +84,23 @@ def steps(table: pl.DataFrame) -> pl.DataFrame:
     Passes that draft belong to the step whose tokens they extend, and their layers follow those of the model.
     """
     of_one = ("process", "device", "phase")
-    largest = pl.col("mixers").filter(pl.col("whole") & (pl.col("phase") == "decode")).max().over("lane")
-    draft = (pl.col("phase") == "decode") & pl.col("whole") & (DRAFT * pl.col("mixers") <= largest)
+    decode = pl.col("whole") & (pl.col("phase") == "decode")
+    largest = pl.col("mixers").filter(decode).max().over("lane")
+    rows = pl.col("rows").filter(decode & (pl.col("mixers") == largest)).min().over("lane")
+    shallow = decode & (pl.col("mixers") < largest)
+    verified = (rows >= VERIFIED * pl.col("rows")).fill_null(False)
+    draft = shallow & (verified | (DRAFT * pl.col("mixers") <= largest))
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
+    marked = marked.with_columns(mixed=(shallow & ~pl.col("draft")).fill_null(False).any().over("lane"))
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
     number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
+    # where a run begins with drafts they serve the step that follows, else the one that they extend
+    ahead = pl.col("draft").filter(pl.col("mixers") > 0).first().over(of_one).fill_null(False) & pl.col("draft")
+    number = pl.when(ahead).then(number + 1).otherwise(number)
+    last = main.cast(pl.Int64).sum().over(of_one) - 1
     numbered = marked.with_columns(
-        step=pl.when((pl.col("mixers") > 0) & (number >= 0)).then(number), deeper=pl.when("draft").then(largest)
+        step=pl.when((pl.col("mixers") > 0) & (number >= 0) & (number <= last)).then(number),
+        deeper=pl.when("draft").then(largest),
+        whole=pl.col("whole") & ~pl.col("mixed"),
     )
     return numbered.sort("pass")

@@ -12,7 +12,7 @@ from ncu_roofline.analysis.run import anchors, layers, speculation
 from ncu_roofline.analysis.run.batch import PLACE, over_steps, sequences_of_steps
 from ncu_roofline.analysis.run.passes import empty_passes, pass_table, steps
 from ncu_roofline.analysis.run.phases import phases
-from ncu_roofline.analysis.run.ranks import gpus
+from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.analysis.run.turns import turns
@@ -147,7 +147,7 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
         launches=launches,
-        steps=steps_fact(whole, gpus(launches), end, table.filter("draft").height),
+        steps=two_models(table) or steps_fact(whole, gpus(launches), end, table.filter("draft").height),
         prefill_passes=prefill_fact(table),
         layers=layers_fact(table, held),
         partial=partial_fact(table, held),
@@ -168,6 +168,16 @@ def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact[i
     return Fact(round(decode.height / ranks), "inferred", f"each of {size} launches up to {end}{beside}")
 
 
+def two_models(table: pl.DataFrame) -> Fact[int] | None:
+    """The unknown fact where passes of several depths take turns and neither drafts for the other."""
+    mixed = table.filter("mixed")
+    if mixed.is_empty():
+        return None
+    depths = sorted(mixed.filter((pl.col("phase") == "decode") & (pl.col("mixers") > 0))["mixers"].unique().to_list())
+    named = " and ".join(map(str, depths))
+    return Fact(None, "unknown", f"passes of {named} layers take turns: several models, or one and its draft")
+
+
 def prefill_fact(table: pl.DataFrame) -> Fact[int]:
     """Prefill passes, whole or cut."""
     known = table.filter(pl.col("mixers") > 0)
@@ -186,6 +196,8 @@ def prefill_fact(table: pl.DataFrame) -> Fact[int]:
 def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     """Layers of a complete pass, decode before prefill."""
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
+    if (several := two_models(table)) is not None:
+        return several
     decode = whole.filter(pl.col("phase") == "decode")
     # a prefill in chunks looks like one pass of many layers, unless each chunk begins with an embedding
     begun = whole.filter("embedded") if "embedded" in whole.columns else whole
@@ -223,6 +235,7 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
         "layers": segmented.layers,
         "batch": segmented.batch,
         "accepted": segmented.accepted,
+        "tp": sharing(segmented.launches),
     }
     other = other_model(model, seen["layers"])
     if model is not None and seen["layers"].value is None:
@@ -251,6 +264,8 @@ def contradictions(run: Run, seen: dict[str, Fact[Any]]) -> Iterator[str]:
     """A sentence for every fact that was stated one way and is seen another."""
     for name, fact in seen.items():
         stated = getattr(run, name)
+        if "taken to" in fact.evidence:
+            continue  # a default, no sight
         if stated.value is not None and fact.value is not None and stated.value != fact.value:
             yield (
                 f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "

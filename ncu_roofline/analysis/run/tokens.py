@@ -43,6 +43,8 @@ class Totals:
     """Whether a part of a step stands for the whole, without embedding and LM head."""
     unknown: Mapping[str, int]
     """Measure -> launches for which it was not measured."""
+    lone: bool = False
+    """Whether this is one rank of several, and nothing tells of how many."""
     positions: float | None = None
     """Rows of the steps where drafts are verified: each is a token that may be accepted."""
     torn: int = 0
@@ -72,7 +74,7 @@ class Totals:
     def over_all(self, measure: str) -> float | None:
         """Per token over all GPUs that share the model."""
         each = self.per_token(measure)
-        return None if each is None else each * self.tp
+        return None if each is None or self.lone else each * self.tp
 
     def _divided(self, measure: str, number: float | None) -> float | None:
         total = self.sums[measure]
@@ -90,6 +92,7 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
         scale=found.scale,
         gpus=found.gpus,
         tp=int(run.tp.value or found.gpus),
+        lone=found.gpus == 1 and run.tp.value is None and bool(run.tp.evidence),
         launches=found.launches.height,
         how=found.how,
         layers_only=found.layers_only,

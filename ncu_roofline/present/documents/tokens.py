@@ -158,7 +158,7 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:
             yield f"The {what} missing for {missing:,} of {whole.launches:,} launches: the sums are too small by theirs."
-    if whole.gpus > 1 and study.run.tp.value is None:
+    if whole.gpus > 1 and study.run.tp.origin == "inferred" and "taken to share" in study.run.tp.evidence:
         yield (
             f"What the {whole.gpus} GPUs share is not known: they are taken to share one model (--tp {whole.gpus}); "
             "--tp 1 says that each runs its own."

@@ -81,6 +81,8 @@ def speculated(whole: Totals) -> str:
 
 def each_gpu(whole: Totals) -> str:
     """That the figures are one GPU's share, where several hold the model."""
+    if whole.lone:
+        return " on one GPU of several (it runs collectives; --tp says how many share the model)"
     return "" if max(whole.tp, whole.gpus) == 1 or whole.basis == "capture" else " on one GPU"
 
 

@@ -113,7 +113,12 @@ def test_each_lane_has_its_own_ends_and_its_own_usual_pass() -> None:
 
 
 def numbered(
-    mixers: list[int], phase: list[str | None], *, whole: list[bool] | None = None, lane: list[int] | None = None
+    mixers: list[int],
+    phase: list[str | None],
+    *,
+    whole: list[bool] | None = None,
+    lane: list[int] | None = None,
+    rows: list[int] | None = None,
 ) -> pl.DataFrame:
     count = len(mixers)
     return steps(
@@ -121,6 +126,7 @@ def numbered(
             {
                 "pass": list(range(count)),
                 "mixers": mixers,
+                "rows": rows or [8] * count,
                 "phase": phase,
                 "whole": whole or [True] * count,
                 "lane": lane or [0] * count,
@@ -144,10 +150,21 @@ def test_steps_of_two_gpus_are_counted_apart() -> None:
 
 
 def test_a_decode_pass_with_a_third_of_the_attention_drafts_for_the_step_before() -> None:
-    found = numbered([9, 3, 4, 9], ["decode"] * 4)
+    found = numbered([9, 3, 9, 9], ["decode"] * 4)
     assert found["draft"].to_list() == [False, True, False, False]
     assert found["step"].to_list() == [0, 0, 1, 2]
     assert found["deeper"].to_list() == [None, 9, None, None]
+
+
+def test_a_deeper_draft_is_told_by_the_rows_that_the_largest_pass_verifies() -> None:
+    found = numbered([4, 4, 9], ["decode"] * 3, rows=[8, 8, 16])
+    assert (found["draft"].to_list(), found["step"].to_list()) == ([True, True, False], [0, 0, 0])
+    assert found["whole"].to_list() == [True] * 3
+
+
+def test_passes_of_two_depths_with_equal_rows_are_of_two_models_and_none_is_a_whole_step() -> None:
+    found = numbered([9, 4, 9], ["decode"] * 3)
+    assert (found["mixed"].to_list(), found["whole"].to_list()) == ([True] * 3, [False] * 3)
 
 
 def test_cut_passes_and_prefills_do_not_draft() -> None:
@@ -161,8 +178,9 @@ def test_only_whole_decode_passes_are_drafted_for() -> None:
     assert numbered([9, 3, 3], ["decode"] * 3, whole=[False, True, True])["draft"].to_list() == [False] * 3
 
 
-def test_a_draft_before_every_step_belongs_to_none() -> None:
-    assert numbered([3, 9], ["decode"] * 2)["step"].to_list() == [None, 0]
+def test_drafts_before_every_step_belong_to_the_step_that_follows() -> None:
+    assert numbered([3, 9, 3, 9], ["decode"] * 4)["step"].to_list() == [0, 0, 1, 1]
+    assert numbered([3, 9, 3], ["decode"] * 3)["step"].to_list() == [0, 0, None]
 
 
 def test_drafts_are_those_of_their_own_lane() -> None:
@@ -170,12 +188,14 @@ def test_drafts_are_those_of_their_own_lane() -> None:
 
 
 def test_steps_follow_the_order_of_the_capture_and_the_table_that_of_passes() -> None:
-    table = numbered([2, 2, 2], ["decode"] * 3).drop("draft", "step", "deeper").with_columns(begin=pl.Series([20, 0, 10]))
+    table = (
+        numbered([2, 2, 2], ["decode"] * 3).drop("draft", "mixed", "step", "deeper").with_columns(begin=pl.Series([20, 0, 10]))
+    )
     found = steps(table)
     assert found["pass"].to_list() == [0, 1, 2]
     assert found["step"].to_list() == [2, 0, 1]
 
 
 def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
-    assert {"lane", "phase", "step", "whole", "mixers", "launches", "draft"} == set(empty_passes().columns)
+    assert {"lane", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(empty_passes().columns)
     assert empty_passes().is_empty()

@@ -36,9 +36,8 @@ from tests.synthetic import capture
 def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
     """Passes of (phase, whole, mixers, launches, draft)."""
     names = ("phase", "whole", "mixers", "launches", "draft")
-    return pl.DataFrame(
-        rows, schema=dict(zip(names, (pl.String, pl.Boolean, pl.Int64, pl.Int64, pl.Boolean), strict=True)), orient="row"
-    )
+    kinds = (pl.String, pl.Boolean, pl.Int64, pl.Int64, pl.Boolean)
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row").with_columns(mixed=pl.lit(False))
 
 
 DECODE, PREFILL = ("decode", True, 4, 40, False), ("prefill", True, 4, 50, False)

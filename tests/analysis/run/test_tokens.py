@@ -122,7 +122,7 @@ def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(
     assert tokens.startswith("p.csv: both launches are prefill, where the tokens of a prompt share every read of the weights")
     assert "By role" not in tokens and "not measured" not in tokens
     summary = " ".join(command(capsys, "summary", str(tmp_path / "p.csv"))[1].split())
-    assert "3 kB to and from DRAM" in summary and "Both launches are prefill, where" in summary
+    assert "Both launches are prefill, where" in summary
 
 
 def test_a_sum_of_nothing_known_is_unknown_not_zero() -> None:
