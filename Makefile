@@ -50,8 +50,8 @@ fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
 	$(BIN)/python -m tools.mutation
 
-judge: $(READY) ## judge what is said of 1,000 synthetic runs; writes tests/generator/RESULTS.md
-	$(BIN)/python -m tests.generator.judge --runs 1000 --seed 0 --write
+judge: $(READY) ## judge what is said of 1,000 synthetic runs and 2,000 pairs; writes tests/generator/RESULTS.md
+	$(BIN)/python -m tests.generator.judge --runs 1000 --pairs 2000 --seed 0 --write
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages

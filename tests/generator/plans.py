@@ -47,6 +47,8 @@ class Plan:
     nvtx: bool = False
     ranks: tuple[int, ...] = (0,)
     overlap: bool = False
+    noise_seed: int | None = None
+    """Draws the noise where the same run is measured again."""
 
     @property
     def shape(self) -> Shape:

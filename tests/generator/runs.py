@@ -67,14 +67,43 @@ def run(seed: int, kind: str | None = None) -> Generated:
     return generated(plan(seed, kind))
 
 
-def generated(made: Plan, noise: float = 1.0) -> Generated:
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is planted: factors on the bytes, the work and the time of the launches of a role."""
+
+    role: str = "fc"
+    bytes_: float = 1.0
+    flops: float = 1.0
+    seconds: float = 1.0
+    kept: bool = False
+    """Time does not follow the bytes."""
+    drift: float = 1.0
+    """On the time of every launch: what a capture differs in from the next."""
+
+    def of(self, kernel: Kernel) -> Kernel:
+        """The launch with its bytes and its work changed."""
+        if kernel.role != self.role:
+            return kernel
+        scale = self.bytes_
+        return replace(kernel, reads=kernel.reads * scale, writes=kernel.writes * scale, flops=kernel.flops * self.flops)
+
+
+UNCHANGED = Change()
+
+
+def generated(made: Plan, noise: float = 1.0, change: Change = UNCHANGED) -> Generated:
     """The capture of a plan, and its truth."""
     whole = sequence(made)
     window = cut(made, whole)
     shown = whole.cut(*window)
     launches = [k for k in shown.kernels for _ in made.ranks]
-    taken = counters.measured(launches, random.Random(f"noise {made.seed}"), noise)
-    frame = framed(made, shown, counters.counted(launches, taken, made.counters, made.seed))
+    changed = [change.of(k) for k in launches]
+    rng = random.Random(f"noise {made.seed if made.noise_seed is None else made.noise_seed}")
+    reads, writes, _ = counters.measured(changed, rng, noise)
+    *_, seconds = counters.measured(launches if change.kept else changed, rng, noise)
+    factors = [change.drift * (change.seconds if k.role == change.role else 1.0) for k in launches]
+    taken = (reads, writes, [s * f for s, f in zip(seconds, factors, strict=True)])
+    frame = framed(made, shown, counters.counted(changed, taken, made.counters, made.seed))
     return Generated(
         plan=made,
         capture=captured(frame, f"generated-{made.seed}"),

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from tests.generator.engines import ENGINES
 from tests.generator.judge import agrees, outcome
+from tests.generator.judge_pairs import claim
 from tests.generator.kernels import Pass
 from tests.generator.plans import KINDS, Plan, plan
-from tests.generator.runs import generated, run
+from tests.generator.runs import Change, generated, run
 from tests.generator.shapes import LLAMA
 from tests.generator.truths import Told
 
@@ -63,3 +64,23 @@ def test_an_interval_is_right_where_it_holds_the_truth_and_known_where_it_is_nar
 def test_a_point_is_false_where_the_batch_varies() -> None:
     assert not agrees(Told(), (4.0, 8.0), (8.0, 8.0))
     assert agrees(Told(), (4.0, 8.0), (4.0, 8.0))
+
+
+def test_a_planted_change_moves_the_sum_by_what_was_planted() -> None:
+    made = of_two_layers(decode(0, 8))
+    fc = sum(k.reads for k in generated(made, noise=0.0).shown.kernels if k.role == "fc")
+    before, after = (sum(generated(made, 0.0, c).taken[0]) for c in (Change(), Change(role="fc", bytes_=0.9)))
+    assert abs(before - after - 0.1 * fc) < 32 * len(generated(made).shown.kernels)  # whole sectors
+
+
+def test_time_that_is_kept_does_not_follow_bytes() -> None:
+    made = of_two_layers(decode(0, 8))
+    kept = generated(made, 0.0, Change(role="fc", bytes_=0.5, kept=True))
+    assert sum(kept.taken[2]) == sum(generated(made, 0.0).taken[2])
+
+
+def test_a_claim_is_false_where_the_sign_is_wrong_or_the_margin_is_left() -> None:
+    assert claim("bytes", "cut", -0.02, 1.0) == ""
+    assert claim("bytes", "cut", 0.0, 1.0) == "bytes cut, is +0.0 %"
+    assert claim("time", "same", 0.05, 1.0) == "time same, is +5.0 %"
+    assert claim("time", "same", 0.01, 1.0) == ""
