@@ -166,7 +166,7 @@ def test_more_bytes_fail_and_are_said(repository: Path, github: Github) -> None:
     capture(repository, seed=1)
     assert workflow(repository, github) == 1
     assert github.writes == ["POST"]
-    assert "Gate failed: 'bytes\\_per\\_token &gt; +2%' is broken" in github.comments[0]["body"]
+    assert "Gate failed: 'bytes\\_per\\_token &gt; +2%' fails:" in github.comments[0]["body"]
 
 
 def test_captures_that_are_not_comparable_fail_with_4_and_no_numbers(repository: Path, github: Github) -> None:

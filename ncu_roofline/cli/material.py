@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.health.health import health
 from ncu_roofline.analysis.model.measured import against_floor, projections
+from ncu_roofline.analysis.roofline.gains import fix_first
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.roofline.picture import picture
@@ -13,7 +14,7 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.models import models
 from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.charts.bundle import Material
-from ncu_roofline.present.documents import summary
+from ncu_roofline.present.documents import answer, summary
 from ncu_roofline.present.documents import tokens as token_words
 from ncu_roofline.present.forms.document import Document
 
@@ -22,10 +23,14 @@ def material(study: Study, ridge: str, image_base: str) -> Material:
     """Every analysis that the bundle shows, once."""
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
+    numbers, whole, groups = overview(study), totals(launches, run), group(launches)
+    first = fix_first(groups)
     return Material(
         picture=picture(study, ridge=ridge),
+        answer=answer.answer(study, numbers, whole, first),
+        strip=answer.strip(numbers, whole, first),
         roles=role_bytes(launches, run, known),
-        summary=summary.document(study, overview(study), group(launches), health(study)),
+        summary=summary.document(study, numbers, groups, health(study)),
         tokens=tokens(study, known),
         image_base=image_base,
     )

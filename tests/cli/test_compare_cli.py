@@ -76,7 +76,7 @@ def test_a_broken_rule_exits_1_after_the_answer(run: Any, tmp_path: Path) -> Non
         "compare", stored(tmp_path, "a", weights="fp8"), stored(tmp_path, "b", seed=1), "--fail-if", "bytes_per_token > +2%"
     )
     assert code == 1
-    assert out.startswith("Gate failed: 'bytes_per_token > +2%' is broken: +")
+    assert out.startswith("Gate failed: 'bytes_per_token > +2%' fails: +")
     assert "bytes_per_token" in err
 
 

@@ -100,6 +100,7 @@ def comment(*names: str, **how: str) -> str:
     return render(
         Comment(
             name=f"Roofline of {shown.name}",
+            answer=said.answer,
             documents=[said],
             pictures=[("roofline", 'Roofline. <b>"x" | y</b>')],
             kernels=bundle.kernel_table(shown.marks),
@@ -160,7 +161,7 @@ def test_the_picture_follows_the_reader_s_theme_and_lies_where_it_is_said_to() -
 def test_the_answer_comes_first_and_doubts_are_folded() -> None:
     text = comment("gemm")
 
-    assert text.splitlines()[2] == "FC moves it all."
+    assert text.splitlines()[0] == "### FC moves it all."
     assert re.search(r"<details><summary>What cannot be trusted \(1\)</summary>\n\n- Clocks", text)
 
 
@@ -310,7 +311,7 @@ def test_a_capture_without_bytes_still_gives_a_bundle() -> None:
     roles = bytes_chart.RoleBytes(rows=empty, basis="capture")
     said = Document(answer=("Nothing is known.",))
 
-    files = bundle.files(Material(picture=shown, roles=roles, summary=said, tokens=said))
+    files = bundle.files(Material(picture=shown, roles=roles, answer=said.answer, strip=(), summary=said, tokens=said))
 
     assert set(files) == FILES
     assert "bytes-light.png" not in files["comment.md"].decode()

@@ -28,6 +28,8 @@ from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.html import Figure, Page
 from ncu_roofline.present.forms.short import called
 
+MOST_ALT = 300
+"""Characters that stand for a picture."""
 KERNELS = (
     "kernel",
     "role",
@@ -49,6 +51,10 @@ class Material:
 
     picture: Picture
     roles: RoleBytes
+    answer: tuple[str, ...]
+    """What moves per token, what limits it, what to do first."""
+    strip: tuple[tuple[str, str], ...]
+    """The figures at the head of the page: what, how much."""
     summary: Document
     tokens: Document
     image_base: str = ""
@@ -103,14 +109,15 @@ def kernel_table(marks: pl.DataFrame) -> Table:
 
 def text(material: Material, marks: pl.DataFrame) -> Comment:
     """The comment's parts."""
-    said = " ".join(words.finding(material.picture))
-    shown = [("roofline", f"Roofline. {said}")] + (
+    said = (*words.finding(material.picture), "")[0]
+    shown = [("roofline", f"Roofline. {said}"[:MOST_ALT])] + (
         [("bytes", f"{role_title(material.roles)}, by role")] if material.roles.rows.height else []
     )
     # its tables are told by the tokens' by role, and by ours of kernels
     alone = Document(answer=material.summary.answer, doubts=material.summary.doubts)
     return Comment(
         name=f"Roofline of {material.picture.name}",
+        answer=material.answer,
         documents=[alone, material.tokens],
         pictures=shown,
         kernels=kernel_table(marks),
@@ -129,7 +136,9 @@ def page(material: Material, roofline: alt.LayerChart, roles: alt.LayerChart, ma
     ]
     return Page(
         title=f"Roofline of {material.picture.name}",
-        answer=[*words.finding(material.picture), *summary.answer, *tokens.answer],
+        answer=material.answer,
+        strip=material.strip,
+        more=[*words.finding(material.picture), *summary.answer, *tokens.answer],
         figures=figures if material.roles.rows.height else figures[:1],
         kernels=marks,
         tables=tokens.tables,
@@ -208,6 +217,7 @@ def comparison_text(comparison: Comparison, said: Document, image_base: str, *, 
     kernels = spoken(comparison.rows["kernel"]) if pictures else comparison.rows["kernel"].head(0)
     made = Comment(
         name=name_of(comparison),
+        answer=said.answer,
         documents=[said],
         pictures=list(WORDS.items()) if pictures else [],
         kernels=Table("All kernels", kernels, KERNEL_COLUMNS),

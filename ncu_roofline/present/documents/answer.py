@@ -124,3 +124,18 @@ def what(row: dict[str, Any]) -> str:
     """A kernel as a sentence calls it."""
     name = brief(row["kernel"], row["name"] or "", 26) if row["kernel"] else "unnamed kernels"
     return f"{clean(name)} ({row['role'] or 'unknown role'})"
+
+
+def strip(numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Four figures: bytes, kernel time, the side of the ridge, what to fix first; a dash where one is not known."""
+    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
+    bytes_, seconds = value("dram_bytes"), whole.per_step("seconds")
+    untold = numbers.memory_bytes_share is None or (numbers.side_known_bytes_share or 0) < 0.5
+    left = "–" if untold else f"{whole_percent(numbers.memory_bytes_share or 0.0)} of the bytes"
+    row = None if first.is_empty() else first.row(0, named=True)
+    return (
+        (f"moved {PER[whole.basis]}", "–" if bytes_ is None else three(bytes_, "byte")),
+        ("kernel time of a step", "–" if seconds is None else three(seconds, "s")),
+        ("left of the ridge", left),
+        ("to fix first", "–" if row is None else f"{fix_name(row)}, {whole_percent(row['time_share'] or 0.0)} of the time"),
+    )

@@ -65,7 +65,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "roles": changes(comparison) if comparison.verdict != "not_comparable" else [],
         "fix_first": [],
         "verdict": comparison.verdict,
-        "unknown": [] if known else [{"what": "verdict", "why": words_compare.reason(comparison)[:LONGEST]}],
+        "unknown": [] if known else [{"what": "verdict", "why": words_compare.reason(comparison).replace("\n", " ")[:LONGEST]}],
         "next": retry(comparison),
     }
 

@@ -1,4 +1,4 @@
-"""The text for a pull request: answer, chart, short tables, the rest folded, under GitHub's limit."""
+"""The text for a pull request: a headline, three lines, one chart, the rest folded, under GitHub's limit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ncu_roofline.present.forms.text import clean
 LIMIT = 60_000
 """Characters; GitHub takes 65,536."""
 SHORT, LONG, MOST_DOUBTS = 10, 60, 25
+LINES, NEW_LINE = 4, "<br>\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,10 @@ class Comment:
     """What goes into the comment."""
 
     name: str
+    answer: Sequence[str]
+    """The headline, then at most three lines; what is beyond them is folded."""
     documents: Sequence[Document]
-    """Answers in the order in which they are told; the first one's tables come first."""
+    """What is folded: their sentences, tables and doubts."""
     pictures: Sequence[tuple[str, str]]
     """Stem of the file and the words that stand for it."""
     kernels: Table
@@ -40,17 +43,18 @@ def render(comment: Comment) -> str:
 
 def composed(comment: Comment, longest: int) -> str:
     """The comment with tables of at most so many rows."""
-    answers = [s for d in comment.documents for s in d.answer]
+    answers = [s for d in comment.documents for s in d.answer if s not in comment.answer]
     doubts = list(dict.fromkeys(sentence(d) for document in comment.documents for d in document.doubts))
     tables = [t for d in comment.documents for t in d.tables]
     parts = [
-        f"### {escape(comment.name)}",
-        *(escape(s) for s in answers),
-        *(picture(comment, *p) for p in comment.pictures),
-        *(short(t, min(SHORT, longest)) for t in tables[:1]),
+        f"### {escape(comment.answer[0] if comment.answer else comment.name)}",
+        *([NEW_LINE.join(escape(s) for s in comment.answer[1:LINES])] if len(comment.answer) > 1 else []),
+        *(picture(comment, *p) for p in comment.pictures[:1]),
+        *(folded(words, picture(comment, stem, words)) for stem, words in comment.pictures[1:]),
+        *([folded("In sentences", "\n\n".join(escape(s) for s in (*comment.answer[LINES:], *answers)))] if answers else []),
         *(
-            folded(t.title, short(replace(t, title=""), longest))
-            for t in [*tables[1:], comment.kernels]
+            folded(t.title or "Totals", short(replace(t, title=""), longest))
+            for t in [*tables, comment.kernels]
             if not t.rows.is_empty()
         ),
     ]
@@ -59,7 +63,7 @@ def composed(comment: Comment, longest: int) -> str:
             [f"- and {len(doubts) - MOST_DOUBTS} more"] if len(doubts) > MOST_DOUBTS else []
         )
         parts.append(folded(f"What cannot be trusted ({len(doubts)})", "\n".join(shown)))
-    return "\n\n".join([*parts, *(f"<sub>{escape(b)}</sub>" for b in comment.basis)]) + "\n"
+    return "\n\n".join([*parts, f"<sub>{escape(' · '.join((comment.name, *comment.basis)))}</sub>"]) + "\n"
 
 
 def short(data: Table, rows: int) -> str:

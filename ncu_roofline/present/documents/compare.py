@@ -122,7 +122,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
     shown = {} if withheld else numbers(comparison)
     return {
         "verdict": comparison.verdict,
-        "reason": words.reason(comparison),
+        "reason": words.reason(comparison).replace("\n", " "),
         "title": words.TITLES[comparison.verdict],
         "basis": comparison.basis,
         "base": [s.capture.name for s in comparison.base.studies],

@@ -70,7 +70,7 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         yield f"{where} {decides(study, tables.main)}".strip()
     if positions := speculated(whole):
         yield positions
-    yield f"It stands on {found(whole)}. {known_facts(study)}"
+    yield f"From {found(whole)}. {known_facts(study)}"
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
     if tables.floor is not None:

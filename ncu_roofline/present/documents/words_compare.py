@@ -99,11 +99,21 @@ def by_change(comparison: Comparison) -> str:
             other = "less" if judged.verdict == "same_bytes_faster" else "more"
             return f"the same bytes ({inside(judged.bytes)}) in {other} time, {time}{shifts(comparison)}."
         case "bytes_cut_slower":
-            return f"{bytes_} from DRAM, yet time went up, {time}{eaten(comparison)}."
+            return f"{both(judged)} per {basis}.\n{bytes_} from DRAM, yet time went up, {time}.{eaten(comparison)}"
         case "bytes_cut_time_kept":
-            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, {seen(judged)}{eaten(comparison)}."
+            return (
+                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, "
+                f"{seen(judged)}.{eaten(comparison)}"
+            )
         case _:
-            return f"{bytes_} from DRAM allow {ratio(judged.allowed)}; time {time}, {seen(judged)}."
+            return (
+                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}; time {time}, {seen(judged)}."
+            )
+
+
+def both(judged: Judged) -> str:
+    """`bytes -28.7 %, time -11.9 %`."""
+    return f"bytes {signed(judged.bytes.part)}, time {signed(judged.seconds.part)}"
 
 
 def ratio(value: float | None) -> str:
@@ -116,10 +126,10 @@ def seen(judged: Judged) -> str:
     if judged.realised is None:
         return "gone altogether"
     if judged.realised < 0:
-        return f"{ratio(judged.speedup)}, so nothing of what the bytes allow was realised"
+        return f"{ratio(judged.speedup)}: none of the gain that the bytes allow"
     if judged.realised > 1.5:
         return f"{ratio(judged.speedup)}: more than the bytes explain, so something beside them changed"
-    return f"{ratio(judged.speedup)}: {judged.realised:.2f} of what the bytes allow was realised"
+    return f"{ratio(judged.speedup)}: {100 * judged.realised:.0f} % of the gain that the bytes allow"
 
 
 def flops_words(flops: Change) -> str:
@@ -197,7 +207,7 @@ def eaten(comparison: Comparison) -> str:
     if not rows:
         return ""
     over = ", ".join(f"{kernel_words(r)} {text(r['excess'], 's')}" for r in rows)
-    return f"; time beyond what the bytes allow: {over}"
+    return f"\nTime beyond what the bytes allow: {over}."
 
 
 def shares_known(comparison: Comparison) -> bool:
@@ -221,10 +231,11 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
     """Verdict and reason, then what was changed on purpose, then what caps any gain."""
     title = TITLES[comparison.verdict]
     caveat = " (not comparable, numbers shown all the same)" if comparison.anyway and comparison.blocking else ""
-    first = f"{title}{caveat}: {reason(comparison)}{taken(comparison)}"
+    first, *rest = reason(comparison).split("\n")
+    said = f"{title}{caveat}: {first}{taken(comparison)}"
     if comparison.verdict == "not_comparable":
-        return (first,)
-    return (first, *purpose(comparison), *cap(comparison))
+        return (said, *rest)
+    return (said, *rest, *purpose(comparison), *cap(comparison))
 
 
 def taken(comparison: Comparison) -> str:

@@ -33,4 +33,4 @@ def sentence(outcome: Outcome, basis: str) -> str:
     """What the rule found."""
     if outcome.word == CANNOT_TELL:
         return f"'{outcome.rule.text}' cannot be told ({why(outcome, basis)})"
-    return f"'{outcome.rule.text}' is broken: {measured(outcome)}"
+    return f"'{outcome.rule.text}' fails: {measured(outcome)} measured"

@@ -230,6 +230,6 @@ def key(picture: Picture, below: int = 0) -> list[str]:
     lines = [("— roof at the capture's clocks", "capture" in kinds), ("- - datasheet roof", "datasheet" in kinds)]
     marks.append(("+ the same work over its L2 bytes", picture.marks["l2_x"].drop_nulls().len() > 0))
     flags = [("ring: above its roof, so a counter is doubtful", bool(picture.marks["suspect"].any()))]
-    edge = [(f"{below} slower still, on the lower edge", below > 0)]
+    edge = [(f"{below} slower ones stand on the lower edge", below > 0)]
     said = [text for text, occurs in [*marks, *flags, *edge, *lines] if occurs]
     return textwrap.wrap("   ".join(t.replace(" ", "\u00a0") for t in said).replace("   ", " \u00a0 "), LINE)

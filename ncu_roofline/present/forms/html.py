@@ -25,20 +25,20 @@ FULL_NAME = 240
 COLUMNS = (
     "kernel",
     "grid",
+    "role",
     "time_share",
+    "gain_seconds",
     "bytes_share",
     "useful_intensity",
-    "intensity",
-    "ridge",
     "bandwidth_share",
-    "compute_share",
     "limited_by",
-    "role",
-    "family",
     "launches",
     "seconds",
     "dram_bytes",
+    "intensity",
+    "compute_share",
     "bound",
+    "ridge",
 )
 
 
@@ -60,6 +60,10 @@ class Page:
 
     title: str
     answer: Sequence[str]
+    strip: Sequence[tuple[str, str]] = ()
+    """Figures at the head: what, how much."""
+    more: Sequence[str] = ()
+    """Further sentences, folded."""
     figures: Sequence[Figure]
     kernels: pl.DataFrame
     """groups.group() rows, largest first."""
@@ -123,20 +127,28 @@ def text(value: object) -> str:
 
 
 def body(page: Page) -> list[str]:
-    """Answer, charts and tables, doubts, basis. A chart whose marks the table of kernels lights stands beside it."""
+    """Figures and answer, the chart over the full width, the kernels; everything else opens on a click."""
     linked = bool(page.figures[0].mark)
     kernels, first = kernel_section(page.kernels, page.kernels_title, linked), figure(page.figures[0], 0)
-    doubts = ["<h2>What cannot be trusted</h2>", "<ul>", *(f"<li>{text(d)}</li>" for d in page.doubts), "</ul>"]
+    strip = ["<dl class='strip'>", *(f"<div><dt>{text(t)}</dt><dd>{text(v)}</dd></div>" for t, v in page.strip), "</dl>"]
+    doubts = ["<ul>", *(f"<li>{text(d)}</li>" for d in page.doubts), "</ul>"]
     return [
         f"<h1>{text(page.title)}</h1>",
-        *(f"<p>{text(s)}</p>" for s in page.answer),
-        *(['<div class="beside">', *first, *kernels, "</div>"] if linked else titled(page.figures[0], first)),
-        *(line for i, f in enumerate(page.figures[1:], 1) for line in titled(f, figure(f, i))),
-        *(line for t in page.tables for line in plain_table(t)),
-        *([] if linked else kernels),
-        *(doubts if page.doubts else []),
+        *(strip if page.strip else []),
+        *(f'<p class="answer">{text(s)}</p>' for s in page.answer),
+        *titled(page.figures[0], first),
+        *kernels,
+        *(line for i, f in enumerate(page.figures[1:], 1) for line in folded(f.heading, figure(f, i))),
+        *(line for t in page.tables for line in folded(t.title or "Totals", plain_table(t))),
+        *(folded("In sentences", [f"<p>{text(s)}</p>" for s in page.more]) if page.more else []),
+        *(folded(f"What cannot be trusted ({len(page.doubts)})", doubts) if page.doubts else []),
         *(f'<p class="quiet">{text(b)}</p>' for b in page.basis),
     ]
+
+
+def folded(title: str, lines: list[str]) -> list[str]:
+    """A part that opens on a click."""
+    return [f"<details><summary>{text(title)}</summary>", *lines, "</details>"]
 
 
 def titled(data: Figure, lines: list[str]) -> list[str]:
@@ -151,6 +163,8 @@ def figure(data: Figure, number: int) -> list[str]:
         f'<div class="scroll" tabindex="0" role="region" aria-label="{text(data.heading)}, chart">',
         f'<div id="chart{number}"></div>',
         "</div>",
+        f'<p class="quiet">Save as <button type="button" data-save="png" data-chart="{number}">PNG</button> '
+        f'<button type="button" data-save="svg" data-chart="{number}">SVG</button></p>',
         f'<figcaption class="quiet">{text(data.caption)}</figcaption>',
         "<noscript><p>The chart needs JavaScript; the table holds the same numbers.</p></noscript>",
         "</figure>",
@@ -185,6 +199,7 @@ def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]
         "</tbody>",
         "</table>",
         "</div>",
+        '<dl id="kernel" class="quiet" aria-live="polite" hidden></dl>',
         "</section>",
     ]
 
@@ -200,7 +215,16 @@ def row(data: Mapping[str, Any], columns: Sequence[str]) -> str:
     full = shorten(clean(data["name"] or data["role"] or "unknown"), FULL_NAME)
     cells = "".join(value(data, c) for c in columns)
     family = FAMILIES[data["family"]]
-    return f'<tr data-full="{text(full)}" data-family="{family}">{cells}</tr>'
+    doubts = f' data-told="{text(told(data))}"' if told(data) else ""
+    return f'<tr data-full="{text(full)}" data-family="{family}"{doubts}>{cells}</tr>'
+
+
+def told(data: Mapping[str, Any]) -> str:
+    """What is doubtful of a kernel's numbers; empty where nothing is."""
+    rungs = (("dram_bytes_source", "bytes"), ("flops_source", "work"))
+    doubts = [f"{what}: {data[c] or 'not measured'}" for c, what in rungs if data[c] != "counter"]
+    partial = ["work: a lower bound"] if data["flops_source"] and not data["flops_complete"] else []
+    return "; ".join([*doubts, *partial, *(["above a roof: suspect"] if data["suspect"] else [])])
 
 
 def value(data: Mapping[str, Any], column: str) -> str:
@@ -223,7 +247,6 @@ def plain_table(table: Table) -> list[str]:
     ]
     label = text(table.title or "Table")
     return [
-        *([f"<h2>{label}</h2>"] if table.title else []),
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">',
         "<table>",
         f"<thead><tr>{heads}</tr></thead>",

@@ -149,7 +149,7 @@ def test_a_change_is_told_in_per_cent_and_a_limit_with_a_unit_by_the_heads_own_n
 
     assert (relative.word, measured(relative)) == (FAIL, "+50.00 %")
     assert relative.value == pytest.approx(0.5)
-    assert sentence(relative, "token") == "'bytes_per_token > 2%' is broken: +50.00 %"
+    assert sentence(relative, "token") == "'bytes_per_token > 2%' fails: +50.00 % measured"
     assert (absolute.word, absolute.value) == (FAIL, 12e6)
     assert measured(absolute) == "12 MB"
 

@@ -121,7 +121,7 @@ def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(
     tokens = " ".join(command(capsys, "tokens", str(tmp_path / "p.csv"))[1].split())
     assert tokens.startswith("p.csv: both launches are prefill, where the tokens of a prompt share every read of the weights")
     assert "By role" not in tokens and "not measured" not in tokens
-    summary = " ".join(command(capsys, "summary", str(tmp_path / "p.csv"))[1].split())
+    summary = " ".join(command(capsys, "summary", str(tmp_path / "p.csv"), "--full")[1].split())
     assert "Both launches are prefill, where" in summary
 
 

@@ -77,7 +77,7 @@ def test_a_report_of_two_captures_is_a_comparison(tmp_path: Path) -> None:
         "kernels.csv",
     }
     comment = (tmp_path / "out" / "comment.md").read_text()
-    assert "Cuts bytes: " in comment.split("\n\n")[1]
+    assert comment.startswith("### Cuts bytes: ")
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["verdict"] == "cuts_bytes"
 
 

@@ -97,6 +97,25 @@
     filter();
   });
 
+  // the numbers of a kernel, what they stand on, and its full name
+  const detail = document.getElementById("kernel");
+  const show = (row) => {
+    if (!detail) return;
+    detail.hidden = row === null;
+    if (row === null) return;
+    const heads = [...table.tHead.rows[0].cells].map((c) => c.textContent);
+    const told = [["name", row.dataset.full], ...heads.slice(1).map((h, i) => [h, row.cells[i + 1].textContent]), ["doubts", row.dataset.told || "none"]];
+    detail.replaceChildren(...told.flatMap(([key, text]) => [
+      Object.assign(document.createElement("dt"), { textContent: key }), Object.assign(document.createElement("dd"), { textContent: text })]));
+  };
+
+  for (const button of document.querySelectorAll("[data-save]")) button.addEventListener("click", async () => {
+    const { view } = views[Number(button.dataset.chart)];
+    const link = Object.assign(document.createElement("a"), { download: `chart.${button.dataset.save}` });
+    link.href = await view.toImageURL(button.dataset.save, 2);
+    link.click();
+  });
+
   for (const row of rows) {
     const name = row.dataset.full;
     row.addEventListener("pointerenter", () => highlight(name));
@@ -106,6 +125,7 @@
       for (const b of table.tBodies[0].querySelectorAll("button")) b.setAttribute("aria-pressed", "false");
       event.currentTarget.setAttribute("aria-pressed", String(pinned === name));
       highlight(pinned);
+      show(pinned === null ? null : row);
     });
   }
 
@@ -131,6 +151,7 @@
     if (search) search.value = "";
     pinned = null;
     highlight(null);
+    show(null);
     filter();
     draw();
   });
