@@ -1,7 +1,7 @@
 """Synthetic runs with known truth, that judge what the package says of a run.
 
-`run(seed)` is one capture of a run of an engine, cut and counted in some way, with the truth beside it; `pair(seed)` is
-two of them with a planted change; `timeline(seed)` is the same run on the clock. Written from how engines launch, without
+`run(seed)` is one capture of a run of an engine, cut and counted in some way, with the truth beside it; `pairs.pair(seed)` is
+two of them with a planted change; `timelines.timeline(seed)` is the same run on the clock. Written from how engines launch, without
 a look at the rules that it judges. Everything in here is made up and says so.
 
     python -m tests.generator.judge --runs 1000

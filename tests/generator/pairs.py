@@ -10,6 +10,7 @@ from tests.generator import counters
 from tests.generator.kernels import Kernel, Pass
 from tests.generator.plans import Plan, batch_of, plan
 from tests.generator.runs import Change, Generated, cut, generated, sequence
+from tests.generator.truths import units_in
 
 PAIR_KINDS = (
     "the same again",
@@ -133,32 +134,31 @@ def bytes_(kept: bool) -> Callable[[random.Random, Plan, Change], Pair]:
 
 
 def heavy(start: Plan, what: str) -> tuple[str, float, float]:
-    """The role that moves or takes most in the decode launches of the window, its sum and the rest."""
+    """The role that moves or takes most in the steps that count, its sum and the rest."""
     sums: dict[str, float] = {}
-    for number, kernel, seconds in noiseless(start, Change()):
-        if start.passes[number].kind == "decode":
-            sums[kernel.role] = sums.get(kernel.role, 0.0) + (seconds if what == "seconds" else kernel.reads + kernel.writes)
+    for kernel, seconds in noiseless(start, Change()):
+        sums[kernel.role] = sums.get(kernel.role, 0.0) + (seconds if what == "seconds" else kernel.reads + kernel.writes)
     if not sums:
         return "fc", 1.0, 1.0
     role = max(sums, key=lambda r: sums[r])
     return role, sums[role], sum(sums.values()) - sums[role]
 
 
-def noiseless(start: Plan, change: Change) -> list[tuple[int, Kernel, float]]:
-    """Pass, launch and seconds of the window as they are without noise."""
+def noiseless(start: Plan, change: Change) -> list[tuple[Kernel, float]]:
+    """Launch and seconds, without noise, of the whole decode steps of the window; where it has none, of all in it."""
     whole = sequence(start)
-    shown = whole.cut(*cut(start, whole))
-    changed = [change.of(k) for k in shown.kernels]
+    window = cut(start, whole)
+    shown = whole.cut(*window)
+    decode = [u for u in units_in(start, whole, window) if u.main.kind == "decode"]
+    counted = {n for u in [u for u in decode if u.core] or decode for n in u.numbers}
+    changed = [change.of(k) for k, p in zip(shown.kernels, shown.passes, strict=True) if p in counted]
     *_, seconds = counters.measured(changed, random.Random(0), noise=0.0)
-    return list(zip(shown.passes, changed, seconds, strict=True))
+    return list(zip(changed, seconds, strict=True))
 
 
 def seconds_change(start: Plan, change: Change) -> float:
     """What the time of the decode launches changes by when it follows their bytes."""
-    before, after = (
-        sum(s for p, _, s in noiseless(start, one) if start.passes[p].kind == "decode")
-        for one in (Change(), replace(change, drift=1.0))
-    )
+    before, after = (sum(s for _, s in noiseless(start, one)) for one in (Change(), replace(change, drift=1.0)))
     return after / before - 1 if before else 0.0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 from tests.generator.engines import ENGINES
 from tests.generator.judge import agrees, outcome
@@ -11,6 +13,7 @@ from tests.generator.kernels import Pass
 from tests.generator.plans import KINDS, Plan, plan
 from tests.generator.runs import Change, generated, run
 from tests.generator.shapes import LLAMA
+from tests.generator.timelines import VARIANTS, Event, Timeline, kineto, timeline, write_nsys
 from tests.generator.truths import Told
 
 
@@ -84,3 +87,25 @@ def test_a_claim_is_false_where_the_sign_is_wrong_or_the_margin_is_left() -> Non
     assert claim("bytes", "cut", 0.0, 1.0) == "bytes cut, is +0.0 %"
     assert claim("time", "same", 0.05, 1.0) == "time same, is +5.0 %"
     assert claim("time", "same", 0.01, 1.0) == ""
+
+
+def event(start: int, end: int, number: int = 0) -> Event:
+    return Event(name="k", start=start, end=end, launched=start, stream=7, grid=(1, 1, 1), threads=32, number=number)
+
+
+def test_overlaps_count_twice_as_kernels_and_once_as_busy() -> None:
+    made = Timeline(seed=0, variant="plain", events=[event(0, 100), event(50, 150), event(250, 300, 1)], capture=run(0))
+    assert (made.kernel_seconds, made.busy_seconds, made.span_seconds) == (250e-9, 200e-9, 300e-9)
+    assert (made.step_seconds, made.periods) == ([150e-9, 50e-9], [250e-9])
+
+
+def test_both_traces_hold_every_kernel_of_every_variant(tmp_path: Path) -> None:
+    for seed, variant in enumerate(VARIANTS):
+        made = timeline(seed)
+        written = [e for e in kineto(made)["traceEvents"] if e["cat"] == "kernel"]
+        with sqlite3.connect(write_nsys(made, tmp_path / f"{seed}.sqlite")) as base:
+            count, total = base.execute("SELECT count(*), sum(end - start) FROM CUPTI_ACTIVITY_KIND_KERNEL").fetchone()
+        base.close()
+        assert made.variant == variant
+        assert len(written) == count == len(made.events)
+        assert total == round(made.kernel_seconds * 1e9) == round(1e3 * sum(e["dur"] for e in written))

@@ -194,9 +194,10 @@ def batch(made: Plan, units: list[Unit]) -> Told:
     """Sequences per step."""
     sizes = []
     for pool in (*selections(units), [u for u in units if u.main.kind != "mixed"], units):
-        counts = [float(len(u.main.contexts)) for u in pool]
-        if counts:
-            sizes.append((min(counts), max(counts)))
+        for of in (lambda u: len(u.main.contexts), lambda u: u.main.sequences):
+            counts = [float(of(u)) for u in pool]
+            if counts:
+                sizes.append((min(counts), max(counts)))
     if any(u.main.kind == "verify" for u in units) and not any(k.phase == "verify" for u in units for k in u.shown):
         # nothing in such a window tells rows that are verified from rows that decode
         sizes += points(float(u.main.rows) for u in units)
@@ -205,9 +206,19 @@ def batch(made: Plan, units: list[Unit]) -> Told:
     return Told(accepted=tuple(dict.fromkeys(sizes)), determined=sure)
 
 
+def made_by(unit: Unit) -> float:
+    """Tokens of the sequences that decode."""
+    return unit.tokens
+
+
+def sampled_by(unit: Unit) -> float:
+    """The same with the token that a piece of a prompt yields: whether it is kept is not in a capture."""
+    return unit.tokens + len(unit.main.chunks)
+
+
 def tokens(made: Plan, units: list[Unit]) -> Told:
     """New tokens of the whole steps; what a verification accepts is not in a capture."""
-    counts = {sum(u.tokens for u in chosen) for chosen in selections(units)} - {0.0}
+    counts = {sum(of(u) for u in chosen) for chosen in selections(units) for of in (made_by, sampled_by)} - {0.0}
     speculative = any(u.main.kind == "verify" for u in units)
     sure = steps(made, units).determined and batch(made, units).determined and not speculative
     return Told(accepted=points(counts), determined=sure)
@@ -264,10 +275,9 @@ def moved(made: Plan, units: list[Unit], sums: dict[int, float], frame: pl.DataF
     """Bytes per token over the whole steps: of the model, or of a rank where several are in the file."""
     accepted = []
     for chosen in selections(units):
-        made_tokens = sum(u.tokens for u in chosen)
-        if made_tokens:
-            total = sum(sums.get(n, 0.0) for u in chosen for n in u.numbers) / made_tokens
-            accepted += [total, total / len(made.ranks)]
+        total = sum(sums.get(n, 0.0) for u in chosen for n in u.numbers)
+        for count in {sum(of(u) for u in chosen) for of in (made_by, sampled_by)} - {0.0}:
+            accepted += [total / count, total / count / len(made.ranks)]
     columns = [c for c in (f"m:{counter}.sum", f"m:{counter}.sum.per_second") if c in frame.columns]
     if counter.endswith("write") and "m:dram__bytes.sum.per_second" in frame.columns:
         columns = ["m:dram__bytes.sum.per_second"]
