@@ -27,6 +27,8 @@ class Kernel:
     phase: str = ""
     """Phase that its name alone gives away."""
     threads: int = 128
+    high: int = 1
+    """Second dimension of the block."""
     stream: int = 0
     core: bool = True
     """False for bookkeeping at the edges of a step: a step without it is still whole."""

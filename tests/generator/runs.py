@@ -204,7 +204,7 @@ def framed(made: Plan, shown: Sequence_, counted: pl.DataFrame) -> pl.DataFrame:
                 "stream": pl.Series([SIDE_STREAM if k.stream else MAIN_STREAM for k in kernels], dtype=pl.Int64),
                 "process": pl.Series([4000 + r for r in ranks] * len(shown.kernels), dtype=pl.Int64),
                 "grid": triples([n for k in kernels for n in k.grid]),
-                "block": triples([n for k in kernels for n in (k.threads, 1, 1)]),
+                "block": triples([n for k in kernels for n in (k.threads, k.high, 1)]),
                 "nvtx": marked(made, shown),
                 "seconds": counted["m:gpu__time_duration.sum"],
                 **{c: counted[c] for c in counted.columns},

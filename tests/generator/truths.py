@@ -243,6 +243,7 @@ def context(made: Plan, units: list[Unit]) -> Told:
     grids = any("sdpa" in k.name and k.phase == "decode" for u in units for k in u.shown) or any(
         "pytorch_flash" in k.name or "flash_fwd_splitkv_kernel" in k.name for u in units for k in u.shown
     )
+    grids = grids and all(recognised(made, u) for u in units)
     known = (grids and made.counters in ("full", "reads", "rates")) or (made.nvtx and sized(made))
     sure = known and apart(made) and all(u.main.kind == "decode" for u in units)
     return Told(accepted=((min(means) * 0.97, max(means) * 1.03 + 1),), loose=True, determined=sure)
