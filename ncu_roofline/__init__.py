@@ -3,6 +3,7 @@
     import ncu_roofline as nr
 
     capture = nr.read("decode.ncu-rep", batch=8)
+    nr.summary(capture)             # what moves per token, what limits it, what to do first
     nr.place(capture)               # one row per launch, against its roofs
     nr.per_token(capture)           # bytes, FLOPs and seconds per token
     nr.charts.roofline(capture)     # an Altair chart
@@ -21,7 +22,21 @@ if TYPE_CHECKING:
     from ncu_roofline.analysis.project.project import Projection
     from ncu_roofline.analysis.study import Study
     from ncu_roofline.analysis.sweep.sweep import Sweep
-    from ncu_roofline.api import check, compare, floor, gpus, kernels, per_token, place, project, read, save, study, sweep
+    from ncu_roofline.api import (
+        check,
+        compare,
+        floor,
+        gpus,
+        kernels,
+        per_token,
+        place,
+        project,
+        read,
+        save,
+        study,
+        summary,
+        sweep,
+    )
     from ncu_roofline.capture.capture import Capture, Device, Fact, Run
     from ncu_roofline.errors import NotComparable, RooflineError, UnreadableCapture, UnusableInput
 
@@ -50,6 +65,7 @@ __all__ = [
     "read",
     "save",
     "study",
+    "summary",
     "sweep",
 ]
 

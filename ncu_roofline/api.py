@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from ncu_roofline.analysis.project.project import Projection
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.capture import Capture
+
+if TYPE_CHECKING:
+    from ncu_roofline.present.documents.notebook import Summary
 
 File = str | os.PathLike[str]
 Captured = File | Capture | Study
@@ -83,15 +86,61 @@ def study(source: Captured, *, gpu: str | None = None, roles: File | None = None
     return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=load(model) if model else None))
 
 
-def place(source: Captured) -> pl.DataFrame:
-    """One row per launch: role, work, bytes, intensity, side of the ridge, share of both roofs.
+PLACE = (
+    "index",
+    "kernel",
+    "grid",
+    "role",
+    "phase",
+    "step",
+    "layer",
+    "seconds",
+    "dram_bytes",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "dram_bytes_source",
+    "flops",
+    "flops_source",
+    "useful_flops",
+    "precision",
+    "intensity",
+    "useful_intensity",
+    "padding",
+    "ridge",
+    "bound",
+    "bandwidth_share",
+    "compute_share",
+    "limited_by",
+    "gain_seconds",
+)
+"""The columns that people use."""
+
+
+def place(source: Captured, *, raw: bool = False) -> pl.DataFrame:
+    """One row per launch: role, work, bytes, intensity, side of the ridge, share of both roofs; `raw` for every column.
 
     >>> import ncu_roofline as nr
     >>> placed = nr.place("fixtures/synthetic/dense-b8.ncu-repz")
     >>> placed["bound"].unique().drop_nulls().to_list()
     ['memory']
     """
-    return study(source).launches
+    launches = study(source).launches
+    return launches if raw else launches.select(PLACE)
+
+
+def summary(source: Captured) -> Summary:
+    """What the `summary` command knows: `.answer`, `.per_token`, `.roles`, `.fix_first`, `.kernels`, `.doubts`, `.text`.
+
+    >>> import ncu_roofline as nr
+    >>> said = nr.summary("fixtures/measured/h100-dense-b8.ncu-repz")
+    >>> print(said.answer[0])
+    397 MB per token (384 MB read, 12.6 MB written): 91 % weights, 9 % KV cache.
+    >>> round(said.per_token["dram_bytes"]["value"] / 1e6), said.roles["role"][0]
+    (397, 'fc')
+    """
+    from ncu_roofline.present.documents.notebook import summed_up
+
+    return summed_up(study(source))
 
 
 def kernels(source: Captured, by: str = "kernel") -> pl.DataFrame:

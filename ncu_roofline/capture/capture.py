@@ -105,6 +105,12 @@ class Run:
         """Facts that have a value, in the order of declaration."""
         return {f.name: fact for f in fields(self) if (fact := getattr(self, f.name)).value is not None}
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from ncu_roofline.capture import notebook
+
+        return notebook.run_line(self)
+
     def given(self, **values: object) -> Run:
         """The run with these facts stated by the user; None leaves a fact as it is."""
         stated = {k: Fact(v, "given", "stated by the user") for k, v in values.items() if v is not None}

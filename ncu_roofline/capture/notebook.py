@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import polars as pl
 from ncu_roofline.capture.units import text
 
 if TYPE_CHECKING:
-    from ncu_roofline.capture.capture import Capture
+    from ncu_roofline.capture.capture import Capture, Run
 
 KERNELS = 5
 LONGEST = 300
@@ -19,12 +20,23 @@ LONGEST = 300
 def html(capture: Capture) -> str:
     """Name, device, known facts of the run, and the kernels that take longest."""
     parts = [f"<p><strong>{safe(capture.name)}</strong>: {summary(capture)}</p>", kernels(capture.launches)]
-    facts = {name: fact for name, fact in capture.run.known().items() if name != "synthetic"}
-    known = [f"{name} {safe(fact.value)} ({safe(fact.origin)})" for name, fact in facts.items()]
-    if known:
-        parts.append(f"<p>Run: {'; '.join(known)}</p>")
+    parts.append(run_line(capture.run))
     parts += [f"<p>Note: {safe(note)}</p>" for note in capture.notes]
     return "".join(parts)
+
+
+def run_line(run: Run) -> str:
+    """The known facts of a run, each with its origin."""
+    facts = {name: fact for name, fact in run.known().items() if name != "synthetic"}
+    known = [f"{name} {safe(fact.value)} ({safe(fact.origin)})" for name, fact in facts.items()]
+    return f"<p>Run: {'; '.join(known)}</p>" if known else ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A small table of text."""
+    lines = [head, *rows]
+    cells = ["".join(f"<td>{safe(value)}</td>" for value in line) for line in lines]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in cells) + "</table>"
 
 
 def safe(value: object) -> str:

@@ -54,7 +54,7 @@ def frames() -> dict[str, list[pl.Schema]]:
         measured.against_floor(studied.launches, studied.run, model),
     ]
     return {
-        "launches": [nr.place(studied).schema],
+        "launches": [nr.place(studied, raw=True).schema],
         "kernels": [nr.kernels(studied, by).schema for by in ("kernel", "role", "family", "layer")],
         "tokens": [nr.per_token(studied, by).schema for by in ("role", "layer", "kernel", "step", "projection")]
         + [measured.projections(studied.launches, studied.run, model).schema],

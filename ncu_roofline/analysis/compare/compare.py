@@ -16,6 +16,7 @@ from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
 from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, side, totals
 from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture import notebook
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
 
@@ -54,6 +55,16 @@ class Comparison:
     def per(self) -> str:
         """What every number is divided by, in a word."""
         return "token" if self.basis == "part" else self.basis
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the verdict, and both sides' numbers."""
+        changes = {q: getattr(self.judged, q) for q in ("bytes", "flops", "seconds")}
+        rows = [
+            (f"{q} per {self.per}", f"{c.base:.4g}", f"{c.head:.4g}", f"{100 * c.part:+.1f} %")
+            for q, c in changes.items()
+            if c.part is not None
+        ]
+        return f"<p><strong>{notebook.safe(self.verdict)}</strong></p>{notebook.table(('', 'base', 'head', 'change'), rows)}"
 
     @property
     def blocking(self) -> tuple[Difference, ...]:
