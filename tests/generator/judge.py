@@ -104,26 +104,24 @@ def judged(made: Generated) -> Iterator[Judged]:
 def statements(study: Study) -> dict[str, Range | None]:
     """What the package says, as a range each; None where it says nothing."""
     said = {name: ranged(getattr(study.run, name)) for name in RUN_FACTS}
-    if said["tokens"] is None:
-        said["tokens"] = implied(study)
-    rows = nr.per_token(study, by="role")
-    for fact, column in PER_TOKEN.items():
-        lost = column not in rows.columns or rows.height == 0 or rows[column].null_count() > 0
-        said[fact] = None if lost else (float(rows[column].sum()),) * 2
-    return said
+    answer = answered(study)
+    for name in ("tokens", "steps"):
+        said[name] = said[name] or point(answer[name])
+    return said | {fact: point(answer["total"][name]) for fact, name in PER_TOKEN.items()}
 
 
-def implied(study: Study) -> Range | None:
-    """Tokens that the figures per token imply, where no fact states them and one rank is in the file."""
-    if study.launches["device"].n_unique() > 1:
-        return None
+def answered(study: Study) -> dict[str, Any]:
+    """The JSON of `tokens`."""
+    from ncu_roofline.analysis.run.tokens import totals
+    from ncu_roofline.present.documents.tokens import Tables, data
+
     rows = nr.per_token(study, by="role")
-    if "seconds_per_token" not in rows.columns or not rows.height:
-        return None
-    parts = rows.select("seconds", "seconds_per_token").drop_nulls().filter(pl.col("seconds_per_token") > 0)
-    if not parts.height:
-        return None
-    return (float(round(parts["seconds"].sum() / parts["seconds_per_token"].sum(), 3)),) * 2
+    return data(study, totals(study.launches, study.run), Tables(main=rows, by="role", steps=rows, layers=rows))
+
+
+def point(value: float | None) -> Range | None:
+    """A number as a range."""
+    return None if value is None else (float(value), float(value))
 
 
 def ranged(fact: Any) -> Range | None:

@@ -69,8 +69,9 @@ class Pass:
 
     @cached_property
     def sampled(self) -> int:
-        """Rows of logits: the last one of a prompt, every one of a decoding sequence."""
-        return len(self.contexts) * self.positions + len(self.chunks)
+        """Rows of logits: the last one of a prompt or a draft, every one of a decoding sequence."""
+        each = 1 if self.kind == "draft" else self.positions
+        return len(self.contexts) * each + len(self.chunks)
 
     @cached_property
     def seen(self) -> int:

@@ -53,7 +53,7 @@ class Plan:
     @property
     def shape(self) -> Shape:
         """The main model."""
-        return self.passes[-1].shape
+        return next(p for p in reversed(self.passes) if p.kind != "draft").shape
 
 
 def plan(seed: int, kind: str | None = None) -> Plan:
@@ -192,12 +192,16 @@ def speculative(rng: random.Random, kind: str, shape: Shape, contexts: tuple[int
     ends = (names.BUILD_TREE, names.VERIFY_TREE) if kind == TREE else (names.REJECTION,)
     made, cached = [], contexts
     for step in range(steps):
-        for draft in range(drafts):
-            grown = tuple(c + draft for c in cached)
-            made.append(Pass(shape=small, kind="draft", step=step, contexts=grown, model=1))
         new = [rng.randint(1, drafts + 1) for _ in cached]
         verify = Pass(shape=shape, kind="verify", step=step, contexts=cached, positions=drafts + 1, ends=ends)
-        made.append(replace(verify, kept=sum(new)))
+        drafted = [
+            Pass(shape=small, kind="draft", step=step, contexts=tuple(c + draft for c in cached), model=1)
+            for draft in range(drafts)
+        ]
+        verify = replace(verify, kept=sum(new))
+        # a tree is drafted, then verified; vLLM verifies, then drafts, over every verified row first
+        first = replace(drafted[0], positions=drafts + 1)
+        made += [*drafted, verify] if kind == TREE else [verify, first, *drafted[1:]]
         cached = tuple(c + more for c, more in zip(cached, new, strict=True))
     return made
 

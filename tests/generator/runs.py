@@ -153,7 +153,7 @@ def overlapping(made: Plan, one: Pass, number: int) -> list[Kernel]:
 
 def units(made: Plan) -> list[list[int]]:
     """The numbers of the passes of each step: drafts go with their verification."""
-    if made.passes[0].kind in ("draft", "verify"):
+    if any(p.kind == "verify" for p in made.passes):
         return [[n for n, _ in group] for _, group in groupby(enumerate(made.passes), key=lambda p: p[1].step)]
     return [[n] for n in range(len(made.passes))]
 
@@ -247,16 +247,16 @@ def ours(made: Plan, one: Pass, number: int, layer: int) -> list[str]:
 def sglang(made: Plan, one: Pass, number: int, layer: int) -> list[str]:
     """step[DECODE bs=8]: request counts of the batch."""
     del made, number, layer
-    if one.kind == "verify":
-        return [f"step[TARGET_VERIFY bs={one.sequences}]"]
     if one.prompt:
         return [f"step[EXTEND bs={one.sequences} toks={one.rows}]"]
     return [f"step[{'MIXED' if one.chunks else 'DECODE'} bs={one.sequences}]"]
 
 
 def vllm(made: Plan, one: Pass, number: int, layer: int) -> list[str]:
-    """execute_context_1(64)_generation_8(8): requests and their new tokens; newer versions add the cache."""
+    """execute_context_1(64)_generation_8(8): requests and their new tokens, drafts within; newer versions add the cache."""
     del number, layer
+    if one.kind == "draft":
+        one = next(p for p in made.passes if p.kind == "verify" and p.step == one.step)
     new, held = one.rows - len(one.contexts) * one.positions, len(one.contexts)
     decoding = held * one.positions
     if not sized(made):

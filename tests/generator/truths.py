@@ -34,6 +34,10 @@ class Told:
     tolerance: float = 0.0
 
 
+ANYTHING = Told(accepted=((0.0, float("inf")),), loose=True)
+"""Drafts alone look like the decode steps of a small model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Truth:
     """The facts of a run by name, and phase and role of every launch of the frame (null: not judged)."""
@@ -61,7 +65,7 @@ class Unit:
     @property
     def main(self) -> Pass:
         """The pass that makes the tokens."""
-        return self.passes[-1]
+        return next((p for p in self.passes if p.kind == "verify"), self.passes[-1])
 
     @property
     def tokens(self) -> float:
@@ -83,7 +87,7 @@ def truth_of(
     sums = summed(shown.passes, taken, ranks)
     decoding = [u for u in found if u.main.kind in DECODE_KINDS]
     facts = {
-        "steps": steps(made, decoding),
+        "steps": steps(made, decoding, whole, window),
         "batch": batch(made, decoding),
         "tokens": tokens(made, decoding),
         "layers": layers(made, found),
@@ -94,6 +98,8 @@ def truth_of(
         "written_per_token": moved(made, decoding, sums[1], frame, "dram__bytes_write"),
     }
     kinds = [made.passes[p].kind for p in shown.passes]
+    if set(kinds) == {"draft"}:
+        facts |= dict.fromkeys(("steps", "batch", "tokens", "layers", "read_per_token", "written_per_token"), ANYTHING)
     phases = [k if k in ("decode", "prefill") else None for k in kinds for _ in range(ranks)]
     roles = [judged(k) for k in shown.kernels for _ in range(ranks)]
     return Truth(
@@ -156,15 +162,39 @@ def selections(units: list[Unit]) -> list[list[Unit]]:
     return [[u for u in pool if holds(u)] for pool in (pure, units) for holds in (lambda u: u.core, lambda u: u.whole)]
 
 
+def counted_alike(units: list[Unit]) -> bool:
+    """Whether every reader counts as many whole steps, and some."""
+    counts = {len(s) for s in selections(units)}
+    return len(counts) == 1 and 0 not in counts
+
+
 def apart(made: Plan) -> bool:
     """Whether all steps are of one model, and whole batches."""
     return made.kind != "two models in turn"
 
 
-def steps(made: Plan, units: list[Unit]) -> Told:
+def like_drafts(made: Plan) -> bool:
+    """Whether two models in turn look like drafts and their verification: rows of one are a multiple of the other's."""
+    few, many = sorted({p.rows for p in made.passes} | {0})[-2:]
+    return not few or many % few == 0
+
+
+def verified(made: Plan, whole: Sequence_, window: tuple[int, int]) -> int:
+    """Whole passes of verification in the window: where a step begins, at the drafts or after them, is a matter of taste."""
+    from tests.generator.runs import bounds
+
+    spans = [bounds(whole, [n]) for n, p in enumerate(made.passes) if p.kind == "verify"]
+    return sum(window[0] <= first and last <= window[1] for first, last in spans)
+
+
+def steps(made: Plan, units: list[Unit], whole: Sequence_, window: tuple[int, int]) -> Told:
     """Whole decode steps in the window."""
     counts = {len(s) for s in selections(units)}
-    sure = bool(units) and len(counts) == 1 and 0 not in counts and apart(made) and recognised_all(made, units)
+    if any(u.main.kind == "verify" for u in units):
+        counts |= {verified(made, whole, window)}
+    if made.kind == "two models in turn" and like_drafts(made):
+        counts |= {len([u for u in s if u.main.model == 0]) for s in selections(units)}
+    sure = counted_alike(units) and len(counts) == 1 and apart(made) and recognised_all(made, units)
     return Told(accepted=points(counts), determined=sure)
 
 
@@ -220,7 +250,7 @@ def tokens(made: Plan, units: list[Unit]) -> Told:
     """New tokens of the whole steps; what a verification accepts is not in a capture."""
     counts = {sum(of(u) for u in chosen) for chosen in selections(units) for of in (made_by, sampled_by)} - {0.0}
     speculative = any(u.main.kind == "verify" for u in units)
-    sure = steps(made, units).determined and batch(made, units).determined and not speculative
+    sure = recognised_all(made, units) and apart(made) and counted_alike(units) and not speculative
     return Told(accepted=points(counts), determined=sure)
 
 
@@ -229,7 +259,8 @@ def layers(made: Plan, units: list[Unit]) -> Told:
     depths = {float(p.shape.layers) for p in made.passes if p.kind != "draft"}
     whole = [u for u in units if u.core and u.main.kind in DECODE_KINDS]
     if len(depths) > 1:
-        return Told(accepted=((min(depths), max(depths)),))
+        main = points([float(made.shape.layers)]) if like_drafts(made) else ()
+        return Told(accepted=((min(depths), max(depths)), *main))
     return Told(accepted=points(depths), determined=bool(whole) and not made.overlap and recognised_all(made, whole))
 
 
