@@ -64,11 +64,13 @@ def save(capture: Capture, path: File) -> None:
     target.write_bytes(saved.packed(capture))
 
 
-def study(source: Captured, *, gpu: str | None = None, roles: File | None = None, ridge: str = "profiled") -> Study:
+def study(
+    source: Captured, *, gpu: str | None = None, roles: File | None = None, ridge: str = "profiled", phase: str | None = None
+) -> Study:
     """A capture with all that is known of every launch: `.launches`, `.gpu`, `.run`, `.notes`.
 
     Every other function calls it; call it yourself to name the device, your own role rules, or the
-    datasheet's ridge (`ridge="spec"`).
+    datasheet's ridge (`ridge="spec"`), or the launches that count (`phase="decode"`, `"prefill"` or `"all"`).
 
     >>> import ncu_roofline as nr
     >>> studied = nr.study("fixtures/synthetic/dense-b8.ncu-repz", ridge="spec")
@@ -83,7 +85,9 @@ def study(source: Captured, *, gpu: str | None = None, roles: File | None = None
     capture = source if isinstance(source, Capture) else read(source)
     model = capture.run.model.value
     rules = load_rules(None if roles is None else Path(roles))
-    return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=load(model) if model else None))
+    return studies.study(
+        capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=load(model) if model else None, phase=phase)
+    )
 
 
 PLACE = (
@@ -166,7 +170,7 @@ def per_token(source: Captured, by: str = "role") -> pl.DataFrame:
     from ncu_roofline.analysis.run import tokens
 
     studied = study(source)
-    return tokens.per_token(studied.launches, studied.run, by)
+    return tokens.per_token(studied.launches, studied.run, by, studied.phase)
 
 
 def compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from ncu_roofline.analysis.roles import roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.run import sequence
 from ncu_roofline.analysis.run.context import with_context
+from ncu_roofline.analysis.run.selection import Selected, selected
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED
@@ -30,6 +31,8 @@ class Choices:
     ridge: str = "profiled"
     latency_share: float | None = None
     model: Model | None = None
+    phase: str | None = None
+    """decode, prefill or all; None is decode where decode is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,14 @@ class Study:
 
     capture: Capture
     launches: pl.DataFrame
-    """One row per launch with every column of `STUDIED` (capture/frames.py), then the measured counters."""
+    """One row per launch of the phase with every column of `STUDIED` (capture/frames.py), then the measured counters."""
     gpu: Gpu | None
     run: Run
     notes: tuple[str, ...]
+    every: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """The same of all launches, whatever their phase."""
+    phase: str = "decode"
+    """What figures per token are of: decode, prefill, or all launches, as the user says."""
 
 
 def study(capture: Capture, choices: Choices | None = None) -> Study:
@@ -56,9 +63,25 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
     placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
+    every = complete(placed, STUDIED)
+    kept = selected(every, run, chosen.phase)
     return Study(
-        capture=capture, launches=complete(placed, STUDIED), gpu=gpu, run=run, notes=(*capture.notes, *notes, *doubts, *more)
+        capture=capture,
+        launches=kept.launches,
+        gpu=gpu,
+        run=run,
+        notes=(*capture.notes, *notes, *doubts, *more, *left_out(kept, every)),
+        every=every,
+        phase=chosen.phase or "decode",
     )
+
+
+def left_out(kept: Selected, every: pl.DataFrame) -> tuple[str, ...]:
+    """A sentence where launches do not count."""
+    if not kept.left_out:
+        return ()
+    what = "outside of whole decode steps or whole layers" if kept.phase == "decode" else "no prefill"
+    return (f"{kept.left_out:,} of {every.height:,} launches are {what} and left out (--phase all counts them)",)
 
 
 def in_order(launches: pl.DataFrame) -> bool:

@@ -117,7 +117,7 @@ SEQUENCE = (
         "whether the window holds the layer from its beginning to its end",
         "outside of layers, or " + NO_ORDER,
     ),
-    Column("step_rows", I64, "", "token rows that its decode step works on", "nothing tells, or no decode step"),
+    Column("step_rows", I64, "", "token rows that its step or prefill pass works on", "nothing tells"),
     Column("step_batch", I64, "", "sequences of its decode step", "nothing tells, or no decode step"),
 )
 """Where in the run a launch stands (analysis/run/sequence.py)."""

@@ -18,6 +18,7 @@ from ncu_roofline.cli.options import (
     Format,
     GpuName,
     Output,
+    PhaseKind,
     Reader,
     ReaderKind,
     Ridge,
@@ -52,6 +53,7 @@ def kernels(
     sort: Sort = "seconds",
     only: Only = None,
     top: Rows = 50,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
@@ -71,7 +73,7 @@ def kernels(
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import kernels as words
 
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, phase=phase)
     grouped = (by or (By.KERNEL if form in (Format.TABLE, Format.MARKDOWN) else By.LAUNCH)) is By.KERNEL
     rows = group(study.launches) if grouped else study.launches
     chosen = listing(rows, sort=sort, only=only)
@@ -83,6 +85,7 @@ def kernels(
 @app.command()
 def check(
     captures: Captures,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
@@ -99,7 +102,7 @@ def check(
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import kernels as words
 
-    study = load(captures, gpu=gpu, reader=reader.value, roles=roles)
+    study = load(captures, gpu=gpu, reader=reader.value, roles=roles, phase=phase)
     findings = health(study)
     recipe = mending(study, gaps(findings))
     document = words.health(study, findings, recipe)

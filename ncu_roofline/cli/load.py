@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.analysis.study import Choices, Study, study
+from ncu_roofline.cli.options import Phase
 from ncu_roofline.cli.progress import progress
 from ncu_roofline.readers import read
 
@@ -21,6 +22,7 @@ def load(
     reader: str = "auto",
     facts: dict[str, Any] | None = None,
     latency_share: float | None = None,
+    phase: Phase | None = None,
 ) -> Study:
     """The study of one capture, which may be several files."""
     from ncu_roofline.knowledge.kernels.roles import load_rules
@@ -37,6 +39,7 @@ def load(
             rules=load_rules(roles),
             ridge=ridge,
             latency_share=latency_share,
+            phase=phase.value if phase else None,
             model=load_model(model) if model else None,
         )
         return study(capture, choices)

@@ -40,11 +40,11 @@ def tokens(study: Study, known: Model | None) -> Document:
     """What the `tokens` command says."""
     launches, run = study.launches, study.run
     tables = token_words.Tables(
-        main=per_token(launches, run, "role"),
+        main=per_token(launches, run, "role", study.phase),
         by="role",
-        steps=per_token(launches, run, "step"),
-        layers=per_token(launches, run, "layer"),
+        steps=per_token(launches, run, "step", study.phase),
+        layers=per_token(launches, run, "layer", study.phase),
         floor=against_floor(launches, run, known) if known else None,
         projections=projections(launches, run, known) if known else None,
     )
-    return token_words.document(study, totals(launches, run), tables)
+    return token_words.document(study, totals(launches, run, study.phase), tables)

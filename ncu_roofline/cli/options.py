@@ -43,6 +43,14 @@ class Reader(str, Enum):
     VENDOR = "vendor"
 
 
+class Phase(str, Enum):
+    """Which launches a question is about."""
+
+    DECODE = "decode"
+    PREFILL = "prefill"
+    ALL = "all"
+
+
 DEVICE = "Device"
 RUN = "Run facts"
 OUTPUT = "Output"
@@ -64,6 +72,15 @@ RidgeKind = Annotated[
 ReaderKind = Annotated[Reader, typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)]
 RolesFile = Annotated[
     Path | None, typer.Option("--roles", metavar="FILE", help="Your own role rules, matched first.", rich_help_panel=RUN)
+]
+PhaseKind = Annotated[
+    Phase | None,
+    typer.Option(
+        "--phase",
+        help="Launches that count; by default those of decode where decode is told, else all.",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
 ]
 As = Annotated[Format, typer.Option("--format", help="Form of the answer.", rich_help_panel=OUTPUT)]
 Told = Annotated[

@@ -9,7 +9,19 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+from ncu_roofline.cli.options import (
+    OUTPUT,
+    Captures,
+    Force,
+    GpuName,
+    Output,
+    PhaseKind,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+)
 
 
 class Form(str, Enum):
@@ -41,6 +53,7 @@ class Theme(str, Enum):
 @app.command()
 def plot(
     captures: Captures,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
@@ -82,6 +95,6 @@ def plot(
 
     wanted = form_of(form.value if form else None, output)
     chosen = levels_of(levels)
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
     drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
     show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

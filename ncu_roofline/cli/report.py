@@ -10,7 +10,18 @@ import typer
 from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, Captures, Force, GpuName, Reader, ReaderKind, Ridge, RidgeKind, RolesFile
+from ncu_roofline.cli.options import (
+    OUTPUT,
+    Captures,
+    Force,
+    GpuName,
+    PhaseKind,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+)
 
 
 @app.command()
@@ -27,6 +38,7 @@ def report(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
@@ -64,5 +76,5 @@ def report(
         write_folder(compared, output, force=force)
         refuse(comparison, ())
         return
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
     write_folder(files(material(study, ridge.value, image_base), theory=theory), output, force=force)

@@ -15,6 +15,7 @@ from ncu_roofline.cli.options import (
     Force,
     GpuName,
     Output,
+    PhaseKind,
     Reader,
     ReaderKind,
     Ridge,
@@ -41,6 +42,7 @@ def summary(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
@@ -63,8 +65,13 @@ def summary(
     from ncu_roofline.present.documents import summary as words
     from ncu_roofline.present.documents.headline import headline
 
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
-    whole, numbers, groups, findings = totals(study.launches, study.run), overview(study), group(study.launches), health(study)
+    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    whole, numbers, groups, findings = (
+        totals(study.launches, study.run, study.phase),
+        overview(study),
+        group(study.launches),
+        health(study),
+    )
     document = (
         words.document(study, numbers, groups, findings, top=top, headline=headline(study, whole))
         if full

@@ -10,7 +10,7 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import Answer, Captures, Force, GpuName, Output, Reader, ReaderKind, RolesFile, Told
+from ncu_roofline.cli.options import Answer, Captures, Force, GpuName, Output, PhaseKind, Reader, ReaderKind, RolesFile, Told
 
 
 class By(str, Enum):
@@ -37,6 +37,7 @@ def tokens(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
@@ -56,20 +57,22 @@ def tokens(
     from ncu_roofline.knowledge.models import models
     from ncu_roofline.present.documents import tokens as words
 
-    study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated)
-    launches, run = study.launches, study.run
+    study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    run = study.run
+    launches = study.every if study.phase == "decode" else study.launches
+    decode = study.phase == "decode"
     known = models.load(run.model.value) if run.model.value else None
     if known:
         check_possible(known, run, study.gpu)
     tables = words.Tables(
-        main=per_token(launches, run, by.value),
+        main=per_token(launches, run, by.value, study.phase),
         by=by.value,
-        steps=per_token(launches, run, "step"),
-        layers=per_token(launches, run, "layer"),
-        floor=against_floor(launches, run, known) if known else None,
-        projections=projections(launches, run, known) if known else None,
+        steps=per_token(launches, run, "step", study.phase),
+        layers=per_token(launches, run, "layer", study.phase),
+        floor=against_floor(launches, run, known) if known and decode else None,
+        projections=projections(launches, run, known) if known and decode else None,
     )
-    document = words.document(study, totals(launches, run), tables)
+    document = words.document(study, totals(launches, run, study.phase), tables)
     if form is Answer.BRIEF:
         from ncu_roofline.present.documents.brief import of_study
 

@@ -27,6 +27,8 @@ class Basis:
     """Whether embedding and LM head are left out: a part of a step stands for the whole."""
     gpus: int = 1
     """GPUs in the capture: figures per step and token are of one."""
+    phase: str = "decode"
+    """decode, prefill (a token is one of the prompt) or all."""
     how: str = ""
     """One phrase: how this was found."""
     positions: float | None = None
@@ -35,11 +37,14 @@ class Basis:
     """Launches outside of whole layers: left out where the window holds whole layers and no whole step."""
 
 
-def basis(launches: pl.DataFrame, run: Run) -> Basis:
+def basis(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Basis:
     """Per token where steps and batch are known, per step where only steps are, else the whole capture.
 
-    Prefill passes never count. A part of a step counts by its layers, where their number is known.
+    Of decode prefill passes never count; a part of a step counts by its layers, where their number is known. Of
+    prefill a token is one of the prompt: a row of a whole pass.
     """
+    if phase != "decode":
+        return of_prompts(launches) if phase == "prefill" else everything(launches)
     decode = decode_launches(launches)
     check(decode, run)
     steps_found = by_steps(decode, run)
@@ -66,6 +71,23 @@ def basis(launches: pl.DataFrame, run: Run) -> Basis:
         how=how,
         positions=None if per_sequence(run) == 1 else of_steps(frame, "step_rows"),
     )
+
+
+def of_prompts(launches: pl.DataFrame) -> Basis:
+    """Whole prefill passes, per row of theirs; all prefill launches where no pass is whole."""
+    prompts = launches.filter(pl.col("phase").cast(pl.String) == "prefill")
+    whole = prompts.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null())
+    if whole.is_empty():
+        return Basis(kind="capture", launches=prompts, gpus=gpus(prompts), how="no whole prefill pass")
+    passes, rows = round(whole.select("process", "device", "step").n_unique() / gpus(whole)), of_steps(whole, "step_rows")
+    how = f"{passes} whole prefill {'pass' if passes == 1 else 'passes'}"
+    kind = "step" if rows is None else "token"
+    return Basis(kind=kind, launches=whole, steps=float(passes), tokens=rows, gpus=gpus(whole), how=how, phase="prefill")
+
+
+def everything(launches: pl.DataFrame) -> Basis:
+    """All launches, whatever they are for."""
+    return Basis(kind="capture", launches=launches, gpus=gpus(launches), how="every launch of the capture", phase="all")
 
 
 def made(frame: pl.DataFrame, run: Run, steps: float) -> float | None:

@@ -62,10 +62,10 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False) -> Segmented:
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
     table = steps(pass_table(rows, found).join(phases(laid, launches, told), on="pass", how="left", maintain_order="left"))
-    joined = laid.join(table.select("pass", "phase", "step", "deeper", step_whole="whole"), on="pass", how="left").with_columns(
-        pl.col("layer") + pl.col("deeper").fill_null(0)
-    )
-    found_in = summarised(launches.join(joined.select("index", *COLUMNS), on="index", how="left", maintain_order="left"), table)
+    of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
+    joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
+    places = joined.select("index", *COLUMNS, "pass_rows")
+    found_in = summarised(launches.join(places, on="index", how="left", maintain_order="left"), table)
     return with_sequences(found_in, table.filter("draft").height, drafts=drafts)
 
 
@@ -75,12 +75,15 @@ def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segm
     sign = speculation.signs(launches, drafting)
     told = sequences_of_steps(launches, drafts=drafts or bool(sign))
     sign = sign or speculation.rows_beyond(told)
-    placed = told.select(*PLACE, step_rows="rows", step_batch="batch").filter(pl.col("step").is_not_null())
+    placed = told.select(*PLACE, step_batch="batch").filter(pl.col("step").is_not_null())
     joined = launches.join(placed, on=PLACE, how="left", nulls_equal=True, maintain_order="left")
     stepping = pl.col("phase").cast(pl.String) == "decode"
     return replace(
         segmented,
-        launches=joined.with_columns(pl.when(stepping).then(pl.col(name)).alias(name) for name in OF_STEP),
+        launches=joined.with_columns(
+            step_rows=pl.when(pl.col("step").is_not_null()).then(pl.col("pass_rows").max().over(*PLACE, "phase")),
+            step_batch=pl.when(stepping).then(pl.col("step_batch")),
+        ).drop("pass_rows"),
         batch=over_steps(told),
         accepted=speculation.accepted(sign, segmented.steps),
     )

@@ -43,6 +43,7 @@ class Totals:
     """Whether a part of a step stands for the whole, without embedding and LM head."""
     unknown: Mapping[str, int]
     """Measure -> launches for which it was not measured."""
+    phase: str = "decode"
     lone: bool = False
     """Whether this is one rank of several, and nothing tells of how many."""
     positions: float | None = None
@@ -81,9 +82,9 @@ class Totals:
         return None if total is None or not number else total * self.scale / self.gpus / number
 
 
-def totals(launches: pl.DataFrame, run: Run) -> Totals:
-    """The sums over decode, with what they are to be divided by."""
-    found = basis(launches, run)
+def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
+    """The sums over decode (or another phase), with what they are to be divided by."""
+    found = basis(launches, run, phase)
     row = found.launches.select(*sums(), *unknowns()).row(0, named=True)
     return Totals(
         basis=found.kind,
@@ -96,6 +97,7 @@ def totals(launches: pl.DataFrame, run: Run) -> Totals:
         launches=found.launches.height,
         how=found.how,
         layers_only=found.layers_only,
+        phase=found.phase,
         positions=found.positions,
         torn=found.torn,
         layers=layers_in(found.launches),
@@ -120,7 +122,7 @@ def unknowns() -> list[pl.Expr]:
     return [pl.col(m).null_count().alias(f"{m}_unknown") for m in MEASURES]
 
 
-def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFrame:
+def per_token(launches: pl.DataFrame, run: Run, by: str = "role", phase: str = "decode") -> pl.DataFrame:
     """One row per role, layer, kernel, step or projection of the decode launches.
 
     Columns: the keys, `launches`, every measure summed, `<measure>_unknown`, `<measure>_per_step` and
@@ -129,7 +131,7 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role") -> pl.DataFram
     """
     if by not in KEYS:
         raise UnusableInput(f"`by=` {by!r} is not possible; choose from {', '.join(KEYS)}")
-    found = every_matrix(launches, run) if by == "projection" else basis(launches, run)
+    found = every_matrix(launches, run) if by == "projection" else basis(launches, run, phase)
     keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")
     counted = found.launches.filter(pl.col(keys[0]).is_not_null()) if placed else found.launches

@@ -164,10 +164,15 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
     on = f" on {clean(name)}" if name else ""
     batch = study.run.batch
     known = f", batch {batch.value:,} ({batch.origin})" if batch.value is not None else ""
+    if batch.value is None and batch.low is not None and batch.high is not None:
+        known = f", batch {batch.low:,.0f} to {batch.high:,.0f}"
+    counted = launches(numbers.launches)
+    if study.every.height > study.launches.height:
+        counted = f"{numbers.launches:,} of {launches(study.every.height)}"
     seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
     per = " per token" if whole.basis == "token" else ""
     took = f", {words.three(seconds, 's')} of kernel time{per}" if seconds is not None else ""
-    return f"From {launches(numbers.launches)} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
+    return f"From {counted} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
 
 
 def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -67,7 +67,8 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         return
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
     if tables.by == "role" and (where := shares(tables.main)):
-        yield f"{where} {decides(study, tables.main)}".strip()
+        deciding = decides(study, tables.main) if whole.phase == "decode" else ""
+        yield f"{where} {deciding}".strip()
     if positions := speculated(whole):
         yield positions
     yield f"From {found(whole)}. {known_facts(study)}"
@@ -170,7 +171,7 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         )
     if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
         yield f"{study.run.layers.evidence}."
-    if study.run.prefill_passes.value and whole.launches:
+    if study.run.prefill_passes.value and whole.launches and whole.phase == "decode":
         passes = study.run.prefill_passes.value
         noun = "1 prefill pass in the capture is" if passes == 1 else f"{passes:,} prefill passes in the capture are"
         yield f"{noun} left out of every figure."
@@ -178,12 +179,13 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
 
 def captured(study: Study, whole: Totals) -> dict[str, object]:
     """What the window holds, whether it counts or not."""
-    known = study.launches.select(pl.col("dram_bytes").sum(), n=pl.col("dram_bytes").count())
+    every = study.every if study.every.height else study.launches
+    known = every.select(pl.col("dram_bytes").sum(), n=pl.col("dram_bytes").count())
     return {
-        "launches": study.launches.height,
+        "launches": every.height,
         "dram_bytes": known["dram_bytes"][0] if known["n"][0] else None,
         "layers": whole.layers,
-        "launches_left_out": study.launches.height - whole.launches,
+        "launches_left_out": every.height - whole.launches,
     }
 
 

@@ -55,6 +55,10 @@ def per(whole: Totals) -> str:
     """The unit in words."""
     if whole.basis == "capture" and whole.torn:
         return f"in {counted(whole.layers, 'whole layer')} (steps and tokens unknown)"
+    if whole.phase == "prefill" and whole.basis != "capture":
+        return "per prompt token" if whole.basis == "token" else "per prefill pass (its rows are unknown)"
+    if whole.phase == "all":
+        return "in the whole capture, decode and prefill"
     if whole.basis == "step" and whole.positions:
         return "per decode step with its drafts (tokens accepted unknown)"
     return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
@@ -128,7 +132,7 @@ def found(whole: Totals) -> str:
     if whole.basis == "capture":
         rest = f" ({whole.torn:,} outside of whole layers left out)" if whole.torn else ""
         return f"{whole.launches:,} {noun}{rest}: {whole.how}; --steps, --tokens or --layers-captured would say more"
-    launches = f"{whole.launches:,} decode {noun}"
+    launches = f"{whole.launches:,} {whole.phase} {noun}"
     if whole.tokens is None:
         settles = "--accepted" if whole.positions else "--batch"
         return f"{launches}, {whole.how}; {settles} would give tokens"

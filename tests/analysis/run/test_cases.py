@@ -185,7 +185,8 @@ def test_two_models_in_turn_are_not_one_model_of_either_depth() -> None:
 def test_a_window_of_one_layer_and_ten_launches_is_answered_from_the_layer() -> None:
     window = [*layer(1), *layer(1)[:4]]
     found = studied(window)
-    whole = totals(found.launches, found.run)
+    whole = totals(found.every, found.run)
+    assert found.launches.height == 9
     # norm 1, QKV 3, write 1, attention 4, output 3, norm 1, gate-up 6, activation 1, down 6
     assert (whole.sums["dram_bytes"], whole.torn, whole.layers) == (26e6, 4, 1)
 
