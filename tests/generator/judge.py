@@ -116,7 +116,7 @@ def answered(study: Study) -> dict[str, Any]:
     from ncu_roofline.present.documents.tokens import Tables, data
 
     rows = nr.per_token(study, by="role")
-    return data(study, totals(study.launches, study.run), Tables(main=rows, by="role", steps=rows, layers=rows))
+    return data(study, totals(study.every, study.run), Tables(main=rows, by="role", steps=rows, layers=rows))
 
 
 def point(value: float | None) -> Range | None:
@@ -159,7 +159,7 @@ def agrees(told: Told, truth: Range, said: Range) -> bool:
 
 def by_launch(made: Generated, study: Study) -> Iterator[dict[str, Any]]:
     """Phase and role of the launches: one that contradicts makes the fact false."""
-    frame = study.launches.sort("index")
+    frame = study.every.sort("index")
     for fact, column, truth, sure, most in (
         ("phase", "phase", made.truth.phases, made.truth.phases_determined, 0.95),
         ("role", "role", made.truth.roles, True, 0.9),
