@@ -136,12 +136,17 @@ def bytes_(kept: bool) -> Callable[[random.Random, Plan, Change], Pair]:
 def heavy(start: Plan, what: str) -> tuple[str, float, float]:
     """The role that moves or takes most in the steps that count, its sum and the rest."""
     sums: dict[str, float] = {}
+    rest = 0.0
     for kernel, seconds in noiseless(start, Change()):
+        # bytes of attention alone are what tells the context: a change of them is another context
+        if what == "bytes" and kernel.role == "attention":
+            rest += kernel.reads + kernel.writes
+            continue
         sums[kernel.role] = sums.get(kernel.role, 0.0) + (seconds if what == "seconds" else kernel.reads + kernel.writes)
     if not sums:
         return "fc", 1.0, 1.0
     role = max(sums, key=lambda r: sums[r])
-    return role, sums[role], sum(sums.values()) - sums[role]
+    return role, sums[role], rest + sum(sums.values()) - sums[role]
 
 
 def noiseless(start: Plan, change: Change) -> list[tuple[Kernel, float]]:

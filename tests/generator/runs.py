@@ -32,16 +32,16 @@ MAIN_STREAM, SIDE_STREAM = 7, 21
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sequence_:
-    """Every launch of a run in order, with the number of its pass and of its layer (-1 outside of layers)."""
+class Stretch:
+    """Launches in order, each with the number of its pass and of its layer (-1 outside of layers)."""
 
     kernels: list[Kernel]
     passes: list[int]
     layers: list[int]
 
-    def cut(self, first: int, last: int) -> Sequence_:
+    def cut(self, first: int, last: int) -> Stretch:
         """The launches of a window."""
-        return Sequence_(kernels=self.kernels[first:last], passes=self.passes[first:last], layers=self.layers[first:last])
+        return Stretch(kernels=self.kernels[first:last], passes=self.passes[first:last], layers=self.layers[first:last])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +51,13 @@ class Generated:
     plan: Plan
     capture: Capture
     truth: Truth
-    whole: Sequence_
+    whole: Stretch
     window: tuple[int, int]
     taken: tuple[list[float], list[float], list[float]]
     """Bytes read, written and seconds of each launch of the frame."""
 
     @cached_property
-    def shown(self) -> Sequence_:
+    def shown(self) -> Stretch:
         """The launches in the window."""
         return self.whole.cut(*self.window)
 
@@ -115,7 +115,7 @@ def generated(made: Plan, noise: float = 1.0, change: Change = UNCHANGED) -> Gen
     )
 
 
-def sequence(made: Plan) -> Sequence_:
+def sequence(made: Plan) -> Stretch:
     """All launches of the run."""
     kernels: list[Kernel] = []
     passes: list[int] = []
@@ -131,7 +131,7 @@ def sequence(made: Plan) -> Sequence_:
             kernels += part
             passes += [number] * len(part)
             layers += [layer] * len(part)
-    return Sequence_(kernels=kernels, passes=passes, layers=layers)
+    return Stretch(kernels=kernels, passes=passes, layers=layers)
 
 
 def forward(made: Plan, one: Pass) -> list[list[Kernel]]:
@@ -158,14 +158,14 @@ def units(made: Plan) -> list[list[int]]:
     return [[n] for n in range(len(made.passes))]
 
 
-def bounds(whole: Sequence_, numbers: Sequence[int]) -> tuple[int, int]:
+def bounds(whole: Stretch, numbers: Sequence[int]) -> tuple[int, int]:
     """First launch of the first pass, and the one after the last of the last."""
     first = whole.passes.index(numbers[0])
     last = len(whole.passes) - whole.passes[::-1].index(numbers[-1])
     return first, last
 
 
-def cut(made: Plan, whole: Sequence_) -> tuple[int, int]:
+def cut(made: Plan, whole: Stretch) -> tuple[int, int]:
     """The window of the plan."""
     rng = random.Random(f"window {made.seed}")
     size = len(whole.kernels)
@@ -187,7 +187,7 @@ def cut(made: Plan, whole: Sequence_) -> tuple[int, int]:
     return at[0], at[-1] + 1 + (10 if made.window == "layer+10" else 0)
 
 
-def framed(made: Plan, shown: Sequence_, counted: pl.DataFrame) -> pl.DataFrame:
+def framed(made: Plan, shown: Stretch, counted: pl.DataFrame) -> pl.DataFrame:
     """The launches frame of all ranks in the file."""
     ranks = made.ranks
     kernels = [k for k in shown.kernels for _ in ranks]
@@ -220,7 +220,7 @@ def triples(flat: list[int]) -> pl.Series:
     return pl.Series(flat, dtype=pl.Int64).reshape((-1, 3))
 
 
-def marked(made: Plan, shown: Sequence_) -> pl.Series:
+def marked(made: Plan, shown: Stretch) -> pl.Series:
     """The open ranges of each launch; null where the run has none."""
     size = len(shown.kernels) * len(made.ranks)
     if not made.nvtx:
@@ -230,7 +230,7 @@ def marked(made: Plan, shown: Sequence_) -> pl.Series:
     return pl.Series([list(m) for m in numbers], dtype=pl.List(pl.String)).gather(at)
 
 
-def ranges(made: Plan, shown: Sequence_) -> Iterator[list[str]]:
+def ranges(made: Plan, shown: Stretch) -> Iterator[list[str]]:
     """The open NVTX ranges of each launch, as its engine opens them."""
     style = {"ours": ours, "sglang": sglang, "vllm": vllm, "trtllm": trtllm}[made.engine.nvtx]
     for number, layer in zip(shown.passes, shown.layers, strict=True):

@@ -15,7 +15,7 @@ from tests.generator.kernels import ROWS, SAMPLED, SEQUENCES, Kernel, Pass
 
 if TYPE_CHECKING:
     from tests.generator.plans import Plan
-    from tests.generator.runs import Sequence_
+    from tests.generator.runs import Stretch
 
 AMBIGUOUS = {hf.CAT, hf.COPY, hf.MUL, hf.ADD, hf.POW, hf.ADD_SCALAR, hf.RSQRT, hf.NEG, CAST, LAST_ROWS, names.BUILD_TREE}
 JUDGED_ROLES = {"fc", "attention", "kv-cache", "comm", "sampling", "embedding", "moe-routing", "norm", "activation"}
@@ -75,7 +75,7 @@ class Unit:
 
 def truth_of(
     made: Plan,
-    whole: Sequence_,
+    whole: Stretch,
     window: tuple[int, int],
     taken: tuple[list[float], list[float], list[float]],
     frame: pl.DataFrame,
@@ -116,7 +116,7 @@ def judged(kernel: Kernel) -> str | None:
     return kernel.role if sure and not kernel.name.startswith("triton_p") else None
 
 
-def units_in(made: Plan, whole: Sequence_, window: tuple[int, int]) -> list[Unit]:
+def units_in(made: Plan, whole: Stretch, window: tuple[int, int]) -> list[Unit]:
     """The steps that the window touches."""
     from tests.generator.runs import bounds, units
 
@@ -179,7 +179,7 @@ def like_drafts(made: Plan) -> bool:
     return not few or many % few == 0
 
 
-def verified(made: Plan, whole: Sequence_, window: tuple[int, int]) -> int:
+def verified(made: Plan, whole: Stretch, window: tuple[int, int]) -> int:
     """Whole passes of verification in the window: where a step begins, at the drafts or after them, is a matter of taste."""
     from tests.generator.runs import bounds
 
@@ -187,7 +187,7 @@ def verified(made: Plan, whole: Sequence_, window: tuple[int, int]) -> int:
     return sum(window[0] <= first and last <= window[1] for first, last in spans)
 
 
-def steps(made: Plan, units: list[Unit], whole: Sequence_, window: tuple[int, int]) -> Told:
+def steps(made: Plan, units: list[Unit], whole: Stretch, window: tuple[int, int]) -> Told:
     """Whole decode steps in the window."""
     counts = {len(s) for s in selections(units)}
     if any(u.main.kind == "verify" for u in units):
@@ -259,7 +259,8 @@ def layers(made: Plan, units: list[Unit]) -> Told:
     depths = {float(p.shape.layers) for p in made.passes if p.kind != "draft"}
     whole = [u for u in units if u.core and u.main.kind in DECODE_KINDS]
     if len(depths) > 1:
-        main = points([float(made.shape.layers)]) if like_drafts(made) else ()
+        widest = max(made.passes, key=lambda p: p.rows)
+        main = points([float(widest.shape.layers)]) if like_drafts(made) else ()
         return Told(accepted=((min(depths), max(depths)), *main))
     return Told(accepted=points(depths), determined=bool(whole) and not made.overlap and recognised_all(made, whole))
 
