@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of, share
+from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
@@ -128,9 +129,8 @@ def output_bytes() -> pl.Expr:
 def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:
     """The setting of the run, with the weight type that kernel names tell where the user says none."""
     setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
-    told = products["weight_dtype"].drop_nulls().mode().to_list()
-    known = [name for name in told if name in dtypes.names()]
-    return Streams(model, setting, run.batch.value, known[0] if known else None)
+    told = most(products, "fc", "weight_dtype")
+    return Streams(model, setting, run.batch.value, told.name if told else None)
 
 
 FOUND = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.model.matrices import match
+from ncu_roofline.analysis.model.types import element_bytes
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
@@ -88,19 +89,13 @@ def cache_width(run: Run, model: Model | None) -> pl.Expr:
     """Bytes per cached element: as stated, else as the kernel's name says, else as the model computes."""
     if run.kv.value is not None:
         return pl.lit(dtypes.find(run.kv.value, "`kv=`").bytes)
-    told = named_width("cache_dtype")
+    told = element_bytes("cache_dtype")
     return pl.coalesce(told, pl.lit(dtypes.find(model.native or "bf16").bytes)) if model else told
-
-
-def named_width(column: str) -> pl.Expr:
-    """Bytes per element of the type in a column; null where it is none that we know."""
-    widths = {name: dtypes.find(name).bytes for name in dtypes.names()}
-    return pl.col(column).cast(pl.String).replace_strict(widths, default=None, return_dtype=pl.Float64)
 
 
 def by_weights(launches: pl.DataFrame, run: Run) -> pl.Expr:
     """2 x batch x weights, taken from the bytes that were read; experts are left out, they share no rows."""
-    width = named_width("weight_dtype")
+    width = element_bytes("weight_dtype")
     if run.weights.value is not None:
         width = pl.lit(dtypes.find(run.weights.value).bytes)
     if run.batch.value is None:

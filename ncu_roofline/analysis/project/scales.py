@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.models.dtypes import Dtype
 
 STANDS_IN = {
     "fp4": "fp8",
@@ -78,32 +80,22 @@ def scales_of(study: Study, target: Target) -> Scales:
         bandwidth = study.gpu.bandwidth / target.gpu.bandwidth
     run = study.run
     return Scales(
-        weights=width(target.weights, run.weights.value or told(study, "fc", "weight_dtype"), "weights"),
-        kv=width(target.kv, run.kv.value or told(study, "attention", "cache_dtype"), "kv"),
+        weights=width(target.weights, stored(study.launches, run, "weights"), "weights"),
+        kv=width(target.kv, stored(study.launches, run, "kv"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
         tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),
         bandwidth=bandwidth,
     )
 
 
-def told(study: Study, family: str, column: str) -> str | None:
-    """The type that most bytes of a family have, by kernels' names, else by the precision they compute in."""
-    launches = study.launches.filter((pl.col("family").cast(pl.String) == family) & (pl.col("dram_bytes") > 0))
-    for name in (column, "precision"):
-        known = launches.filter(pl.col(name).is_not_null()).group_by(name).agg(pl.col("dram_bytes").sum())
-        if known.height:
-            return str(known.sort("dram_bytes", descending=True)[name].cast(pl.String)[0])
-    return None
-
-
-def width(wanted: str | None, own: str | None, fact: str) -> float:
+def width(wanted: str | None, own: Dtype | None, fact: str) -> float:
     """Bytes per element wanted over what the capture has."""
     if wanted is None:
         return 1.0
     if own is None:
         advice = f"state it with `read(..., {fact}=DTYPE)`"
         raise UnusableInput(f"`{fact}=` {wanted}: the capture's own {fact} type is not known; {advice}")
-    return dtypes.find(wanted, f"`{fact}=`").bytes / dtypes.find(str(own), f"{fact} of the capture").bytes
+    return dtypes.find(wanted, f"`{fact}=`").bytes / own.bytes
 
 
 def times_as_many(wanted: int | None, own: int | None, fact: str) -> float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role, named_width
+from ncu_roofline.analysis.model.types import element_bytes
+from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role
 from ncu_roofline.analysis.run.rows import AXES, satellite
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.knowledge.kernels.rows import CacheRule, cache_rules
@@ -105,5 +106,5 @@ def elements(rule: CacheRule) -> pl.Expr:
 
 def assumed(mains: pl.DataFrame, run: Run, usual: str) -> str:
     """The cache's type, where neither the user nor a kernel's name says it."""
-    named = mains.select(named_width("cache_dtype").alias("width"))["width"].count()
+    named = mains.select(element_bytes("cache_dtype").alias("width"))["width"].count()
     return "" if named or run.kv.value is not None else f", the cache taken to be {usual} while nobody states its type"

@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
+from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.verdicts import limit
 
 FAMILIES = ("fc", "attention", "other")
@@ -230,24 +230,9 @@ def by_projection(scaled: Scaled) -> pl.DataFrame:
 
 def expected(studies: Sequence[Study]) -> float | None:
     """2 / bytes per weight element, where all captures have one weight type; else null."""
-    names = {name for study in studies for name in weight_types(study)}
-    if len(names) != 1:
-        return None
-    try:
-        return 2 / dtypes.find(names.pop()).bytes
-    except UnusableInput:
-        return None
-
-
-def weight_types(study: Study) -> set[str]:
-    """The weight type as stated, else as kernels' names tell it, else the precision FC computes in."""
-    if study.run.weights.value:
-        return {str(study.run.weights.value)}
-    fc = study.launches.filter((pl.col("family").cast(pl.String) == "fc") & (pl.col("tensor_flops") > 0))
-    for column in ("weight_dtype", "precision"):
-        if known := set(fc[column].cast(pl.String).drop_nulls()):
-            return known
-    return set()
+    types = {stored(study.launches, study.run, "weights") for study in studies}
+    only = types.pop() if len(types) == 1 else None
+    return 2 / only.bytes if only else None
 
 
 def crossover(rows: pl.DataFrame, measure: str, fit: PowerLaw | None) -> Crossover:

@@ -32,6 +32,11 @@ def names() -> list[str]:
     return [name for name in table() if name != "aliases"]
 
 
+def words() -> list[str]:
+    """Every name and alias that `find` takes."""
+    return [*names(), *table()["aliases"]]
+
+
 def find(name: str, parameter: str = "`weights=`") -> Dtype:
     """The type of this name or alias; raises UnusableInput naming the parameter."""
     word = name.strip().lower().removeprefix("torch.")

@@ -16,7 +16,6 @@ from ncu_roofline.analysis.model.useful import (
     cache_width,
     in_decode,
     is_role,
-    named_width,
     numbered,
     useful,
 )
@@ -137,11 +136,6 @@ def test_a_cache_is_as_wide_as_stated_else_as_named_else_as_the_model_computes()
     assert told(on, cache_width(Run(), replace(MODEL, native="fp8"))) == [1.0, 1.0]
     assert told(on, cache_width(Run(), replace(MODEL, native=""))) == [1.0, 2.0]
     assert told(on, cache_width(Run(), None)) == [1.0, None]
-
-
-def test_a_named_width_is_that_of_a_type_we_know() -> None:
-    on = frame(weight_dtype=["fp8", "bf16", "nonsense", None])
-    assert told(on, named_width("weight_dtype")) == [1.0, 2.0, None, None]
 
 
 def test_weights_that_were_read_do_two_flops_for_each_sequence() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, times_as_many, told, width
+from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, times_as_many, width
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.models.dtypes import find
 from tests.kernels import h100
 from tests.planted import plain
 
@@ -57,31 +58,10 @@ def typed(rows: list[tuple[str, float | None, str | None, str | None]]) -> Study
     return replace(study(), launches=frame)
 
 
-def test_the_type_of_a_family_is_that_of_most_of_its_bytes() -> None:
-    rows = [
-        ("fc", 30.0, "fp8", "bf16"),
-        ("fc", 20.0, "bf16", "bf16"),
-        ("fc", 15.0, "bf16", "bf16"),
-        ("attention", 90.0, "fp4", "fp16"),
-        ("fc", 0.0, "int4", "bf16"),
-        ("fc", None, "int4", "bf16"),
-    ]
-    assert told(typed(rows), "fc", "weight_dtype") == "bf16"
-    assert told(typed(rows[:2]), "fc", "weight_dtype") == "fp8"
-    assert told(typed(rows[3:]), "fc", "weight_dtype") is None
-    assert told(typed([("fc", 1.0, "fp8", "bf16")]), "fc", "weight_dtype") == "fp8"
-
-
-def test_the_precision_of_the_work_tells_where_no_name_does() -> None:
-    assert told(typed([("fc", 30.0, None, "fp16"), ("fc", 40.0, None, "bf16")]), "fc", "weight_dtype") == "bf16"
-    assert told(typed([("fc", 30.0, None, "fp16")]), "fc", "weight_dtype") == "fp16"
-    assert told(study(), "fc", "weight_dtype") is None
-
-
 def test_a_width_is_bytes_wanted_over_bytes_there() -> None:
-    assert width("fp32", "fp8", "weights") == 4.0
-    assert width("fp8", "fp32", "kv") == 0.25
-    assert width(None, "bf16", "weights") == width(None, None, "weights") == 1.0
+    assert width("fp32", find("fp8"), "weights") == 4.0
+    assert width("fp8", find("fp32"), "kv") == 0.25
+    assert width(None, find("bf16"), "weights") == width(None, None, "weights") == 1.0
     with pytest.raises(UnusableInput, match="kv=DTYPE"):
         width("fp8", None, "kv")
 

@@ -29,7 +29,6 @@ from ncu_roofline.analysis.sweep.sweep import (
     row,
     sweep,
     total,
-    weight_types,
     weighted,
 )
 from ncu_roofline.errors import UnusableInput
@@ -197,20 +196,7 @@ def test_the_slope_to_expect_is_two_flops_per_byte_of_a_weight() -> None:
     assert expected([study(weights="bf16"), study(weights="bf16")]) == 1.0
     assert expected([study(weights="fp8")]) == 2.0
     assert expected([study(weights="bf16"), study(weights="fp8")]) is None
-    assert expected([study(weights="nonsense")]) is None
     assert expected([study()]) is None
-
-
-def test_weight_types_are_stated_else_named_else_what_is_computed_in() -> None:
-    worked = {"tensor_flops": [5.0, 0.0, 5.0, 5.0], "precision": ["fp8", "fp16", "fp32", "fp32"]}
-    assert weight_types(study(weights="bf16", columns={"tensor_flops": [1.0] * 4, "weight_dtype": ["fp8"] * 4})) == {"bf16"}
-    assert weight_types(study(columns=worked)) == {"fp8"}
-    assert weight_types(study(columns={**worked, "weight_dtype": ["int4", "fp4", "nf4", "nf4"]})) == {"int4"}
-    assert weight_types(study(columns={**worked, "weight_dtype": [None, "fp4", "nf4", "nf4"]})) == {"fp8"}
-    assert weight_types(
-        study(columns={"tensor_flops": [0.5, 0.0, 5.0, 5.0], "precision": ["fp8", "fp16", "fp32", "fp32"]})
-    ) == {"fp8"}
-    assert weight_types(study(columns={"tensor_flops": [5.0] * 4})) == set()
 
 
 def crossed(*shares: float | None, fit: PowerLaw | None = None, measure: str = "useful") -> Crossover:
