@@ -148,7 +148,7 @@ def every_matrix(launches: pl.DataFrame, run: Run) -> Basis:
     Cut layers belong to no whole step, so figures per step are then unknown.
     """
     found = basis(launches, run)
-    if found.scale == 1.0:
+    if found.scale == 1.0 and not found.torn:
         return found
     return replace(found, launches=decode_launches(launches), steps=None, tokens=None, scale=1.0)
 
