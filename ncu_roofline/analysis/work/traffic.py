@@ -36,15 +36,18 @@ def activity(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[tu
     per_unit = bytes_per_unit(gpu)
     summed = per_unit and {MEASURED + name for name in facts["sums"]} & set(launches.columns)
     every = [("cycles", measured(launches, facts["sums"]) * per_unit)] if summed else []
-    per_cycle = bytes_per_cycle(gpu, device)
-    if per_cycle is None:
+    bus = device.bus_bits or (gpu.bus_bits if gpu else None)
+    if bus is None:
         return every
+    per_cycle = 2 * bus / 8  # two transfers a cycle
+    units = gpu.memory_units if gpu else None
     hertz = pl.coalesce(dram_hertz(launches), pl.lit(device.memory_hertz, pl.Float64))
     told = facts["percent"][:1] if capability in facts["other_throughput"] else facts["percent"]
     share = measured(launches, told) / 100
     return [
         *every,
-        ("cycles", measured(launches, facts["cycles"]) * per_cycle),
+        ("cycles", measured(launches, facts["cycles"]) * (units * per_unit if units and per_unit else per_cycle)),
+        # a share is of the whole bus: 1,504 bytes a cycle on an H200, where its 48 units would say 1,536
         ("cycles", share * per_cycle * hertz * pl.col("seconds")),
     ]
 
@@ -53,12 +56,3 @@ def bytes_per_unit(gpu: Gpu | None) -> float | None:
     """Bytes that one memory unit moves in an active cycle, by the type of memory; None where that is not known."""
     kind = gpu.memory_type if gpu else ""
     return next((float(size) for name, size in table()["activity"]["bytes_per_unit"].items() if kind.startswith(name)), None)
-
-
-def bytes_per_cycle(gpu: Gpu | None, device: Device) -> float | None:
-    """Bytes of a cycle in which every memory unit is active: by their number where it is known, else by the bus."""
-    per_unit = bytes_per_unit(gpu)
-    if gpu is not None and gpu.memory_units and per_unit:
-        return gpu.memory_units * per_unit
-    bus = device.bus_bits or (gpu.bus_bits if gpu else None)
-    return None if bus is None else 2 * bus / 8  # two transfers a cycle

@@ -100,3 +100,10 @@ def test_a_throughput_that_is_no_active_share_tells_no_bytes() -> None:
     known = {SHARE: 50.0, HERTZ: 1e9}
     assert rebuilt(replace(BUS, compute_capability="10.0"), gpus.find("b200"), **known)[-1] == ("cycles", None)
     assert rebuilt(BUS, **known)[-1] == ("cycles", pytest.approx(0.5 * 2 * 1e9 * 128))
+
+
+def test_the_mean_is_of_units_and_a_share_is_of_the_bus() -> None:
+    # H200: 48 units of which one is half: 1,536 bytes a cycle by the mean, 1,504 by the share (both 1.0000 of counted bytes)
+    h200 = replace(BUS, bus_bits=6016)
+    assert rebuilt(h200, gpus.find("h200"), **{CYCLES: 100.0})[0] == ("cycles", 153_600.0)
+    assert rebuilt(h200, gpus.find("h200"), **{PERCENT: 50.0, HERTZ: 1e9})[1] == ("cycles", pytest.approx(0.5 * 2e9 * 1504))
