@@ -170,7 +170,8 @@ def per_token(source: Captured, by: str = "role") -> pl.DataFrame:
     from ncu_roofline.analysis.run import tokens
 
     studied = study(source)
-    return tokens.per_token(studied.launches, studied.run, by, studied.phase)
+    launches = studied.every if by == "projection" else studied.launches  # a matrix is streamed in torn layers too
+    return tokens.per_token(launches, studied.run, by, studied.phase)
 
 
 def compare(

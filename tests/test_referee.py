@@ -19,6 +19,7 @@ from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.rates import pipe_rates, tensor_rate
 from ncu_roofline.readers import read
 from tests.corpus import CORPUS, actions, files, needs_corpus
+from tests.kernels import full
 
 pytestmark = needs_corpus
 LONG = pl.col("seconds") > 20e-6
@@ -35,7 +36,7 @@ def placed(file: str) -> pl.DataFrame:
     """The report against NVIDIA's own roofs: the attributes of the report itself, not the datasheet."""
     taken = capture(file)
     gpu, _ = gpus.identify(taken.device)
-    return place(work(taken.launches, gpu, taken.device), gpu, taken.device)
+    return place(work(full(taken.launches), gpu, taken.device), gpu, taken.device)
 
 
 def pairs(columns: str | tuple[str, ...]) -> Iterator[tuple[str, pl.DataFrame]]:

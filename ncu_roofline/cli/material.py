@@ -45,6 +45,6 @@ def tokens(study: Study, known: Model | None) -> Document:
         steps=per_token(launches, run, "step", study.phase),
         layers=per_token(launches, run, "layer", study.phase),
         floor=against_floor(launches, run, known) if known else None,
-        projections=projections(launches, run, known) if known else None,
+        projections=projections(study.every, run, known) if known else None,
     )
     return token_words.document(study, totals(launches, run, study.phase), tables)

@@ -28,7 +28,7 @@ QWEN = {"short_decode": 1, "medium_balanced": 8, "concurrent_decode": 32}
 
 def of(path: str, model: str) -> tuple[pl.DataFrame, Run]:
     found = study(read(CORPUS / path), Choices(model=models.load(model)))
-    return found.launches, found.run
+    return found.every, found.run
 
 
 def qwen(name: str) -> pl.DataFrame:
