@@ -22,7 +22,7 @@ from tests.command import run
         (b"", "an empty file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"PK\x03\x04" + bytes(30), "a ZIP archive; unpack it"),
-        (gzip.compress(b"NVR\0"), "gunzip"),
+        (gzip.compress(b"PK\x03\x04"), "ZIP"),
         (bz2.compress(b"NVR\0"), "bunzip2"),
         (lzma.compress(b"NVR\0"), "unxz"),
         (bytes(100), "no report of Nsight Compute"),
@@ -41,7 +41,7 @@ def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, sentence: s
 def test_a_pipe_is_refused_before_anybody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(UnreadableCapture, match="not a file but a pipe or a device"):
+    with pytest.raises(UnreadableCapture, match="a pipe that nobody writes to"):
         read(tmp_path / "pipe")
 
 
@@ -103,6 +103,6 @@ def test_a_kernel_name_of_a_hundred_thousand_letters_is_cut(capsys: pytest.Captu
 
 def test_the_summary_fits_forty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    table = run(capsys, "summary", DEMO).out.split("By role\n")[1].split("\n\n")[0]
+    lines = run(capsys, "summary", DEMO).out.splitlines()
 
-    assert max(map(len, table.splitlines())) <= 40
+    assert max(map(len, lines)) <= 40

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ncu_roofline.cli import complete
 from ncu_roofline.cli.command import Command
 from ncu_roofline.cli.options import OUTPUT, RUN
 
@@ -69,6 +70,7 @@ Vary = Annotated[
     Words,
     typer.Option(
         "--vary",
+        autocompletion=complete.varied,
         metavar="WHAT[,WHAT]",
         rich_help_panel=JUDGING,
         help="What is changed on purpose: batch, weights, kv, context, kernel, model, layers, tp, accepted, device, clocks.",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ncu_roofline.cli import complete
 from ncu_roofline.cli.options import RUN
 
 Tokens = Annotated[
@@ -22,7 +23,10 @@ Accepted = Annotated[
     typer.Option("--accepted", metavar="X", help="Mean tokens per sequence and step, if speculative.", rich_help_panel=RUN),
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", metavar="CONFIG", help="A config.json or a known name.", rich_help_panel=RUN)
+    str | None,
+    typer.Option(
+        "--model", metavar="CONFIG", help="A config.json or a known name.", rich_help_panel=RUN, autocompletion=complete.models
+    ),
 ]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help="Weight type.", rich_help_panel=RUN)]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type.", rich_help_panel=RUN)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ncu_roofline.cli import complete
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
@@ -38,7 +39,15 @@ class By(str, Enum):
     KERNEL = "kernel"
 
 
-Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Largest first; '-COLUMN' for smallest first.")]
+Sort = Annotated[
+    str,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="Largest first (time, gain, bytes or a column); '-COLUMN' for smallest first.",
+        autocompletion=complete.columns,
+    ),
+]
 Only = Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")]
 Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
 

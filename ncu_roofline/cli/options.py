@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ncu_roofline.cli import complete
+
 
 class Format(str, Enum):
     """The forms in which a command can answer."""
@@ -59,12 +61,19 @@ Captures = Annotated[
     list[str],
     typer.Argument(
         metavar="CAPTURE...",
-        help="Reports (.ncu-rep, .ncu-repz), CSV exports of ncu, saved .parquet, an archive folder, or globs of them.",
+        help="Reports (.ncu-rep, .ncu-repz), CSV exports of ncu (.gz too), saved .parquet, an archive, globs; - for input.",
         show_default=False,
     ),
 ]
 GpuName = Annotated[
-    str | None, typer.Option("--gpu", metavar="NAME", help="Device, where the capture does not tell.", rich_help_panel=DEVICE)
+    str | None,
+    typer.Option(
+        "--gpu",
+        metavar="NAME",
+        help="Device, where the capture does not tell.",
+        rich_help_panel=DEVICE,
+        autocompletion=complete.gpus,
+    ),
 ]
 RidgeKind = Annotated[
     Ridge, typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE)

@@ -115,12 +115,9 @@ def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: di
             file.unlink()
 
 
-CAPTURES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
-
-
 def files_in(captures: list[str]) -> list[Path]:
     """Every capture that is meant: a folder stands for the captures in it, a glob for its matches."""
-    from ncu_roofline.readers import expand
+    from ncu_roofline.readers import CAPTURES, expand
 
     found: list[Path] = []
     for path in expand(captures):

@@ -17,11 +17,11 @@ COMPRESSED = b"\x28\xb5\x2f\xfd"
 PARQUET = b"PAR1"
 LFS = b"version https://git-lfs"
 PACKED = {
-    b"\x1f\x8b": "a gzip file; unpack it with gunzip",
     b"PK\x03\x04": "a ZIP archive; unpack it",
     b"BZh": "a bzip2 file; unpack it with bunzip2",
     b"\xfd7zXZ": "an xz file; unpack it with unxz",
 }
+CAPTURES = (".ncu-rep", ".ncu-repz", ".csv", ".csv.gz", ".parquet")
 HEAD = 4096
 SYNTHETIC = "m:ncu_roofline__synthetic"
 
@@ -63,12 +63,23 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -> Capture:
-    """One file, by what stands in it; a folder only if it is an archive."""
+    """One file, by what stands in it; a folder if it is an archive or holds one capture; `-` is standard input."""
     if is_folder(path):
         from ncu_roofline.readers import archive
 
         if archive.is_archive(path):
             return archive.read(path)
+        inside = sorted(p for p in path.iterdir() if p.name.endswith(CAPTURES))
+        if len(inside) == 1:
+            return read_one(inside[0], reader=reader, metrics=metrics)
+    from ncu_roofline.readers.spool import plain
+
+    with plain(path) as here:
+        return read_plain(here, reader=reader, metrics=metrics)
+
+
+def read_plain(path: Path, *, reader: str, metrics: Sequence[str]) -> Capture:
+    """One file that a reader can go back and forth in."""
     head = first_bytes(path)
     if head.startswith((REPORT, COMPRESSED)):
         return read_report(path, reader, metrics)

@@ -155,7 +155,12 @@ def fix_table(first: pl.DataFrame) -> Iterator[Table]:
         pl.Series("fix", [words.mend(r) for r in first.to_dicts()], dtype=pl.String),
     )
     columns = ("kernel", "grid", "time_share", "gain_seconds", "bandwidth_share", "fix")
-    yield Table("Fix first", rows, tuple(c for c in columns if c in ("kernel", "fix") or rows[c].count()), spare=("grid",))
+    yield Table(
+        "Fix first",
+        rows,
+        tuple(c for c in columns if c in ("kernel", "fix") or rows[c].count()),
+        spare=("grid", "bandwidth_share", "fix", "gain_seconds"),
+    )
 
 
 def basis(study: Study, numbers: Overview, whole: Totals) -> str:
