@@ -117,7 +117,8 @@ def bytes_(kept: bool) -> Callable[[random.Random, Plan, Change], Pair]:
 
     def make(rng: random.Random, start: Plan, change: Change) -> Pair:
         role, total, rest = heavy(start, "bytes")
-        wanted = max(planted(rng), -0.8 * total / (total + rest))
+        # time that is kept is that of the side with more bytes: none is faster than its bandwidth
+        wanted = max(-abs(planted(rng)) if kept else planted(rng), -0.8 * total / (total + rest))
         factor = 1 + wanted * (total + rest) / total
         change = replace(change, role=role, bytes_=factor, kept=kept)
         time = 0.0 if kept else seconds_change(start, change)
@@ -174,9 +175,9 @@ def work(rng: random.Random, start: Plan, change: Change) -> Pair:
 
 
 def time(rng: random.Random, start: Plan, change: Change) -> Pair:
-    """The same bytes in another time."""
+    """The same bytes in more time; the other way about where sides are swapped: no side is faster than its bandwidth."""
     role, total, rest = heavy(start, "seconds")
-    wanted = max(planted(rng), -0.8 * total / (total + rest))
+    wanted = abs(planted(rng))
     change = replace(change, role=role, seconds=1 + wanted * (total + rest) / total)
     head = generated(again(start), change=change)
     return Pair(seed=start.seed, kind=PAIR_KINDS[6], base=generated(start), head=head, time_change=wanted)
