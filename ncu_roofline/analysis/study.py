@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from ncu_roofline.analysis.model import useful
-from ncu_roofline.analysis.roles import roles
+from ncu_roofline.analysis.roles import behaviour, roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.run import sequence
 from ncu_roofline.analysis.run.context import with_context
@@ -56,7 +56,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     chosen = choices or Choices()
     gpu, notes = device_of(capture, chosen.gpu)
     named = roles.assign(complete(capture.launches, ARCHIVED), chosen.rules)
-    worked = work(named, gpu, capture.device)
+    worked = with_behaviour(named, gpu, capture, chosen)
     drafts = (capture.run.accepted.value or 1) > 1
     segmented = sequence.segment(worked, drafts=drafts) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
@@ -82,6 +82,15 @@ def left_out(kept: Selected, every: pl.DataFrame) -> tuple[str, ...]:
         return ()
     what = "outside of whole decode steps or whole layers" if kept.phase == "decode" else "no prefill"
     return (f"{kept.left_out:,} of {every.height:,} launches are {what} and left out (--phase all counts them)",)
+
+
+def with_behaviour(named: pl.DataFrame, gpu: Gpu | None, capture: Capture, chosen: Choices) -> pl.DataFrame:
+    """Launches with their work, and with roles that also stand on what they read; a new role is a new reading of FLOPs."""
+    worked = work(named, gpu, capture.device)
+    if not in_order(worked):
+        return worked
+    behaved = behaviour.decide(worked, capture.run, chosen.model, chosen.rules)
+    return worked if behaved is worked else work(named.with_columns(behaved.select(behaviour.DECIDED)), gpu, capture.device)
 
 
 def in_order(launches: pl.DataFrame) -> bool:
