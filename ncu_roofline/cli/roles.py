@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, Reader, ReaderKind, RolesFile
 
@@ -43,6 +44,9 @@ def roles(
     unknown: Unknown = False,
     names: Names = None,
     rules: RolesFile = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    tp: facts.Tp = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     form: As = Format.TABLE,
@@ -53,6 +57,7 @@ def roles(
 
     Example: ncu-roofline roles decode.ncu-rep
     """
+    stated = facts.stated(locals())
     from ncu_roofline.cli.output import write
 
     one_question(captures, explain, unknown, names)
@@ -60,7 +65,9 @@ def roles(
         return write(of_names(names, rules), form, output, force)
     if not captures:
         return write(of_name(str(explain), rules), form, output, force)
-    document, text = of_capture(captures, explain, unknown, rules, gpu, reader)
+    document, text = of_capture(
+        captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader.value, "facts": stated}
+    )
     if text and form is Format.TABLE:
         return write_rules(text, output, force)
     return write(document, form, output, force)
@@ -88,9 +95,7 @@ def one_question(captures: list[str] | None, explain: str | None, unknown: bool,
         raise UnusableInput("no capture was named; give one, or --names FILE, or --explain NAME")
 
 
-def of_capture(
-    captures: list[str], explain: str | None, unknown: bool, rules: Path | None, gpu: str | None, reader: Reader
-) -> tuple[Document, str]:
+def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: dict[str, Any]) -> tuple[Document, str]:
     """The answer about a capture, and its text where that is no table."""
     from ncu_roofline.analysis.roles import tables as role_tables
     from ncu_roofline.cli.load import load
@@ -98,14 +103,14 @@ def of_capture(
     from ncu_roofline.present.documents import roles as words
     from ncu_roofline.present.documents.grammar import invented
 
-    study = load(captures, gpu=gpu, reader=reader.value, roles=rules)
+    study = load(captures, **chosen)
     launches = study.launches
     if unknown:
         kernels = role_tables.unknown(launches)
         return words.unrecognised(kernels), words.rules_to_fill_in(kernels)
     if explain is not None:
         rows = role_tables.of_name(launches, explain)
-        return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(rules)), rows), ""
+        return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(chosen["roles"])), rows), ""
     notes = (*invented([study.run]), *study.capture.notes)
     return words.document(role_tables.by_role(launches), role_tables.by_rule(launches), notes), ""
 

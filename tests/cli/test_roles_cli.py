@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+import ncu_roofline as nr
 from ncu_roofline.knowledge.kernels.roles import load_rules
 from tests.command import run
 from tests.corpus import CORPUS, needs_corpus
@@ -117,3 +120,15 @@ def test_a_decode_capture_is_split_into_fc_attention_and_the_rest(capsys: pytest
     assert rows["kv-cache"]["launches"] == 510
     assert sum(row["launches"] for row in rows.values()) == 10_111
     assert sum(row["time_share"] for row in rows.values()) == pytest.approx(1)
+
+
+def test_explain_says_what_a_kernel_read_where_behaviour_decided(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    capture = nr.read(Path(__file__).parents[2] / "fixtures" / "measured" / "h100-dense-b8.ncu-repz")
+    names = pl.Series("name", ["kernel_17"] * capture.launches.height)
+    bare = capture.launches.with_columns(names, names.alias("kernel"), nvtx=pl.lit(None, capture.launches.schema["nvtx"]))
+    nr.save(replace(capture, launches=bare), tmp_path / "hidden.parquet")
+    answer = run(capsys, "roles", str(tmp_path / "hidden.parquet"), "--model", "llama-3.1-8b", "--explain", "kernel_17")
+    said = " ".join(answer.out.split())
+
+    assert "By behaviour 4 launches of it in this capture are attention" in said
+    assert "71.56 MB a launch" in said  # 4 launches: (268.6 read + 17.7 written) / 4

@@ -113,7 +113,7 @@ def of_lane(lane: Lane, shapes: list[Layout], model: Model, run: Run) -> dict[in
 
 
 def explains(lane: Lane, told: set[int]) -> bool:
-    """Whether these launches read most of what is read from the first to the last of them: else another model fits by chance."""
+    """Whether these launches read most of what is read from the first to the last; else another model fits by chance."""
     if not told:
         return False
     whole = sum(lane.reads[min(told) : max(told) + 1])

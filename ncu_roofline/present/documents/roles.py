@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ncu_roofline.capture.units import launches
+from ncu_roofline.capture.units import launches, text
 from ncu_roofline.knowledge.kernels.roles import Rule
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
@@ -15,6 +15,11 @@ from ncu_roofline.present.forms.text import clean
 
 BY_ROLE = ("role", "kernels", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
 BY_RULE = ("role", "role_rule", "role_source", "kernels", "launches", "time_share")
+BEHAVIOUR = {
+    "matrix-bytes": "it reads the bytes of one of the model's matrices, in the order of a layer, in layer after layer",
+    "cache-bytes": "between the QKV and the output projection it alone reads much: it reads the cache",
+}
+"""Why a role stands on behaviour (analysis/roles/behaviour.py)."""
 PATTERNS = ("function", "scope", "arguments", "name", "nvtx", "unless")
 
 
@@ -85,9 +90,21 @@ def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | Non
             said.append(f"Its name leaves that open ({matches[0].open}): the neighbours may say otherwise.")
     tables = [Table("Rules that match, the first decides", rows, ("order", "role", "rule", "why"))] if matches else []
     if in_capture is not None:
+        said += behaved(in_capture)
         columns = ("kernel", "role", "role_source", "role_rule", "launches", "time_share")
         tables.append(Table("In this capture", in_capture, columns))
     return Document(answer=tuple(said), tables=tuple(tables), data={"name": name, "rows": rows, "capture": in_capture})
+
+
+def behaved(rows: pl.DataFrame) -> list[str]:
+    """What was read by the launches whose role stands on that, one sentence per reason."""
+    shown = rows.filter(pl.col("role_source") == "behaviour").group_by("role", "role_rule", maintain_order=True)
+    sums = shown.agg(pl.col("launches").sum(), each=pl.col("dram_bytes").sum() / pl.col("launches").sum())
+    return [
+        f"By behaviour {launches(row['launches'])} of it in this capture {'is' if row['launches'] == 1 else 'are'} "
+        f"{row['role']}: {BEHAVIOUR[row['role_rule']]} ({text(row['each'], 'byte')} a launch)."
+        for row in sums.iter_rows(named=True)
+    ]
 
 
 def patterns(rule: Rule) -> str:
