@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ncu_roofline import whole
 from ncu_roofline.analysis import study as studies
 from ncu_roofline.analysis.compare.comparability import vary_of
 from ncu_roofline.analysis.compare.compare import Comparison
@@ -59,9 +60,12 @@ def save(capture: Capture, path: File) -> None:
     from ncu_roofline.readers import saved
 
     target = Path(path)
-    if target.exists():
-        raise UnusableInput(f"{target.name} exists already; remove it or choose another name")
-    target.write_bytes(saved.packed(capture))
+    try:
+        whole.write(saved.packed(capture), target, over=False)
+    except FileExistsError as error:
+        raise UnusableInput(f"{target.name} exists already; remove it or choose another name") from error
+    except OSError as error:
+        raise UnusableInput(f"{target.name} cannot be written ({error.strerror}); choose another name") from error
 
 
 def study(

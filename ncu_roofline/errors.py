@@ -7,6 +7,7 @@ EXIT_CODES = {
     3: "an input that cannot be used: a file, a name, a fact of the run, a rule",
     4: "two captures that cannot be compared",
     5: "a gate rule that cannot be told from what was measured",
+    70: "a fault of this program: please report it",
     141: "whoever read the output stopped reading (a closed pipe)",
 }
 """All exit codes there are; `2` is typer's own."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import traceback
+from types import FrameType
 
 from ncu_roofline.errors import RooflineError
+
+FAULT = 70
+"""Exit code of an error that nobody foresaw (EX_SOFTWARE): never 1, which says that a gate failed."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,6 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ncu_roofline.cli.app import app
 
     streams.prepare()
+    signal.signal(signal.SIGTERM, ended)
     commands.register()
     try:
         app(arguments)
@@ -26,3 +33,23 @@ def main(arguments: list[str] | None = None) -> None:
         streams.abandon()
         print(f"ncu-roofline: cannot read or write ({error.strerror or type(error).__name__})", file=sys.stderr)
         sys.exit(streams.STOPPED if isinstance(error, BrokenPipeError) else RooflineError.exit_code)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic below polars is no Exception
+        print(fault(error), file=sys.stderr)
+        sys.exit(FAULT)
+
+
+def ended(number: int, _: FrameType | None) -> None:
+    """What a request to end does: drafts and worker processes go as at any other end."""
+    sys.exit(128 + number)
+
+
+def fault(error: BaseException) -> str:
+    """An error that nobody foresaw, without its words: they may quote the capture."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "ncu_roofline" in f.filename]
+    places = [f"{f.filename.replace(chr(92), '/').rsplit('ncu_roofline/', 1)[-1]}:{f.lineno}" for f in frames[-3:]]
+    return (
+        f"ncu-roofline: a fault of this program ({type(error).__name__} at {' < '.join(reversed(places))}); "
+        "please report this line with the output of `ncu-roofline --version`, and no capture"
+    )

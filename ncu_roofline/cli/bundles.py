@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ncu_roofline.cli.notes import note, quiet
-from ncu_roofline.cli.output import write_file
+from ncu_roofline import whole
+from ncu_roofline.cli.notes import note
+from ncu_roofline.cli.output import is_capture
 from ncu_roofline.errors import UnusableInput
 
 
@@ -19,21 +20,13 @@ def refuse_folder(folder: Path, *, force: bool) -> None:
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path, *, force: bool) -> None:
-    """Every file of a bundle; the folder is made if it is not there."""
+    """Every file of a bundle, together; the folder is made if it is not there."""
     refuse_folder(folder, force=force)
-    make(folder)
-    before = quiet.set(True)  # one note for the folder, not one for each file
+    for name in files:
+        if is_capture(folder / name):
+            raise UnusableInput(f"{folder / name} is a capture and would be lost; choose another folder with -o")
     try:
-        for name, body in files.items():
-            write_file(body, folder / name, force=force)
-    finally:
-        quiet.reset(before)
-    note(f"Wrote {len(files)} files to {folder}: open index.html, or post comment.md")
-
-
-def make(folder: Path) -> None:
-    """The folder, with those above it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+        whole.write_all(files, folder)
     except OSError as error:
-        raise UnusableInput(f"{folder} cannot be made ({error.strerror}); choose another with -o") from error
+        raise UnusableInput(f"{folder} cannot be written ({error.strerror}); choose another with -o") from error
+    note(f"Wrote {len(files)} files to {folder}: open index.html, or post comment.md")

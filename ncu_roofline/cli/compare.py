@@ -119,9 +119,10 @@ def list_baselines(folder: its.Folder = its.HOME) -> None:
     """
     from ncu_roofline.cli.notes import note
     from ncu_roofline.cli.sides import stored
+    from ncu_roofline.present.forms.text import clean
 
     found = list(stored(folder))
     if not found:
         note(f"No baseline in {folder}; store one with `ncu-roofline baseline save NAME CAPTURE`.")
     for name, count in found:
-        typer.echo(f"{name}  {count} capture{'s' if count > 1 else ''}")
+        typer.echo(f"{clean(name)}  {count} capture{'s' if count > 1 else ''}")

@@ -16,4 +16,6 @@ def silence(wanted: bool) -> None:
 def note(text: str) -> None:
     """One line for the person who watches; never part of an answer."""
     if not quiet.get():
-        print(text, file=sys.stderr)
+        from ncu_roofline.present.forms.text import clean
+
+        print(clean(text), file=sys.stderr)

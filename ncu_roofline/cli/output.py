@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO
 
+from ncu_roofline import whole
 from ncu_roofline.cli.notes import note
 from ncu_roofline.cli.options import Answer, Format
 from ncu_roofline.cli.streams import put
@@ -72,23 +71,12 @@ def write_file(body: bytes, target: Path, *, force: bool) -> None:
     if is_capture(target) and not body.startswith(PARQUET):
         raise UnusableInput(f"{target} is a capture and would be lost; choose another file with -o")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".tmp", delete=False) as draft:
-            settle(body, draft, target)
+        whole.write(body, target, over=force)
+    except FileExistsError as error:
+        raise UnusableInput(f"{target} was written by another run meanwhile; add --force to overwrite it") from error
     except OSError as error:
         raise UnusableInput(f"{target} cannot be written ({error.strerror}); choose another with -o") from error
     note(f"Wrote {target}")
-
-
-def settle(body: bytes, draft: IO[bytes], target: Path) -> None:
-    """The whole body under the target's name, or no trace of it."""
-    try:
-        draft.write(body)
-        draft.close()
-        os.chmod(draft.name, 0o644)
-        os.replace(draft.name, target)
-    except OSError:
-        Path(draft.name).unlink(missing_ok=True)
-        raise
 
 
 def refuse_overwrite(target: Path, *, force: bool) -> None:

@@ -60,14 +60,17 @@ def keep_many(
 ) -> None:
     """Every capture into the archive; those already there are skipped, those that cannot be read are named."""
     from ncu_roofline.cli.notes import note
-    from ncu_roofline.errors import UnreadableCapture
+    from ncu_roofline.errors import UnreadableCapture, UnusableInput
     from ncu_roofline.readers import archive
 
     counts = {"saved": 0, "present": 0, "refused": 0}
-    for kept in archive.save(captures, target, label=label, workers=workers, reader=reader, metrics=metrics):
-        counts[kept.outcome] += 1
-        if kept.outcome == "refused":
-            note(kept.told)
+    try:
+        for kept in archive.save(captures, target, label=label, workers=workers, reader=reader, metrics=metrics):
+            counts[kept.outcome] += 1
+            if kept.outcome == "refused":
+                note(kept.told)
+    except OSError as error:
+        raise UnusableInput(f"{target} cannot be written ({error.strerror}); choose another with -o") from error
     note(f"Saved {counts['saved']}, {counts['present']} were there already, {counts['refused']} could not be read: {target}")
     if counts["refused"] and not counts["saved"] + counts["present"]:
         raise UnreadableCapture("none of the captures could be read; the reasons stand above")

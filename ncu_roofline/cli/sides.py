@@ -96,7 +96,8 @@ def files_of(name: str, folder: Path) -> list[Path]:
 
 def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: dict[str, Any], force: bool) -> None:
     """Each capture as one Parquet file in the baseline's folder; an existing baseline is kept unless forced."""
-    from ncu_roofline.cli.output import write_file
+    from ncu_roofline import whole
+    from ncu_roofline.cli.notes import note
     from ncu_roofline.readers import expand, read, saved
     from ncu_roofline.readers.facts import stated
 
@@ -105,14 +106,13 @@ def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: di
     if old and not force:
         raise UnusableInput(f"baseline {name!r} exists already; add --force to replace it")
     read_in = [(read([c], reader=reader), expand([c])) for c in captures]
-    packed = [saved.packed(replace(c, run=stated(c.run, files, facts))) for c, files in read_in]
-    place.mkdir(parents=True, exist_ok=True)
-    for number, body in enumerate(packed, 1):
-        write_file(body, place / f"{number}.parquet", force=True)
-    new = {f"{number}.parquet" for number in range(1, len(packed) + 1)}
-    for file in old:
-        if file.name not in new:
-            file.unlink()
+    packed = [saved.packed(replace(c, run=stated(c.run, paths, facts))) for c, paths in read_in]
+    files = {f"{number}.parquet": body for number, body in enumerate(packed, 1)}
+    try:
+        whole.write_all(files, place, gone=[file.name for file in old])
+    except OSError as error:
+        raise UnusableInput(f"baseline {name!r} cannot be written ({error.strerror}); what stood there stands") from error
+    note(f"Stored {name} in {place}")
 
 
 def files_in(captures: list[str]) -> list[Path]:

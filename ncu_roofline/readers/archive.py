@@ -8,13 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 
@@ -79,9 +83,33 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
     if workers <= 1:
         yield from map(keep, files)
         return
+    others = set(active_children())
     # spawn: a forked child could inherit locks of polars' threads
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(keep, files)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_bound) as pool:
+        reading = [pool.submit(keep, file) for file in files]
+        try:
+            for kept in reading:
+                yield kept.result()
+        except BrokenProcessPool as error:
+            raise UnusableInput(
+                "a reading process was ended from outside, often for lack of memory; take fewer workers"
+            ) from error
+        except BaseException:  # where this one stops early, nobody reads on
+            for child in set(active_children()) - others:
+                child.terminate()
+            raise
+
+
+def _bound() -> None:
+    """Ties a worker to its parent: it ends when the parent does, however that came, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if parent := parent_process():
+        Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def captures_in(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -101,18 +129,24 @@ def _keep(path: Path, *, target: Path, label: str, reader: str, metrics: tuple[s
         if present := next(target.glob(f"device=*/label=*/{content}.parquet"), None):
             return Kept(path.name, "present", present.parent.name.partition("=")[2])
         capture = marked(read_one(path, reader=reader, metrics=metrics))
-        place = target / f"device={slug(capture.device.name)}" / f"label={label}" / f"{content}.parquet"
-        _write(saved.packed(archived(capture)), place, target)
-        return Kept(path.name, "saved", label, len(capture.launches))
     except RooflineError as error:
         return Kept(path.name, "refused", str(error))
     except OSError as error:
         return Kept(path.name, "refused", f"{path.name}: {error.strerror or type(error).__name__}")
+    place = target / f"device={slug(capture.device.name)}" / f"label={label}" / f"{content}.parquet"
+    try:
+        _write(saved.packed(archived(capture)), place, target)
+    except OSError as error:  # the fault of the target, not of the capture
+        reason = error.strerror or type(error).__name__
+        raise UnusableInput(f"{target.name} cannot be written ({reason}); what stands in it is whole") from error
+    return Kept(path.name, "saved", label, len(capture.launches))
 
 
 def fingerprint(path: Path, metrics: Iterable[str] = ()) -> str:
     """A name for the file's content and for what is kept of it."""
     digest = hashlib.sha256(repr((saved.SCHEMA_VERSION, sorted(metrics))).encode())
+    if path.exists() and not path.is_file():
+        raise UnreadableCapture(f"{path.name}: not a file but a pipe or a device; write it to a file first")
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             digest.update(piece)
@@ -161,7 +195,7 @@ def is_archive(path: Path) -> bool:
 
 def files(path: Path) -> list[Path]:
     """The captures of an archive; raises UnreadableCapture where there is none."""
-    found = sorted(file for part in PARTS for file in path.resolve().glob(part))
+    found = sorted(file for part in PARTS for file in path.resolve().glob(part) if file.is_file())
     if not found:
         raise UnreadableCapture(f"{path.name}: no archive of captures; make one with `ncu-roofline save DIR -o {path.name}/`")
     return found
@@ -212,8 +246,8 @@ def read(path: Path) -> Capture:
     A large one is condensed: equal launches of a capture are added up into one row that says how many.
     """
     found = files(path)
-    facts = [Capture(launches=pl.DataFrame(), **saved.facts_of(file)) for file in found]
-    every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
+    facts = [Capture(launches=pl.DataFrame(), **saved.checked(file)) for file in found]
+    every = finite(scan(path)).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
     number = every.select(pl.len()).collect().item()
     launches = condensed(every) if number > LARGE else every
     told = (f"{number:,} launches: equal ones of a capture were added up before the analysis",) if number > LARGE else ()
@@ -224,6 +258,11 @@ def read(path: Path) -> Capture:
         notes=(*told, *combine.notes(facts)),
         name=f"archive {path.name} of {len(found)} captures" if len(found) > 1 else facts[0].name,
     )
+
+
+def finite(launches: pl.LazyFrame) -> pl.LazyFrame:
+    """The launches without anything that is no number, as conform() leaves those of a single file."""
+    return launches.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
 
 
 def condensed(launches: pl.LazyFrame) -> pl.LazyFrame:

@@ -15,6 +15,8 @@ from ncu_roofline.readers.facts import CHECKS
 SCHEMA_VERSION = 1
 LONGEST = 16 << 20
 """Characters of a footer; the longest notes seen have a few thousand."""
+LARGEST = 1e18
+"""No clock, size or count of a device comes near."""
 KINDS: dict[str, type] = {"str | None": str, "int | None": int, "float | None": float, "bool | None": bool}
 """What the annotation of a device's field allows besides None."""
 
@@ -72,7 +74,7 @@ def device(values: dict[str, Any]) -> Device:
         kind = KINDS[str(field.type)]
         if value is not None and not isinstance(value, (int, float) if kind is float else kind):
             raise TypeError(field.name)
-        if isinstance(value, int | float) and not 0 <= value < math.inf:
+        if isinstance(value, int | float) and not 0 <= value < LARGEST:
             raise ValueError(field.name)
     return Device(**known)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,21 +37,33 @@ def packed(capture: Capture) -> bytes:
 def read(path: Path) -> Capture:
     """The capture as it was saved, from a file of its own or from one of an archive."""
     facts = facts_of(path)
-    try:
-        rows = pl.scan_parquet(path, hive_partitioning=False, glob=False)
-        launches = frame(rows, path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
+    with undamaged(path):
+        launches = frame(pl.scan_parquet(path, hive_partitioning=False, glob=False), path)
     return Capture(launches=launches, **facts)
+
+
+def checked(path: Path) -> dict[str, Any]:
+    """The footer of a capture in an archive, whose rows passed the same checks as those of a file of its own."""
+    facts = facts_of(path)
+    with undamaged(path):
+        rows = bounded(pl.scan_parquet(path, hive_partitioning=False, glob=False), path)
+        sound(rows.select("index", "kernel", "name").collect(), path)
+    return facts
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """One sentence for whatever polars, or what lies below it, says of a damaged file."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
 
 
 def facts_of(path: Path) -> dict[str, Any]:
     """The footer of a saved capture; refuses other people's Parquet and other versions of ours."""
-    try:
-        with path.open("rb") as file:  # a path would be taken for a pattern
-            text = pl.read_parquet_metadata(file).get(KEY)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
+    with undamaged(path), path.open("rb") as file:  # a path would be taken for a pattern
+        text = pl.read_parquet_metadata(file).get(KEY)
     if text is None:
         raise UnreadableCapture(
             f"{path.name}: a Parquet file, but not one of ncu-roofline's; make one with `ncu-roofline save REPORT -o X.parquet`"
@@ -58,6 +72,11 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 
 def frame(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    """The launches, as the schema wants them."""
+    return conform(sound(bounded(rows, path).collect(), path), LAUNCHES, source=path.name)
+
+
+def bounded(rows: pl.LazyFrame, path: Path) -> pl.LazyFrame:
     """The launches, once the file has shown that it holds nothing else and no more than it can."""
     schema = rows.collect_schema()
     if ARCHIVED in schema and schema.get("device") != pl.Int64:
@@ -72,12 +91,17 @@ def frame(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:
         raise UnreadableCapture(f"{path.name}: a saved capture without any launch; save the capture again")
     if height * len(schema) > max(SPARED_CELLS, CELLS_PER_BYTE * path.stat().st_size):
         raise UnreadableCapture(f"{path.name}: unpacks to {height:,} rows, which no capture of its size does; save it again")
-    return sound(rows.select(*(c.name for c in LAUNCHES), *measured).collect(), path)
+    letters = rows.select(pl.sum_horizontal(pl.col("kernel", "name").str.len_bytes().sum())).collect().item()
+    if letters > max(SPARED_CELLS * 8, CELLS_PER_BYTE * 8 * path.stat().st_size):
+        raise UnreadableCapture(
+            f"{path.name}: unpacks to {letters:,} letters, which no capture of its size does; save it again"
+        )
+    return rows.select(*(c.name for c in LAUNCHES), *measured)
 
 
 def sound(launches: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The launches, numbered from 0 and named, without anything that is no number."""
+    """The launches, numbered from 0 and named."""
     numbered = (launches["index"] == pl.int_range(launches.height, eager=True)).fill_null(False).all()
     if not numbered or launches["kernel"].null_count() or launches["name"].null_count():
         raise UnreadableCapture(f"{path.name}: its launches are not numbered from 0 or have no name; save the capture again")
-    return conform(launches, LAUNCHES, source=path.name)
+    return launches

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -147,8 +148,8 @@ def test_two_workers_are_processes_of_their_own(monkeypatch: pytest.MonkeyPatch)
         def __exit__(self, *error: object) -> None:
             begun.append(0)
 
-        def map(self, keep: Any, files: list[Path]) -> Any:
-            return map(keep, files)
+        def submit(self, keep: Any, file: Path) -> Any:
+            return SimpleNamespace(result=lambda: keep(file))
 
     monkeypatch.setattr(archive, "ProcessPoolExecutor", Pool)
     kept = partial(lambda path, more: Kept(path.name, more), more="saved")

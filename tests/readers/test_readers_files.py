@@ -14,16 +14,23 @@ import zstandard
 
 from ncu_roofline import readers
 from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, Run
+from ncu_roofline.capture.schema import LAUNCHES, conform
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
 from ncu_roofline.readers import combine, expand, facts, footer, saved
 from ncu_roofline.readers.report import recognise, report
 from ncu_roofline.readers.report.container import Head
 from ncu_roofline.readers.report.report import Loss
-from tests.kernels import H100, launch, launches
+from tests import kernels
+from tests.kernels import H100, launch
 from tests.report_bytes import block, entry, field, simple
 from tests.report_bytes import report as whole
 
 PATH = Path("r.ncu-rep")
+
+
+def launches(*rows: dict[str, Any]) -> pl.DataFrame:
+    """What a reader gives, without the columns of a study."""
+    return conform(kernels.launches(*rows), LAUNCHES, source="test")
 
 
 def stored(folder: Path, content: bytes, name: str = "r.ncu-rep") -> Path:
@@ -192,7 +199,7 @@ def test_a_report_without_launches_says_why(head: Head, loss: Loss, said: str) -
 def test_results_of_ranges_are_noted(tmp_path: Path) -> None:
     ranges = entry(field(5, 0) + field(6, b"") + field(7, 2))
     assert report.read(stored(tmp_path, simple() + ranges)).notes == (
-        "2 results of whole ranges are not read; they carry no kernel (--reader vendor shows them).",
+        "2 results of whole ranges are not read; they carry no kernel (`reader=vendor` shows them).",
     )
 
 
@@ -267,7 +274,7 @@ def test_what_is_stated_says_where() -> None:
         "batch": Fact(8, "given", "stated on the command line"),
         "weights": Fact("fp8", "given", "stated on the command line"),
     }
-    with pytest.raises(UnusableInput, match="--layers-captured"):
+    with pytest.raises(UnusableInput, match="layers_captured"):
         facts.options({"layers_captured": "5"})
 
 

@@ -11,9 +11,16 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ncu_roofline.capture.capture import Capture, Fact, Run
+from ncu_roofline.capture.schema import LAUNCHES, conform
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import footer, read, saved
-from tests.kernels import H100, launch, launches
+from tests import kernels
+from tests.kernels import H100, launch
+
+
+def launches(*rows: dict[str, Any]) -> pl.DataFrame:
+    """What a reader gives, without the columns of a study."""
+    return conform(kernels.launches(*rows), LAUNCHES, source="test")
 
 
 def capture(**given: object) -> Capture:

@@ -19,7 +19,7 @@ from tests.synthetic.report import write_report
 
 def test_without_nvidias_package_a_sentence_names_both_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ncu_report", None)
-    with pytest.raises(UnreadableCapture, match=r"pip install ncu-report.*--reader native"):
+    with pytest.raises(UnreadableCapture, match=r"pip install ncu-report.*reader=native"):
         vendor.read(saved(tmp_path, simple()))
 
 

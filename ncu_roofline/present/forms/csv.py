@@ -25,12 +25,15 @@ def flat(frame: pl.DataFrame, name: str) -> pl.Expr:
         return column.arr.to_list().cast(pl.List(pl.String)).list.join("x")
     if isinstance(kind, pl.List):
         inner = pl.element().struct.json_encode() if isinstance(kind.inner, pl.Struct) else pl.element().cast(pl.String)
-        return column.list.eval(inner).list.join(" > ")
+        return harmless(column.list.eval(inner).list.join(" > "))
     if isinstance(kind, pl.Struct):
-        return column.struct.json_encode()
-    if kind == pl.String:
-        return column.map_batches(lambda s: s.replace_strict(names(s), return_dtype=pl.String), return_dtype=pl.String)
-    return column
+        return harmless(column.struct.json_encode())
+    return harmless(column) if kind == pl.String else column
+
+
+def harmless(texts: pl.Expr) -> pl.Expr:
+    """Texts that neither move a cursor nor run in a spreadsheet."""
+    return texts.map_batches(lambda s: s.replace_strict(names(s), return_dtype=pl.String), return_dtype=pl.String)
 
 
 def names(texts: pl.Series) -> dict[str, str]:
