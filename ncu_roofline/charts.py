@@ -92,9 +92,17 @@ def trajectories(sweep: Sweep) -> alt.LayerChart:
     return _dressed(draw(sweep))
 
 
+THEME = "ncu_roofline"
+
+
 def _dressed(chart: alt.LayerChart) -> alt.LayerChart:
-    """The chart with the light theme as its own configuration, so that it looks the same wherever it is shown."""
+    """The chart as it is, and our theme on unless another one was chosen: charts stay ordinary, so that `a | b` works."""
+    import altair as alt
+
     from ncu_roofline.present.charts.theme import theme
 
-    configured: alt.LayerChart = chart.properties(config=theme("light")["config"])
-    return configured
+    if THEME not in alt.theme.names():
+        alt.theme.register(THEME, enable=False)(lambda: theme("light"))
+    if alt.theme.active == "default":
+        alt.theme.enable(THEME)
+    return chart

@@ -54,6 +54,13 @@ def test_a_chart_that_altair_shows_by_itself_has_our_colours() -> None:
     assert "halo" in shown["style"]
 
 
+def test_charts_stand_side_by_side_and_over_each_other() -> None:
+    a, b = nr.charts.roofline(DEMO), nr.charts.bytes_by_role(DEMO)
+
+    assert len((a | b).to_dict()["hconcat"]) == 2
+    assert len((a & b).to_dict()["vconcat"]) == 2
+
+
 def test_functions_take_a_file_a_capture_or_a_study_alike() -> None:
     capture = nr.read(DEMO)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.roofline.groups import group
+from ncu_roofline.analysis.roofline.roofs import weighted
 from ncu_roofline.analysis.study import Study
 
 
@@ -128,4 +129,6 @@ def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float 
     path = working.group_by("path").agg(pl.col(*weights).sum()).sort(*weights, "path")["path"][-1]
     mine = working.filter(pl.col("path") == path)
     heavy = mine.filter(pl.col("flops") == pl.col("flops").max())
-    return path, heavy["ridge_spec"][0], heavy["ridge_profiled"][0]
+    # as the chart draws it: the path's mean ceiling over the mean slope of all launches
+    peak, slope = weighted(mine, pl.col("peak_at_clock")), weighted(launches, pl.coalesce("bandwidth_at_clock", "bandwidth"))
+    return path, heavy["ridge_spec"][0], peak / slope if peak and slope else heavy["ridge_profiled"][0]

@@ -20,8 +20,6 @@ from ncu_roofline.present.forms.plane import Plane, plane
 
 SENTENCE = 122
 """Characters of a line under the title."""
-HEADLINE = 78
-"""Characters that a title has room for."""
 
 
 def draw(picture: Picture, *, theory: bool = False) -> alt.LayerChart:
@@ -51,15 +49,12 @@ def digest(marks: pl.DataFrame) -> str:
 
 
 def title(picture: Picture) -> alt.Title:
-    """Device and capture, and the finding as sentences."""
+    """The finding, short as a title and in sentences under it."""
     lines = [line for sentence in words.finding(picture) for line in textwrap.wrap(sentence, SENTENCE, break_on_hyphens=False)]
-    warning = "SYNTHETIC, not measured: r" if picture.run.synthetic.value else "R"
-    device = f"{warning}oofline on {picture.device or 'an unknown device'}"
-    marks = f", one mark per {ONE[picture.by]}"
-    return alt.Title(device + marks if len(device + marks) <= HEADLINE else device, subtitle=lines)
-
-
-ONE = {"kernel": "kernel and launch shape", "launch": "launch", "role": "role", "layer": "layer and family", "family": "family"}
+    warning = "SYNTHETIC, not measured: " if picture.run.synthetic.value else ""
+    device = f"roofline on {picture.device or 'an unknown device'}"
+    found = f"{warning}{words.headline(picture) or device}"
+    return alt.Title(found[:1].upper() + found[1:], subtitle=lines)
 
 
 def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> list[alt.Chart]:

@@ -53,6 +53,26 @@ def where(picture: Picture) -> list[str]:
     return [joined[:1].upper() + joined[1:] + "."] if said else unplaced(picture)
 
 
+SIDES = {"memory": "memory-bound", "compute": "compute-bound"}
+FAMILY = {"fc": "FC", "attention": "attention"}
+
+
+def headline(picture: Picture) -> str:
+    """The finding as a title: FC and attention with their side and share of the bytes; empty where no side is told."""
+    told = [
+        row
+        for row in picture.families.filter(pl.col("family").cast(pl.String).is_in(list(FAMILY))).to_dicts()
+        if row["bound"] is not None and (row["bytes_share"] or 0) >= 0.005
+    ]
+    if not told:
+        return ""
+    parts = [f"{FAMILY[row['family']]} ({100 * row['bytes_share']:.0f} % of the bytes)" for row in told]
+    sides = [SIDES[row["bound"]] for row in told]
+    if len(set(sides)) == 1:
+        return f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} {sides[0]}"
+    return ", ".join(f"{part} is {side}" for part, side in zip(parts, sides, strict=True))
+
+
 def counted(row: Mapping[str, Any]) -> bool:
     """Whether anything tells the work of a family."""
     return row["useful_intensity"] is not None or row["intensity"] is not None
