@@ -190,16 +190,42 @@ def tooltip(picture: Picture) -> list[alt.Tooltip]:
     ]
 
 
-def named(marks: pl.DataFrame, plane: Plane, most: int = 6, least: float = 0.02) -> list[Named]:
-    """The few that matter, as pixels: the largest shares, and the largest above a roof."""
+def named(marks: pl.DataFrame, plane: Plane, by: str = "kernel", most: int = 6, least: float = 0.02) -> list[Named]:
+    """The few that matter, as pixels: the largest shares, and the largest above a roof; marks that coincide share a name."""
     matter = pl.concat([marks.filter(pl.col("share") >= least).head(most), marks.filter("suspect").head(2)]).unique(
         "group", maintain_order=True
     )
     seen = matter["label"].value_counts().filter(pl.col("count") > 1)["label"].to_list()
-    return [
-        Named(plane.px(r["x"]), plane.py(r["y"]), math.sqrt(r["size"] / math.pi), text(r, seen))
-        for r in matter.iter_rows(named=True)
-    ]
+    heaps = together(matter, plane)
+    return [Named(*place(heap[0], plane), text(heap[0], seen) if len(heap) == 1 else shared(heap, by)) for heap in heaps]
+
+
+def place(row: dict[str, Any], plane: Plane) -> tuple[float, float, float]:
+    """Centre and radius of a mark in pixels."""
+    return plane.px(row["x"]), plane.py(row["y"]), math.sqrt(row["size"] / math.pi)
+
+
+def together(rows: pl.DataFrame, plane: Plane) -> list[list[dict[str, Any]]]:
+    """Marks of one family that cover the centre of a larger one, each heap with its largest first."""
+    heaps: list[list[dict[str, Any]]] = []
+    for row in rows.sort("size", descending=True, maintain_order=True).to_dicts():
+        x, y, _ = place(row, plane)
+        for heap in heaps:
+            at_x, at_y, radius = place(heap[0], plane)
+            if heap[0]["family"] == row["family"] and math.hypot(x - at_x, y - at_y) <= radius:
+                heap.append(row)
+                break
+        else:
+            heaps.append([row])
+    return heaps
+
+
+MANY = {"kernel": "kernels", "launch": "launches", "role": "roles", "layer": "layers"}
+
+
+def shared(heap: list[dict[str, Any]], by: str) -> str:
+    """`FC, 4 kernels, 72 %`."""
+    return f"{heap[0]['family']}, {len(heap)} {MANY.get(by, 'groups')}, {percent(sum(row['share'] for row in heap))}"
 
 
 def text(row: dict[str, object], seen: list[str]) -> str:

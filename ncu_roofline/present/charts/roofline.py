@@ -125,7 +125,7 @@ def flags(base: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
 def name_layers(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
     """Names of the marks that matter, with thin lines where a name stands apart."""
     frame = Box(2, 2, on.width - 2, on.height - 2)
-    placed = labels.place(named(marks, on), [*covered(marks, on), *roofs.obstacles(picture, on)], frame)
+    placed = labels.place(named(marks, on, picture.by), [*covered(marks, on), *roofs.obstacles(picture, on)], frame)
     items = [{"px": p.x, "py": p.y, "text": p.text} for p in placed]
     leaders = [leader(p, on) for p in placed if p.leads]
     return [roofs.rules(leaders, "leader", on), roofs.texts_at(items, on, "halo"), roofs.texts_at(items, on, "label")]
