@@ -123,7 +123,7 @@ def _gate(experts: bool) -> pl.Expr:
     beside_choice = (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
     free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
     # a few layers do not tell a draw of each step from a choice of each layer, unless its name does
-    draws = pl.col("name").str.contains("(?i)sampl").fill_null(False)
+    draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
     selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
     # a few layers do not tell a gather of each layer from the one of the step that reads the embedding

@@ -11,7 +11,7 @@ import polars as pl
 from ncu_roofline.analysis.run.anchors import MIXERS
 from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
 from ncu_roofline.analysis.run.ranges import of_groups
-from ncu_roofline.analysis.run.rows import votes
+from ncu_roofline.analysis.run.rows import satellite, votes
 from ncu_roofline.analysis.run.witnesses import agree, common
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
 
@@ -44,12 +44,22 @@ def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
         .join(of_groups(decode, places), on="group", how="left", maintain_order="left")
         .drop("group")
     )
+    if overlapping(decode):
+        # each stream works on its share of the rows: only what is sampled at the end is of all
+        told = told.with_columns(pl.lit(None, told.schema[c]).alias(c) for c in ("rows", "sequences", "contested"))
     kinds = told.select(*SIGNS, *(c for c in told.columns if "what" in c)).unique(SIGNS, maintain_order=True)
     facts = [of_step(kind, drafts=drafts) for kind in kinds.iter_rows(named=True)]
     named = kinds.select(SIGNS).with_columns(
         batch=pl.Series([f.value for f in facts], dtype=pl.Int64), why=pl.Series([f.evidence for f in facts], dtype=pl.String)
     )
     return told.join(named, on=SIGNS, how="left", nulls_equal=True, maintain_order="left")
+
+
+def overlapping(launches: pl.DataFrame) -> bool:
+    """Whether attention runs on several streams of a device at once: halves of a batch, each on its own."""
+    main = launches.filter(pl.col("role").cast(pl.String) == "attention", ~satellite(launches))
+    each = main.group_by("process", "device", "stream").len().filter(pl.col("len") > 1)
+    return bool(each.height) and each.group_by("process", "device").len()["len"].max() > 1  # type: ignore[operator]
 
 
 def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:

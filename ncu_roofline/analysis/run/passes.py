@@ -6,11 +6,6 @@ import polars as pl
 
 from ncu_roofline.capture.schema import PHASES
 
-DRAFT = 3
-"""A pass with at most a third of the attention kernels of the largest drafts for it (speculative decoding)."""
-VERIFIED = 2
-"""Rows of the largest pass over those of a shallower one, at least, by which it verifies what that one drafts."""
-
 
 def empty_passes() -> pl.DataFrame:
     """The table of a capture without launches."""
@@ -40,8 +35,10 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         )
     )
     inner = ~pl.col("opens") & (pl.col("mixers") > 0)
+    # a pass that the window cuts at its end tells nothing of how many layers others have
+    closed = inner & (~pl.col("closes") | pl.col("sampled").fill_null(False))
     usual_lead = pl.col("lead").filter(inner).median().over("lane")
-    usual_mixers = pl.col("mixers").filter(inner).mode().min().over("lane")
+    usual_mixers = pl.col("mixers").filter(closed).mode().min().over("lane")
     as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
     # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
     bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
@@ -78,20 +75,28 @@ def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def steps(table: pl.DataFrame) -> pl.DataFrame:
+def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     """Passes with their step number: counted from 0 per GPU and phase; null without attention.
 
-    Passes that draft belong to the step whose tokens they extend, and their layers follow those of the model.
+    Passes that draft belong to the step whose tokens they extend, and their layers follow those of the model. `drafting`
+    is whether kernels say that something drafts: else a shallower pass does so only where the rows of the largest are
+    those of its drafts and one more. No step is whole where passes of several models take turns, where all have a
+    single layer (as the drafts of a model that the window leaves out), or where some that may be steps are not told.
     """
     of_one = ("process", "device", "phase")
     decode = pl.col("whole") & (pl.col("phase") == "decode")
-    largest = pl.col("mixers").filter(decode).max().over("lane")
-    rows = pl.col("rows").filter(decode & (pl.col("mixers") == largest)).min().over("lane")
+    largest = pl.col("mixers").filter(pl.col("phase") == "decode").max().over("lane")
+    deep = decode & (pl.col("mixers") == largest)
+    rows = pl.col("rows").filter(deep).min().over("lane")
     shallow = decode & (pl.col("mixers") < largest)
-    verified = (rows >= VERIFIED * pl.col("rows")).fill_null(False)
-    draft = shallow & (verified | (DRAFT * pl.col("mixers") <= largest))
+    drafts = (shallow.sum().over("lane") / deep.sum().over("lane")).round()
+    verified = ((rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False)
+    draft = shallow & (verified | pl.lit(drafting))
+    alone = decode & (largest == 1) & (pl.col("mixers") == 1)
+    untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
-    marked = marked.with_columns(mixed=(shallow & ~pl.col("draft")).fill_null(False).any().over("lane"))
+    apart = (shallow & ~pl.col("draft")) | alone | untold
+    marked = marked.with_columns(mixed=apart.fill_null(False).any().over("lane"))
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
     number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
     # where a run begins with drafts they serve the step that follows, else the one that they extend
@@ -103,4 +108,7 @@ def steps(table: pl.DataFrame) -> pl.DataFrame:
         deeper=pl.when("draft").then(largest),
         whole=pl.col("whole") & ~pl.col("mixed"),
     )
-    return numbered.sort("pass")
+    # a step is whole with all its drafts, and none is where only they are
+    own = pl.when(pl.col("step").is_not_null()).then(pl.col("whole").all().over(*of_one, "step"))
+    served = (~pl.col("draft")).any().over(*of_one, "step")
+    return numbered.with_columns(whole=pl.when("draft").then(pl.col("whole") & own & served).otherwise("whole")).sort("pass")

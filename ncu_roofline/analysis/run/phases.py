@@ -97,8 +97,12 @@ def by_rule(layered: pl.DataFrame) -> pl.DataFrame:
     return in_layers.group_by("group", "rule", "what").agg(pl.col("rows").mode().min(), layers=pl.len())
 
 
-def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """One row per pass by the launches' votes: pass, rows, sampled, phase (null unknown)."""
+def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
+    """One row per pass by the launches' votes: pass, rows, sampled, phase (null unknown).
+
+    Where something drafts, more rows than are usual or sampled may be drafts: only kernels, ranges and very many rows
+    tell of a prompt.
+    """
     at = laid.select("index", "layer", "fc", group="pass", mixer=(pl.col("kind") == "mixer").fill_null(False))
     rows = rows_of_passes(told, at)
     kinds = (
@@ -121,7 +125,11 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame) -> pl
         .drop("lane")
     )
     first = table.with_columns(least=pl.col("rows").min().over("sampled")).with_columns(phase=by_itself())
-    return first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
+    last = first.with_columns(phase=by_others().cast(pl.Enum(PHASES))).rename({"group": "pass"})
+    if not drafting:
+        return last
+    doubtful = (pl.col("phase") == "prefill") & ~pl.col("only_prefill") & (pl.col("rows") < SMALLEST_PREFILL).fill_null(True)
+    return last.with_columns(phase=pl.when(~doubtful).then("phase"))
 
 
 def by_itself() -> pl.Expr:
@@ -156,8 +164,10 @@ def by_others() -> pl.Expr:
     sure = (decode & ((rows <= pl.col("sampled")) | (rows <= pl.col("sequences")))).fill_null(False)
     # the step that the window cuts off lacks its end, and has the rows of those before it
     cut = pl.col("phase").is_null() & pl.col("last") & (rows == usual)
+    # nobody knows what a pass would sample that the window cuts
+    open_end = pl.col("phase").is_null() & pl.col("last")
     return (
-        pl.when(more & ~sure & (decode | pl.col("phase").is_null()))
+        pl.when(more & ~sure & ~open_end & (decode | pl.col("phase").is_null()))
         .then(pl.lit("prefill"))
         .when(cut)
         .then(pl.lit("decode"))

@@ -61,12 +61,18 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False) -> Segmented:
         found = anchors.clusters(rows)
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
-    table = steps(pass_table(rows, found).join(phases(laid, launches, told), on="pass", how="left", maintain_order="left"))
+    drafting = drafts or bool(speculation.signs(launches, 0))
+    phased = phases(laid, launches, told, drafting=drafting)
+    table = steps(pass_table(rows, found).join(phased, on="pass", how="left", maintain_order="left"), drafting=drafting)
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
     found_in = summarised(launches.join(places, on="index", how="left", maintain_order="left"), table)
-    return with_sequences(found_in, table.filter("draft").height, drafts=drafts)
+    # a single layer that decodes is a draft's, whoever it drafts for
+    alone = table.filter((pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)).height
+    told_in = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
+    untold = table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height
+    return replace(told_in, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else told_in
 
 
 def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segmented:
@@ -177,8 +183,12 @@ def two_models(table: pl.DataFrame) -> Fact[int] | None:
     if mixed.is_empty():
         return None
     depths = sorted(mixed.filter((pl.col("phase") == "decode") & (pl.col("mixers") > 0))["mixers"].unique().to_list())
-    named = " and ".join(map(str, depths))
-    return Fact(None, "unknown", f"passes of {named} layers take turns: several models, or one and its draft")
+    if len(depths) > 1:
+        named = " and ".join(map(str, depths))
+        return Fact(None, "unknown", f"passes of {named} layers take turns: several models, or one and its draft")
+    if depths == [1]:
+        return Fact(None, "unknown", "passes of a single layer: they may draft for a model that the window leaves out")
+    return Fact(None, "unknown", "nothing tells of some passes whether they are decode")
 
 
 def prefill_fact(table: pl.DataFrame) -> Fact[int]:

@@ -127,6 +127,7 @@ def numbered(
                 "pass": list(range(count)),
                 "mixers": mixers,
                 "rows": rows or [8] * count,
+                "sampled": [True] * count,
                 "phase": phase,
                 "whole": whole or [True] * count,
                 "lane": lane or [0] * count,
@@ -150,14 +151,14 @@ def test_steps_of_two_gpus_are_counted_apart() -> None:
 
 
 def test_a_decode_pass_with_a_third_of_the_attention_drafts_for_the_step_before() -> None:
-    found = numbered([9, 3, 9, 9], ["decode"] * 4)
-    assert found["draft"].to_list() == [False, True, False, False]
-    assert found["step"].to_list() == [0, 0, 1, 2]
-    assert found["deeper"].to_list() == [None, 9, None, None]
+    found = numbered([9, 3, 9, 3], ["decode"] * 4, rows=[16, 8, 16, 8])
+    assert found["draft"].to_list() == [False, True, False, True]
+    assert found["step"].to_list() == [0, 0, 1, 1]
+    assert found["deeper"].to_list() == [None, 9, None, 9]
 
 
 def test_a_deeper_draft_is_told_by_the_rows_that_the_largest_pass_verifies() -> None:
-    found = numbered([4, 4, 9], ["decode"] * 3, rows=[8, 8, 16])
+    found = numbered([4, 4, 9], ["decode"] * 3, rows=[8, 8, 24])
     assert (found["draft"].to_list(), found["step"].to_list()) == ([True, True, False], [0, 0, 0])
     assert found["whole"].to_list() == [True] * 3
 
@@ -179,8 +180,8 @@ def test_only_whole_decode_passes_are_drafted_for() -> None:
 
 
 def test_drafts_before_every_step_belong_to_the_step_that_follows() -> None:
-    assert numbered([3, 9, 3, 9], ["decode"] * 4)["step"].to_list() == [0, 0, 1, 1]
-    assert numbered([3, 9, 3], ["decode"] * 3)["step"].to_list() == [0, 0, None]
+    assert numbered([3, 9, 3, 9], ["decode"] * 4, rows=[8, 16, 8, 16])["step"].to_list() == [0, 0, 1, 1]
+    assert numbered([3, 9, 3], ["decode"] * 3, rows=[8, 24, 8])["step"].to_list() == [0, 0, None]
 
 
 def test_drafts_are_those_of_their_own_lane() -> None:
