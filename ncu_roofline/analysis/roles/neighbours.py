@@ -126,9 +126,11 @@ def _gate(experts: bool) -> pl.Expr:
     draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
     selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
+    # rows of experts go into a product: what goes into a norm is the embedding, however few the layers are
+    first = ((pl.col("role_rule") == "aten-embedding") & (pl.col("after_role").cast(pl.String) == "norm")).fill_null(False)
     # a few layers do not tell a gather of each layer from the one of the step that reads the embedding
     often = (pl.len().over("name") > 1) & (2 * pl.len().over("name") >= pl.col("layered").fill_null(0))
-    rows = (pl.col("open") == "gather") & pl.col("in_layers") & often
+    rows = (pl.col("open") == "gather") & pl.col("in_layers") & often & ~first
     return (
         pl.when(selects & chooses)
         .then(pl.lit("moe-routing"))

@@ -58,8 +58,8 @@ def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
 def overlapping(launches: pl.DataFrame) -> bool:
     """Whether attention runs on several streams of a device at once: halves of a batch, each on its own."""
     main = launches.filter(pl.col("role").cast(pl.String) == "attention", ~satellite(launches))
-    each = main.group_by("process", "device", "stream").len().filter(pl.col("len") > 1)
-    return bool(each.height) and each.group_by("process", "device").len()["len"].max() > 1  # type: ignore[operator]
+    streams = main.group_by("process", "device").agg(streams=pl.col("stream").n_unique())
+    return bool((streams["streams"] > 1).any())
 
 
 def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:

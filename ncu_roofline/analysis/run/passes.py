@@ -6,6 +6,9 @@ import polars as pl
 
 from ncu_roofline.capture.schema import PHASES
 
+HALF = 2
+"""A pass with at most half of the attention kernels of the largest may draft for it."""
+
 
 def empty_passes() -> pl.DataFrame:
     """The table of a capture without launches."""
@@ -90,7 +93,8 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     rows = pl.col("rows").filter(deep).min().over("lane")
     shallow = decode & (pl.col("mixers") < largest)
     drafts = (shallow.sum().over("lane") / deep.sum().over("lane")).round()
-    verified = ((rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False)
+    small = HALF * pl.col("mixers") <= largest
+    verified = (small & (rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False)
     draft = shallow & (verified | pl.lit(drafting))
     alone = decode & (largest == 1) & (pl.col("mixers") == 1)
     untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
