@@ -1,5 +1,6 @@
 """The workflow in examples/github: its own steps, run against a stand-in for GitHub's API on this machine."""
 
+import importlib.util
 import json
 import os
 import re
@@ -62,7 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"message": "Resource not accessible by integration"}, 403)
             return
         self.server.writes.append("POST")
-        self.server.comments.append({"id": len(self.server.comments) + 1, "body": self.sent()})
+        ours = {"login": "github-actions[bot]"}
+        self.server.comments.append({"id": len(self.server.comments) + 1, "body": self.sent(), "user": ours})
         self.answer(self.server.comments[-1], 201)
 
     def do_PATCH(self) -> None:
@@ -121,6 +123,9 @@ def workflow(repository: Path, github: Github) -> int:
         "GITHUB_REPOSITORY": "me/it",
         "PULL_REQUEST": "7",
     }
+    if not (repository / "base").exists():  # the second checkout
+        for part in (".ncu-roofline", "examples"):
+            shutil.copytree(repository / part, repository / "base" / part)
     for file in ("summary.json", "comment.md"):
         (repository / file).unlink(missing_ok=True)
     for name in ("Compare", "Comment", "Gate"):
@@ -137,6 +142,39 @@ def test_the_workflow_has_its_three_steps_and_may_do_no_more_than_comment() -> N
     text = (EXAMPLE / "bytes-per-token.yml").read_text()
     assert re.search(r"permissions:\n  contents: read\n  pull-requests: write\n\n", text)
     assert "pull_request_target" not in text
+
+
+def test_actions_are_named_by_commit_and_keep_no_credentials() -> None:
+    text = (EXAMPLE / "bytes-per-token.yml").read_text()
+    assert len(re.findall(r"uses: \S+@[0-9a-f]{40} ", text)) == text.count("uses: ") == 3
+    assert text.count("persist-credentials: false") == text.count("actions/checkout@") == 2
+    assert re.search(r"pip install ncu-roofline==\d", text)
+
+
+def test_a_pull_request_cannot_replace_its_baseline(repository: Path, github: Github) -> None:
+    capture(repository, repository / "base" / ".ncu-roofline" / "baselines" / "main" / "1.parquet", weights="fp8")
+    shutil.copytree(repository / "examples", repository / "base" / "examples")
+    capture(repository, repository / ".ncu-roofline" / "baselines" / "main" / "1.parquet", seed=1)
+    capture(repository, seed=1)
+    assert workflow(repository, github) == 1
+
+
+def test_a_comment_of_somebody_else_is_never_written_over(repository: Path, github: Github) -> None:
+    github.comments.append({"id": 1, "body": f"{MARK} mine", "user": {"login": "stranger"}})
+    capture(repository, weights="int4")
+    assert workflow(repository, github) == 0
+    assert (github.writes, github.comments[0]["body"]) == (["POST"], f"{MARK} mine")
+
+
+def test_a_long_comment_is_cut_by_bytes_and_outside_folded_parts() -> None:
+    spec = importlib.util.spec_from_file_location("comment", EXAMPLE / "comment.py")
+    assert spec and spec.loader
+    comment = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(comment)
+    body = "first\n<details>\n" + "µ\n" * 40_000 + "</details>\n"
+    assert comment.fitting("short") == "short"
+    assert comment.fitting(body) == "first" + comment.CUT
+    assert len(comment.fitting("µ\n" * 40_000).encode()) <= comment.LIMIT
 
 
 def test_nothing_changed_says_nothing(repository: Path, github: Github) -> None:
@@ -184,7 +222,9 @@ def test_a_capture_that_cannot_be_read_posts_nothing(repository: Path, github: G
 
 
 def test_the_comment_is_found_behind_a_hundred_others(repository: Path, github: Github) -> None:
-    github.comments = [{"id": n, "body": "hello"} for n in range(1, 131)] + [{"id": 131, "body": f"{MARK}\nold"}]
+    bodies = ["hello"] * 130 + [f"{MARK}\nold"]
+    ours = {"login": "github-actions[bot]"}
+    github.comments = [{"id": n, "body": body, "user": ours} for n, body in enumerate(bodies, 1)]
     capture(repository, weights="int4")
     assert workflow(repository, github) == 0
     assert github.writes == ["PATCH"]

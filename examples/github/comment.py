@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 MARK = "<!-- ncu-roofline: bytes per token -->"
+AUTHOR = "github-actions[bot]"
+"""Who writes with a workflow's own token; a comment of anybody else is not ours, whatever it begins with."""
 LIMIT = 65_000
-"""Characters; GitHub takes 65,536."""
+"""Bytes; GitHub takes 65,536."""
+CUT = "\n\n(cut: the whole comparison is in the files of the run)\n"
 PAGE = 100
 
 
@@ -51,7 +54,7 @@ def standing(repository: str, number: str) -> dict[str, Any] | None:
     while True:
         found = call("GET", f"/repos/{repository}/issues/{number}/comments?per_page={PAGE}&page={page}")
         for comment in found:
-            if comment["body"].startswith(MARK):
+            if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
                 return dict(comment)
         if len(found) < PAGE:
             return None
@@ -64,10 +67,20 @@ def worth_saying(summary: dict[str, Any]) -> bool:
     return summary["verdict"] != "no_change" or not gate
 
 
+def fitting(body: str) -> str:
+    """The body within the limit: cut at a line, and never inside a folded part."""
+    if len(body.encode()) <= LIMIT:
+        return body
+    kept = body.encode()[: LIMIT - len(CUT)].decode(errors="ignore").rpartition("\n")[0]
+    if kept.count("<details") > kept.count("</details>"):
+        kept = kept[: kept.rindex("<details")]
+    return kept.rstrip() + CUT
+
+
 def post(summary: dict[str, Any], text: str) -> str:
     """What was done with the comment."""
     repository, number = os.environ["GITHUB_REPOSITORY"], os.environ["PULL_REQUEST"]
-    body = f"{MARK}\n{text}"[:LIMIT]
+    body = fitting(f"{MARK}\n{text}")
     old = standing(repository, number)
     if old is not None and old["body"].strip() == body.strip():
         return "unchanged"

@@ -136,17 +136,15 @@ def refuse(path: Path, head: bytes) -> None:
 
 def read_report(path: Path, reader: str, metrics: Sequence[str]) -> Capture:
     """A report by the chosen reader; auto is the native one wherever it knows the format."""
-    if reader == "vendor":
-        from ncu_roofline.readers import vendor
-
-        return vendor.read(path, metrics=metrics)
+    from ncu_roofline.readers import vendor
     from ncu_roofline.readers.report import report
 
+    if reader == "vendor":
+        return vendor.apart(path, metrics=metrics)
     if reader == "native":
         return report.read(path, metrics=metrics)
     if report.knows(path):
         with suppress(report.RangesOnly):
             return report.read(path, metrics=metrics)
-    from ncu_roofline.readers import vendor
-
-    return vendor.read(path, metrics=metrics)
+    capture = vendor.apart(path, metrics=metrics)
+    return replace(capture, notes=(*capture.notes, "Read by NVIDIA's reader: this one does not know what the report holds."))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,51 @@ WORKLOADS = {1: "range", 2: "range", 3: "graph"}
 """Kinds of results that are no kernel (ranges, command lists, graphs), as their rows are named."""
 Action = Any
 """ncu_report is not typed."""
+
+
+def apart(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
+    """As read(), in a process of its own: on some damage NVIDIA's code ends the process in which it runs."""
+    path = Path(path)
+    known = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "capture.parquet")
+        line = [sys.executable, "-c", f"from {__name__} import child; child()", str(path), str(target), *metrics]
+        # its input stays open as long as this process lives: the child ends with it
+        with subprocess.Popen(line, env=known, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            try:
+                told = run.stdout.read() if run.stdout else b""
+            finally:
+                if run.stdin:
+                    run.stdin.close()
+        if target.exists():
+            from ncu_roofline.readers import saved
+
+            return saved.read(target)
+        refusal = told.rpartition(MARK)[2].decode("utf-8", "replace")
+        raise UnreadableCapture(refusal or f"{path.name}: NVIDIA's reader broke off on it; the file is damaged, capture again")
+
+
+MARK = b"\0refused:"
+"""Stands before a refusal in the child's output; whatever NVIDIA's code prints comes before."""
+
+
+def child() -> None:
+    """What apart() runs: the capture into a file, or the refusal to standard output."""
+    from ncu_roofline.readers import saved
+
+    threading.Thread(target=_follow, daemon=True).start()
+    path, target, *metrics = sys.argv[1:]
+    try:
+        Path(target + ".tmp").write_bytes(saved.packed(read(path, metrics=metrics)))
+        os.replace(target + ".tmp", target)
+    except UnreadableCapture as refusal:
+        sys.stdout.buffer.write(MARK + str(refusal).encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+
+
+def _follow() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
 
 
 def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:

@@ -37,3 +37,20 @@ def test_a_written_report_is_the_same_to_both_readers(tmp_path: Path) -> None:
     assert_frame_equal(ours.launches.drop("process"), theirs.launches.drop("process"), check_exact=True)
     assert ours.device == theirs.device
     assert len(ours.launches) > 100
+
+
+def test_a_report_that_aborts_nvidias_reader_is_one_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ncu_report.py").write_text("import os\ndef load_report(path): os.abort()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UnreadableCapture, match=r"r\.ncu-rep: NVIDIA's reader broke off on it"):
+        vendor.apart(saved(tmp_path, simple()))
+
+
+def test_a_process_of_its_own_gives_the_same_capture_and_the_same_refusal(tmp_path: Path) -> None:
+    pytest.importorskip("ncu_report", reason="NVIDIA's reader is not installed")
+    path = write_report(tmp_path / "decode.ncu-rep", Plan(batch=2))
+    apart, here = vendor.apart(path, metrics=["*"]), vendor.read(path, metrics=["*"])
+    assert_frame_equal(apart.launches, here.launches, check_exact=True)
+    assert (apart.device, apart.notes, apart.name) == (here.device, here.notes, here.name)
+    with pytest.raises(UnreadableCapture, match="finds no kernel"):
+        vendor.apart(saved(tmp_path, whole()))
