@@ -160,7 +160,9 @@ def by_layers(decode: pl.DataFrame, run: Run) -> Found:
     told = pl.lit(run.batch.origin == "given" or run.steps.origin == "given") | (pl.col("phase").cast(pl.String) == "decode")
     whole = layered.filter(pl.col("layer_whole").fill_null(False) & told.fill_null(False))
     seen = whole.select("process", "device", "step", "layer").n_unique() / gpus(whole)
-    if run.layers.value is None or not seen:
+    # layers that only a prompt of the capture shows do not make a part of a step the whole of it
+    known = run.layers.origin == "given" or run.model.value is not None
+    if run.layers.value is None or not seen or not known:
         return None
     how = f"inferred: {seen:g} whole {'layer' if seen == 1 else 'layers'} scaled to {run.layers.value} ({run.layers.evidence})"
     return whole, 1.0, run.layers.value / seen, f"{how}; embedding and LM head are left out"

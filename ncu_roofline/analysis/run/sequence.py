@@ -218,6 +218,8 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     if counted.is_empty():
         return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
     number = int(counted.mode().min())  # type: ignore[arg-type]
+    if number == 1 and decode.is_empty():
+        return Fact(None, "unknown", "a pass of a single layer may be a draft's")
     return Fact(number, "inferred", f"{number} attention or state-space kernels in a complete pass")
 
 
