@@ -104,7 +104,7 @@ def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: 
     from ncu_roofline.present.documents.grammar import invented
 
     study = load(captures, **chosen)
-    launches = study.launches
+    launches = study.every  # a role is asked of every kernel, whatever its phase
     if unknown:
         kernels = role_tables.unknown(launches)
         return words.unrecognised(kernels), words.rules_to_fill_in(kernels)
