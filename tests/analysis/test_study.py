@@ -32,7 +32,7 @@ def test_the_device_of_the_capture_counts_unless_another_is_named() -> None:
     assert gpu is not None and (gpu.chip, notes) == ("GH100", ())
     other, differs = device_of(of(H100), "A100 SXM 40GB")
     assert other is not None and other.chip == "GA100"
-    assert differs[-1].startswith(f"The capture says {gpu.product}, --gpu says {other.product}")
+    assert differs[-1].startswith(f"The capture says {gpu.product}, `gpu=` says {other.product}")
 
 
 def test_naming_the_captures_own_device_is_no_contradiction() -> None:
@@ -50,7 +50,7 @@ def test_a_named_device_stands_in_for_an_unknown_one_without_contradiction() -> 
 def test_a_named_device_of_another_capability_than_the_captures_is_a_contradiction() -> None:
     gpu, notes = device_of(of(Device(compute_capability="8.0")), "h100")
     assert gpu is not None and gpu.compute_capability == "9.0"
-    assert notes[-1].startswith("The capture says compute capability 8.0, --gpu says H100")
+    assert notes[-1].startswith("The capture says compute capability 8.0, `gpu=` says H100")
     assert device_of(of(Device(compute_capability="9.0")), "h100")[1] == gpu.doubts
 
 

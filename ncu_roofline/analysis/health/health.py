@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.overview import lacking, launch_count, share
+from ncu_roofline.analysis.roofline.overview import lacking, launch_count
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import share
 from ncu_roofline.analysis.work.ladder import sm_hertz
 from ncu_roofline.analysis.work.traffic import at_nominal_clock
 from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS, whole_result

@@ -14,10 +14,10 @@ from ncu_roofline.analysis.model.footprint import (
     Setting,
     check,
     dtype_of,
+    held_here,
     kv_bytes,
     kv_per_gpu,
     memory_batch,
-    share,
     weight_bytes_per_gpu,
 )
 from ncu_roofline.errors import UnusableInput
@@ -176,7 +176,7 @@ def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
 def _compute_seconds(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float]:
     """Arithmetic of a step on one GPU: FC (2 per weight and sequence), attention in 16 bits."""
     fc = sum(
-        2 * elements / _peak(gpu, dtype_of(weight, model, setting))[1] * share(weight, setting.tp)
+        2 * elements / _peak(gpu, dtype_of(weight, model, setting))[1] * held_here(weight, setting.tp)
         for weight, elements in model.reads(1)
         if weight.matrix
     )
@@ -191,7 +191,7 @@ def _crossover(model: Model, gpu: Gpu, setting: Setting) -> float:
 
     def surplus(batch: float) -> float:
         read = sum(
-            elements * dtype_of(w, model, setting).bytes * share(w, setting.tp)
+            elements * dtype_of(w, model, setting).bytes * held_here(w, setting.tp)
             for w, elements in model.reads(batch)
             if w.matrix
         )

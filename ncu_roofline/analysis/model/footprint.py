@@ -62,7 +62,7 @@ def kv_dtype(model: Model, setting: Setting) -> Dtype:
     return dtypes.find(setting.kv or model.native or "bf16", "`kv=`")
 
 
-def share(weight: Weight, tp: int) -> float:
+def held_here(weight: Weight, tp: int) -> float:
     """What one GPU holds of a tensor: matrices and experts are divided, norms, router and rows repeated."""
     return 1 / tp if weight.role == "fc" else 1.0
 
@@ -71,7 +71,7 @@ def weight_bytes_per_gpu(model: Model, setting: Setting) -> Iterator[tuple[float
     """Per tensor the bytes that a step reads: on one GPU, and over all."""
     for weight, elements in model.reads(setting.batch):
         size = elements * dtype_of(weight, model, setting).bytes
-        part = share(weight, setting.tp)
+        part = held_here(weight, setting.tp)
         yield size * part, size * part * setting.tp
 
 
@@ -90,7 +90,7 @@ def kv_per_gpu(model: Model, setting: Setting, *, held: bool = False) -> float:
 
 def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, float]:
     """The batch that memory allows, and the bytes of all weights; raises where not one sequence fits."""
-    held = [(w.elements * dtype_of(w, model, setting).bytes * share(w, setting.tp)) for w in model.weights if w.counted]
+    held = [(w.elements * dtype_of(w, model, setting).bytes * held_here(w, setting.tp)) for w in model.weights if w.counted]
     resident = sum(held)
     if gpu.memory_bytes is None:
         return None, resident * setting.tp

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
-from ncu_roofline.analysis.model.footprint import Setting, dtype_of, share
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here
 from ncu_roofline.analysis.model.types import most
-from ncu_roofline.analysis.run.anchors import MIXERS
+from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
@@ -48,7 +48,7 @@ class Streams:
         width = dtype_of(weight, self.model, self.setting).bytes
         if self.dtype and self.setting.weights is None and width == dtypes.find("bf16").bytes:
             width = dtypes.find(self.dtype).bytes
-        part = share(weight, self.setting.tp)
+        part = held_here(weight, self.setting.tp)
         chosen = self.model.experts_per_token if weight.copies > 1 else 1
         return Matrix(
             name=weight.name,

@@ -17,9 +17,8 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency
 from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, stand_in, taken_over
-from ncu_roofline.analysis.roofline.groups import known_sum
-from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import known_sum, ratio
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu

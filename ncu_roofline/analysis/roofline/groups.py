@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.roofline import bound, bound_source, limited_by, ratio, suspect
+from ncu_roofline.analysis.roofline.roofline import bound, bound_source, limited_by, suspect
+from ncu_roofline.analysis.sums import known_sum, mean, ratio
 from ncu_roofline.analysis.work.ladder import NOTHING
 from ncu_roofline.analysis.work.work import precision
 from ncu_roofline.capture.schema import FAMILIES, SOURCES
@@ -142,27 +143,14 @@ def identity(keys: list[str]) -> list[pl.Expr]:
     ]
 
 
-def known_sum(name: str, where: pl.Expr | None = None) -> pl.Expr:
-    """Sum of the known values; null where there is none, which a plain sum would call zero."""
-    values = pl.col(name) if where is None else pl.col(name).filter(where)
-    return pl.when(values.count() > 0).then(values.sum())
-
-
 def sums() -> list[pl.Expr]:
     """Totals, and how many launches each of them lacks."""
     return [e for c in SUMMED for e in (known_sum(c).alias(c), pl.col(c).null_count().cast(pl.Int64).alias(f"{c}_unknown"))]
 
 
-def mean(name: str) -> pl.Expr:
-    """Mean over time of the launches that have it; null where none has."""
-    weighted = (pl.col(name) * pl.col("seconds")).filter(pl.col("seconds").is_not_null() & pl.col(name).is_not_null())
-    time = pl.col("seconds").filter(pl.col(name).is_not_null()).sum()
-    return pl.when((time > 0) & (weighted.count() > 0)).then(weighted.sum() / time).alias(name)
-
-
 def averages() -> list[pl.Expr]:
     """Bandwidths and shares of roofs, weighted by time: a share times its time is the time at the roof."""
-    return [mean(name) for name in (*SLOPES, "bandwidth_share", "compute_share")]
+    return [mean(name).alias(name) for name in (*SLOPES, "bandwidth_share", "compute_share")]
 
 
 def paired() -> list[pl.Expr]:

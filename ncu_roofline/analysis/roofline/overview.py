@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.roofline.groups import group
-from ncu_roofline.analysis.roofline.roofs import weighted
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import share, total, weighted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ def overview(study: Study) -> Overview:
     return Overview(
         launches=launch_count(launches),
         kernels=launches["name"].n_unique(),
-        seconds=known_sum(launches, "seconds"),
-        dram_bytes=known_sum(launches, "dram_bytes"),
-        flops=known_sum(launches, "flops"),
+        seconds=total(launches, "seconds"),
+        dram_bytes=total(launches, "dram_bytes"),
+        flops=total(launches, "flops"),
         seconds_known=launch_count(launches.filter(pl.col("seconds").is_not_null())),
         bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
         flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
@@ -73,7 +73,7 @@ def overview(study: Study) -> Overview:
         main_path=path,
         ridge_spec=spec,
         ridge_profiled=profiled,
-        bandwidth_share=share_of_time(launches, "bandwidth_share"),
+        bandwidth_share=weighted(launches, "bandwidth_share"),
     )
 
 
@@ -85,24 +85,6 @@ def lacking() -> pl.Expr:
 def launch_count(launches: pl.DataFrame) -> int:
     """How many launches the rows stand for."""
     return int(launches["times"].fill_null(1).sum())
-
-
-def known_sum(frame: pl.DataFrame, column: str) -> float | None:
-    """Sum of what is known; None where nothing is."""
-    return float(frame[column].sum()) if frame[column].count() else None
-
-
-def share(frame: pl.DataFrame, which: pl.Expr, of: str) -> float | None:
-    """Part of the column's total that lies in the rows of `which`; None without a total."""
-    total = known_sum(frame, of)
-    return float(frame.filter(which)[of].sum()) / total if total else None
-
-
-def share_of_time(frame: pl.DataFrame, column: str) -> float | None:
-    """Mean of a share over time; None where it is unknown everywhere."""
-    known = frame.filter(pl.col(column).is_not_null())
-    time = known_sum(known, "seconds")
-    return float((known[column] * known["seconds"]).sum()) / time if time else None
 
 
 def families(launches: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,9 @@ import polars as pl
 
 from ncu_roofline.analysis.model.theory import Theory, theory
 from ncu_roofline.analysis.roofline import groups
-from ncu_roofline.analysis.roofline.roofs import ridges, roofs, total, weighted
+from ncu_roofline.analysis.roofline.roofs import ridges, roofs
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import share, total, weighted
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.capture.capture import Run
 
@@ -75,7 +76,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
         run=study.run,
         name=study.capture.name,
         launches=launches.height,
-        seconds=total(launches["seconds"]),
+        seconds=total(launches, "seconds"),
         theory=theory(launches, study.run),
         latency_time=latency_time(launches),
     )
@@ -83,9 +84,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
 
 def known_time(launches: pl.DataFrame, column: str) -> float:
     """Part of the time in launches whose value is known; 0 where no time is."""
-    time = total(launches["seconds"])
-    known = total(launches.filter(pl.col(column).is_not_null())["seconds"])
-    return (known or 0.0) / time if time else 0.0
+    return share(launches, pl.col(column).is_not_null(), "seconds") or 0.0
 
 
 def latency_time(launches: pl.DataFrame) -> float | None:
@@ -93,9 +92,7 @@ def latency_time(launches: pl.DataFrame) -> float | None:
     if known_time(launches, "limited_by") < 0.5:
         return None
     limited = launches.filter(pl.col("limited_by").is_not_null())
-    idle = limited.filter(pl.col("limited_by").cast(pl.String) == "latency")
-    whole = total(limited["seconds"])
-    return (total(idle["seconds"]) or 0.0) / whole if whole else None
+    return share(limited, pl.col("limited_by").cast(pl.String) == "latency", "seconds")
 
 
 def l2_intensity() -> pl.Expr:

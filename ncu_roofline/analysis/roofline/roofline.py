@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PATHS
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import dense_rates
 from ncu_roofline.knowledge.limits import THRESHOLDS
-
-
-def ratio(top: str | pl.Expr, bottom: str | pl.Expr) -> pl.Expr:
-    """top / bottom; null where bottom is zero, a side was not measured, or the quotient overflows."""
-    upper = pl.col(top) if isinstance(top, str) else top
-    lower = pl.col(bottom) if isinstance(bottom, str) else bottom
-    quotient = upper / lower
-    return pl.when((lower > 0) & quotient.is_finite()).then(quotient)
 
 
 def by_path(values: dict[str, float] | None) -> pl.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.sums import weighted
 from ncu_roofline.capture.schema import PATHS
 from ncu_roofline.knowledge.devices.gpu import Gpu
 
@@ -17,10 +18,10 @@ def roofs(launches: pl.DataFrame, gpu: Gpu | None, levels: tuple[str, ...]) -> p
     found: list[tuple[str, str, float | None]] = []
     worked = [p for p in PATHS if p in set(launches["path"].drop_nulls().cast(pl.String))]
     for kind, (bandwidth, peak) in columns.items():
-        found.append((kind, "dram", weighted(launches, pl.col(bandwidth))))
+        found.append((kind, "dram", weighted(launches, bandwidth)))
         for path in worked:
             of_path = launches.filter(pl.col("path").cast(pl.String) == path)
-            found.append((kind, path, weighted(of_path, pl.col(peak))))
+            found.append((kind, path, weighted(of_path, peak)))
     if not worked and gpu:
         found += [("datasheet", path, gpu.peaks.get(path)) for path in usual_paths(launches)]
     if "l2" in levels:
@@ -68,15 +69,3 @@ def ridges(lines: pl.DataFrame) -> pl.DataFrame:
         .select("kind", path="what", value=pl.col("value") / pl.col("bandwidth"), rate="value")
         .drop_nulls()
     )
-
-
-def weighted(launches: pl.DataFrame, value: pl.Expr) -> float | None:
-    """Mean over time; null where no launch has both."""
-    known = launches.select(value.alias("value"), "seconds").drop_nulls()
-    time = float(known["seconds"].sum())
-    return float((known["value"] * known["seconds"]).sum()) / time if time else None
-
-
-def total(values: pl.Series) -> float | None:
-    """Sum of what is known; None where nothing is."""
-    return float(values.sum()) if values.count() else None

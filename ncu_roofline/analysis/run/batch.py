@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.run.anchors import MIXERS
+from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
 from ncu_roofline.analysis.run.ranges import of_groups
 from ncu_roofline.analysis.run.rows import satellite, votes

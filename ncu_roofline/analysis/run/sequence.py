@@ -8,14 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.run import anchors, layers, speculation
+from ncu_roofline.analysis.run import speculation
 from ncu_roofline.analysis.run.batch import PLACE, over_steps, sequences_of_steps
-from ncu_roofline.analysis.run.passes import empty_passes, pass_table, steps
+from ncu_roofline.analysis.run.cuts import anchors, layers
+from ncu_roofline.analysis.run.cuts.passes import empty_passes, pass_table, steps
+from ncu_roofline.analysis.run.cuts.turns import turns
 from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.analysis.run.speculation import per_sequence
-from ncu_roofline.analysis.run.turns import turns
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.capture.schema import PHASES, whole_result
 from ncu_roofline.knowledge.models.model import Model

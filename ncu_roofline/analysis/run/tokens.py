@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.groups import known_sum
 from ncu_roofline.analysis.roofline.overview import lacking
 from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in
+from ncu_roofline.analysis.sums import known_sum
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 

@@ -12,9 +12,8 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
 from ncu_roofline.analysis.model.types import stored
-from ncu_roofline.analysis.roofline.groups import known_sum
-from ncu_roofline.analysis.roofline.roofline import ratio
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import known_sum, ratio, total, weighted
 from ncu_roofline.analysis.sweep.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
@@ -138,7 +137,7 @@ def row(place: Any, study: Study, launches: pl.DataFrame) -> dict[str, Any]:
         "attention_executed_intensity": intensity(attention, "flops"),
         "attention_useful_intensity": intensity(attention, "useful_flops"),
         **bounds(study),
-        "ridge": weighted(fc, "ridge"),
+        "ridge": weighted(fc, "ridge", "bytes"),
         "latency_share": launches.select(latency()).item(),
         "roof": roof(study),
         "bandwidth_share": weighted(launches, "bandwidth_share", "seconds"),
@@ -168,11 +167,6 @@ def bounds(study: Study) -> dict[str, float | None]:
     return ends.row(0, named=True)
 
 
-def total(launches: pl.DataFrame, column: str) -> float | None:
-    """Sum of what is known; null where nothing is."""
-    return float(launches[column].sum()) if launches[column].count() else None
-
-
 def intensity(launches: pl.DataFrame, work: str) -> float | None:
     """FLOPs over bytes of launches that have both; null where launches that did work lack it."""
     moving = launches.filter(pl.col("bytes").is_not_null())
@@ -181,13 +175,6 @@ def intensity(launches: pl.DataFrame, work: str) -> float | None:
     if not known.height or float(unknown["bytes"].sum()) > limit("unknown_part") * float(moving["bytes"].sum()):
         return None
     value = known.select(ratio(pl.col(work).sum(), pl.col("bytes").sum())).item()
-    return None if value is None else float(value)
-
-
-def weighted(launches: pl.DataFrame, column: str, by: str = "bytes") -> float | None:
-    """Mean weighted by bytes or time; null where nothing is known."""
-    known = launches.filter(pl.col(column).is_not_null() & pl.col(by).is_not_null())
-    value = known.select(ratio((pl.col(column) * pl.col(by)).sum(), pl.col(by).sum())).item() if known.height else None
     return None if value is None else float(value)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis.work.ladder import NOTHING, measured, sm_cycles, sm_hertz, total
+from ncu_roofline.analysis.work.ladder import NOTHING, added, measured, sm_cycles, sm_hertz
 from ncu_roofline.analysis.work.opcodes import counted
 from ncu_roofline.capture.schema import MEASURED, SCALAR_PATHS, TENSOR_PATHS
 from ncu_roofline.knowledge.counters import table
@@ -47,7 +47,7 @@ def scalar(launches: pl.DataFrame, capability: str | None) -> Iterator[Family]:
                 name = f"{MEASURED}{prefix}__sass_thread_inst_executed_op_{{}}_pred_on.sum{rate}"
                 if not all(name.format(op) in launches.columns for op in factors):
                     continue
-                plain = total([pl.col(name.format(op)) * factor for op, factor in factors.items()])
+                plain = added([pl.col(name.format(op)) * factor for op, factor in factors.items()])
                 times = rate_factor(launches, rate)
                 for value, whole in with_packed(launches, plain, name, path, capability):
                     yield Family(path, source, value * times, whole)
@@ -61,11 +61,11 @@ def with_packed(
     seen = [pl.col(name.format(op)) * factor for op, factor in packed.items() if name.format(op) in launches.columns]
     needed = bool(packed) and capability in table()["scalar_packed"]["compute_capabilities"]
     if not needed:
-        yield total([plain, *(part.fill_null(0) for part in seen)]), True
+        yield added([plain, *(part.fill_null(0) for part in seen)]), True
         return
     if len(seen) == len(packed):
-        yield total([plain, *seen]), True
-    yield total([plain, *(part.fill_null(0) for part in seen)]), False
+        yield added([plain, *seen]), True
+    yield added([plain, *(part.fill_null(0) for part in seen)]), False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,11 @@ def of_level(level: list[Counter], path: str, capability: str | None) -> Iterato
     undivided = [c for c in level if c.target is None]
     if not mine:  # a total over the accumulators holds this path's work already
         if undivided:
-            yield total([pl.col(c.column) for c in undivided]) * 0, holds_all(undivided, capability)
+            yield added([pl.col(c.column) for c in undivided]) * 0, holds_all(undivided, capability)
         return
     parts = [pl.col(c.column) for c in mine]
     if holds_all(mine, capability):
-        yield total(parts), True
+        yield added(parts), True
     yield pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(pl.sum_horizontal(parts)), False
 
 

@@ -21,7 +21,7 @@ def measured(launches: pl.DataFrame, names: Iterable[str]) -> pl.Expr:
     return pl.coalesce(*present) if present else NOTHING
 
 
-def total(parts: Sequence[pl.Expr]) -> pl.Expr:
+def added(parts: Sequence[pl.Expr]) -> pl.Expr:
     """Sum of the parts; null where any part is."""
     return reduce(add, parts) if parts else NOTHING
 
@@ -49,7 +49,7 @@ def rung(launches: pl.DataFrame, spec: dict[str, Any]) -> pl.Expr | None:
     columns = [MEASURED + name for name in spec["sum"]]
     if not set(columns) <= set(launches.columns):
         return None
-    value = total([pl.col(c) for c in columns]) * float(spec.get("factor", 1))
+    value = added([pl.col(c) for c in columns]) * float(spec.get("factor", 1))
     return value * pl.col("seconds") if spec.get("per") == "second" else value
 
 

@@ -94,15 +94,15 @@ def instruction_flops(launches: pl.DataFrame, capability: str | None, path: str)
 def sums(frame: pl.DataFrame, capability: str | None) -> list[pl.Expr]:
     """Totals over the paths; a sum of what is known, with `flops_complete` saying whether that is all."""
     return [
-        known_sum(PATHS).alias("flops"),
-        known_sum(TENSOR_PATHS).alias("tensor_flops"),
-        known_sum(SCALAR_PATHS).alias("scalar_flops"),
+        over_paths(PATHS).alias("flops"),
+        over_paths(TENSOR_PATHS).alias("tensor_flops"),
+        over_paths(SCALAR_PATHS).alias("scalar_flops"),
         least_exact().alias("flops_source"),
         complete(frame, capability).alias("flops_complete"),
     ]
 
 
-def known_sum(paths: tuple[str, ...]) -> pl.Expr:
+def over_paths(paths: tuple[str, ...]) -> pl.Expr:
     """Sum over the paths that are known; null where none is."""
     columns = [f"flops_{p}" for p in paths]
     return pl.when(pl.any_horizontal(pl.col(c).is_not_null() for c in columns)).then(pl.sum_horizontal(*columns))

@@ -1,0 +1,1 @@
+"""How is it drawn? Each chart a module; the theme, the marks and the export are shared."""

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from ncu_roofline.analysis.model.floor import Floor, batches, floor, over_batches
-from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, kv_bytes, kv_dtype, kv_per_gpu, memory_batch, share
+from ncu_roofline.analysis.model.footprint import (
+    Setting,
+    check,
+    dtype_of,
+    held_here,
+    kv_bytes,
+    kv_dtype,
+    kv_per_gpu,
+    memory_batch,
+)
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Cache, Weight
@@ -205,7 +214,7 @@ def test_a_model_that_names_no_type_is_taken_to_have_16_bits() -> None:
 
 
 def test_only_matrices_and_experts_are_divided_among_gpus() -> None:
-    assert [share(w, 4) for w in (EMBEDDING, QUERIES, NORM, HEAD, ROUTER, EXPERTS)] == [1, 0.25, 1, 0.25, 1, 0.25]
+    assert [held_here(w, 4) for w in (EMBEDDING, QUERIES, NORM, HEAD, ROUTER, EXPERTS)] == [1, 0.25, 1, 0.25, 1, 0.25]
 
 
 def test_distinct_experts_are_read_and_one_tokens_experts_are_worked_on() -> None:

@@ -5,17 +5,9 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.roofline.overview import (
-    families,
-    known_sum,
-    lacking,
-    launch_count,
-    main_ridge,
-    overview,
-    share,
-    share_of_time,
-)
+from ncu_roofline.analysis.roofline.overview import families, lacking, launch_count, main_ridge, overview
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import share, total, weighted
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
 from tests.kernels import full, launch, launches
@@ -87,14 +79,14 @@ def test_rows_that_stand_for_several_launches_count_as_so_many() -> None:
 
 
 def test_the_sum_of_nothing_known_is_unknown() -> None:
-    assert known_sum(pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64}), "x") is None
-    assert known_sum(pl.DataFrame({"x": [0.0, None]}), "x") == 0.0
+    assert total(pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64}), "x") is None
+    assert total(pl.DataFrame({"x": [0.0, None]}), "x") == 0.0
 
 
 def test_a_part_of_nothing_is_unknown() -> None:
     frame = pl.DataFrame({"x": [0.0], "seconds": [0.0]})
     assert share(frame, pl.lit(True), "x") is None
-    assert share_of_time(frame, "x") is None
+    assert weighted(frame, "x") is None
 
 
 def test_families_tell_the_cache_and_the_unrecognised_apart() -> None:

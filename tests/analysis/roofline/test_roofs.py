@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.roofline.roofs import l2_bandwidth, ridges, roofs, total, usual_paths, weighted
+from ncu_roofline.analysis.roofline.roofs import l2_bandwidth, ridges, roofs, usual_paths
 from tests.kernels import h100
 
 BYTES_SHARE = "m:lts__t_bytes.sum.pct_of_peak_sustained_elapsed"
@@ -123,16 +123,3 @@ def test_a_capture_without_memory_clock_has_its_ridge_over_the_datasheets_bandwi
     )
     assert lines(ridges(known)) == [("capture", "bf16", 9.0, 90.0)]
     assert ridges(known.filter(what="bf16")).is_empty()
-
-
-def test_a_mean_over_time_leaves_out_what_lacks_either() -> None:
-    frame = pl.DataFrame({"value": [10.0, 20.0, None, 99.0], "seconds": [1.0, 3.0, 5.0, None]})
-    assert weighted(frame, pl.col("value")) == 17.5  # (10 x 1 + 20 x 3) / 4
-    assert weighted(frame.head(1), pl.col("value") * 0) == 0.0
-    assert weighted(frame.tail(2), pl.col("value")) is None
-
-
-def test_a_total_of_nothing_known_is_unknown() -> None:
-    assert total(pl.Series([1.0, None, 2.0])) == 3.0
-    assert total(pl.Series([0.0])) == 0.0
-    assert total(pl.Series([None], dtype=pl.Float64)) is None

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.anchors import (
+from ncu_roofline.analysis.run.cuts.anchors import (
     KINDS,
     clusters,
     grouped,

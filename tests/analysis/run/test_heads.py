@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.anchors import KINDS
-from ncu_roofline.analysis.run.heads import found, with_ends
+from ncu_roofline.analysis.run.cuts.anchors import KINDS
+from ncu_roofline.analysis.run.cuts.heads import found, with_ends
 
 LAYER = "nfmfnff"
 

@@ -7,7 +7,7 @@ e embedding, s sampling; any other letter is a kernel of that name.
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.layers import (
+from ncu_roofline.analysis.run.cuts.layers import (
     KINDS,
     added_twice,
     boundaries,

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ncu_roofline.analysis.run.passes import anchored, empty_passes, pass_table, spans, steps
+from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
 
 KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, ".": None}
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.period import of_several, period, symbols
+from ncu_roofline.analysis.run.cuts.period import of_several, period, symbols
 
 
 def rows(text: str) -> pl.DataFrame:

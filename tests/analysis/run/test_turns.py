@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis.run.cuts.turns import FEWEST, NEAR, first_of_next, main_work, merged, seen, switched
 from ncu_roofline.analysis.run.sequence import segment
-from ncu_roofline.analysis.run.turns import FEWEST, NEAR, first_of_next, main_work, merged, seen, switched
 
 FLAGS = {"sampled": False, "sequences": False, "fixed": False, "least": False}
 

@@ -143,10 +143,10 @@ def test_an_intensity_is_unknown_where_more_than_a_twentieth_of_the_bytes_lacks_
 
 def test_a_mean_is_weighed_by_what_is_known_of_both() -> None:
     frame = rows(ridge=[2.0, 4.0, None, 9.0], bytes=[1.0, 3.0, 5.0, None], seconds=[1.0, 1.0, 1.0, 1.0])
-    assert weighted(frame, "ridge") == 3.5
-    assert weighted(frame, "ridge", "seconds") == 5.0
-    assert weighted(rows(ridge=[None], bytes=[1.0]), "ridge") is None
-    assert weighted(rows(ridge=[2.0], bytes=[0.0]), "ridge") is None
+    assert weighted(frame, "ridge", "bytes") == 3.5
+    assert weighted(frame, "ridge") == 5.0
+    assert weighted(rows(ridge=[None], bytes=[1.0]), "ridge", "bytes") is None
+    assert weighted(rows(ridge=[2.0], bytes=[0.0]), "ridge", "bytes") is None
 
 
 def test_a_part_needs_both_and_something_to_divide_by() -> None:

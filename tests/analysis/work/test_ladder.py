@@ -19,8 +19,8 @@ def test_the_first_counter_of_each_launch_counts() -> None:
 
 def test_a_sum_is_unknown_where_a_part_is_and_where_there_are_none() -> None:
     frame = launches(launch(m={"a": 1.0, "b": 2.0}), launch(m={"b": 3.0}))
-    assert value(frame, ladder.total([pl.col("m:a"), pl.col("m:b")])) == [3.0, None]
-    assert value(frame, ladder.total([])) == [None]
+    assert value(frame, ladder.added([pl.col("m:a"), pl.col("m:b")])) == [3.0, None]
+    assert value(frame, ladder.added([])) == [None]
 
 
 def test_a_rung_is_a_sum_times_its_factor_and_per_second_times_the_duration() -> None:

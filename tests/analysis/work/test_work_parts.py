@@ -13,9 +13,9 @@ from ncu_roofline.analysis.work.work import (
     complete,
     estimate,
     instruction_flops,
-    known_sum,
     least_exact,
     of_path,
+    over_paths,
     peak_of,
     pipe_flops,
     precision,
@@ -114,10 +114,10 @@ def test_pipe_instructions_stand_in_for_pipe_use() -> None:
 
 
 def test_a_sum_is_of_what_is_known() -> None:
-    assert value(of(flops_bf16=2.0, flops_fp32=3.0), known_sum(PATHS)) == 5.0
-    assert value(of(flops_bf16=2.0, flops_fp32=3.0), known_sum(TENSOR_PATHS)) == 2.0
-    assert value(of(flops_fp32=3.0), known_sum(TENSOR_PATHS)) is None
-    assert value(of(flops_bf16=0.0), known_sum(TENSOR_PATHS)) == 0.0
+    assert value(of(flops_bf16=2.0, flops_fp32=3.0), over_paths(PATHS)) == 5.0
+    assert value(of(flops_bf16=2.0, flops_fp32=3.0), over_paths(TENSOR_PATHS)) == 2.0
+    assert value(of(flops_fp32=3.0), over_paths(TENSOR_PATHS)) is None
+    assert value(of(flops_bf16=0.0), over_paths(TENSOR_PATHS)) == 0.0
 
 
 def test_totals_are_told_by_kind_of_unit() -> None:

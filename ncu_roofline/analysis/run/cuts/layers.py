@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.run.period import period
+from ncu_roofline.analysis.run.cuts.period import period
 
 KINDS = pl.Enum(["layer", "rest"])
 CUT = {"row": pl.Int64(), "pass": pl.Int64(), "kind": KINDS, "firm": pl.Boolean()}

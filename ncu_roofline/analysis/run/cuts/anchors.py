@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ncu_roofline.analysis.run.heads import with_ends
+from ncu_roofline.analysis.run.cuts.heads import with_ends
 from ncu_roofline.analysis.run.rows import opening, residual, satellite
 
 MIXERS = ("attention", "ssm")
