@@ -28,6 +28,7 @@ WORDS = {
     "accepted": "accepted tokens",
     "ranks": "GPUs in the capture",
     "experts": "kind of model",
+    "collectives": "communication",
 }
 
 
@@ -80,6 +81,8 @@ def values(studies: Sequence[Study], fact: str) -> tuple[Any, ...]:
         known = [gpus(decode_launches(s)) for s in studies]
     elif fact == "experts":
         known = [kind_of_model(s) for s in studies]
+    elif fact == "collectives":
+        known = [communicates(s) for s in studies]
     else:
         known = [getattr(s.run, fact).value for s in studies]
     return tuple(dict.fromkeys(str(v) if fact != "batch" else v for v in known if v is not None))
@@ -93,6 +96,14 @@ def kind_of_model(study: Study) -> str | None:
     return "dense" if decode["layer_whole"].fill_null(False).any() else None
 
 
+def communicates(study: Study) -> str | None:
+    """Whether a decode launch talks to other GPUs; that none does is told by whole layers alone."""
+    decode = decode_launches(study)
+    if decode.filter(pl.col("role").cast(pl.String) == "comm").height:
+        return "between GPUs"
+    return "none" if decode["layer_whole"].fill_null(False).any() else None
+
+
 def joined(found: Iterable[Any]) -> str:
     """Values as words."""
     return " and ".join(map(str, found)) or "unknown"
@@ -101,9 +112,11 @@ def joined(found: Iterable[Any]) -> str:
 def differs(condition: Condition, base: Sequence[Study], head: Sequence[Study], vary: frozenset[str]) -> Difference | None:
     """The difference in one fact; a fact unknown on one side does not block, and is said."""
     one, other = values(base, condition.fact), values(head, condition.fact)
+    known = bool(one and other)
     if (one == other and len(one) <= 1) or alike(condition.fact, [*one, *other]):
         return None
-    known = bool(one and other)
+    if condition.fact == "collectives" and (not known or (values(base, "tp") and values(head, "tp"))):
+        return None  # the ranks themselves are told on both sides, or nothing is
     origin = "" if known else "taken to be the same, else "
     return Difference(
         what=WORDS.get(condition.fact, condition.fact),

@@ -117,9 +117,37 @@ def compare(
 
 def undecided(judged: Judged, base: Side, head: Side) -> Judged:
     """Cannot tell, where two captures of which neither is a whole step hold different parts of one."""
-    if judged.verdict == "not_comparable" or not unlike(base, head):
+    if judged.verdict == "not_comparable":
         return judged
-    return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+    if unlike(base, head):
+        return replace(judged, verdict="cannot_tell", doubt="missing:basis")
+    if judged.bytes.direction not in (0, None) and other_layers(base, head):
+        return replace(judged, verdict="cannot_tell", doubt="missing:layers")
+    return judged
+
+
+def other_layers(base: Side, head: Side) -> bool:
+    """Whether numbers are per layer, and layers are of several kinds of which the sides may hold other ones.
+
+    Of a mixture of experts one layer tells nothing of the next: each reads the experts that its rows chose.
+    """
+    if base.basis != "layer":
+        return False
+    one, other = (
+        s.launches.group_by("capture", "step", "layer", maintain_order=True).agg(pl.col("bytes").sum())["bytes"]
+        for s in (base, head)
+    )
+    if min(len(one), len(other)) == 1 and any((s.launches["role"] == "moe-routing").any() for s in (base, head)):
+        return True
+    if uneven(one) <= limit("unlike_layers") >= uneven(other):
+        return False
+    return len(one) != len(other) or uneven(other / one) > limit("unlike_layers")
+
+
+def uneven(numbers: pl.Series) -> float:
+    """How many times the least of these numbers the largest is; zeros aside."""
+    known = numbers.filter(numbers.is_finite() & (numbers > 0))
+    return float(known.max() / known.min()) if len(known) else 1.0
 
 
 def by_assumption(judged: Judged, base: pl.DataFrame, head: pl.DataFrame, assumed: tuple[str, ...], comparable: bool) -> Judged:
@@ -153,7 +181,7 @@ def repeated(base: Side, head: Side) -> float:
 
 def in_doubt(rows: pl.DataFrame, judged: Judged) -> pl.DataFrame:
     """Rows of captures that hold different parts of a run have no verdict of their own."""
-    if judged.doubt != "missing:basis":
+    if judged.doubt not in ("missing:basis", "missing:layers"):
         return rows
     return rows.with_columns(pl.lit("cannot_tell", pl.Enum(VERDICTS)).alias("verdict"), pl.lit(judged.doubt).alias("doubt"))
 

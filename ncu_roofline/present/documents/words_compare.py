@@ -151,6 +151,11 @@ def undecided(judged: Judged) -> str:
             "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
             "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
         )
+    if quantity == "layers":
+        return (
+            "numbers are per layer, layers are of several kinds or read other experts each, and the captures may hold other "
+            "ones; capture whole steps, or the same layers on both sides."
+        )
     if kind == "assumed":
         return (
             f"attention's bytes changed and the rest did not, which another {quantity} does by itself, and neither side tells "

@@ -10,6 +10,7 @@ import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.capture import Fact
 from ncu_roofline.present.documents.words_compare import answer
 from tests.planted import plain
 
@@ -75,3 +76,54 @@ def test_a_single_capture_a_side_tells_time_beyond_the_drift_alone(head: float, 
 def test_drift_from_capture_to_capture_is_no_change_of_time(drift: float) -> None:
     for found in both(plain({}), plain({"seconds": 1e-4 * drift})):
         assert found.verdict == "no_change"
+
+
+def layered(sizes: list[float], *extra: str) -> Study:
+    """A window of whole layers, less than a step: one matrix each of so many bytes, and one tiny launch of each other role."""
+    one = {"dram_bytes": sizes, "flops": 0.0, "count": len(sizes)}
+    rest = [{"kernel": role, "role": role, "dram_bytes": 1e3, "count": len(sizes)} for role in extra]
+    study = plain(one, *rest, tokens=None)
+    return replace(study, launches=study.launches.with_columns(layer_whole=pl.lit(True)).sort("layer"))
+
+
+def test_layers_of_several_kinds_in_other_windows_are_no_cut() -> None:
+    # one dense layer of 1.0 GB and one of experts of 2.0: 1.5 GB a layer; two of experts: 2.0
+    mixed, alike = layered([1e9, 2e9]), layered([2e9, 2e9])
+    for found in both(mixed, alike):
+        assert (found.basis, found.verdict, found.judged.doubt) == ("layer", "cannot_tell", "missing:layers")
+        assert "capture whole steps" in answer(found)[0]
+
+
+def test_one_layer_of_experts_tells_nothing_of_others() -> None:
+    for found in both(layered([3.0e9], "moe-routing"), layered([2.6e9], "moe-routing")):
+        assert (found.verdict, found.judged.doubt) == ("cannot_tell", "missing:layers")
+
+
+def test_a_cut_of_the_same_layers_is_told_though_they_are_of_several_kinds() -> None:
+    mixed, less = layered([1.0e9, 2.0e9, 1.0e9]), layered([0.8e9, 1.6e9, 0.8e9])
+    found, back = both(mixed, less)
+    assert (found.judged.bytes.direction, back.judged.bytes.direction) == (-1, 1)
+    assert found.judged.bytes.part == pytest.approx(-0.2)
+    assert "missing:layers" not in (found.judged.doubt, back.judged.doubt)
+
+
+def test_a_cut_of_equal_layers_is_told_from_other_numbers_of_them() -> None:
+    found, back = both(layered([1e9] * 2), layered([0.8e9] * 6))
+    assert (found.judged.bytes.direction, back.judged.bytes.direction) == (-1, 1)
+    assert "missing:layers" not in (found.judged.doubt, back.judged.doubt)
+
+
+def test_half_a_model_on_a_gpu_that_communicates_is_no_cut() -> None:
+    whole, half = layered([1e9] * 4), layered([5e8] * 4, "comm")
+    for found in both(whole, half):
+        assert found.verdict == "not_comparable"
+        assert [d.what for d in found.blocking] == ["communication"]
+    assert compare([whole], [half], vary=frozenset({"tp"})).verdict != "not_comparable"
+
+
+def test_communication_that_comes_or_goes_is_compared_where_ranks_are_told() -> None:
+    def told(study: Study) -> Study:
+        return replace(study, run=replace(study.run, tp=Fact(2, "given", "planted")))
+
+    for found in both(told(layered([1e9] * 4, "comm")), told(layered([1e9] * 4))):
+        assert not found.blocking
