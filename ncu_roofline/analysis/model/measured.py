@@ -37,13 +37,14 @@ def check_possible(model: Model, run: Run, gpu: Gpu | None) -> None:
 def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFrame:
     """Per family: measured and least bytes of one step over all GPUs, and their quotient.
 
-    In a window scaled by layers, embedding and LM head count on neither side. Null where bytes, steps,
+    Of experts the floor counts those that were measured, where they were: real routing is not even. In a window
+    scaled by layers, embedding and LM head count on neither side. Null where bytes, steps,
     batch or (for attention) the context are unknown; a context told by the measured bytes is no measure of them.
     """
     whole = totals(launches, run)
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
     how = setting(run) if run.context.origin != "inferred" else replace(setting(run), context=None)
-    floors = least(model, how, run, inside=whole.layers_only)
+    floors = least(model, how, run, inside=whole.layers_only, experts=experts_measured(launches, run, model))
     share = float(whole.tp)
     measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)
     return (
@@ -54,11 +55,17 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     )
 
 
-def least(model: Model, how: Setting, run: Run, *, inside: bool) -> pl.DataFrame:
+def experts_measured(launches: pl.DataFrame, run: Run, model: Model) -> float | None:
+    """Distinct experts per layer, by the mean over the expert matrices that were matched; None where none was."""
+    told = per_token(launches, run, "projection")["experts_read"].mean() if model.experts else None
+    return min(float(told), float(model.experts)) if isinstance(told, float) else None
+
+
+def least(model: Model, how: Setting, run: Run, *, inside: bool, experts: float | None = None) -> pl.DataFrame:
     """Least bytes per step of the weight matrices and of the KV cache, over all GPUs."""
     weights = sum(
         elements * dtype_of(weight, model, how).bytes
-        for weight, elements in model.reads(how.batch)
+        for weight, elements in model.reads(how.batch, experts)
         if weight.matrix and (weight.layers or not inside)
     )
     known = run.batch.value is not None

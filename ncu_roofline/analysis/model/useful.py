@@ -13,6 +13,8 @@ from ncu_roofline.knowledge.models.model import Model
 
 LARGEST_GROUP = 16
 """Query heads per key/value head, at most, of published models with grouped-query attention."""
+LATENT_FLOPS = 2 * 128 * (576 + 512) / 576
+"""FLOPs per cached element of absorbed MLA: 128 heads (DeepSeek-V3) use 576 numbers for scores, 512 of them for values."""
 COLUMNS = ("useful_flops", "useful_flops_source", "useful_intensity_low", "useful_intensity_high")
 
 
@@ -34,7 +36,7 @@ def useful(launches: pl.DataFrame, run: Run, model: Model | None = None) -> pl.D
     ]
     source = pl.coalesce(*[pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in ladder])
     told = matched.with_columns(
-        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source, **attention_bounds(run)
+        useful_flops=pl.coalesce(*[value for _, value in ladder]), useful_flops_source=source, **attention_bounds(run, model)
     )
     # zeros of helpers alone would read as an attention without work
     mains = pl.col("useful_flops").filter(~pl.col("satellite")).count().over("role") > 0
@@ -114,11 +116,20 @@ def at_most_executed(flops: pl.Expr) -> pl.Expr:
     return pl.when(flops.is_not_null()).then(pl.min_horizontal(flops, executed))
 
 
-def attention_bounds(run: Run) -> dict[str, pl.Expr]:
-    """Useful intensity of decode attention lies between 2/s and 2 x 16 / s, whatever the batch."""
+def attention_bounds(run: Run, model: Model | None = None) -> dict[str, pl.Expr]:
+    """Useful intensity of decode attention, whatever the batch: one query head per cached element, to the model's most."""
     width = cache_width(run, None)
     mine = is_role("attention")
     return {
         "useful_intensity_low": pl.when(mine).then(2.0 / width),
-        "useful_intensity_high": pl.when(mine).then(2.0 * LARGEST_GROUP / width),
+        "useful_intensity_high": pl.when(mine).then(most_per_element(model) / width),
     }
+
+
+def most_per_element(model: Model | None) -> pl.Expr:
+    """FLOPs per cached element, at most: of the model; without one, of published models, latent ones by the kernel's name."""
+    told = [c.flops / c.elements for c in model.caches if c.elements and c.flops] if model else []
+    if told:
+        return pl.lit(max(told))
+    latent = pl.col("kernel").cast(pl.String).str.contains("(?:^|[^A-Za-z]|[Ff]lash)(?:mla|Mla|MLA)").fill_null(False)
+    return pl.when(latent).then(LATENT_FLOPS).otherwise(2.0 * LARGEST_GROUP)

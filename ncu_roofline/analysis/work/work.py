@@ -23,12 +23,14 @@ def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFram
     counted = from_opcodes(launches)
     families = [*scalar(launches, capability), *tensor(launches, capability)]
     by_path = counted.with_columns(e for path in PATHS for e in of_path(path, families))
-    estimated = estimate(by_path.drop([f"opcodes:{p}" for p in PATHS]), gpu, device)
+    by_path = without_uncounted(by_path.drop([f"opcodes:{p}" for p in PATHS]), capability)
+    estimated = estimate(by_path, gpu, device)
     added = estimated.with_columns(sums(estimated, capability))
-    told = ~(has_integer_dots(launches) | unseen())
+    uncounted = pl.col("issued") & pl.col("tensor_flops").is_null()
+    told = ~(has_integer_dots(launches) | unseen() | uncounted)
     summed = added.with_columns(pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told)
     return (
-        summed.drop([f"whole:{p}" for p in PATHS])
+        summed.drop("issued", *(f"whole:{p}" for p in PATHS))
         .with_columns(
             pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
             pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
@@ -42,6 +44,21 @@ def unseen() -> pl.Expr:
     """Matrix products and attention of which no FLOP was seen where FP32 or all tensor work was not counted."""
     uncounted = pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null()
     return pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False) & (pl.col("flops") == 0) & uncounted
+
+
+def without_uncounted(by_path: pl.DataFrame, capability: str | None) -> pl.DataFrame:
+    """Tensor work is null, not zero, where the pipe was busy though no operation was counted; `issued` says where."""
+    facts = table()["issued"]
+    busy = measured(by_path, table()["pipe"]["percent"]) > table()["pipe"]["least_percent"]
+    alone = capability in facts["compute_capabilities"]
+    ran = busy.fill_null(False) | ((measured(by_path, facts["sum"]) > 0).fill_null(False) & alone)
+    issued = (over_paths(TENSOR_PATHS) == 0).fill_null(False) & ran
+    kept = [f"flops_{p}{part}" for p in TENSOR_PATHS for part in ("", "_source")]
+    return by_path.with_columns(
+        issued.alias("issued"),
+        *(pl.when(~issued).then(name).alias(name) for name in kept),
+        *((pl.col(f"whole:{p}") & ~issued).alias(f"whole:{p}") for p in TENSOR_PATHS),
+    )
 
 
 def of_path(path: str, families: list[Family]) -> list[pl.Expr]:
@@ -83,9 +100,11 @@ def pipe_flops(launches: pl.DataFrame, gpu: Gpu | None, path: str) -> pl.Expr:
 
 
 def instruction_flops(launches: pl.DataFrame, capability: str | None, path: str) -> pl.Expr:
-    """Tensor pipe instructions times the usual shape of 16-bit products: up to 2x off."""
-    each = table()["instructions"]["flops"].get(capability)
-    if each is None or path not in ("bf16", "fp16"):
+    """Tensor pipe instructions times the usual shape of the products: of 16 bits up to 2x off, of FP4 unconfirmed."""
+    facts = table()["instructions"]
+    usual = {"bf16": facts["flops"], "fp16": facts["flops"], "fp4": facts["fp4_flops"]}
+    each = usual.get(path, {}).get(capability)
+    if each is None:
         return NOTHING
     count = measured(launches, table()["instructions"]["sum"])
     return pl.when(count > 0).then(count * each)

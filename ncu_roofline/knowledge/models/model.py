@@ -115,9 +115,10 @@ class Model:
         missed: float = (1 - self.experts_per_token / self.experts) ** batch
         return self.experts * (1 - missed)
 
-    def reads(self, batch: float) -> Iterator[tuple[Weight, float]]:
-        """Every tensor with the elements of it that one step of this batch reads."""
-        share = self.expected_experts(batch) / self.experts if self.experts else 1.0
+    def reads(self, batch: float, experts: float | None = None) -> Iterator[tuple[Weight, float]]:
+        """Every tensor with the elements of it that one step of this batch reads; of experts those counted, else expected."""
+        hit = self.expected_experts(batch) if experts is None else experts
+        share = hit / self.experts if self.experts else 1.0
         for weight in self.weights:
             if weight.read == "rows":
                 yield weight, batch * weight.k

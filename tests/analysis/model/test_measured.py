@@ -106,3 +106,12 @@ def test_what_cannot_be_is_refused() -> None:
         check_possible(huge, large, h100())
     check_possible(huge, large, None)
     check_possible(huge, replace(large, context=Fact(10**8, "inferred", "bytes")), h100())
+
+
+def test_the_least_of_experts_is_of_those_that_were_read() -> None:
+    experts = Weight(name="experts.up_proj", n=5, k=10, role="fc", kind="full", layers=(0,), copies=4, read="experts")
+    model = small(experts=4, experts_per_token=1, weights=(experts,))
+    how = setting(STATED)
+    # of 4 experts of 50 numbers, 1 was read; 4 x (1 - (3/4)^4) = 2.73 were expected
+    assert dict(least(model, how, STATED, inside=False, experts=1.0).rows())["fc"] == 50 * 2
+    assert dict(least(model, how, STATED, inside=False).rows())["fc"] == pytest.approx(50 * 2 * 4 * (1 - 0.75**4))

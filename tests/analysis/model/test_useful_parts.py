@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import pytest
 
 from ncu_roofline.analysis.model.useful import (
     at_most_executed,
@@ -21,6 +22,7 @@ from ncu_roofline.analysis.model.useful import (
 )
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models.model import Cache, Model
+from ncu_roofline.knowledge.models.models import load
 from tests.analysis.model.test_useful import decode
 from tests.small_model import small
 
@@ -182,3 +184,17 @@ def test_a_kernel_that_finishes_anothers_work_has_none_beside_one_that_has() -> 
     alone = useful(helper, Run().given(batch=2), MODEL)
     assert (alone["useful_flops"].item(), alone["useful_flops_source"].item()) == (None, None)
     assert {"read", "decode", "satellite"}.isdisjoint(found.columns)
+
+
+def test_absorbed_latent_attention_reuses_its_cache_by_every_head() -> None:
+    # 128 heads use 576 numbers for scores and 512 of them for values: 128 x (576 + 512) x 2 / (576 x 2 B) = 241.8
+    on = frame(role=["attention"] * 2, cache_dtype=["bf16"] * 2, kernel=["flash_fwd_splitkv_mla_kernel", "formlayout"])
+    assert on.select(**attention_bounds(Run()))["useful_intensity_high"].to_list() == [pytest.approx(241.78, abs=0.01), 16.0]
+    latent = load("deepseek-v3")
+    assert on.select(**attention_bounds(Run(), latent))["useful_intensity_high"][1] == pytest.approx(241.78, abs=0.01)
+
+
+def test_the_model_bounds_the_heads_for_each_key() -> None:
+    on = frame(role=["attention"], cache_dtype=["bf16"])
+    # Llama 3.1 8B: 32 query heads on 8 key/value heads, 2 x 4 / 2 B
+    assert on.select(**attention_bounds(Run(), load("llama-3.1-8b")))["useful_intensity_high"].to_list() == [4.0]

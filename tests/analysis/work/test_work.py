@@ -285,3 +285,37 @@ def test_a_product_of_which_no_flop_was_seen_is_unknown_where_its_unit_was_not_c
     assert flops("fc", half) is None  # neither FP32 nor tensor work was counted
     assert flops("copy", half) == 0
     assert flops("fc", {**EVERY_SCALAR, **EVERY_TENSOR}) == 0  # all was counted: it did nothing
+
+
+INSTRUCTIONS = "sm__inst_executed_pipe_tensor.sum"
+BUSY = "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed"
+PRO_6000 = Device(compute_capability="12.0")
+
+
+def done_on(device: Device, hint: str | None, m: dict[str, float | None]) -> dict[str, object]:
+    named = launches(launch(m=m)).with_columns(activation_dtype=pl.lit(hint, pl.String))
+    return work(named, None, device).row(0, named=True)
+
+
+def test_tensor_instructions_beside_no_counted_operation_were_not_counted() -> None:
+    silent = done_on(PRO_6000, None, {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0})
+    assert (silent["flops"], silent["tensor_flops"], silent["flops_bf16"], silent["flops_complete"]) == (
+        None,
+        None,
+        None,
+        False,
+    )
+    idle = done_on(PRO_6000, None, {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 0.0})
+    assert (idle["flops"], idle["tensor_flops"]) == (0, 0)
+
+
+def test_register_moves_in_the_tensor_pipe_are_no_uncounted_work_but_a_busy_pipe_is() -> None:
+    counted = {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0}
+    assert done_on(H100, None, {**counted, BUSY: 3.7})["flops"] == 0
+    assert done_on(H100, None, {**counted, BUSY: 20.0})["flops"] is None
+
+
+def test_uncounted_fp4_products_are_estimated_by_their_instructions() -> None:
+    done = done_on(PRO_6000, "fp4", {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0})
+    assert done["flops_fp4"] == 7 * 2 * 16 * 8 * 64
+    assert (done["flops_source"], done["flops_bf16"]) == ("instructions", None)
