@@ -212,17 +212,22 @@ def heads(lane: Lane, founds: list[Found], model: Model, run: Run) -> set[int]:
 
 
 def alike(lane: Lane, told: dict[int, str]) -> dict[int, str]:
-    """The same for equal kernels with equal bytes in the layers that the window cuts."""
-    known = defaultdict[int, list[tuple[float, str]]](list)
+    """The same for equal kernels with equal bytes in the layers that the window cuts; none where two rules speak."""
+    known = defaultdict[tuple[int, int], set[str]](set)
     for at, rule in told.items():
-        known[lane.keys[at]].append((lane.reads[at], rule))
+        for near in (-1, 0, 1):
+            known[lane.keys[at], size(lane.reads[at]) + near].add(rule)
     more = dict(told)
-    for at, key in enumerate(lane.keys):
-        if at not in told and key in known and lane.reads[at] > 0:
-            near = {rule for read, rule in known[key] if abs(math.log(lane.reads[at] / max(read, 1.0))) <= ALIKE / 2}
-            if len(near) == 1:
-                more[at] = near.pop()
+    for at, (key, read) in enumerate(zip(lane.keys, lane.reads, strict=True)):
+        rules = known.get((key, size(read)), set()) if read > 0 else set()
+        if at not in told and len(rules) == 1:
+            more[at] = next(iter(rules))
     return more
+
+
+def size(read: float) -> int:
+    """Bytes in steps of a few percent."""
+    return round(math.log(max(read, 1.0)) / (ALIKE / 3))
 
 
 def _settled(launches: pl.DataFrame, told: dict[int, str], open_names: list[str]) -> pl.DataFrame:

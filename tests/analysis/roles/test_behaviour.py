@@ -93,6 +93,13 @@ def test_one_layer_is_no_pattern() -> None:
     assert roles(LAYER) == [None] * len(LAYER)
 
 
+def test_equal_kernels_of_layers_that_the_window_cuts_are_the_same() -> None:
+    names = tuple(f"kernel_{at}" for at in range(len(LAYER)))
+    cut = roles(LAYER[5:] + LAYER * 2 + LAYER[:4], names=names[5:] + names * 2 + names[:4])
+
+    assert cut == [*FAMILIES[5:], *FAMILIES * 2, *FAMILIES[:4]]
+
+
 def test_attention_that_reads_as_much_as_the_output_projection_is_the_first_of_the_two() -> None:
     # batch 4 at context 2,048: half of 67.11 MB is 33.55 MB, the bytes of O exactly
     assert roles(tuple(OUT if read == CACHE else read for read in LAYER) * 2) == list(FAMILIES * 2)
