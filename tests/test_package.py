@@ -59,7 +59,7 @@ def test_the_wheel_has_every_module_and_data_file_and_nothing_else(built: Path) 
     kept = {p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*") if p.suffix in DATA | {".py"}}
     inside = {n for n in zipfile.ZipFile(only(built, "*.whl")).namelist() if ".dist-info/" not in n}
 
-    assert inside == kept | {"ncu_roofline/fixtures/synthetic/demo.ncu-rep"}
+    assert inside == kept | {"ncu_roofline/fixtures/measured/h100-dense-b8.ncu-repz"}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from ncu_roofline.cli.options import OUTPUT, Force
 
 REPOSITORY = Path(__file__).parents[2] / "fixtures"
 INSTALLED = Path(__file__).parents[1] / "fixtures"
-CHOICES = ("measured/demo.ncu-rep", "synthetic/demo.ncu-rep")
+CAPTURE = Path("measured") / "h100-dense-b8.ncu-repz"
 
 
 @app.command()
@@ -35,17 +35,16 @@ def demo(
 
 
 def shipped() -> Path:
-    """A measured capture where one exists, else the synthetic one; from the repository or the installed package."""
+    """The capture of one decode step on an H100; from the repository or the installed package."""
     from ncu_roofline.errors import UnusableInput
 
-    for choice in CHOICES:
-        for folder in (REPOSITORY, INSTALLED):
-            if (folder / choice).is_file():
-                return folder / choice
+    for folder in (REPOSITORY, INSTALLED):
+        if (folder / CAPTURE).is_file():
+            return folder / CAPTURE
     raise UnusableInput("the demo capture is missing from this installation; install ncu-roofline again")
 
 
 def previous(folder: Path) -> bool:
     """Whether the folder is an earlier demo's, which may be written again."""
     told = folder / "summary.json"
-    return told.is_file() and "demo.ncu-rep" in told.read_text(encoding="utf-8")[:2000]
+    return told.is_file() and CAPTURE.name in told.read_text(encoding="utf-8")[:2000]
