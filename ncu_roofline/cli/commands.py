@@ -18,6 +18,7 @@ MODULES = (
     "floor",
     "recipe",
     "save",
+    "slim",
     "gpus",
     "demo",
 )

@@ -167,6 +167,11 @@ def graphs(file: BinaryIO, block: Block) -> Iterator[bytes]:
         yield from _entries(file, block, _after(file, block, block.start, before), block.graph_results)
 
 
+def skip(file: BinaryIO, block: Block, entries: int) -> int:
+    """Where in the file the block's entries behind its first ones begin."""
+    return _after(file, block, block.start, entries)
+
+
 def _after(file: BinaryIO, block: Block, at: int, entries: int) -> int:
     for _ in range(entries):
         file.seek(at)

@@ -1,0 +1,175 @@
+"""A report without what is private or large: no modules, source, host, user or folders; every result as it was."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.report import container, protocol, recognise
+from ncu_roofline.readers.report.container import Block
+from ncu_roofline.readers.report.launches import encoded, row, sized
+from ncu_roofline.readers.report.plan import KERNEL, NVTX, plan
+from ncu_roofline.readers.report.wire import BROKEN, Content, message, part, text
+from ncu_roofline.readers.report.wire import field as wire_field
+
+SYSTEM, DETAIL, COMMAND, CREATED = 3, 8, 11, 2
+"""Fields of a session: the machine, a detail {1 name, 2 value}, the command line, the time."""
+OS_NAME, HOST = 1, 5
+"""Fields of the machine: its operating system, its name."""
+PROCESS, ADDRESS, EXECUTABLE = 6, 2, 3
+"""Fields of a block header: the process {1 number, 2 address, 3 path}."""
+SOURCES, RESULTS = 1, 2
+MEASURED = frozenset({5, 6, 7, 10, 11, 13, 21})
+"""Fields of a launch that hold names, sizes, metrics and NVTX ranges: they stand as they are."""
+FOLDERS = re.compile(rb"(?:/home|/root|/users|/Users|[A-Z]:\\\\Users)(?:[/\\\\][\w .+-]+)+")
+"""Folders of a user in a text: a rule that failed tells where it lay."""
+CALL_STACK = 28
+"""Field of a launch: modules by path and functions, from `--call-stack` (seen in reports of 2024 and 2025)."""
+TOLD = (*protocol.FILTERS, "cache-control", "clock-control", "replay-mode", "graph-profiling", "set", "section", "metrics")
+"""Options of the profiler that say how was measured; the others name files."""
+VALUE = re.compile(r"(?:regex:)?[\w .,*+?|()\[\]^$<>@&!=:-]{1,4000}/?")
+HIDDEN = "/"
+"""Stands for a value that might be a path; the readers then tell the option alone."""
+
+
+@dataclass(slots=True)
+class Slim:
+    """A report without its private and large parts, and what went."""
+
+    content: bytes
+    results: int
+    left_out: int
+    """Launches that were not asked for."""
+    modules: int
+    before: int
+    """Bytes of the report, unpacked."""
+
+
+def slim(path: Path, only: str | None = None) -> Slim:
+    """The report at `path`, slim; with `only` the launches in a range, or of a kernel, of that name (or glob)."""
+    with recognise.opened(path) as (file, size, notes):
+        if container.version(file) != container.VERSION or notes:
+            raise UnreadableCapture(f"{path.name}: of an unknown format or damaged; only a whole report can be made slim")
+        made = Slim(b"", 0, 0, 0, size)
+        wanted = matching(only, container.head(file, size).names) if only else None
+        try:
+            made.content = b"".join(_parts(file, size, made, wanted))
+        except BROKEN as error:
+            raise UnreadableCapture(f"{path.name}: damaged; only a whole report can be made slim") from error
+    if not made.results:
+        raise UnreadableCapture(
+            f"{path.name}: no result{f' in a range or of a kernel {only!r}' if only else ''}; nothing to keep"
+        )
+    return made
+
+
+def matching(only: str, names: Sequence[str]) -> Callable[[bytes], bool]:
+    """Whether a launch is of such a kernel or in such a range."""
+    nothing = plan(names, {}, ())
+
+    def wanted(launch: bytes) -> bool:
+        cells = row(launch, nothing)
+        return any(fnmatchcase(each, only) for each in (cells[KERNEL], *(cells[NVTX] or ())))
+
+    return wanted
+
+
+def _parts(file: BinaryIO, size: int, made: Slim, wanted: Callable[[bytes], bool] | None) -> Iterator[bytes]:
+    file.seek(0)
+    begin = file.read(8)
+    yield begin + file.read(struct.unpack("<I", begin[4:])[0])
+    at = file.tell()
+    for block, _ in container.blocks(file, size):
+        if block.end > size:
+            raise container.DamagedError("entries that end after the file")
+        file.seek(at)
+        header = file.read(block.start - at)[4:]
+        payload, kept = _payload(file, block, made, wanted)
+        new = b"".join(_header(header, len(payload), kept))
+        yield struct.pack("<I", len(new)) + new + payload
+        at = block.end
+
+
+def _payload(file: BinaryIO, block: Block, made: Slim, wanted: Callable[[bytes], bool] | None) -> tuple[bytes, int]:
+    every = list(container.results(file, block))
+    after = file.tell() if every else container.skip(file, block, block.sources)
+    results = [anonymous(each) for each in every if wanted is None or wanted(each)]
+    file.seek(after)
+    rest = file.read(block.end - after)
+    made.modules += block.sources
+    made.results += len(results) + block.graph_results + block.range_results
+    made.left_out += len(every) - len(results)
+    return b"".join(struct.pack("<I", len(each)) + each for each in results) + rest, len(results)
+
+
+def _header(header: bytes, size: int, results: int) -> Iterator[bytes]:
+    numbers = {SOURCES: 0, RESULTS: results, container.PAYLOAD: size}
+    for number, content in message(header):
+        if number == container.SESSION:
+            yield sized(number, session(part(content)))
+        elif number == PROCESS:
+            inner = message(part(content))
+            told = {ADDRESS: lambda _: b"host", EXECUTABLE: basename}
+            yield sized(number, b"".join(field(n, told[n](part(c)) if n in told else c) for n, c in inner))
+        else:
+            yield field(number, numbers.get(number, content))
+
+
+def anonymous(launch: bytes) -> bytes:
+    """A launch without the application's call stack, and without folders in what rules say; every other byte as it was."""
+    kept, at = [], 0
+    while at < len(launch):
+        number, _, _, end = wire_field(launch, at)
+        if number in MEASURED:
+            kept.append(launch[at:end])
+        elif number != CALL_STACK:  # as long as before: the sizes around it stand
+            kept.append(FOLDERS.sub(lambda found: b"x" * len(found[0]), launch[at:end]))
+        at = end
+    return b"".join(kept)
+
+
+def basename(path: bytes) -> bytes:
+    """A path's last part."""
+    return path.replace(b"\\", b"/").rsplit(b"/", 1)[-1]
+
+
+def session(content: bytes) -> bytes:
+    """A session with its time, system, versions and the profiler's options; nothing else of it."""
+    kept = []
+    for number, inner in message(content):
+        if number == CREATED:
+            kept.append(field(number, inner))
+        elif number == SYSTEM:
+            names = [(n, b"host" if n == HOST else c) for n, c in message(part(inner)) if n in (OS_NAME, HOST)]
+            kept.append(sized(number, b"".join(field(n, c) for n, c in names)))
+        elif number == DETAIL and _version(part(inner)):
+            kept.append(field(number, inner))
+        elif number == COMMAND and inner:
+            kept.append(sized(number, command(text(inner)).encode()))
+    return b"".join(kept)
+
+
+def _version(detail: bytes) -> bool:
+    pair = {n: text(c) for n, c in message(detail) if n in (1, 2)}
+    return pair.get(1) in protocol.VERSIONS and bool(protocol.SHOWN.match(pair.get(2, "")))
+
+
+def command(line: str) -> str:
+    """The command line: the profiler's own options that say how was measured, and no application."""
+    words = ["ncu"]
+    for name, value in protocol.spelled(line):
+        if name in TOLD:
+            words += [f"--{name}", value if VALUE.fullmatch(value) else HIDDEN]
+    return shlex.join([*words, "application"])
+
+
+def field(number: int, content: Content) -> bytes:
+    """A field of a number or of bytes, encoded."""
+    return encoded(number << 3) + encoded(content) if isinstance(content, int) else sized(number, content)
