@@ -16,7 +16,7 @@ from ncu_roofline.readers.report import container, protocol, recognise
 from ncu_roofline.readers.report.container import Block
 from ncu_roofline.readers.report.launches import encoded, row, sized
 from ncu_roofline.readers.report.plan import KERNEL, NVTX, plan
-from ncu_roofline.readers.report.wire import BROKEN, Content, message, part, text
+from ncu_roofline.readers.report.wire import BROKEN, Content, DamagedError, message, part, text
 from ncu_roofline.readers.report.wire import field as wire_field
 
 SYSTEM, DETAIL, COMMAND, CREATED = 3, 8, 11, 2
@@ -88,7 +88,7 @@ def _parts(file: BinaryIO, size: int, made: Slim, wanted: Callable[[bytes], bool
     at = file.tell()
     for block, _ in container.blocks(file, size):
         if block.end > size:
-            raise container.DamagedError("entries that end after the file")
+            raise DamagedError("entries that end after the file")
         file.seek(at)
         header = file.read(block.start - at)[4:]
         payload, kept = _payload(file, block, made, wanted)
