@@ -256,12 +256,13 @@ def tokens(made: Plan, units: list[Unit]) -> Told:
 
 def layers(made: Plan, units: list[Unit]) -> Told:
     """Layers of the model that makes the tokens."""
-    depths = {float(p.shape.layers) for p in made.passes if p.kind != "draft"}
+    depths = {float(u.main.shape.layers) for u in units if u.main.kind != "draft"}
     whole = [u for u in units if u.core and u.main.kind in DECODE_KINDS]
     if len(depths) > 1:
         widest = max(made.passes, key=lambda p: p.rows)
         main = points([float(widest.shape.layers)]) if like_drafts(made) else ()
-        return Told(accepted=((min(depths), max(depths)), *main))
+        of_whole = points(float(u.main.shape.layers) for u in whole) if len({u.main.model for u in whole}) == 1 else ()
+        return Told(accepted=((min(depths), max(depths)), *main, *of_whole))
     return Told(accepted=points(depths), determined=bool(whole) and not made.overlap and recognised_all(made, whole))
 
 
