@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation judge bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/
 
 judge: $(READY) ## judge what is said of 1,000 synthetic runs and 2,000 pairs; writes tests/generator/RESULTS.md
 	$(BIN)/python -m tests.generator.judge --runs 1000 --pairs 2000 --seed 0 --write
+
+referee: $(READY) ## our numbers beside NVIDIA's in the captures beside the repository; writes docs/referee.md
+	$(BIN)/python -m tools.referee
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages
