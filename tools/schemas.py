@@ -220,6 +220,7 @@ def of_a_capture() -> dict[str, Any]:
             **shared,
         ),
         "tokens": tokens(),
+        "step": step(),
         "roles": thing(
             "with a capture: rows and rules; with --explain: name, rows and capture; with --names or --unknown: rows",
             rows=rows(*CHAIN, "grouped", kernels=count(), order=count(), rule=text(null=True), pattern=text(), why=text()),
@@ -229,6 +230,29 @@ def of_a_capture() -> dict[str, Any]:
             capture=rows(*CHAIN, "grouped", kernels=count()) | {"type": ["array", "null"]},
         ),
     }
+
+
+def step() -> Schema:
+    """The real step, from a timeline."""
+    return thing(
+        kernels=count("kernel events of the whole trace"),
+        kernel_seconds=number("sum of their durations, overlaps counted twice", null=False),
+        span_seconds=number("first start to last end", null=False),
+        steps=FIGURE | {"description": "decode steps of the trace; null where none is told"},
+        measured_step_seconds=thing("from step to step", median=number(), p10=number(), p90=number()),
+        busy=number("share of the steps' time in which a kernel runs; of the span where no step is told"),
+        overlapped_seconds=number("kernel time beyond the time in which some kernel runs", null=False),
+        gap_seconds=number("idle time of one step"),
+        matched=number("share of the steps' kernels that the capture measured; null without a capture"),
+        achieved_bytes_per_second=number("DRAM bytes of a step over its time; null where a kernel is not matched"),
+        achieved_bytes_per_second_low=number("of the matched kernels alone"),
+        rows=a(
+            "array",
+            "time by role: of one step, or of the whole trace where no step is told",
+            items=thing(role=text(null=True), launches=number(null=False), seconds=number(null=False), time_share=number()),
+        ),
+        notes=NOTES,
+    )
 
 
 def tokens() -> Schema:

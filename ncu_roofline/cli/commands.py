@@ -15,6 +15,7 @@ MODULES = (
     "compare",
     "sweep",
     "project",
+    "step",
     "floor",
     "recipe",
     "save",

@@ -1,0 +1,81 @@
+"""The CSV that `nsys stats -r cuda_gpu_trace` writes: one row per kernel, copy or set."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import polars as pl
+
+from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline
+from ncu_roofline.errors import UnreadableCapture
+
+UNITS = {"ns": 1, "us": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+CHATTER = 2**16
+"""Where the header must stand at the latest: nsys may write lines of its own before it."""
+
+
+def read(path: Path, name: str) -> Timeline:
+    """The rows of a trace; a summary is refused, for it holds no launches."""
+    body = path.read_bytes()
+    top = body[:CHATTER].decode("utf-8", "replace")
+    if "Instances" in top and "Total Time (" in top:
+        raise UnreadableCapture(f"{name}: sums per kernel hold no launches; export cuda_gpu_trace instead of cuda_gpu_kern_sum")
+    begin = body.find(b"Start (", 0, CHATTER)
+    if begin < 0 or b"Duration (" not in body[begin : begin + 200]:
+        raise UnreadableCapture(f"{name}: no timeline; name a trace of PyTorch's profiler or an export of Nsight Systems")
+    try:
+        rows = pl.read_csv(io.BytesIO(body[begin:]), infer_schema=False)
+        events = shaped(rows)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise UnreadableCapture(f"{name}: a damaged CSV of cuda_gpu_trace; export it again") from error
+    if events.filter(pl.col("kind") == "kernel").is_empty():
+        raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
+    devices = rows["Device"].drop_nulls().unique() if "Device" in rows.columns else pl.Series([], dtype=pl.String)
+    gpu = devices[0].rpartition(" (")[0] if len(devices) == 1 else None
+    return Timeline(source=name, events=events, ranges=pl.DataFrame([], schema=RANGES), gpu=gpu or None)
+
+
+def shaped(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows as events; `GrdX` is empty for copies and sets."""
+    start, size = rows.columns[:2]
+    name = pl.col("Name").fill_null("")
+    memory = pl.when(name.str.contains("(?i)memset")).then(pl.lit("set")).otherwise(pl.lit("copy"))
+    kind = pl.when(pl.col("GrdX").is_not_null()).then(pl.lit("kernel")).otherwise(memory)
+    known = {
+        "kind": kind,
+        "name": name,
+        "start": time(start),
+        "nanoseconds": time(size),
+        "device": number(rows, "Device"),
+        "stream": number(rows, "Strm"),
+        "correlation": number(rows, "CorrId"),
+        "graph": pl.lit(None),
+        "grid": sides("GrdX", "GrdY", "GrdZ"),
+        "block": sides("BlkX", "BlkY", "BlkZ"),
+    }
+    found = rows.select(expression.cast(SCHEMA[c]).alias(c) for c, expression in known.items())
+    return found.filter(
+        pl.col("start").is_not_null() & pl.col("nanoseconds").is_between(0, LONGEST) & pl.col("start").abs().le(FARTHEST)
+    ).sort("start", maintain_order=True)
+
+
+def time(heading: str) -> pl.Expr:
+    """A time in whole nanoseconds, by the unit in its heading."""
+    unit = UNITS.get(heading.rpartition("(")[2].rstrip(")"), 1)
+    whole = pl.col(heading).cast(pl.Int64, strict=False)
+    scaled = (pl.col(heading).cast(pl.Float64, strict=False) * unit).round().cast(pl.Int64, strict=False)
+    return whole if unit == 1 else scaled
+
+
+def number(rows: pl.DataFrame, heading: str) -> pl.Expr:
+    """A whole number; that of a device stands in brackets after its name."""
+    if heading not in rows.columns:
+        return pl.lit(None)
+    return pl.col(heading).str.extract(r"(\d+)\)?$").cast(pl.Int64, strict=False)
+
+
+def sides(*headings: str) -> pl.Expr:
+    """A grid or block; null for what has none."""
+    together = pl.concat_list(pl.col(h).cast(pl.Int64, strict=False) for h in headings)
+    return pl.when(pl.col(headings[0]).is_not_null()).then(together)

@@ -1,0 +1,138 @@
+"""Traces of every dialect: the kernels and times that are in them, and one sentence for what is none."""
+
+import csv
+import gzip
+import json
+import sqlite3
+from pathlib import Path
+
+import polars as pl
+import pytest
+import zstandard
+
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.timeline.timeline import read
+from tests.corpus import CORPUS
+from tests.generator.timelines import timeline, write_kineto, write_nsys
+
+TRACES = CORPUS / "traces"
+ROWS = (
+    list(csv.DictReader((TRACES / "manifest.tsv").read_text().splitlines(), delimiter="\t"))
+    if (TRACES / "manifest.tsv").is_file()
+    else []
+)
+REFUSED = ("mi250", "mi300", "kern_sum")
+TAKEN = [r for r in ROWS if int(r["kernel_events"]) and not any(word in r["file"] for word in REFUSED)]
+
+
+def kernels(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(pl.col("kind") == "kernel")
+
+
+@pytest.mark.skipif(not ROWS, reason="the public traces (../shared/corpus/traces) are not on this machine")
+def test_every_public_trace_has_the_kernels_and_the_time_of_the_manifest() -> None:
+    for row in TAKEN:
+        found = kernels(read(TRACES / row["file"]).events)
+
+        assert found.height == int(row["kernel_events"]), row["file"]
+        assert found["nanoseconds"].sum() == round(1000 * float(row["total_kernel_us"])), row["file"]
+
+
+@pytest.mark.skipif(not ROWS, reason="the public traces (../shared/corpus/traces) are not on this machine")
+def test_public_files_that_hold_no_launch_of_an_nvidia_gpu_are_refused() -> None:
+    for row in ROWS:
+        if row not in TAKEN:
+            with pytest.raises(UnreadableCapture, match=r"AMD|without GPU kernels|sums per kernel|not valid JSON"):
+                read(TRACES / row["file"])
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.json.gz", "t.sqlite", "t.json.zst"])
+def test_a_generated_trace_is_read_whole_in_every_packing(name: str, tmp_path: Path) -> None:
+    made = timeline(0, "plain")
+    path = tmp_path / name
+    if name.endswith("sqlite"):
+        write_nsys(made, path)
+    elif name.endswith("zst"):
+        path.write_bytes(zstandard.compress(write_kineto(made, tmp_path / "t.json").read_bytes()))
+    else:
+        write_kineto(made, path)
+
+    found = kernels(read(path).events)
+
+    assert found["name"].to_list() == [e.name for e in made.events]
+    assert found["nanoseconds"].to_list() == [e.end - e.start for e in made.events]
+    assert found["grid"].to_list() == [list(e.grid) for e in made.events]
+
+
+def event(**more: object) -> dict[str, object]:
+    return {"ph": "X", "cat": "kernel", "name": "k", "ts": 1.0, "dur": 2.0, "args": {"stream": 7, "device": 0}} | more
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "t.json"
+    path.write_text(text)
+    return path
+
+
+def test_the_word_trace_events_inside_a_name_opens_no_list(tmp_path: Path) -> None:
+    trap = {"note": '"traceEvents": [', "traceEvents": [event(name='a"traceEvents": [')], "after": [1, {"b": 2}]}
+
+    assert read(written(tmp_path, json.dumps(trap))).events["name"].to_list() == ['a"traceEvents": [']
+
+
+def test_events_longer_than_a_piece_and_cut_between_pieces_are_whole(tmp_path: Path) -> None:
+    rows = [{"ph": "X", "cat": "cpu_op", "name": "x" * 3_000_000, "ts": 0}, event(), event(ts=5.5, dur=0.25)]
+
+    assert read(written(tmp_path, json.dumps(rows))).events["nanoseconds"].to_list() == [2000, 250]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", '{"traceEvents": [', '{"traceEvents": [{"a": ' + "[" * 100_000, '{"traceEvents": [{"ts": -1.-3}]}', "{1: 2}", "[}"],
+)
+def test_broken_json_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCapture, match="not valid JSON"):
+        read(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("bad", [{"ts": 1e300}, {"ts": "1"}, {"dur": -1}, {"dur": None}, {"dur": True}, {"ts": 10**30}])
+def test_a_kernel_without_a_possible_time_is_left_out_and_said(bad: dict[str, object], tmp_path: Path) -> None:
+    found = read(written(tmp_path, json.dumps([event(), event(**bad)])))
+
+    assert found.events.height == 1 and "1 events" in found.notes[0]
+
+
+def test_odd_arguments_are_unknown_and_stop_nothing(tmp_path: Path) -> None:
+    odd = event(args={"stream": "x", "device": 2**70, "grid": [1, None, 2], "block": 3, "graph id": []})
+
+    assert (
+        read(written(tmp_path, json.dumps([odd]))).events.select("stream", "device", "grid", "block", "graph").row(0)
+        == (None,) * 5
+    )
+
+
+def test_a_view_in_the_place_of_the_kernels_is_not_asked(tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / "t.sqlite")
+    base.execute("CREATE TABLE StringIds (id, value)")
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS start FROM n"
+    base.execute(f"CREATE VIEW CUPTI_ACTIVITY_KIND_KERNEL AS {endless}")
+    base.close()
+
+    with pytest.raises(UnreadableCapture, match="without kernels"):
+        read(tmp_path / "t.sqlite")
+
+
+def test_files_that_are_no_timeline_are_refused(tmp_path: Path) -> None:
+    for body in (
+        b"",
+        b"NVR\0abc",
+        b"SQLite format 3\0abc",
+        b"hello",
+        b"\0\1",
+        gzip.compress(b"a,b\n1,2\n"),
+        b"\x28\xb5\x2f\xfdabc",
+    ):
+        path = tmp_path / "file"
+        path.write_bytes(body)
+        with pytest.raises(UnreadableCapture):
+            read(path)
