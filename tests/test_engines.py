@@ -38,7 +38,7 @@ ENGINES = pytest.mark.parametrize("engine", EVERY)
 def segmented(launches: pl.DataFrame, run: Run | None = None) -> tuple[Segmented, Run]:
     """The launches with their steps and layers, and the run with what they tell."""
     worked = work(assign(launches, load_rules(None)), h100(), H100).with_columns(useful_flops=pl.lit(None, pl.Float64))
-    found = segment(worked)
+    found = segment(worked, drafts=run is not None and (run.accepted.value or 1) > 1)
     return found, facts(found, run or Run())[0]
 
 
@@ -71,7 +71,10 @@ def planted_layers(step: Sequence[K]) -> dict[int, float]:
 @pytest.mark.parametrize("engine", BATCHED)
 def test_steps_layers_and_batch_of_a_served_batch(engine: str, batch: int) -> None:
     step = BATCHED[engine](batch, batch, LAYERS)
-    assert told(step * 3, "steps", "layers", "batch", "prefill_passes") == (3, LAYERS, batch, 0)
+    if engine == "llama.cpp dense" and batch > 8:  # it samples on the CPU: many rows may as well be a prompt's
+        assert told(step * 3, "steps", "layers", "batch", "prefill_passes") == (None, LAYERS, None, None)
+    else:
+        assert told(step * 3, "steps", "layers", "batch", "prefill_passes") == (3, LAYERS, batch, 0)
 
 
 @pytest.mark.parametrize("engine", SILENT)

@@ -102,7 +102,7 @@ def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame
     whole = pl.col("experts").is_null() | (pl.col("experts") == 1)
     over = read / pl.col("matrix_bytes")
     return joined.with_columns(
-        experts_read=pl.when(~whole).then(over),
+        experts_read=pl.when(~whole).then(over.round()),
         read_amplification=pl.when(whole).then(over),
         activation_bytes=WIDTH * pl.col("matrix_rows") * pl.col("matrix_k"),
         output_bytes=output_bytes(),

@@ -46,7 +46,7 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
         fixed=pl.lit(rule.value is not None),
         rows=rows_of(rule),
     )
-    return counted.filter(pl.col("rows") > 0).collect()
+    return counted.filter(pl.col("rows") > rule.over).collect()
 
 
 def rows_of(rule: RowRule) -> pl.Expr:

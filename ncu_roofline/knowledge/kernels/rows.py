@@ -23,6 +23,8 @@ class RowRule:
     flat: bool = False
     sampled: bool = False
     sequences: bool = False
+    over: int = 0
+    """Only launches with more blocks than this along the axis tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

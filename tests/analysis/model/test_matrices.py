@@ -321,4 +321,4 @@ def test_experts_tell_how_many_of_them_were_read() -> None:
     read = 3 * 800e3 + 2 * 4 * 1000
     found = match(placed({"name": "fused_moe_kernel", "read": read}), Run().given(batch=4), model)
     assert found.select("projection", "matrix_rows", "read_amplification").row(0) == ("up_proj", 8.0, None)
-    assert found["experts_read"][0] == pytest.approx(read / 800e3)
+    assert found["experts_read"][0] == 3  # what is read beside them is their inputs

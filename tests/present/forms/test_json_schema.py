@@ -9,12 +9,13 @@ import pytest
 from ncu_roofline.present.forms.json import SCHEMA_VERSION
 from tests.command import run
 from tests.corpus import CORPUS, files, needs_corpus
+from tests.generator.timelines import timeline, write_kineto
 from tools import pages, schemas
 
 FOLDER = Path("fixtures/synthetic")
 EVERY = sorted(p.name for p in FOLDER.glob("*.*") if p.suffix != ".md")
 PAIR = ("dense-b8.ncu-repz", "fp8-b8.ncu-repz")
-PLAIN_JSON = {"plot", "demo", "save", "report", "baseline save", "baseline list"}
+PLAIN_JSON = {"plot", "demo", "save", "slim", "report", "baseline save", "baseline list"}
 """Commands without a JSON answer of ours: Vega-Lite, files, or a few lines of text."""
 ASKED = {
     "summary": [["summary", name] for name in EVERY],
@@ -78,7 +79,15 @@ def test_the_answer_follows_its_schema(asked: list[str], capsys: pytest.CaptureF
 def test_every_command_that_answers_in_json_has_a_schema_and_is_asked_here() -> None:
     names = {name for name, _ in pages.all_commands()} - PLAIN_JSON
 
-    assert names == set(schemas.schemas()) == set(ASKED)
+    assert names == set(schemas.schemas()) == set(ASKED) | {"step"}
+
+
+@pytest.mark.parametrize("seed", [1, 0])  # one without a step, one with
+def test_the_answer_of_a_trace_follows_its_schema(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "step", str(write_kineto(timeline(seed), tmp_path / "t.json")), "--format", "json")
+
+    assert answer.code == 0, answer.err
+    assert (valid(answer.out, "step")["measured_step_seconds"] is None) == (seed == 1)
 
 
 @pytest.mark.parametrize("name", sorted(ASKED))
