@@ -61,12 +61,19 @@ def stepped(timeline: Timeline, choices: Choices | None = None) -> Stepped:
     clock = events.select("name", "grid", "device", "start", end=pl.col("start") + pl.col("nanoseconds"))
     clock = clock.with_columns(named.select("index", "kernel", pl.col("role").cast(pl.String)))
     told, steps = by_ranges(timeline, clock)
-    if steps is None:
-        whole = pl.col("step_whole").fill_null(False) & (pl.col("phase").cast(pl.String) == "decode")
-        known = followed.run.steps.value is not None
-        number = named.select(pl.when(whole & known).then("step").alias("number"))["number"]
-        told, steps = clock.with_columns(number), followed.run.steps
-    return measured(timeline, replace_run(followed, steps), worked(told), steps)
+    if steps is not None:
+        return measured(timeline, replace_run(followed, steps), worked(told), steps)
+    whole = pl.col("step_whole").fill_null(False) & (pl.col("phase").cast(pl.String) == "decode")
+    known = followed.run.steps.value is not None
+    number = named.select(pl.when(whole & known).then("step").alias("number"))["number"]
+    return measured(timeline, followed, worked(clock.with_columns(number)), at_least(followed.run.steps))
+
+
+def at_least(steps: Fact[int]) -> Fact[int]:
+    """What the order of kernels tells of the steps: those that it found whole; others may not look like one."""
+    if steps.value is None:
+        return steps
+    return Fact(None, "unknown", steps.evidence, low=steps.value)
 
 
 def replace_run(followed: Study, steps: Fact[int]) -> Study:

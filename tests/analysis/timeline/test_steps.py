@@ -61,3 +61,13 @@ def test_generated_kernels_and_overlaps_are_exact(seed: int, tmp_path: Path) -> 
     assert found.kernel_seconds - found.overlapped_seconds == pytest.approx(made.busy_seconds, rel=1e-12)
     if found.to_next:  # every time is that of a pass that another follows
         assert all(any(t == pytest.approx(p, rel=1e-9) for p in made.periods) for t in found.times)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_more_steps_are_told_than_there_are_and_order_tells_the_least_only(seed: int, tmp_path: Path) -> None:
+    made = timeline(seed)
+    found = stepped(read(write_kineto(made, tmp_path / "t.json"))).steps
+
+    assert found.value in (None, len(made.steps))
+    assert (found.low or 0) <= len(made.steps)
+    assert found.high is None or found.high >= len(made.steps)
