@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncu_roofline.knowledge.models.model import Model
+from ncu_roofline.knowledge.models.model import Cache, Model
 
 NOTHING: dict[str, Any] = {
     "name": "tiny",
@@ -28,3 +28,18 @@ NOTHING: dict[str, Any] = {
 def small(**given: Any) -> Model:
     """The model with these facts."""
     return Model(**{**NOTHING, **given})
+
+
+CACHE = Cache(kind="attention", elements=8, flops=48, split=4)
+MODEL = small(
+    name="small",
+    architecture="Small",
+    hidden=8,
+    vocab=16,
+    heads=4,
+    kv_heads=4,
+    head_dim=2,
+    layer_kinds=("attention", "attention"),
+    caches=(CACHE, CACHE),
+)
+"""Two layers of plain attention."""

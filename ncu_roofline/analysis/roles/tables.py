@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from ncu_roofline.analysis.sums import known_sum
+
 TOTALS = ("kernels", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
 
 
@@ -33,7 +35,8 @@ def totals(launches: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
     summed = launches.group_by(keys, maintain_order=True).agg(
         pl.col("name").n_unique().cast(pl.Int64).alias("kernels"),
         pl.col("times").fill_null(1).sum().alias("launches"),
-        *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in ("seconds", "dram_bytes")),
+        known_sum("seconds"),
+        known_sum("dram_bytes"),
     )
     shared = summed.with_columns(time_share=_share("seconds"), bytes_share=_share("dram_bytes"))
     return shared.sort("seconds", "launches", descending=True, nulls_last=True).select(*keys, *TOTALS)

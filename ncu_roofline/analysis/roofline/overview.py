@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.sums import share, total, weighted
+from ncu_roofline.analysis.sums import known_sum, share, total, weighted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +92,7 @@ def families(launches: pl.DataFrame) -> pl.DataFrame:
     role = pl.col("role").cast(pl.String)
     apart = pl.when(role.is_null()).then(pl.lit("unclassified")).when(role == "kv-cache").then(role)
     sums = launches.group_by(family=apart.otherwise(pl.col("family").cast(pl.String))).agg(
-        launches=pl.col("times").fill_null(1).sum(),
-        seconds=pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum()),
-        dram_bytes=pl.when(pl.col("dram_bytes").count() > 0).then(pl.col("dram_bytes").sum()),
+        launches=pl.col("times").fill_null(1).sum(), seconds=known_sum("seconds"), dram_bytes=known_sum("dram_bytes")
     )
     return sums.with_columns(
         time_share=pl.col("seconds") / pl.when(pl.col("seconds").sum() > 0).then(pl.col("seconds").sum()),

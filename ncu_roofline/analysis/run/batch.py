@@ -20,14 +20,6 @@ SIGNS = ("rows", "sampled", "sequences", "contested", "nvtx_batch")
 """What a step tells: steps that tell the same have the same batch."""
 
 
-def infer_batch(launches: pl.DataFrame, accepted: float = 1.0, *, drafts: bool = False) -> Fact[int]:
-    """The batch, with its witnesses; where it changes from step to step, the range; unknown where nothing tells it.
-
-    Where drafts are verified a step has more rows than sequences: only what counts sequences tells.
-    """
-    return over_steps(sequences_of_steps(launches, drafts=drafts or accepted > 1))
-
-
 def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
     """One row per decode step of a rank (launches of no step are one): process, device, step, what it tells, `batch`, `why`."""
     decode = launches.filter(pl.col("phase").cast(pl.String) == "decode")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from ncu_roofline.knowledge.toml import load
 
@@ -51,21 +52,27 @@ class RangeRule:
 
 
 @cache
+def tables() -> dict[str, Any]:
+    """rows.toml, read once for all that its tables tell."""
+    return load(files(__package__) / "rows.toml")
+
+
+@cache
 def range_rules() -> tuple[RangeRule, ...]:
     """The rules of rows.toml that read NVTX ranges, in order."""
-    return tuple(RangeRule(**entry) for entry in load(files(__package__) / "rows.toml")["range"])
+    return tuple(RangeRule(**entry) for entry in tables()["range"])
 
 
 @cache
 def row_rules() -> tuple[RowRule, ...]:
     """The rules of rows.toml that count rows, in order."""
-    return tuple(RowRule(**entry) for entry in load(files(__package__) / "rows.toml")["rows"])
+    return tuple(RowRule(**entry) for entry in tables()["rows"])
 
 
 @cache
 def phase_rules() -> tuple[PhaseRule, ...]:
     """The rules of rows.toml that tell the phase, in order."""
-    return tuple(PhaseRule(**entry) for entry in load(files(__package__) / "rows.toml")["phase"])
+    return tuple(PhaseRule(**entry) for entry in tables()["phase"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ class CacheRule:
 @cache
 def cache_rules() -> tuple[CacheRule, ...]:
     """The rules of rows.toml that tell the cache's shape, in order."""
-    return tuple(CacheRule(**entry) for entry in load(files(__package__) / "rows.toml")["cache"])
+    return tuple(CacheRule(**entry) for entry in tables()["cache"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,34 +104,34 @@ class NamedRule:
 @cache
 def satellites() -> tuple[NamedRule, ...]:
     """Launches that belong to the work of a neighbour."""
-    return tuple(NamedRule(**entry) for entry in load(files(__package__) / "rows.toml")["satellite"])
+    return tuple(NamedRule(**entry) for entry in tables()["satellite"])
 
 
 @cache
 def expert_kernels() -> NamedRule:
     """Launches that stream the matrices of several experts."""
-    return NamedRule(**load(files(__package__) / "rows.toml")["experts"])
+    return NamedRule(**tables()["experts"])
 
 
 @cache
 def opening_kernels() -> NamedRule:
     """Gathers that open a step where they come before any norm or product."""
-    return NamedRule(**load(files(__package__) / "rows.toml")["opening"])
+    return NamedRule(**tables()["opening"])
 
 
 @cache
 def residual_norms() -> NamedRule:
     """Norms that also add the residual stream: those of a layer's beginning and of its second half."""
-    return NamedRule(**load(files(__package__) / "rows.toml")["residual"])
+    return NamedRule(**tables()["residual"])
 
 
 @cache
 def speculation_kernels() -> NamedRule:
     """Kernels that make or verify drafts."""
-    return NamedRule(**load(files(__package__) / "rows.toml")["speculation"])
+    return NamedRule(**tables()["speculation"])
 
 
 @cache
 def rank_rules() -> tuple[NamedRule, ...]:
     """Collectives whose names tell how many GPUs take part: a group in the name."""
-    return tuple(NamedRule(**entry) for entry in load(files(__package__) / "rows.toml")["ranks"])
+    return tuple(NamedRule(**entry) for entry in tables()["ranks"])

@@ -14,6 +14,7 @@ from ncu_roofline.analysis.roofline.gains import fix_first
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import known_sum
 from ncu_roofline.capture.units import launches
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -134,9 +135,7 @@ def role_table(roles: pl.DataFrame) -> Iterator[Table]:
     if small.height > 1:
         shares = ("seconds", "time_share", "dram_bytes", "bytes_share")
         total = small.select(
-            pl.lit(f"{small.height} more").alias("role"),
-            pl.col("launches").sum(),
-            *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in shares),
+            pl.lit(f"{small.height} more").alias("role"), pl.col("launches").sum(), *(known_sum(c) for c in shares)
         )
         large = pl.concat([large.select(total.columns), total], how="vertical_relaxed")
     elif small.height:

@@ -24,20 +24,8 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models.model import Cache, Model
 from ncu_roofline.knowledge.models.models import load
 from tests.analysis.model.test_useful import decode
-from tests.small_model import small
+from tests.small_model import CACHE, MODEL
 
-CACHE = Cache(kind="attention", elements=8, flops=48, split=4)
-MODEL = small(
-    name="small",
-    architecture="Small",
-    hidden=8,
-    vocab=16,
-    heads=4,
-    kv_heads=4,
-    head_dim=2,
-    layer_kinds=("attention", "attention"),
-    caches=(CACHE, CACHE),
-)
 TYPES: dict[str, Any] = {
     "role": pl.String,
     "phase": pl.String,

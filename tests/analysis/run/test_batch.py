@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.batch import infer_batch
 from ncu_roofline.capture.capture import UNKNOWN, Fact
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
+from tests.analysis.run.inferred import infer_batch
 from tests.kernels import launch, launches
 
 KERNELS = {"norm": "RMSNormKernel", "sampling": "SamplingFromProbKernel", "verify": "rejection_greedy_sample_kernel"}

@@ -12,39 +12,7 @@ from ncu_roofline.analysis.run.context import context, with_context
 from ncu_roofline.capture.capture import UNKNOWN, Run
 from ncu_roofline.knowledge.models.model import Cache, Model
 from tests.analysis.model.test_useful import decode
-from tests.small_model import small
-
-CACHE = Cache(kind="attention", elements=8, flops=48, split=4)
-MODEL = small(
-    name="small",
-    architecture="Small",
-    hidden=8,
-    vocab=16,
-    heads=4,
-    kv_heads=4,
-    head_dim=2,
-    layer_kinds=("attention", "attention"),
-    caches=(CACHE, CACHE),
-)
-TYPES: dict[str, Any] = {
-    "role": pl.String,
-    "phase": pl.String,
-    "kernel": pl.String,
-    "name": pl.String,
-    "weight_dtype": pl.String,
-    "cache_dtype": pl.String,
-    "flops_source": pl.String,
-    "decode": pl.Boolean,
-    "satellite": pl.Boolean,
-    "flops_complete": pl.Boolean,
-    "step_whole": pl.Boolean,
-    "layer": pl.Int64,
-    "matrix_rows": pl.Int64,
-    "matrix_n": pl.Int64,
-    "matrix_k": pl.Int64,
-    **dict.fromkeys(("read", "flops", "tensor_flops", "dram_bytes", "dram_read_bytes"), pl.Float64),
-}
-
+from tests.small_model import CACHE, MODEL
 
 CUDNN = "cudnn_generated_fort_native_sdpa_sm80_flash_fprop_wmma_f16_knob_35_16x128x128_1x4x1_cga1x1x1_kernel0_0"
 

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.roles.roles import assign
-from ncu_roofline.analysis.run.batch import infer_batch
 from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.run.sequence import Segmented, facts, segment
 from ncu_roofline.capture.capture import Run
@@ -14,6 +13,7 @@ from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.kernels.roles import load_rules
 from ncu_roofline.knowledge.models import models
 from ncu_roofline.readers import read
+from tests.analysis.run.inferred import infer_batch
 from tests.corpus import CORPUS, needs_corpus
 from tests.kernels import launch, launches
 
