@@ -6,7 +6,9 @@ import polars as pl
 
 GLUE = "glue"
 """Stands for all kernels beside FC and attention that reach neither roof: fusing or graphs help there, one by one nothing."""
-KINDS = ("glue", "memory", "compute", "latency")
+PADDING = "padding"
+"""Stands for kernels at the roof of arithmetic whose useful work is left of the ridge: they compute rows that nobody needs."""
+KINDS = (GLUE, PADDING, "memory", "compute", "latency")
 COLUMNS = ("kernel", "name", "grid", "role", "launches", "seconds", "time_share", "gain_seconds", "bandwidth_share")
 
 
@@ -14,8 +16,13 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains."""
     main = pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
     glue = (pl.col("limited_by").cast(pl.String) == "latency") & ~main
+    padded = (pl.col("limited_by").cast(pl.String) == "compute") & (pl.col("bound").cast(pl.String) == "memory")
     told = groups.filter(pl.col("gain_seconds") > 0).with_columns(
-        why=pl.when(glue).then(pl.lit(GLUE)).otherwise(pl.col("limited_by").cast(pl.String).fill_null("memory")),
+        why=pl.when(glue)
+        .then(pl.lit(GLUE))
+        .when(padded)
+        .then(pl.lit(PADDING))
+        .otherwise(pl.col("limited_by").cast(pl.String).fill_null("memory")),
         part=pl.when(glue).then(None).otherwise(pl.col("group")),
     )
     return (

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.gains import GLUE
+from ncu_roofline.analysis.roofline.gains import GLUE, PADDING
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
@@ -117,7 +117,8 @@ def mend(row: dict[str, Any]) -> str:
     """What would help a kernel, in a few words."""
     if row["why"] == GLUE:
         return "fuse, or CUDA graph"
-    return {"memory": "fewer bytes", "compute": "fewer FLOPs"}.get(row["why"], "fuse, or split less")
+    helps = {"memory": "fewer bytes", "compute": "fewer FLOPs", PADDING: "smaller tiles"}
+    return helps.get(row["why"], "fuse, or split less")
 
 
 def what(row: dict[str, Any]) -> str:

@@ -97,13 +97,20 @@ def test_counted_tensor_work_cuts_an_estimate_even_where_other_families_were_not
     assert useful(frame, Run().given(batch=4))["useful_flops"].item() == useful_flops
 
 
-@pytest.mark.parametrize("weights", ["int4", "sparse24"])
-def test_layers_of_an_unknown_weight_width_stream_no_matrix(weights: str) -> None:
+def test_layers_of_an_unknown_weight_width_stream_no_matrix() -> None:
     # in 4 bits down_proj has nearly the bytes of o_proj in 16, and must not be taken for it
-    made = study(capture(batch=8, weights=weights, layers=4), Choices(model=models.load("llama-3.1-8b")))
+    made = study(capture(batch=8, weights="int4", layers=4), Choices(model=models.load("llama-3.1-8b")))
     products = made.launches.filter(pl.col("layer").is_not_null(), role="fc")
     assert products.height == 4 * 4
     assert products["matrix_n"].null_count() == products["useful_flops"].null_count() == products.height
+
+
+def test_the_name_of_a_sparse_product_tells_its_width_and_so_its_side() -> None:
+    # 2:4 in 16 bits takes 9/8 byte a weight: 2 x 8 / 1.125 = 14.2 FLOP/byte, where tiles of 256 rows execute 440
+    made = study(capture(batch=8, weights="sparse24", layers=4))
+    products = made.launches.filter(pl.col("layer").is_not_null(), role="fc")
+    assert products["useful_flops"].to_list() == pytest.approx((16 / 1.125 * products["dram_read_bytes"]).to_list())
+    assert set(products["bound"]) == {"memory"}
 
 
 def test_the_stated_weight_width_finds_the_matrices_of_every_layer() -> None:
