@@ -27,7 +27,7 @@ def test_the_users_rule_stands_before_the_built_in_ones(tmp_path: Path) -> None:
 
     answer = classify_names(pl.Series("name", ["acme_gemm_qk", "other_gemm"]), rules)
 
-    assert answer.select(pl.col("role").cast(pl.String), "rule").rows() == [("attention", "ours"), ("fc", "gemm-named")]
+    assert answer.select(pl.col("role").cast(pl.String), "rule").rows() == [("attention", "ours"), ("fc", "ends-as-product")]
 
 
 def test_a_rule_without_id_is_known_by_its_line(tmp_path: Path) -> None:

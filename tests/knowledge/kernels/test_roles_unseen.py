@@ -13,8 +13,8 @@ from tests.corpus import needs_corpus
 from tests.role_list import LIST, MAIN
 
 NAMES = Path(__file__).parents[2] / "data" / "unseen_names.tsv"
-"""name, engine, label, alternatives (by `/`), certainty, repository and file, sample: A developed on, B to L and M kept back at first,
-M from memory."""
+"""name, engine, label, alternatives (by `/`), certainty, repository and file, sample: A developed on, the others kept back at first,
+M and half of N and O from memory."""
 
 
 @lru_cache
