@@ -60,6 +60,7 @@ referee: $(READY) ## our numbers beside NVIDIA's in the captures beside the repo
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tools.claims
+	$(BIN)/python -m tools.steps
 	$(BIN)/python -m tools.shown
 
 site: $(READY) ## build the site from docs/ into out/site, strictly and without a network

@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.frames import ARCHIVED, ROLE, STUDIED
-from ncu_roofline.capture.schema import LAUNCHES, complete, conform
+from ncu_roofline.capture.schema import LAUNCHES, PHASES, ROLES, complete, conform, enum
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 
@@ -46,3 +46,37 @@ def launches(*rows: dict[str, Any]) -> pl.DataFrame:
 def full(frame: pl.DataFrame) -> pl.DataFrame:
     """A frame with every column that a study guarantees, null where the test states none."""
     return complete(frame, STUDIED)
+
+
+def placed(
+    rows: list[tuple[str, int | None, float | None]], phase: str = "decode", whole: bool = True, seconds: float | None = None
+) -> pl.DataFrame:
+    """Launches of a role, a layer and so many bytes, all in decode step 0."""
+    count = len(rows)
+    known = {m: [None] * count for m in ("dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")}
+    stated = pl.DataFrame(
+        {
+            "index": range(count),
+            "role": [r for r, _, _ in rows],
+            "layer": [at for _, at, _ in rows],
+            "dram_bytes": [b for _, _, b in rows],
+            "kernel": [r for r, _, _ in rows],
+            "phase": [phase] * count,
+            "step": [0] * count,
+            "step_whole": [whole] * count,
+            "layer_whole": [at is not None for _, at, _ in rows],
+            "process": [1] * count,
+            "device": [0] * count,
+            "seconds": [seconds] * count,
+            **known,
+        },
+        schema_overrides={
+            "role": enum(ROLES),
+            "phase": enum(PHASES),
+            "layer": pl.Int64,
+            "dram_bytes": pl.Float64,
+            "seconds": pl.Float64,
+        }
+        | dict.fromkeys(known, pl.Float64),
+    )
+    return full(stated)

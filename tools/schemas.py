@@ -157,6 +157,15 @@ FIGURE = thing(
     high=number(),
     origin=text("what it stands on", null=True),
 )
+STATED = thing(
+    "a stated time of the step beside its counters; null where none is stated or no step is known",
+    null=True,
+    stated_seconds=number(null=False),
+    kernel_seconds=number("sum of its kernels under the profiler"),
+    achieved_bytes_per_second=number("what the step reads, or moves where reads are not apart; null where a part is unknown"),
+    achieved_bytes_per_second_low=number("of what was measured"),
+    bandwidth_share=number("of the bandwidth of the device"),
+)
 PER_TOKEN = thing("of one GPU; dram_bytes are read and written", dram_bytes=FIGURE, seconds=FIGURE)
 NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
@@ -205,8 +214,9 @@ def of_a_capture() -> dict[str, Any]:
             notes=NOTES,
             headline=texts("what moves per token, what limits it, what to do first"),
             per_token=PER_TOKEN,
+            step=STATED,
             tokens=a("object", "figures per token", null=True),
-            optional=("tokens", "headline", "per_token"),
+            optional=("tokens", "headline", "per_token", "step"),
         ),
         "kernels": thing(rows=rows(*CHAIN, "grouped", counters=True), rows_total=count("rows before --top"), **shared),
         "check": thing(
@@ -278,6 +288,7 @@ def tokens() -> Schema:
         tp=count(),
         launches=count("launches that count"),
         total=thing(**total),
+        step=STATED,
         captured=thing(
             "what the window holds, whether it counts or not",
             launches=count(),
@@ -342,6 +353,7 @@ def of_several() -> dict[str, Any]:
             assumed=texts(),
             coverage=a("object", "what each side's numbers stand on"),
             numbers=thing(bytes=one, flops=one, seconds=one),
+            time_of={"enum": ["kernels", "stated steps", "traced steps"], "description": "what the judged time is of"},
             useful_flops=side,
             realised=number(),
             allowed_speedup=number(),
@@ -353,7 +365,16 @@ def of_several() -> dict[str, Any]:
             by=text(),
             gate=a("array", items=thing(rule=text(), outcome=text(), measured=number(), limit=number())),
             rows=rows("compared", "role", "sequence"),
-            optional=("numbers", "useful_flops", "realised", "allowed_speedup", "speedup", "beyond_ridge", "latency_share"),
+            optional=(
+                "numbers",
+                "time_of",
+                "useful_flops",
+                "realised",
+                "allowed_speedup",
+                "speedup",
+                "beyond_ridge",
+                "latency_share",
+            ),
         ),
         "sweep": thing(
             along=text(),
@@ -394,6 +415,13 @@ def of_none() -> dict[str, Any]:
             memory_batch=count(null=True),
             first=text("which a growing batch meets first", null=True),
             resident_bytes=number(),
+            step=thing(
+                "a stated step beside the floor; null where none is stated",
+                null=True,
+                stated_seconds=number(null=False),
+                over_floor=number("the step over its floor", null=False),
+                bandwidth_share=number("of the bandwidth, by the least bytes", null=False),
+            ),
             notes=NOTES,
         ),
         "gpus": thing(rows=rows("devices"), notes=NOTES),

@@ -89,6 +89,10 @@ class Run:
     kv: Fact[str] = UNKNOWN
     tp: Fact[int] = UNKNOWN
     layers_captured: Fact[tuple[int, int]] = UNKNOWN
+    step_time: Fact[float] = UNKNOWN
+    """Seconds of one step that no profiler disturbed."""
+    tpot: Fact[float] = UNKNOWN
+    """Seconds from one token of a sequence to its next, as engines report them."""
     # how it was measured
     synthetic: Fact[bool] = UNKNOWN
     profiler_version: Fact[str] = UNKNOWN

@@ -34,6 +34,8 @@ def compare(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    step_time: its.StepTime = None,
+    tpot: its.Tpot = None,
     base_run: its.BaseRun = None,
     head_run: its.HeadRun = None,
     vary: its.Vary = None,
@@ -54,18 +56,20 @@ def compare(
     Example: ncu-roofline compare before.ncu-rep after.ncu-rep --fail-if 'bytes_per_token > +2%'
     """
     both = facts.stated(locals())
+    stated = {name: both.pop(name) for name in ("step_time", "tpot")}
     from ncu_roofline.analysis.compare import gate
     from ncu_roofline.analysis.compare.comparability import vary_of
     from ncu_roofline.analysis.compare.compare import compare as compared
     from ncu_roofline.cli.output import write
-    from ncu_roofline.cli.sides import chosen, facts_of, refuse
+    from ncu_roofline.cli.sides import chosen, clocks_of, facts_of, refuse
     from ncu_roofline.present.documents.compare import document
 
     rules = gate.rules(fail_if or []) if fail_if is not None or allow_cannot_tell else ()
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles}
-    its_base, its_head = facts_of(base_run), facts_of(head_run)
+    clocks = clocks_of(stated)
+    its_base, its_head = {**clocks[0], **facts_of(base_run)}, {**clocks[1], **facts_of(head_run)}
     comparison = compared(
         studies(before, {**both, **its_base}, choices),
         studies(after, {**both, **its_head}, choices),

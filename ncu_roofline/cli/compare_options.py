@@ -79,6 +79,24 @@ Vary = Annotated[
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Show numbers of a pair that is not comparable.", rich_help_panel=JUDGING)
 ]
+StepTime = Annotated[
+    str | None,
+    typer.Option(
+        "--step-time",
+        metavar="BASE,HEAD",
+        help="Time of one step of both without a profiler, as in 8.0ms,6.1ms.",
+        rich_help_panel=RUN,
+    ),
+]
+Tpot = Annotated[
+    str | None,
+    typer.Option(
+        "--tpot",
+        metavar="BASE,HEAD",
+        help="The same as an engine reports it: time per token of a sequence.",
+        rich_help_panel=RUN,
+    ),
+]
 FailIf = Annotated[
     Words,
     typer.Option(

@@ -34,8 +34,31 @@ Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="GPUs that sha
 LayersCaptured = Annotated[
     str | None, typer.Option("--layers-captured", metavar="A/B", help="Layers in the capture, of all.", rich_help_panel=RUN)
 ]
+StepTime = Annotated[
+    str | None,
+    typer.Option("--step-time", metavar="TIME", help="Time of one step without a profiler, as in 8.0ms.", rich_help_panel=RUN),
+]
+Tpot = Annotated[
+    str | None,
+    typer.Option(
+        "--tpot", metavar="TIME", help="The same as an engine reports it: time per token of a sequence.", rich_help_panel=RUN
+    ),
+]
 
-NAMES = ("tokens", "batch", "steps", "context", "accepted", "model", "weights", "kv", "tp", "layers_captured")
+NAMES = (
+    "tokens",
+    "batch",
+    "steps",
+    "context",
+    "accepted",
+    "model",
+    "weights",
+    "kv",
+    "tp",
+    "layers_captured",
+    "step_time",
+    "tpot",
+)
 
 
 def stated(options: Mapping[str, Any]) -> dict[str, Any]:

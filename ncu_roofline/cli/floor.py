@@ -21,6 +21,12 @@ Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help=
 Head = Annotated[str | None, typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another.")]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")]
 Tp = Annotated[int, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.")]
+StepTime = Annotated[
+    str | None,
+    typer.Option(
+        "--step-time", "--tpot", metavar="TIME", help="Time of the first batch's step without a profiler, as in 8.0ms."
+    ),
+]
 
 
 @app.command()
@@ -33,6 +39,7 @@ def floor(
     head: Head = None,
     kv: Kv = None,
     tp: Tp = 1,
+    step_time: StepTime = None,
     form: As = Format.TABLE,
     output: Output = None,
     force: Force = False,
@@ -50,6 +57,7 @@ def floor(
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.knowledge.models import models
     from ncu_roofline.present.documents import floor as words
+    from ncu_roofline.readers.facts import duration
 
     known, device = models.load(model), gpus.found(gpu)
     setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
@@ -57,7 +65,8 @@ def floor(
     first = replace(setting, batch=sizes[0])
     table = floors.over_batches(known, device, setting, sizes)
     least = floors.floor(known, device, first)
-    write(words.document(known, device, least, table, matrix_floors(known, first)), form, output, force)
+    taken = duration("`step_time=`", step_time) if step_time is not None else None
+    write(words.document(known, device, least, table, matrix_floors(known, first), taken), form, output, force)
 
 
 def whole_numbers(listed: str) -> list[int]:

@@ -44,10 +44,25 @@ def facts_of(stated: list[str] | None) -> dict[str, Any]:
             raise UnusableInput(f"{word!r} is not KEY=VALUE; write for example batch=8")
         if key not in CHECKS:
             raise UnusableInput(f"{word!r}: {key!r} is not a fact of a run; known: {', '.join(CHECKS)}")
-        if key in facts and facts[key] != number_of(value):
+        told = value if key in ("step_time", "tpot") else number_of(value)  # a time has its unit
+        if key in facts and facts[key] != told:
             raise UnusableInput(f"{key} is stated twice: {facts[key]} and {value}; leave one")
-        facts[key] = number_of(value)
+        facts[key] = told
     return facts
+
+
+def clocks_of(stated: dict[str, str | None]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`step_time: 8.0ms,6.1ms` as a fact of the base and one of the head."""
+    sides: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for name, value in stated.items():
+        if value is None:
+            continue
+        parts = [part.strip() for part in value.split(",")]
+        if len(parts) != 2:
+            raise UnusableInput(f"--{name.replace('_', '-')} {value!r}: a comparison needs two times, as in 8.0ms,6.1ms")
+        for side, part in zip(sides, parts, strict=True):
+            side[name] = part
+    return sides
 
 
 def number_of(value: str) -> int | float | str:

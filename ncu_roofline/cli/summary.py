@@ -42,6 +42,8 @@ def summary(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    step_time: facts.StepTime = None,
+    tpot: facts.Tpot = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,

@@ -37,6 +37,8 @@ def tokens(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    step_time: facts.StepTime = None,
+    tpot: facts.Tpot = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.units import SECONDS
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.toml import load
 
 MOST = 10**12
+SHORTEST, LONGEST = 1e-7, 1e4
+"""Seconds between which the time of a step is believed: no kernel is shorter."""
 SIDECAR = ".run.toml"
 
 
@@ -52,6 +55,16 @@ def part(name: str, value: Any) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def duration(name: str, value: Any) -> float:
+    """Seconds of a time with its unit, `8.0ms`; a number of the library is in seconds."""
+    found = re.fullmatch(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(\D*?)\s*", value) if isinstance(value, str) else None
+    unit = SECONDS.get(found[2]) if found else None
+    number = float(found[1]) * unit if found and unit else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not SHORTEST <= number <= LONGEST:
+        raise UnusableInput(f"{name} {value!r} is no time of a step; give a number with its unit, as in 8.0ms")
+    return float(f"{number:.12g}")
+
+
 CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "tokens": whole,
     "batch": whole,
@@ -63,6 +76,8 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "kv": dtype,
     "tp": whole,
     "layers_captured": part,
+    "step_time": duration,
+    "tpot": duration,
 }
 
 

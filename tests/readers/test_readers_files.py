@@ -269,6 +269,20 @@ def test_what_is_no_part_is_refused(value: str) -> None:
         facts.part("layers", value)
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("8.0ms", 8e-3), (" 250 us ", 250e-6), ("1.5s", 1.5), (".5ms", 5e-4), ("3e-3s", 3e-3), (0.008, 0.008)],
+)
+def test_a_time_has_its_unit_or_is_in_seconds(value: Any, seconds: float) -> None:
+    assert facts.duration("step_time", value) == pytest.approx(seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", ["8", "8 parsec", "", "ms", 0, -1.0, True, None, float("nan"), 1e9])
+def test_what_is_no_time_of_a_step_is_refused(value: Any) -> None:
+    with pytest.raises(UnusableInput, match="no time of a step"):
+        facts.duration("step_time", value)
+
+
 def test_what_is_stated_says_where() -> None:
     assert facts.options({"batch": 8, "tokens": None, "weights": "FP8"}) == {
         "batch": Fact(8, "given", "stated on the command line"),

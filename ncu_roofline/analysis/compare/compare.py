@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.compare import clocks as real
 from ncu_roofline.analysis.compare import comparability
+from ncu_roofline.analysis.compare.clocks import Clocks
 from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
@@ -45,6 +47,8 @@ class Comparison:
 
     assumed: tuple[str, ...] = ()
     """Facts that decide bytes or time and that a side does not tell: taken to be the same on both."""
+    clocks: Clocks | None = None
+    """The real steps whose time is judged; None where it is the sum of kernel times. Rows are of kernels always."""
 
     @property
     def verdict(self) -> str:
@@ -79,10 +83,12 @@ def compare(
     vary: frozenset[str] = frozenset(),
     anyway: bool = False,
     rows: Sequence[str] = ROWS,
+    clocks: Clocks | None = None,
 ) -> Comparison:
     """The comparison of one or more captures a side; sums are means over the captures of a side.
 
-    `rows` names the tables wanted; `layer` is left out where layers are unknown.
+    `rows` names the tables wanted; `layer` is left out where layers are unknown. `clocks` are the real steps, whose time
+    is then judged; else those that the run states.
     """
     for name, studies in (("base", base), ("head", head)):
         if not any(s.launches.height for s in studies):
@@ -93,6 +99,8 @@ def compare(
     pairs, one, other = aligned(before, after)
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
+    clocks = clocks or real.stated(base, head)
+    judged = real.by_clock(judged, (before, after), clocks, comparable)
     judged = undecided(judged, before, after)
     assumed = comparability.assumed(base, head, vary)
     if "kv" not in vary:
@@ -112,6 +120,7 @@ def compare(
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
         useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
         assumed=assumed,
+        clocks=clocks,
     )
 
 

@@ -74,6 +74,14 @@ class Floor:
         """memory or compute: the longer of both terms."""
         return "memory" if self.memory_seconds >= self.compute_seconds else "compute"
 
+    def slowdown(self, seconds: float) -> float:
+        """How many times the floor a step of this time takes."""
+        return seconds / self.step_seconds
+
+    def bandwidth_share(self, seconds: float) -> float:
+        """Of the bandwidth: what the least bytes reach in a step of this time."""
+        return self.memory_seconds / seconds
+
     @property
     def fits(self) -> bool | None:
         """Whether weights and caches of this batch fit into memory."""

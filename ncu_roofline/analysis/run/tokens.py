@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import lacking
 from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in
+from ncu_roofline.analysis.run.clock import stated_seconds
 from ncu_roofline.analysis.sums import known_sum
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
@@ -54,6 +55,8 @@ class Totals:
     """Layers that the launches hold."""
     flops_partial: int = 0
     """Launches of which a main kind of work was not counted."""
+    stated_seconds: float | None = None
+    """One step without a profiler, as the user states it: it stands for the sum of kernel times."""
 
     @property
     def flops_least(self) -> bool:
@@ -72,12 +75,19 @@ class Totals:
         """Of one GPU for one verified position: the row of a token or of a draft."""
         return self._divided(measure, self.positions)
 
+    @property
+    def kernels_per_step(self) -> float | None:
+        """Kernel time under the profiler, of one GPU in one decode step."""
+        return replace(self, stated_seconds=None).per_step("seconds")
+
     def over_all(self, measure: str) -> float | None:
         """Per token over all GPUs that share the model."""
         each = self.per_token(measure)
         return None if each is None or self.lone else each * self.tp
 
     def _divided(self, measure: str, number: float | None) -> float | None:
+        if measure == "seconds" and self.stated_seconds is not None and self.steps and number:
+            return self.stated_seconds * self.steps / number
         total = self.sums[measure]
         return None if total is None or not number else total * self.scale / self.gpus / number
 
@@ -104,6 +114,7 @@ def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
         flops_partial=partial(found.launches),
+        stated_seconds=stated_seconds(run) if found.steps and phase == "decode" else None,
     )
 
 

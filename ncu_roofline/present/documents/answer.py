@@ -12,7 +12,7 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import text
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes
+from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
 
@@ -41,7 +41,10 @@ def whole_percent(share: float) -> str:
 def answer(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[str, ...]:
     """What moves, what limits, what first; a sentence that nothing was measured for is left out."""
     made_up = ("SYNTHETIC capture: a generator wrote it, no GPU measured it.",) if study.run.synthetic.value else ()
-    return (*made_up, *(said for said in (moves(study, numbers, whole), limits(numbers), to_do(first)) if said))
+    return (
+        *made_up,
+        *(said for said in (moves(study, numbers, whole), stated_step(study, whole), limits(numbers), to_do(first)) if said),
+    )
 
 
 def moves(study: Study, numbers: Overview, whole: Totals) -> str:
@@ -136,7 +139,10 @@ def strip(numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[
     row = None if first.is_empty() else first.row(0, named=True)
     return (
         (f"moved {PER[whole.basis]}", "–" if bytes_ is None else three(bytes_, "byte")),
-        ("kernel time of a step", "–" if seconds is None else three(seconds, "s")),
+        (
+            "kernel time of a step" if whole.stated_seconds is None else "a step as stated",
+            "–" if seconds is None else three(seconds, "s"),
+        ),
         ("left of the ridge", left),
         ("to fix first", "–" if row is None else f"{fix_name(row)}, {whole_percent(row['time_share'] or 0.0)} of the time"),
     )

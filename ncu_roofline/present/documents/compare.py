@@ -170,8 +170,10 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
         for q in ("bytes", "flops", "seconds")
         for c in [getattr(judged, q)]
     }
+    clocks = comparison.clocks
     return {
         "numbers": each,
+        "time_of": "kernels" if clocks is None else "stated steps" if clocks.stated else "traced steps",
         "realised": judged.realised,
         "allowed_speedup": judged.allowed,
         "speedup": judged.speedup,

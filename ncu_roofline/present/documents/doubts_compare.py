@@ -20,7 +20,27 @@ def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
     notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
     made_up = invented([s.run for s in (*comparison.base.studies, *comparison.head.studies)])
-    return (*made_up, *caveats(comparison), *noise_doubts(comparison), *unknowns(comparison), *map(options, notes))
+    return (
+        *made_up,
+        *clock_doubts(comparison),
+        *caveats(comparison),
+        *noise_doubts(comparison),
+        *unknowns(comparison),
+        *map(options, notes),
+    )
+
+
+def clock_doubts(comparison: Comparison) -> Iterator[str]:
+    """What the time of the verdict is, where it is not the sum of kernel times."""
+    clocks = comparison.clocks
+    if clocks is None:
+        return
+    reach = f"±{100 * comparison.judged.seconds.reach:.1f} %"
+    if clocks.stated:
+        yield f"Time is that of the step as stated, its noise taken to be {reach}; tables by role and kernel have kernel times."
+        return
+    steps = f"{len(clocks.base):,} steps of the base and {len(clocks.head):,} of the head"
+    yield f"Time is the median of {steps}, known to {reach}; tables by role and kernel have kernel times."
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:
@@ -41,7 +61,8 @@ def difference(d: Difference) -> str:
 def noise_doubts(comparison: Comparison) -> Iterator[str]:
     """How well noise is known."""
     judged = comparison.judged
-    assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured]
+    told = comparison.clocks is not None and comparison.clocks.stated
+    assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured and not (q == "seconds" and told)]
     if assumed:
         yield (
             f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): "

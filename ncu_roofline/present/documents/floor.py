@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.model.floor import Floor
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import percent, text
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.documents.grammar import options, sentence
@@ -28,18 +28,20 @@ COLUMNS = (
 MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "useful_intensity")
 
 
-def document(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame) -> Document:
-    """The floor of one batch in sentences, then over batches, then matrix by matrix."""
+def document(
+    model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame, taken: float | None = None
+) -> Document:
+    """The floor of one batch in sentences, a real step of so many seconds beside it; over batches; matrix by matrix."""
     known = [c for c in COLUMNS if sizes[c].null_count() < sizes.height]
     title = f"Weight matrices of one step at batch {least.setting.batch}"
     return Document(
-        answer=tuple(_answer(model, gpu, least)),
+        answer=(*(_beside(least, taken) if taken is not None else ()), *_answer(model, gpu, least)),
         tables=(
             Table("", sizes, tuple(known), spare=("useful_intensity",)),
             Table(title, matrices, MATRICES, spare=("layer_kind",)),
         ),
         doubts=tuple(sentence(options(d)) for d in least.doubts),
-        data=_data(model, gpu, least, sizes, matrices),
+        data={**_data(model, gpu, least, sizes, matrices), "step": _step(least, taken)},
     )
 
 
@@ -59,6 +61,24 @@ def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
     if model.experts:
         said.append(f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts.")
     return [*said, *_limits(least)]
+
+
+def _beside(least: Floor, taken: float) -> list[str]:
+    times, share = least.slowdown(taken), least.bandwidth_share(taken)
+    rate = text(least.setting.batch / taken, "token/s")
+    said = (
+        f"A step takes {text(taken, 's')} as stated, {times:.2f} times its floor: {rate}, the least bytes at {percent(share)} "
+    )
+    said += "of the bandwidth."
+    if times >= 1:
+        return [said]
+    return [said, "No run can be below its floor: the weights or the cache are narrower, or the batch or context smaller."]
+
+
+def _step(least: Floor, taken: float | None) -> dict[str, float] | None:
+    if taken is None:
+        return None
+    return {"stated_seconds": taken, "over_floor": least.slowdown(taken), "bandwidth_share": least.bandwidth_share(taken)}
 
 
 def _limits(least: Floor) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.present.documents.words_tokens import amount, found, no_decode, per, several_wholes
+from ncu_roofline.present.documents.words_tokens import amount, found, no_decode, per, several_wholes, stated_step
 
 UNKNOWN = (
     "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
@@ -23,4 +23,4 @@ def headline(study: Study, whole: Totals) -> str:
         return several_wholes(study, whole) or UNKNOWN
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
-    return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}."
+    return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}. {stated_step(study, whole)}".strip()

@@ -21,6 +21,7 @@ from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import brief, words_health
 from ncu_roofline.present.documents.words_health import doubt
+from ncu_roofline.present.documents.words_tokens import step_data, time_of
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import plain
@@ -175,7 +176,7 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
         counted = f"{numbers.launches:,} of {launches(study.every.height)}"
     seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
     per = " per token" if whole.basis == "token" else ""
-    took = f", {words.three(seconds, 's')} of kernel time{per}" if seconds is not None else ""
+    took = f", {words.three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
     return f"From {counted} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
 
 
@@ -343,6 +344,7 @@ def data(
     if tokens is not None:
         whole["headline"] = list(words.answer(study, numbers, tokens, fix_first(groups)))
         whole["per_token"] = brief.per_token(study, tokens)
+        whole["step"] = step_data(study, tokens)
     while len(plain_json.dumps(plain(whole), indent=1)) > JSON_BYTES and whole["rows"].height:
         whole["rows"] = whole["rows"].head(whole["rows"].height - 1)
     return whole

@@ -25,6 +25,8 @@ from ncu_roofline.present.documents.words_tokens import (
     several_wholes,
     shares,
     speculated,
+    stated_step,
+    step_data,
 )
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import MOST, brief
@@ -60,12 +62,14 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
 def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
     if study.launches.height and not whole.launches:
-        yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)}"
+        yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)} {stated_step(study, whole)}".strip()
         return
     if wholes := several_wholes(study, whole):
-        yield f"{clean(study.capture.name)}: {wholes}"
+        yield f"{clean(study.capture.name)}: {wholes} {stated_step(study, whole)}".strip()
         return
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
+    if clock := stated_step(study, whole):
+        yield clock
     if tables.by == "role" and (where := shares(tables.main)):
         deciding = decides(study, tables.main) if whole.phase == "decode" else ""
         yield f"{where} {deciding}".strip()
@@ -208,6 +212,7 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
         "tp": whole.tp,
         "launches": whole.launches,
         "total": total,
+        "step": step_data(study, whole),
         "captured": captured(study, whole),
         "run": study.run,
         "by": tables.by,

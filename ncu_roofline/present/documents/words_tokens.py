@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from ncu_roofline.analysis.run.clock import clocked
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
@@ -31,12 +32,56 @@ def no_decode(study: Study) -> str:
 def amount(study: Study, whole: Totals) -> str:
     """Bytes, time and work in the unit of the basis."""
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    done = [f"{text(value('seconds'), 's')} of kernel time"] if value("seconds") is not None else []
+    done = [f"{text(value('seconds'), 's')} of {time_of(whole)}"] if value("seconds") is not None else []
     if (flops := value("flops")) is not None:
         done.append(f"{'at least ' * whole.flops_least}{text(flops, 'FLOP')} executed")
     if (useful := value("useful_flops")) is not None:
         done.append(f"{text(useful, 'FLOP')} useful (where known)")
     return ", ".join([moved(study, whole), *done])
+
+
+def time_of(whole: Totals) -> str:
+    """What the time of a figure is: the sum of kernels under the profiler, or the step as the user states it."""
+    return "kernel time" if whole.stated_seconds is None or whole.basis == "capture" else "the step as stated"
+
+
+def stated_step(study: Study, whole: Totals) -> str:
+    """The stated time of a step, and the bandwidth that it makes of the bytes; nothing where none is stated."""
+    clock = clocked(whole, study.gpu)
+    if clock is None:
+        return unused(study, whole)
+    takes = f"A step takes {text(clock.seconds, 's')} as stated"
+    kernels = clock.kernel_seconds
+    beside = "" if kernels is None else f" Its kernels add up to {text(kernels, 's')} under the profiler."
+    if clock.rate is None:
+        return f"{takes}; its bytes are not known.{beside}"
+    least, verb = "at least " * clock.least, "reads" if clock.reads else "moves"
+    share = "" if clock.share is None else f", {least}{percent(clock.share)} of the bandwidth"
+    beyond = " No GPU can: it is the time of less than this step, or caches serve it." if (clock.share or 0) > 1 else ""
+    return f"{takes}: it {verb} {least}{text(clock.rate, 'byte/s')}{share}.{beyond}{beside}"
+
+
+def unused(study: Study, whole: Totals) -> str:
+    """Why a stated time does not count; nothing where none is stated."""
+    if study.run.step_time.value is None and study.run.tpot.value is None:
+        return ""
+    if whole.steps is None or whole.phase != "decode":
+        return "The stated time of a step is not used: no decode step is known here (--steps tells it)."
+    return "The stated time per token is not used: how many tokens a step yields is not known here (--accepted tells it)."
+
+
+def step_data(study: Study, whole: Totals) -> dict[str, object] | None:
+    """The stated step for programs; null where none is stated or known."""
+    clock = clocked(whole, study.gpu)
+    if clock is None:
+        return None
+    return {
+        "stated_seconds": clock.seconds,
+        "kernel_seconds": clock.kernel_seconds,
+        "achieved_bytes_per_second": None if clock.least else clock.rate,
+        "achieved_bytes_per_second_low": clock.rate,
+        "bandwidth_share": None if clock.least else clock.share,
+    }
 
 
 def moved(study: Study, whole: Totals) -> str:

@@ -14,44 +14,19 @@ from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.api import save
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.capture.schema import PHASES, ROLES, enum
+from ncu_roofline.capture.schema import PHASES, enum
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models import models
 from ncu_roofline.readers.facts import SIDECAR, options, stated
 from tests.command import run as command
 from tests.corpus import CORPUS, needs_corpus
-from tests.kernels import full
+from tests.kernels import placed
 from tests.synthetic import LLAMA_8B, TINY, Plan, capture, write_raw_csv
 
 GEMMA = (
     "EricLBuehler__mistral.rs__gemma4_cuda_sweep_20260525__26b_bf16_moe_profile_20260526__vllm_26b_bf16_d128_g16_ncu_range.csv"
 )
 QWEN = "gujialiang123__MOEresearch__results__2026-06-09_sglang_triton_sweep__ncu__R_short_decode__ncu_raw_full.csv"
-
-
-def placed(rows: list[tuple[str, int | None, float | None]], phase: str = "decode", whole: bool = True) -> pl.DataFrame:
-    """Launches of a role, a layer and so many bytes, all in decode step 0."""
-    count = len(rows)
-    known = {m: [None] * count for m in ("seconds", "dram_read_bytes", "dram_write_bytes", "flops", "useful_flops")}
-    stated = pl.DataFrame(
-        {
-            "index": range(count),
-            "role": [r for r, _, _ in rows],
-            "layer": [at for _, at, _ in rows],
-            "dram_bytes": [b for _, _, b in rows],
-            "kernel": [r for r, _, _ in rows],
-            "phase": [phase] * count,
-            "step": [0] * count,
-            "step_whole": [whole] * count,
-            "layer_whole": [at is not None for _, at, _ in rows],
-            "process": [1] * count,
-            "device": [0] * count,
-            **known,
-        },
-        schema_overrides={"role": enum(ROLES), "phase": enum(PHASES), "layer": pl.Int64, "dram_bytes": pl.Float64}
-        | dict.fromkeys(known, pl.Float64),
-    )
-    return full(stated)
 
 
 LAYERS = [("fc", 0, 100.0), ("attention", 0, 20.0), ("fc", 1, 140.0), ("attention", 1, 20.0), ("sampling", None, 8.0)]

@@ -18,7 +18,7 @@ PAIR = ("dense-b8.ncu-repz", "fp8-b8.ncu-repz")
 PLAIN_JSON = {"plot", "demo", "save", "slim", "report", "baseline save", "baseline list"}
 """Commands without a JSON answer of ours: Vega-Lite, files, or a few lines of text."""
 ASKED = {
-    "summary": [["summary", name] for name in EVERY],
+    "summary": [["summary", name] for name in EVERY] + [["summary", "dense-b8.ncu-repz", "--tpot", "8.0ms"]],
     "kernels": [
         ["kernels", name, "--by", by] for name in ("demo.ncu-rep", "dense-b8-basic.ncu-repz") for by in ("launch", "kernel")
     ],
@@ -27,6 +27,7 @@ ASKED = {
     + [
         ["tokens", "dense-b8.ncu-repz", "--model", "llama-3.1-8b"],
         ["tokens", "prefill-decode.ncu-repz"],
+        ["tokens", "dense-b8.ncu-repz", "--step-time", "8.0ms"],
         ["tokens", "dense-b8-basic.ncu-repz"],
     ],
     "roles": [
@@ -38,6 +39,7 @@ ASKED = {
     "compare": [["compare", *PAIR, "--vary", "weights", "--by", by] for by in ("role", "layer", "kernel")]
     + [
         ["compare", "dense-b8.ncu-repz", "dense-b8.ncu-repz"],
+        ["compare", *PAIR, "--vary", "weights", "--step-time", "8.0ms,6.1ms"],
         ["compare", *PAIR, "--vary", "weights", "--fail-if", "bytes_per_token > +2%"],
         ["compare", "dense-b1.ncu-repz", "dense-b8.ncu-repz"],
         ["compare", "dense-b8-basic.ncu-repz", "dense-b8.ncu-repz"],
@@ -53,7 +55,7 @@ ASKED = {
     "floor": [
         ["floor", "--model", model, "--gpu", "h100", *more]
         for model in ("llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b")
-        for more in ([], ["--context", "4096"])
+        for more in ([], ["--context", "4096", "--step-time", "9ms"])
     ],
     "gpus": [["gpus"], ["gpus", "h100"]],
     "recipe": [["recipe"], ["recipe", "--gpu", "b200", "--engine", "vllm", "--for", "bytes"], ["recipe", "--gpu", "t4"]],
