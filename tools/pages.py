@@ -163,6 +163,7 @@ EXPLAINED = {
     "sequence": "Added by `analysis/run/sequence.py`: where in the run it stands.",
     "useful": "Added by `analysis/model/matrices.py` and `analysis/model/useful.py`: what the model needed.",
     "placed": "Added by `analysis/roofline/roofline.py`: where it stands under its roofs.",
+    "gained": "Added by `analysis/roofline/gains.py`: what could be gained, and why.",
     "grouped": "Rows per kernel, role, family or layer (`analysis/roofline/groups.py`). Columns of launches are sums here, ratios are "
     "ratios of sums, roofs and shares are weighted by time; what the launches of a group do not share is null.",
     "tokens": "Rows of `tokens` (`analysis/run/tokens.py`), beside the sums. Measures are seconds, dram_bytes, dram_read_bytes, "

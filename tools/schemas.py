@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.roofline.ceilings import KINDS as CEILINGS
 from ncu_roofline.capture.capture import RANKS, Run
 from ncu_roofline.capture.frames import FRAMES
 from ncu_roofline.capture.schema import PATHS, Column
@@ -42,7 +43,7 @@ PLACEHOLDERS = {
     "<family>": FAMILIES,
     "<work>": ("executed", "useful", "dense"),
 }
-CHAIN = ("launches", "work", "role", "sequence", "useful", "placed")
+CHAIN = ("launches", "work", "role", "sequence", "useful", "placed", "gained")
 
 
 def a(kind: str, meaning: str = "", *, null: bool = False, **more: Any) -> Schema:
@@ -167,6 +168,22 @@ STATED = thing(
     bandwidth_share=number("of the bandwidth of the device"),
 )
 PER_TOKEN = thing("of one GPU; dram_bytes are read and written", dram_bytes=FIGURE, seconds=FIGURE)
+CEILING = thing(
+    "what gains are measured against; null where the device is unknown",
+    null=True,
+    bandwidth=number("byte/s", null=False),
+    kind={"enum": list(CEILINGS), "description": "what says so"},
+    table=number("the table's, where a kernel of the capture beats it"),
+    kernel=text("that kernel", null=True),
+)
+AT_CEILINGS = thing(
+    "the captured launches, if every one reached its ceiling; null where a gain is unknown",
+    null=True,
+    seconds=number("kernel time as measured", null=False),
+    least=number("the same less the sum of all gains", null=False),
+    fixed=number("the part of the gains that is the start of tiny launches: no saving of bytes touches it", null=False),
+    tiny=count("those launches"),
+)
 NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
 
@@ -218,7 +235,13 @@ def of_a_capture() -> dict[str, Any]:
             tokens=a("object", "figures per token", null=True),
             optional=("tokens", "headline", "per_token", "step"),
         ),
-        "kernels": thing(rows=rows(*CHAIN, "grouped", counters=True), rows_total=count("rows before --top"), **shared),
+        "kernels": thing(
+            rows=rows(*CHAIN, "grouped", counters=True),
+            rows_total=count("rows before --top"),
+            ceiling=CEILING,
+            at_ceilings=AT_CEILINGS,
+            **shared,
+        ),
         "check": thing(
             verdict=text(),
             rows=a(

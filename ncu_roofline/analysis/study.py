@@ -9,6 +9,8 @@ import polars as pl
 from ncu_roofline.analysis.model import useful
 from ncu_roofline.analysis.roles import behaviour, roles
 from ncu_roofline.analysis.roofline import roofline
+from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
+from ncu_roofline.analysis.roofline.gains import gained
 from ncu_roofline.analysis.run import sequence
 from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.run.selection import Selected, selected
@@ -33,6 +35,8 @@ class Choices:
     model: Model | None = None
     phase: str | None = None
     """decode, prefill or all; None is decode where decode is told."""
+    ceiling: float | None = None
+    """The bandwidth that gains are measured against, byte/s; None is the best that is known of the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Study:
     """The same of all launches, whatever their phase."""
     phase: str = "decode"
     """What figures per token are of: decode, prefill, or all launches, as the user says."""
+    ceiling: Ceiling | None = None
+    """What gains are measured against; None where the device is unknown."""
 
 
 def study(capture: Capture, choices: Choices | None = None) -> Study:
@@ -63,7 +69,8 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
     placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
-    every = complete(placed, STUDIED)
+    best = ceiling(placed, gpu, capture.device, chosen.ceiling)
+    every = complete(gained(placed, best), STUDIED)
     kept = selected(every, run, chosen.phase)
     return Study(
         capture=capture,
@@ -73,6 +80,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
         notes=(*capture.notes, *notes, *doubts, *more, *left_out(kept, every)),
         every=every,
         phase=chosen.phase or "decode",
+        ceiling=best,
     )
 
 

@@ -13,6 +13,7 @@ from ncu_roofline.capture.schema import (
     BOUNDS,
     F64,
     FAMILIES,
+    GAIN_REASONS,
     I64,
     LAUNCHES,
     LIMITS,
@@ -219,7 +220,7 @@ PLACED = (
         "",
         "bytes per second over the bandwidth roof, 1 is all of it",
         "a part is unknown",
-        heading="of bandwidth",
+        heading="of DRAM peak",
         form="percent",
     ),
     Column(
@@ -238,17 +239,58 @@ PLACED = (
         "the roof it comes nearest to; latency where it reaches neither by `latency_share`",
         "a share is unknown",
     ),
+    Column("suspect", BOOL, "", "whether a share of a roof is above what rounding explains", NEVER),
+)
+"""Where a launch stands under its roofs (analysis/roofline/roofline.py)."""
+
+GAINED = (
+    Column(
+        "ceiling_share",
+        F64,
+        "",
+        "bytes per second (of products and attention in decode those read) over the ceiling: the best bandwidth that a real "
+        "kernel was seen to reach on the device, or the one stated",
+        "a part is unknown",
+        heading="of ceiling",
+        form="percent",
+    ),
+    Column(
+        "least_seconds",
+        F64,
+        "s",
+        "the longer of its bytes at the ceiling and its useful work at the peak; bytes that a known matrix does not need "
+        "are left out",
+        "neither is known",
+        heading="at ceiling",
+    ),
     Column(
         "gain_seconds",
         F64,
         "s",
-        "time above what the launch would take at the roof it comes nearest to: the most that making it faster can save",
-        "time or both shares are unknown",
+        "time above least_seconds: the most that making it faster can save",
+        "time or least_seconds is unknown",
         heading="gain",
     ),
-    Column("suspect", BOOL, "", "whether a share of a roof is above what rounding explains", NEVER),
+    Column(
+        "gain_reason",
+        enum(GAIN_REASONS),
+        "",
+        "what explains most of the gain: share (it streams slower than the ceiling), part_wave (its blocks do not fill the "
+        "GPU), tail (the last wave is not full), fusion (bytes that the next launch reads again), padding (of tiles), reads "
+        "(more than its matrix), launch (shorter than a launch costs), helper (it finishes another kernel's work), at_ceiling",
+        "gain_seconds is unknown",
+        heading="why",
+    ),
+    Column("waves", F64, "", "waves of blocks per multiprocessor", "not captured"),
+    Column(
+        "fusion_bytes",
+        F64,
+        "byte",
+        "bytes handed over in DRAM to the next launch or from the one before, at most: a fusion of both would save them",
+        "reads or writes were not measured",
+    ),
 )
-"""Where a launch stands under its roofs (analysis/roofline/roofline.py)."""
+"""What could be gained, and why (analysis/roofline/gains.py)."""
 
 ARCHIVED = (
     Column("times", I64, "", "launches that the row stands for, where an archive added them up", "one"),
@@ -258,7 +300,7 @@ ARCHIVED = (
 
 ADDED = tuple(
     replace(c, name=c.name.replace("<path>", path))
-    for c in (*WORK, *ROLE, *SEQUENCE, *USEFUL, *PLACED)
+    for c in (*WORK, *ROLE, *SEQUENCE, *USEFUL, *PLACED, *GAINED)
     for path in (PATHS if "<path>" in c.name else ("",))
 )
 STUDIED = (*LAUNCHES, *ARCHIVED, *ADDED)
@@ -272,6 +314,7 @@ FRAMES = {
     "sequence": SEQUENCE,
     "useful": USEFUL,
     "placed": PLACED,
+    "gained": GAINED,
     "grouped": GROUPED,
     "tokens": TOKENS,
     "compared": COMPARED,

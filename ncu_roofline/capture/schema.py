@@ -55,6 +55,7 @@ TENSOR_PATHS = (
 PATHS = SCALAR_PATHS + TENSOR_PATHS
 BOUNDS = ("memory", "compute")
 LIMITS = ("memory", "compute", "latency")
+GAIN_REASONS = ("share", "part_wave", "tail", "fusion", "padding", "reads", "launch", "helper", "at_ceiling")
 BOUND_SOURCES = ("useful", "executed", "partial")
 PHASES = ("decode", "prefill")
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ncu_roofline.cli import complete
+from ncu_roofline.cli import complete, facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
     Answer,
     As,
     Captures,
+    CeilingRate,
     Force,
     Format,
     GpuName,
@@ -62,9 +63,15 @@ def kernels(
     sort: Sort = "seconds",
     only: Only = None,
     top: Rows = 50,
+    batch: facts.Batch = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
+    ceiling: CeilingRate = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
     form: As = Format.TABLE,
@@ -75,6 +82,7 @@ def kernels(
 
     Example: ncu-roofline kernels decode.ncu-rep --sort gain --filter gemm
     """
+    stated = facts.stated(locals())
     from ncu_roofline.analysis.health.health import health
     from ncu_roofline.analysis.roofline.groups import group
     from ncu_roofline.analysis.roofline.listing import listing
@@ -82,7 +90,8 @@ def kernels(
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import kernels as words
 
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, phase=phase)
+    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
     grouped = (by or (By.KERNEL if form in (Format.TABLE, Format.MARKDOWN) else By.LAUNCH)) is By.KERNEL
     rows = group(study.launches) if grouped else study.launches
     chosen = listing(rows, sort=sort, only=only)

@@ -75,6 +75,15 @@ GpuName = Annotated[
         autocompletion=complete.gpus,
     ),
 ]
+CeilingRate = Annotated[
+    str | None,
+    typer.Option(
+        "--ceiling",
+        metavar="RATE",
+        help="Bandwidth that gains are measured against, as in 2.98TB/s; without it the best that kernels reached.",
+        rich_help_panel=DEVICE,
+    ),
+]
 RidgeKind = Annotated[
     Ridge, typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE)
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
     Captures,
+    CeilingRate,
     Force,
     GpuName,
     PhaseKind,
@@ -41,6 +42,7 @@ def report(
     phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
+    ceiling: CeilingRate = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
     theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand.")] = False,
@@ -67,7 +69,7 @@ def report(
     from ncu_roofline.cli.material import material
     from ncu_roofline.present.charts.bundle import files
 
-    choices = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
+    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
     if len(captures) == 2:
         from ncu_roofline.cli.compare_report import comparison_files
         from ncu_roofline.cli.sides import refuse
@@ -76,5 +78,5 @@ def report(
         write_folder(compared, output, force=force)
         refuse(comparison, ())
         return
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    study = load(captures, **choices, ceiling=ceiling, phase=phase)
     write_folder(files(material(study, ridge.value, image_base), theory=theory), output, force=force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from ncu_roofline.cli.options import (
     OUTPUT,
     Answer,
     Captures,
+    CeilingRate,
     Force,
     GpuName,
     Output,
@@ -47,6 +48,7 @@ def summary(
     phase: PhaseKind = None,
     gpu: GpuName = None,
     ridge: RidgeKind = Ridge.PROFILED,
+    ceiling: CeilingRate = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
     form: Told = Answer.TABLE,
@@ -67,7 +69,8 @@ def summary(
     from ncu_roofline.present.documents import summary as words
     from ncu_roofline.present.documents.headline import headline
 
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
     whole, numbers, groups, findings = (
         totals(study.launches, study.run, study.phase),
         overview(study),

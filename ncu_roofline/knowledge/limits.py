@@ -16,6 +16,8 @@ class Thresholds:
     memory_regime: float
     short_kernel_seconds: float
     suspect_share: float
+    at_ceiling_share: float
+    launch_cost_seconds: float
     locked_clock_ratio: float
 
 

@@ -15,10 +15,10 @@ from ncu_roofline.capture.schema import MEASURED, PATHS, Column
 from ncu_roofline.knowledge.models import models
 
 DENSE = "fixtures/synthetic/dense-b8.ncu-repz"
-CHAIN = ("launches", "archived", "work", "role", "sequence", "useful", "placed", "grouped", "tokens")
+CHAIN = ("launches", "archived", "work", "role", "sequence", "useful", "placed", "gained", "grouped", "tokens")
 PARTS = {
-    "launches": ("launches", "archived", "work", "role", "sequence", "useful", "placed"),
-    "kernels": ("launches", "work", "role", "sequence", "useful", "placed", "grouped"),
+    "launches": ("launches", "archived", "work", "role", "sequence", "useful", "placed", "gained"),
+    "kernels": ("launches", "work", "role", "sequence", "useful", "placed", "gained", "grouped"),
     "tokens": ("launches", "work", "role", "sequence", "useful", "grouped", "tokens"),
     "compared": ("sequence", "role", "compared"),
     "swept": ("swept",),

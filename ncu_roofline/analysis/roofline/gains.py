@@ -1,21 +1,160 @@
-"""What to fix first: kernels by the time above their roof; many small ones are one thing."""
+"""What to fix first: each kernel's time above its ceiling, and what keeps it there; many small ones are one thing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
+
+from ncu_roofline.analysis.roofline.ceilings import Ceiling, moved_bytes
+from ncu_roofline.analysis.run.rows import satellite
+from ncu_roofline.analysis.sums import ratio
+from ncu_roofline.analysis.work.ladder import NOTHING, measured
+from ncu_roofline.capture.schema import GAIN_REASONS
+from ncu_roofline.knowledge.limits import THRESHOLDS
+
+WAVES = ("launch__waves_per_multiprocessor",)
+HALF = 0.5
+"""Part of a gain that one cause must explain to be its reason."""
+STREAM = ("capture", "process", "device", "stream")
+
+
+def gained(placed: pl.DataFrame, ceiling: Ceiling | None) -> pl.DataFrame:
+    """Placed launches with their least time at the ceiling, the time above it, and the reason for it."""
+    best = NOTHING if ceiling is None else pl.lit(ceiling.bandwidth)
+    return (
+        placed.with_columns(
+            waves=measured(placed, WAVES),
+            moved=moved_bytes(),
+            excess=excess_bytes(),
+            fusion_bytes=handed_over(),
+            helper=satellite(placed),
+            executed_seconds=pl.col("compute_share") * pl.col("seconds"),
+        )
+        .with_columns(least_seconds=least_seconds(best), ceiling_share=ratio(ratio("moved", "seconds"), best))
+        .with_columns(gain_seconds=(pl.col("seconds") - pl.col("least_seconds")).clip(0.0))
+        .with_columns(gain_reason=reason(best))
+        .drop("moved", "excess", "helper", "executed_seconds")
+    )
+
+
+def least_seconds(best: pl.Expr) -> pl.Expr:
+    """The longer of the bytes at the ceiling and the useful work at its peak, never above the time itself.
+
+    Bytes that a known matrix did not need are left out. Null where neither is known.
+    """
+    work = pl.col("executed_seconds") * ratio("useful_flops", "flops").clip(0.0, 1.0).fill_null(1.0)
+    needed = ratio(pl.col("moved") - pl.col("excess"), best)
+    longer = pl.max_horizontal(needed, work)
+    return pl.when(longer <= pl.col("seconds")).then(longer).when(longer.is_not_null()).then("seconds")
+
+
+def excess_bytes() -> pl.Expr:
+    """Bytes read beyond the whole matrix and its inputs; 0 where the matrix is not known."""
+    read = pl.coalesce("dram_read_bytes", "dram_bytes")
+    over = read - pl.col("matrix_bytes") - pl.col("activation_bytes").fill_null(0.0)
+    return pl.when(pl.col("read_amplification").is_not_null()).then(over.clip(0.0)).otherwise(0.0).fill_null(0.0)
+
+
+def handed_over() -> pl.Expr:
+    """Bytes that a launch writes and the next one of its stream reads again, at most: a fusion of both would save them.
+
+    The lesser of both, with the launch before and with the one after; null where its own were not measured.
+    """
+    write, read = pl.col("dram_write_bytes"), pl.col("dram_read_bytes")
+    after = pl.min_horizontal(write, read.shift(-1, fill_value=0.0).over(STREAM).fill_null(0.0))
+    before = pl.min_horizontal(write.shift(1, fill_value=0.0).over(STREAM).fill_null(0.0), read)
+    return pl.when(write.is_not_null() & read.is_not_null()).then(after + before)
+
+
+def reason(best: pl.Expr) -> pl.Expr:
+    """What explains at least half of the gain, the surest first; null where there is no gain to explain."""
+    gain, seconds, waves = pl.col("gain_seconds"), pl.col("seconds"), pl.col("waves")
+    needs = gain * HALF
+    tail = seconds * (1 - waves / waves.ceil())
+    padded = pl.col("executed_seconds") - pl.col("least_seconds")
+    return (
+        pl.when(gain.is_null())
+        .then(None)
+        .when(gain <= THRESHOLDS.at_ceiling_share * seconds)
+        .then(pl.lit("at_ceiling"))
+        .when(pl.col("helper"))
+        .then(pl.lit("helper"))
+        .when(seconds <= THRESHOLDS.launch_cost_seconds)
+        .then(pl.lit("launch"))
+        .when((pl.col("excess") > 0) & (pl.col("excess") / best >= needs))
+        .then(pl.lit("reads"))
+        .when(padded >= needs)
+        .then(pl.lit("padding"))
+        .when((pl.col("fusion_bytes") > 0) & (pl.col("fusion_bytes") / best >= needs))
+        .then(pl.lit("fusion"))
+        .when((waves > 1) & (tail >= needs))
+        .then(pl.lit("tail"))
+        .when((waves < 1) & (seconds * (1 - waves) >= needs))
+        .then(pl.lit("part_wave"))
+        .otherwise(pl.lit("share"))
+        .cast(pl.Enum(GAIN_REASONS))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """What the launches take, and what they would take if every one reached its ceiling; seconds."""
+
+    seconds: float
+    least: float
+    fixed: float
+    """Part of the difference that is the start of tiny launches: a CUDA graph or a fusion helps there, no saving of bytes."""
+    tiny: int
+    """How many launches that is."""
+
+
+def reachable(launches: pl.DataFrame) -> Reachable | None:
+    """Kernel time less the sum of gains; None where the gain of a launch that took time is not known."""
+    known = launches.filter(pl.col("seconds").is_not_null())
+    if known.is_empty() or known["gain_seconds"].null_count():
+        return None
+    tiny = known.filter(pl.col("gain_reason").cast(pl.String) == "launch")
+    took = float(known["seconds"].sum())
+    return Reachable(
+        seconds=took,
+        least=took - float(known["gain_seconds"].sum()),
+        fixed=float(tiny["gain_seconds"].sum()),
+        tiny=int(tiny["times"].fill_null(1).sum()),
+    )
+
 
 GLUE = "glue"
 """Stands for all kernels beside FC and attention that reach neither roof: fusing or graphs help there, one by one nothing."""
 PADDING = "padding"
 """Stands for kernels at the roof of arithmetic whose useful work is left of the ridge: they compute rows that nobody needs."""
 KINDS = (GLUE, PADDING, "memory", "compute", "latency")
-COLUMNS = ("kernel", "name", "grid", "role", "launches", "seconds", "time_share", "gain_seconds", "bandwidth_share")
+COLUMNS = (
+    "kernel",
+    "name",
+    "grid",
+    "role",
+    "launches",
+    "seconds",
+    "time_share",
+    "gain_seconds",
+    "gain_reason",
+    "waves",
+    "bandwidth_share",
+    "ceiling_share",
+)
+ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_share", "ceiling_share")
+"""What a row has only where it stands for one group."""
 
 
 def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
-    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains."""
+    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains.
+
+    Glue is what is short and reaches neither roof; a long kernel that does so is worth a row of its own.
+    """
     main = pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
-    glue = (pl.col("limited_by").cast(pl.String) == "latency") & ~main
+    short = pl.col("seconds") / pl.col("launches") < THRESHOLDS.short_kernel_seconds
+    glue = (pl.col("limited_by").cast(pl.String) == "latency") & ~main & short
     padded = (pl.col("limited_by").cast(pl.String) == "compute") & (pl.col("bound").cast(pl.String) == "memory")
     told = groups.filter(pl.col("gain_seconds") > 0).with_columns(
         why=pl.when(glue)
@@ -28,9 +167,8 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     return (
         told.group_by("why", "part", maintain_order=True)
         .agg(
-            *(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ("kernel", "name", "grid", "role")),
+            *(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ONE),
             pl.col("launches", "seconds", "time_share", "gain_seconds").sum(),
-            pl.when(pl.len() == 1).then(pl.col("bandwidth_share").first()).alias("bandwidth_share"),
         )
         .sort("gain_seconds", descending=True)
         .head(most)

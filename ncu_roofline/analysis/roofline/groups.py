@@ -72,7 +72,12 @@ FIRST = (
     "bandwidth_share",
     "compute_share",
     "limited_by",
+    "ceiling_share",
+    "least_seconds",
     "gain_seconds",
+    "gain_reason",
+    "waves",
+    "fusion_bytes",
     "suspect",
 )
 
@@ -139,7 +144,8 @@ def identity(keys: list[str]) -> list[pl.Expr]:
         pl.col("useful_intensity_low").min(),
         pl.col("useful_intensity_high").max(),
         pl.col("suspect").fill_null(False).sum().cast(pl.Int64).alias("suspect_launches"),
-        known_sum("gain_seconds").alias("gain_seconds"),
+        *(known_sum(c).alias(c) for c in ("least_seconds", "gain_seconds", "fusion_bytes")),
+        pl.col("gain_reason").sort_by("gain_seconds", descending=True, nulls_last=True).first(),
     ]
 
 
@@ -150,7 +156,7 @@ def sums() -> list[pl.Expr]:
 
 def averages() -> list[pl.Expr]:
     """Bandwidths and shares of roofs, weighted by time: a share times its time is the time at the roof."""
-    return [mean(name).alias(name) for name in (*SLOPES, "bandwidth_share", "compute_share")]
+    return [mean(name).alias(name) for name in (*SLOPES, "bandwidth_share", "compute_share", "ceiling_share", "waves")]
 
 
 def paired() -> list[pl.Expr]:

@@ -60,7 +60,7 @@ def place(
             compute_share=compute_share(),
         )
         .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu)))
-        .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect(), gain_seconds=gain())
+        .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
     )
 
 
@@ -130,12 +130,6 @@ def limited_by(threshold: float) -> pl.Expr:
         .then(pl.lit("compute"))
         .cast(pl.Enum(LIMITS))
     )
-
-
-def gain() -> pl.Expr:
-    """Time above what the launch would take at the roof it comes nearest to; null where neither share is known."""
-    nearest = pl.max_horizontal("bandwidth_share", "compute_share").clip(0.0, 1.0)
-    return pl.col("seconds") * (1 - nearest)
 
 
 def suspect() -> pl.Expr:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ncu_roofline.knowledge.devices.achieved import Achieved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Gpu:
     memory_units: int | None = None
     """Memory units whose active cycles the profiler averages; None is not known."""
     nvlink: float | None = None
+    achieved: Achieved = field(default_factory=Achieved)
+    """What real kernels reach on it."""
     source: str = ""
     doubts: tuple[str, ...] = ()
     notes: str = ""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import dense_rates, named_rates, pipe_rates, rates, tensor_rate
 from ncu_roofline.knowledge.toml import load
@@ -56,6 +57,7 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         memory_type=row["memory_type"],
         memory_units=row.get("memory_units"),
         nvlink=scaled("nvlink_gbs", GIGA),
+        achieved=achieved(row["name"]),
         source=row["source"],
         doubts=(row["doubts"],) if "doubts" in row else (),
         notes=row.get("notes", ""),
@@ -196,6 +198,7 @@ def _slice(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
         sms=device.sms or row.sms,
         peaks=peaks,
         bandwidth=row.bandwidth * eighths / 8,
+        achieved=row.achieved.sliced(eighths / 8),
         memory_bytes=(row.memory_bytes or 0) * eighths / 8 or None,
         doubts=(*row.doubts, said),
     ), (said,)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
+from ncu_roofline.analysis.roofline.gains import reachable
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
 from ncu_roofline.present.documents.summary import device_data
+from ncu_roofline.present.documents.words_gain import reach, with_why
 from ncu_roofline.present.documents.words_health import doubt, words
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called, grids_tell
@@ -26,10 +28,11 @@ PER_LAUNCH = (
     "precision",
     "bound",
     "bandwidth_share",
-    "limited_by",
+    "ceiling_share",
     "gain_seconds",
+    "why",
 )
-SPARE = ("intensity", "launches", "dram_bytes", "limited_by", "bandwidth_share")
+SPARE = ("bandwidth_share", "intensity", "launches", "dram_bytes", "ceiling_share", "why")
 PER_GROUP = (
     "kernel",
     "grid",
@@ -41,8 +44,9 @@ PER_GROUP = (
     "intensity",
     "bound",
     "bandwidth_share",
-    "limited_by",
+    "ceiling_share",
     "gain_seconds",
+    "why",
 )
 
 
@@ -51,18 +55,21 @@ def document(
 ) -> Document:
     """The chosen rows, and how many there are in all."""
     shown = PER_GROUP if grouped else PER_LAUNCH
-    columns = tuple(c for c in shown if c in rows.columns and (rows[c].count() or c in ("kernel", "role")))
-    named = called(rows)
+    named = with_why(called(rows))
+    columns = tuple(c for c in shown if c in named.columns and (named[c].count() or c in ("kernel", "role")))
     spare = ("precision", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
+    all_of_it = reachable(study.launches)
     return Document(
-        answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",),
+        answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}", *reach(study, all_of_it)),
         tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": told(rows),
             "rows_total": total,
+            "ceiling": study.ceiling,
+            "at_ceilings": all_of_it,
             "run": study.run,
             "device": device_data(study),
             "notes": [doubt(f) for f in findings],

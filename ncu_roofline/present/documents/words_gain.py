@@ -1,0 +1,96 @@
+"""Words of what could be gained: the ceiling, why a kernel is above it, and what the launches would take at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ncu_roofline.analysis.roofline.ceilings import Ceiling
+from ncu_roofline.analysis.roofline.gains import Reachable
+from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.units import launches as counted
+from ncu_roofline.capture.units import number, text
+from ncu_roofline.present.forms.short import brief
+from ncu_roofline.present.forms.text import clean
+
+
+def three(value: float, unit: str) -> str:
+    """A quantity with three digits."""
+    return text(float(f"{value:.3g}"), unit)
+
+
+def why(row: dict[str, Any]) -> str | None:
+    """What keeps a kernel above its ceiling, in a few words; None where its gain is not known.
+
+    >>> why({"gain_reason": "part_wave", "waves": 0.727}), why({"gain_reason": "share", "ceiling_share": 0.887})
+    ('fills 73 % of the GPU', 'streams at 89 % of the ceiling')
+    """
+    waves, share = row.get("waves"), row.get("ceiling_share")
+    match row["gain_reason"]:
+        case "share":
+            return "below both roofs" if share is None or share < 0.3 else f"streams at {100 * share:.0f} % of the ceiling"
+        case "part_wave":
+            filled = 100 * waves
+            return f"fills {'under 1' if filled < 1 else f'{filled:.0f}'} % of the GPU"
+        case "tail":
+            return f"{number(waves)} waves: the last is part empty"
+        case "padding":
+            return f"padding: {number(row['padding'])}x the useful work" if row.get("padding") else "padding"
+        case "reads":
+            return "reads more than its matrix"
+        case "fusion":
+            return f"{three(row['fusion_bytes'], 'byte')} pass to its neighbours through DRAM"
+        case "launch":
+            return "launch cost: graph or fusion"
+        case "helper":
+            return "finishes a split kernel"
+        case "at_ceiling":
+            return "at its ceiling"
+    return None
+
+
+def with_why(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the reason of their gain in words."""
+    return rows.with_columns(pl.Series("why", [why(row) for row in rows.to_dicts()], dtype=pl.String))
+
+
+def ceiling(best: Ceiling, gpu: str | None) -> str:
+    """What gains are measured against, and what says so."""
+    where = f" on {gpu}" if gpu else ""
+    match best.kind:
+        case "stated":
+            return f"{three(best.bandwidth, 'byte/s')}, as stated"
+        case "capture":
+            name = brief(clean(best.kernel or ""), "", 40)
+            return (
+                f"{three(best.bandwidth, 'byte/s')}, which {name} of this capture reached, beyond the "
+                f"{three(best.table or 0.0, 'byte/s')} seen before{where}"
+            )
+        case "table":
+            return f"{three(best.bandwidth, 'byte/s')}, the most that a kernel was seen to reach{where}"
+    return f"{three(best.bandwidth, 'byte/s')}, the datasheet's bandwidth, as no kernel's best is known{where}"
+
+
+def reach(study: Study, found: Reachable | None) -> tuple[str, ...]:
+    """What the launches would take if every one reached its ceiling, and what of the rest no saving of bytes touches."""
+    if found is None or study.ceiling is None:
+        return ()
+    against = ceiling(study.ceiling, study.gpu.name if study.gpu else None)
+    steps = study.run.steps.value
+    what, divisor = ("a captured step", int(steps)) if steps else ("the capture", 1)
+    said = (
+        f"If every kernel reached its ceiling ({against}), {what} would take {three(found.least / divisor, 's')} "
+        f"instead of {three(found.seconds / divisor, 's')} of kernel time."
+    )
+    if not found.tiny or found.fixed < SMALL * found.seconds:
+        return (said,)
+    fixed = (
+        f"{three(found.fixed / divisor, 's')} of the difference is the start of {counted(found.tiny)}"
+        f"{' in all' if divisor > 1 else ''}: a CUDA graph or fusion helps there, fewer bytes do not."
+    )
+    return (said, fixed)
+
+
+SMALL = 0.01
+"""Part of the time below which the starts of tiny launches are not worth a sentence."""
