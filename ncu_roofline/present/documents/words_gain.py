@@ -26,7 +26,7 @@ def why(row: dict[str, Any]) -> str | None:
     >>> why({"gain_reason": "part_wave", "waves": 0.727}), why({"gain_reason": "share", "ceiling_share": 0.887})
     ('fills 73 % of the GPU', 'streams at 89 % of the ceiling')
     """
-    waves, share = row.get("waves"), row.get("ceiling_share")
+    waves, share = float(row.get("waves") or 0.0), row.get("ceiling_share")
     match row["gain_reason"]:
         case "share":
             return "below both roofs" if share is None or share < 0.3 else f"streams at {100 * share:.0f} % of the ceiling"
