@@ -10,7 +10,7 @@ import polars as pl
 OPENING, CLOSING = "<([{", ">)]}"
 OPERATOR = re.compile(r"\boperator\s*(?:\(\)|\[\]|<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|[-+*/%^&|!=<>~,]=?|&&|\|\||\"\"\s*\w+)")
 # the last form is left behind by tools that cut the names of others at brackets
-UNNAMED = re.compile(r"(?<!\w)<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]*>|\bunnamed>")
+UNNAMED = re.compile(r"(?<!\w)<unnamed>|\(anonymous namespace\)|\{anonymous\}|<unnamed-[^>]{0,200}>|\bunnamed>")
 MARK = "\x00"
 
 
@@ -29,7 +29,8 @@ def function_name(name: str) -> str:
         kept.append(found[0])
         return f"{MARK}{len(kept) - 1}{MARK}"
 
-    outer = _outside_brackets(OPERATOR.sub(keep, UNNAMED.sub(keep, name)).replace("->", "  "))
+    unmarked = name.replace(MARK, "")
+    outer = _outside_brackets(OPERATOR.sub(keep, UNNAMED.sub(keep, unmarked)).replace("->", "  "))
     last = outer.rsplit("::", 1)[-1]
     bare = re.sub(rf"{MARK}(\d+){MARK}", lambda found: kept[int(found[1])], last).strip()
     return bare or name
@@ -37,17 +38,21 @@ def function_name(name: str) -> str:
 
 def _outside_brackets(name: str) -> str:
     """The qualified name before its parameters, emptied of everything in brackets."""
-    depth, piece = 0, ""
+    depth, begun = 0, False
+    piece: list[str] = []
     for sign in name:
         if sign in OPENING:
-            if sign == "(" and depth == 0 and piece.strip():
+            if sign == "(" and depth == 0 and begun:
                 break
             depth += 1
         elif sign in CLOSING:
             depth = max(depth - 1, 0)
+        elif depth == 0 and sign in " \t*&":
+            piece, begun = [], False
         elif depth == 0:
-            piece = piece + sign if sign not in " \t*&" else ""
-    return piece
+            piece.append(sign)
+            begun = begun or not sign.isspace()
+    return "".join(piece)
 
 
 def function_names(names: pl.Series) -> pl.Series:

@@ -52,7 +52,7 @@ def test_zero_is_measured_and_absent_is_null_and_not_a_number_is_null_with_a_not
     known = b"".join(metric(n, v) for n, v in enumerate(TIMED.values()))
     read, write = len(TIMED), len(TIMED) + 1
     made = [launch(known + metric(read, 0.0) + metric(write, math.nan)), launch(known + metric(write, 3.0))]
-    capture = report.read(saved(tmp_path, whole(block(launches=made, names=names))))
+    capture = report.read(saved(tmp_path, whole(block(launches=made, names=names, session=session("ncu ./a")))))
     assert capture.launches[f"m:{BYTES}"].to_list() == [0.0, None]
     assert capture.launches["m:dram__bytes_write.sum"].to_list() == [None, 3.0]
     assert capture.notes == ("1 counter values of 1 launch are not a number in the report; they are read as not measured.",)
@@ -175,7 +175,7 @@ def test_a_cut_report_is_read_up_to_the_cut_and_says_how_much_is_lost(tmp_path: 
 def test_a_damaged_launch_is_left_out_and_counted(tmp_path: Path) -> None:
     metrics = b"".join(metric(n, v) for n, v in enumerate(TIMED.values()))
     made = [launch(metrics), b"\x6a\xff\xff\x7f", launch(metrics)]
-    capture = report.read(saved(tmp_path, whole(block(launches=made, names=list(TIMED)))))
+    capture = report.read(saved(tmp_path, whole(block(launches=made, names=list(TIMED), session=session("ncu ./a")))))
     assert len(capture.launches) == 2
     assert capture.notes == ("1 of 3 launches are damaged in the file and left out.",)
 

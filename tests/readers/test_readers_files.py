@@ -22,7 +22,7 @@ from ncu_roofline.readers.report.container import Head
 from ncu_roofline.readers.report.report import Loss
 from tests import kernels
 from tests.kernels import H100, launch
-from tests.report_bytes import block, entry, field, simple
+from tests.report_bytes import block, entry, field, session, simple
 from tests.report_bytes import report as whole
 
 PATH = Path("r.ncu-rep")
@@ -112,7 +112,7 @@ def test_a_stream_of_several_frames_is_whole_and_a_broken_one_says_where(tmp_pat
     assert unpacked(tmp_path, one + two) == (b"a" * 1000 + b"b" * 2000, [])
     content, notes = unpacked(tmp_path, one + b"\x28\xb5\x2f\xfdjunkjunk")
     assert content == b"a" * 1000
-    assert notes == ["The compressed stream is damaged after 1,000 bytes of the report."]
+    assert notes == ["The compressed stream is damaged or cut off after 1,000 bytes of the report."]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,8 @@ def test_a_report_without_launches_says_why(head: Head, loss: Loss, said: str) -
 
 
 def test_results_of_ranges_are_noted(tmp_path: Path) -> None:
-    ranges = entry(field(5, 0) + field(6, b"") + field(7, 2))
+    content = [entry(field(7, 0)), entry(field(7, 1))]
+    ranges = entry(field(5, sum(map(len, content))) + field(6, b"") + field(7, 2)) + b"".join(content)
     assert report.read(stored(tmp_path, simple() + ranges)).notes == (
         "2 results of whole ranges are not read; they carry no kernel (`reader=vendor` shows them).",
     )
@@ -207,7 +208,7 @@ def test_after_so_many_damaged_launches_the_rest_is_given_up(tmp_path: Path, mon
     monkeypatch.setattr(report, "MOST_DAMAGED", 2)
     bad, good = field(7, "no name"), field(6, "k")
     for count, read in ((2, 2), (3, 1)):
-        content = whole(block(launches=[good, *[bad] * count, good]))
+        content = whole(block(launches=[good, *[bad] * count, good], session=session("ncu ./a")))
         capture = report.read(stored(tmp_path, content))
         assert len(capture.launches) == read
         assert ["given up" if "cut off" in note else note for note in capture.notes] == [

@@ -16,9 +16,10 @@ Header = list[tuple[int, bytes]]
 """The sessions and string tables of a block header, by field number."""
 
 SESSION, NAMES, PAYLOAD = 3, 4, 5
-RANGES, GRAPHS = 7, 9
-COUNTS, TEXTS = (1, 2, PAYLOAD, RANGES, GRAPHS), (SESSION, NAMES)
-"""Fields of a block header: sources, results, size of the payload, results of ranges and of graphs; what has a text in it.
+RANGES, GRAPHS, STACKS = 7, 9, 10
+COUNTS, TEXTS = (1, 2, PAYLOAD, RANGES, GRAPHS, STACKS), (SESSION, NAMES)
+"""Fields of a block header: sources, results, size of the payload, results of ranges and of graphs, call stacks (one block
+before each launch, seen in reports of 2026); what has a text in it.
 
 Graph results were seen in our own captures (`--graph-profiling graph`, 2025.3), range results are documented only."""
 
@@ -43,6 +44,7 @@ class Block(NamedTuple):
     results: int
     range_results: int
     graph_results: int = 0
+    stacks: int = 0
 
 
 @dataclass(slots=True)
@@ -52,8 +54,12 @@ class Head:
     names: list[str] = field(default_factory=list)
     sessions: list[bytes] = field(default_factory=list)
     filled: array[int] = field(default_factory=lambda: array("Q"))
-    """Six numbers for each block with launches: its start and end, sources, results, results of ranges and of graphs."""
+    """The numbers of each block with launches: its start and end, sources, results, results of ranges and of graphs, stacks."""
     range_results: int = 0
+    overfull: int = 0
+    """Blocks that hold more than their headers count: what else is in them nobody knows."""
+    unfinished: bool = False
+    """Whether what goes before a launch stands behind the last one."""
     stopped: int | None = None
     """Where in the file the first damage is; None where there is none."""
 
@@ -105,7 +111,7 @@ def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
             elif content and number in TEXTS:
                 texts.append((number, part(content)))
         start = at + 4 + length
-        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS)))
+        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS, STACKS)))
         return found, texts
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
@@ -123,12 +129,15 @@ def head(file: BinaryIO, size: int) -> Head:
                     tables.add(content)
                 elif content not in found.sessions and len(found.sessions) < MOST_SESSIONS:
                     found.sessions.append(content)
-            if block.results or block.graph_results:
+            launches = block.results or block.graph_results
+            if launches:
                 found.filled.extend((block.start, min(block.end, size), *(min(count, size) for count in block[2:])))
             found.range_results += block.range_results
+            found.unfinished = bool(block.stacks) or (found.unfinished and not launches)
             at = block.start
             if block.end > size:
                 raise DamagedError("entries that end after the file")
+            found.overfull += not launches and overfull(file, block)
             at = block.end
     except BROKEN:
         found.stopped = at
@@ -153,6 +162,14 @@ class _Tables:
             self.last, self.last_names = content, [text(c) for n, c in message(content) if n == 1]
         if content:
             self.names += self.last_names
+
+
+def overfull(file: BinaryIO, block: Block) -> bool:
+    """Whether a block has bytes behind the entries that its header counts, or entries that do not fit it."""
+    try:
+        return _after(file, block, block.start, sum(block[2:])) != block.end
+    except BROKEN:
+        return True
 
 
 def results(file: BinaryIO, block: Block) -> Iterator[bytes]:

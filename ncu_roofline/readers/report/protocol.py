@@ -175,6 +175,7 @@ NO_FILTER = {"launch-skip": "0", "launch-skip-before-match": "0", "profile-from-
 SHOWN = re.compile(r"\d+(?:\.\d+)*")
 FILTER = re.compile(r"(?:regex:)?[\w .*+?|()\[\]^$,<>@&!=-]{1,120}/?")
 """What the value of a filter may look like to be shown: names and patterns, no path. Else the option alone is told."""
+COUNT = re.compile(r"[0-9]{1,9}")
 CHOICE = re.compile(r"[\w-]{1,80}")
 """What the value of a choice may look like; anything else is not taken."""
 
@@ -193,6 +194,18 @@ def run(sessions: Iterable[bytes]) -> Run:
         version = facts["profiler_version"].value if "profiler_version" in facts else None
         facts |= settings(options, version)
     return replace(Run(), **facts)
+
+
+def asked(sessions: Iterable[bytes]) -> list[tuple[str, str]] | None:
+    """The profiler's own options with their values; None where no session tells how it was called."""
+    commands = (value for session in sessions for name, value in _details(session) if name == "command")
+    return next((list(spelled(command)) for command in commands), None)
+
+
+def launch_count(options: list[tuple[str, str]]) -> int:
+    """How many launches the capture was to stop at; 0 where it was not told."""
+    counts = [value for name, value in options if name == "launch-count"]
+    return int(counts[-1]) if counts and COUNT.fullmatch(counts[-1]) else 0
 
 
 def _details(session: bytes) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,11 @@ MOST_RATIO = 1_000
 """Uncompressed over compressed size, beyond a first SPARED bytes; reports compress 3 to 20 times."""
 SPARED = 256 << 20
 PIECE, BEGINNING = 1 << 20, 1 << 16
+CODED = 4096
+"""Compressed bytes at a time: they unpack to 128 MiB at the most."""
+
+
+BROKEN_STREAM = "a compressed report that is damaged or cut off in its first bytes; copy it again, or capture again"
 
 
 @contextmanager
@@ -36,6 +41,8 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int, list[str]]]:
             if start.startswith(COMPRESSED):
                 unpacked = open_files.enter_context(tempfile.TemporaryFile())
                 notes = unpack(file, unpacked, path)
+                if not unpacked.tell():
+                    raise UnreadableCapture(f"{path.name}: {BROKEN_STREAM}")
                 file = unpacked
                 file.seek(0)
                 start = file.read(512)
@@ -74,20 +81,33 @@ def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
 
     limit = min(MOST_UNCOMPRESSED, max(SPARED, MOST_RATIO * path.stat().st_size))
     packed.seek(0)
-    written = 0
+    written, whole = 0, False
     try:
-        with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
-            while piece := stream.read1(PIECE):
-                written += len(piece)
-                if written > limit:
-                    raise UnreadableCapture(
-                        f"{path.name}: unpacks to more than {limit:,} bytes, which no report of its size "
-                        "does; unpack it yourself with zstd if you trust it"
-                    )
-                target.write(piece)
+        for piece, ended in pieces(packed):
+            whole = ended
+            written += len(piece)
+            if written > limit:
+                raise UnreadableCapture(
+                    f"{path.name}: unpacks to more than {limit:,} bytes, which no report of its size "
+                    "does; unpack it yourself with zstd if you trust it"
+                )
+            target.write(piece)
     except zstandard.ZstdError:
-        return [f"The compressed stream is damaged after {written:,} bytes of the report."]
-    return []
+        whole = False
+    return [] if whole else [f"The compressed stream is damaged or cut off after {written:,} bytes of the report."]
+
+
+def pieces(packed: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """What the frames of a stream unpack to, and whether a frame ended there; small, so that damage costs little before it."""
+    import zstandard
+
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while coded := packed.read(CODED):
+        while coded:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(coded), frame.eof
+            coded = frame.unused_data if frame.eof else b""
 
 
 def foreign(start: bytes, size: int) -> str:

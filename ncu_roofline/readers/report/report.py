@@ -9,6 +9,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ncu_roofline.capture import units
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import rows
@@ -51,14 +52,14 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     head = container.head(file, size)
     names = dict.fromkeys(head.names)
     kept = rows.columns(names, metrics, rows.times(names))
-    loss = Loss(size)
+    loss = Loss(size, stream=bool(notes))
     decoded = launches(file, head, plan(head.names, kept.places, kept.listed), loss)
     table = rows.table(decoded, kept, size)
     if table.frame.is_empty():
         raise _empty(head, loss, name)
     frame, strange = rows.launches(table, kept, name)
     device = rows.device(table.devices, name)
-    notes += [*loss.notes(len(frame), table.cut), *_ranges(head), *strange]
+    notes += [*loss.notes(len(frame), table.cut), *_short(head, loss, len(frame)), *_ranges(head), *strange]
     return Capture(launches=frame, device=device, run=protocol.run(head.sessions), notes=tuple(notes), name=name)
 
 
@@ -70,13 +71,17 @@ class Loss:
     damaged: int = 0
     stopped: int | None = None
     """Where in the file reading had to stop; None where it came to the end."""
+    stream: bool = False
+    """Whether the compressed stream around the report broke off."""
+    overfull: int = 0
+    """Blocks that hold more than the launches that their headers count."""
 
     def notes(self, launches: int, cut: bool) -> Iterator[str]:
         """A sentence for each kind of loss."""
         if self.damaged:
             total = launches + self.damaged
             yield f"{self.damaged:,} of {total:,} launches are damaged in the file and left out."
-        if self.stopped is not None:
+        if self.stopped is not None and not self.stream:
             lost = 100 * (self.size - self.stopped) / self.size
             yield (
                 f"The report is damaged or cut off at byte {self.stopped:,} of {self.size:,}: "
@@ -100,7 +105,9 @@ def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[l
 
 def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
     every = chain(zip(container.results(file, block), repeat(row)), zip(container.graphs(file, block), repeat(graph_row)))
+    end = block.start
     for entry, decoded in every:
+        end += 4 + len(entry)
         try:
             cells = decoded(entry, wanted)
         except BROKEN:
@@ -109,6 +116,26 @@ def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator
                 raise
             continue
         yield cells
+    loss.overfull += end != block.end and container.overfull(file, block)
+
+
+def _short(head: Head, loss: Loss, launches: int) -> Iterator[str]:
+    """What a report that was cut off between two launches still shows of it."""
+    if loss.stopped is not None or loss.stream:
+        return
+    if overfull := head.overfull + loss.overfull:
+        parts = "A part of the report holds" if overfull == 1 else f"{overfull:,} parts of the report hold"
+        yield f"{parts} more than the header says: launches may be missing."
+    if head.unfinished:
+        yield "The report ends where another launch begins: it was cut off there."
+    asked = protocol.asked(head.sessions)
+    if asked is None:
+        yield "The report does not tell how the profiler was called, as one that was cut off after its first launches."
+    elif launches < (wanted := protocol.launch_count(asked)):
+        yield (
+            f"{units.launches(wanted)} were asked for (--launch-count) and {launches:,} are in the report: "
+            "the program ended before, or the report was cut off."
+        )
 
 
 def _ranges(head: Head) -> Iterator[str]:
@@ -117,7 +144,7 @@ def _ranges(head: Head) -> Iterator[str]:
 
 
 def _empty(head: Head, loss: Loss, name: str) -> UnreadableCapture:
-    if loss.stopped is not None or loss.damaged:
+    if loss.stopped is not None or loss.damaged or loss.stream:
         return UnreadableCapture(
             f"{name}: a damaged Nsight Compute report without a readable kernel; "
             "copy it again from where it was captured, or capture again"

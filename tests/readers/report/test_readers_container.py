@@ -131,7 +131,7 @@ def test_launches_of_the_whole_file_are_found_where_they_lie() -> None:
     ends = MAGIC_AND_VERSION + len(first), len(content)
     found = head(content)
     assert list(found.blocks()) == [Block(ends[0] - payload, ends[0], 1, 2, 0), Block(ends[1] - 9, ends[1], 0, 1, 0)]
-    assert found.filled == array("Q", [ends[0] - payload, ends[0], 1, 2, 0, 0, ends[1] - 9, ends[1], 0, 1, 0, 0])
+    assert found.filled == array("Q", [ends[0] - payload, ends[0], 1, 2, 0, 0, 0, ends[1] - 9, ends[1], 0, 1, 0, 0, 0])
     assert (found.names, found.stopped, found.range_results) == (["a", "b"], None, 0)
 
 
