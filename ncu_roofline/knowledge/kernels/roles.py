@@ -15,7 +15,7 @@ from ncu_roofline.capture.schema import ROLES
 from ncu_roofline.knowledge.kernels import names as spelled
 from ncu_roofline.knowledge.kernels import role_files
 from ncu_roofline.knowledge.kernels.names import PARTS
-from ncu_roofline.knowledge.kernels.patterns import narrowed
+from ncu_roofline.knowledge.kernels.patterns import narrowed, required
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
@@ -128,12 +128,13 @@ def described(names: pl.Series, rules: Rules) -> pl.DataFrame:
     """Each name with the words of its scope, function and arguments."""
     split = spelled.split(names)
     lines = [pl.col(part).str.slice(0, 1_000) for part in PARTS]
-    text = spelled.words(pl.concat_str(lines, separator="\n"))
+    # one text of three lines a name: one pass of each pattern, not one per name
+    text = spelled.words(pl.concat_str(lines, separator="\n").str.join("\n"))
     for word, said in rules.spellings.items():
         text = text.str.replace_all(_ascii(rf"\b(?:{said})\b"), word)
-    apart = text.str.split_exact("\n", 2).struct.rename_fields(PARTS)
-    named = split.select(apart.alias("words"), given="name", name="readable").unnest("words")
-    return named.with_columns(pl.col(PARTS).str.strip_chars())
+    spoken = split.select(text)["scope"].item().split("\n") if split.height else []
+    words = {part: pl.Series(spoken[at :: len(PARTS)], dtype=pl.String).str.strip_chars() for at, part in enumerate(PARTS)}
+    return split.select(given="name", name="readable").with_columns(**words)
 
 
 def first(rules: Iterable[Rule]) -> pl.Expr:
@@ -142,15 +143,38 @@ def first(rules: Iterable[Rule]) -> pl.Expr:
     return pl.coalesce(ids) if ids else pl.lit(None, pl.String)
 
 
-def possible(rules: Iterable[Rule], seen: pl.DataFrame) -> list[Rule]:
-    """Rules and alternatives whose plain text occurs in some name at all; the others need not even be compiled."""
-    texts = {c: "\n".join(seen[c].to_list()) for c in (*PARTS, "name")}
+def matched(rules: Iterable[Rule], seen: pl.DataFrame) -> pl.Series:
+    """Id of the first rule that each described name meets; only names that hold a rule's plain text are asked."""
+    told: list[str | None] = [None] * seen.height
+    left = seen.select(*PARTS, "name", row=pl.int_range(pl.len()))
+    texts = _texts(seen)
+    for rule in rules:
+        if left.is_empty():
+            break
+        needed = {c: required(pattern) for c in texts if (pattern := getattr(rule, c)) is not None}
+        if not all(any(word in texts[c] for word in words) for c, words in needed.items()):
+            continue
+        held = [pl.col(c).str.contains_any(list(words)) for c, words in needed.items() if "" not in words]
+        asked = left.filter(held) if held else left
+        near = _near(rule, asked) if asked.height else None
+        if near is None:
+            continue
+        rows = asked.filter(near.named())["row"].to_list()
+        for row in rows:
+            told[row] = rule.id
+        left = left.filter(~pl.col("row").is_in(rows)) if rows else left
+    return pl.Series("rule", told, dtype=pl.String)
+
+
+def _texts(seen: pl.DataFrame) -> dict[str, str]:
+    """Everything that described names say, column by column."""
+    return {c: "\n".join(seen[c].to_list()) for c in (*PARTS, "name")}
+
+
+def _near(rule: Rule, asked: pl.DataFrame) -> Rule | None:
+    """The rule without the alternatives that occur in none of these names; None where a pattern it needs is left empty."""
+    texts = _texts(asked)
     texts["unless"] = texts["function"]
-    return [near for rule in rules if (near := _near(rule, texts)) is not None]
-
-
-def _near(rule: Rule, texts: Mapping[str, str]) -> Rule | None:
-    """The rule without the alternatives that occur in no name; None where a pattern it needs is left empty."""
     stated = {c: pattern for c in texts if (pattern := getattr(rule, c)) is not None}
     left: dict[str, Any] = {c: narrowed(pattern, texts[c]) for c, pattern in stated.items()}
     if any(pattern is None for c, pattern in left.items() if c != "unless"):
@@ -162,10 +186,10 @@ def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     """One row per distinct name: role, rule and dtypes by the name alone; null where it says nothing."""
     seen = described(names.drop_nulls().unique(maintain_order=True), rules)
     roles = {rule.id: rule.role for rule in reversed(rules.rules)}
-    matched = seen.select(
-        "given", readable="name", rule=first(possible(rules.of(nvtx=False), seen)), nameless=_nameless(rules)
+    told = seen.select(
+        "given", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=_nameless(rules)
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
-    return matched.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
+    return told.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
 
 
 def _nameless(rules: Rules) -> pl.Expr:
@@ -201,8 +225,4 @@ def dtypes(rules: Rules) -> list[pl.Expr]:
 def matching(name: str, rules: Rules) -> list[Rule]:
     """Every rule on names that matches this one, in order: the first decides, it beats the others."""
     seen = described(pl.Series("name", [name]), rules)
-    return [
-        rule
-        for rule in rules.of(nvtx=False)
-        if any(seen.select(near.named().alias("is"))["is"].item() for near in possible([rule], seen))
-    ]
+    return [rule for rule in rules.of(nvtx=False) if matched([rule], seen).null_count() == 0]
