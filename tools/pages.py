@@ -26,6 +26,7 @@ from ncu_roofline.cli import commands
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import LAST, parts
 from ncu_roofline.knowledge.counters import table as counters
+from tools import ceilings
 from tools import schemas as bench_schemas
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,7 @@ def pages() -> dict[str, str]:
         "columns.md": columns_page(),
         "counters.md": counters_page(),
         "errors.md": errors_page(),
+        "evidence/ceilings.md": ceilings.page(),
         "modules.md": modules_page(),
         "python.md": python_page(),
         "schemas/README.md": schemas_page(),

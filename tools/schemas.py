@@ -113,6 +113,9 @@ def value(column: Column) -> Schema:
     if isinstance(column.dtype, pl.List):
         return a("array", said, null=null, items=text())
     if isinstance(column.dtype, pl.Struct):
+        names = [field.name for field in column.dtype.fields]
+        if "low" in names:
+            return thing(said, null=null, **{name: number(null=False) for name in names})
         return thing(said, **{path: number() for path in PATHS}) | {"required": []}
     kinds = {pl.Int64: "integer", pl.Float64: "number", pl.Boolean: "boolean", pl.String: "string"}
     return a(next(kind for dtype, kind in kinds.items() if column.dtype == dtype), said, null=null)

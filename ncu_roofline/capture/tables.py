@@ -128,6 +128,9 @@ PROJECTED = (
 )
 """Rows of a projection (analysis/project/project.py)."""
 
+SPAN = pl.Struct({"low": F64, "value": F64, "high": F64})
+"""A figure with its spread."""
+
 FLOOR = (
     Column("batch", I64, "", "sequences per step", NEVER),
     Column("weight_bytes", F64, "byte", "weights that one step must read, over all GPUs", NEVER, heading="weights"),
@@ -138,6 +141,24 @@ FLOOR = (
     Column("memory_seconds", F64, "s", "time to move them at the full bandwidth", NEVER),
     Column("compute_seconds", F64, "s", "time of the arithmetic at the full peak", NEVER),
     Column("step_seconds", F64, "s", "the longer of both: no step is faster", NEVER, heading="step"),
+    Column(
+        "ceiling_seconds",
+        F64,
+        "s",
+        "the same at the best bandwidth that a real kernel was seen to reach on the device, or at the one stated",
+        "nobody saw one",
+        heading="at ceiling",
+    ),
+    Column(
+        "typical_seconds",
+        SPAN,
+        "s",
+        "what such matrices and attention typically take, with its spread: a start each, then bytes at the bandwidth that such "
+        "kernels reach; glue (norms, activations, sampling) is not in it",
+        "nothing typical is known of a part: its type, more rows than the fits are for, or a mixer that is no attention",
+        heading="typical",
+        form="span",
+    ),
     Column("tokens_per_second", F64, "1/s", "batch over step_seconds", NEVER, heading="token/s"),
     Column("fits", BOOL, "", "whether weights and caches fit into memory", "no context was stated, or memory is unknown"),
     Column("name", STR, "", "name of the matrix", NEVER),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import As, Force, Format, Output
+from ncu_roofline.cli.options import As, CeilingRate, Force, Format, Output
 
 ModelName = Annotated[
     str, typer.Option("--model", metavar="CONFIG", help="A config.json, its folder, or a known name.", show_default=False)
@@ -40,6 +40,7 @@ def floor(
     kv: Kv = None,
     tp: Tp = 1,
     step_time: StepTime = None,
+    ceiling: CeilingRate = None,
     form: As = Format.TABLE,
     output: Output = None,
     force: Force = False,
@@ -57,16 +58,18 @@ def floor(
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.knowledge.models import models
     from ncu_roofline.present.documents import floor as words
-    from ncu_roofline.readers.facts import duration
+    from ncu_roofline.readers.facts import byte_rate, duration
 
     known, device = models.load(model), gpus.found(gpu)
+    if ceiling is not None:
+        device = replace(device, achieved=replace(device.achieved, ceiling=byte_rate("`ceiling=`", ceiling)))
     setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
     sizes = whole_numbers(batch) if batch is not None else floors.batches(known, device, setting)
     first = replace(setting, batch=sizes[0])
     table = floors.over_batches(known, device, setting, sizes)
     least = floors.floor(known, device, first)
     taken = duration("`step_time=`", step_time) if step_time is not None else None
-    write(words.document(known, device, least, table, matrix_floors(known, first), taken), form, output, force)
+    write(words.document(known, device, least, table, matrix_floors(known, first, device), taken), form, output, force)
 
 
 def whole_numbers(listed: str) -> list[int]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ncu_roofline.analysis.study import Choices, Study, study
-from ncu_roofline.capture import units
 from ncu_roofline.cli.options import Phase
 from ncu_roofline.cli.progress import progress
-from ncu_roofline.errors import UnusableInput
 from ncu_roofline.readers import read
 
 
@@ -29,12 +26,12 @@ def load(
     phase: Phase | None = None,
 ) -> Study:
     """The study of one capture, which may be several files."""
-    byte_rate(ceiling)  # before anything is read
     from ncu_roofline.knowledge.kernels.roles import load_rules
     from ncu_roofline.knowledge.models.models import load as load_model
     from ncu_roofline.readers import expand
-    from ncu_roofline.readers.facts import stated
+    from ncu_roofline.readers.facts import byte_rate, stated
 
+    best = byte_rate("`ceiling=`", ceiling) if ceiling is not None else None
     with progress(f"reading {captures[0]}"):
         capture = read(list(captures), reader=reader)
         capture = replace(capture, run=stated(capture.run, expand(list(captures)), facts or {}))
@@ -45,18 +42,7 @@ def load(
             ridge=ridge,
             latency_share=latency_share,
             phase=phase.value if phase else None,
-            ceiling=byte_rate(ceiling),
+            ceiling=best,
             model=load_model(model) if model else None,
         )
         return study(capture, choices)
-
-
-def byte_rate(stated: str | None) -> float | None:
-    """`2.98TB/s` -> byte/s; raises UnusableInput for what is no bandwidth."""
-    if stated is None:
-        return None
-    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([kKMGT]i?B/s)\s*", stated)
-    scale = units.factor(found[2]) if found else None
-    if not found or not scale or not float(found[1]):
-        raise UnusableInput(f"--ceiling {stated!r} is no bandwidth; give one with its unit, as in 2.98TB/s")
-    return float(found[1]) * scale

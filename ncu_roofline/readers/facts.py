@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.capture.capture import Fact, Run
-from ncu_roofline.capture.units import SECONDS
+from ncu_roofline.capture.units import SECONDS, factor
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.toml import load
@@ -18,6 +18,8 @@ from ncu_roofline.knowledge.toml import load
 MOST = 10**12
 SHORTEST, LONGEST = 1e-7, 1e4
 """Seconds between which the time of a step is believed: no kernel is shorter."""
+SLOWEST, FASTEST = 1e9, 1e15
+"""Bytes per second between which the bandwidth of a GPU is believed."""
 SIDECAR = ".run.toml"
 
 
@@ -62,6 +64,16 @@ def duration(name: str, value: Any) -> float:
     number = float(found[1]) * unit if found and unit else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not SHORTEST <= number <= LONGEST:
         raise UnusableInput(f"{name} {value!r} is no time of a step; give a number with its unit, as in 8.0ms")
+    return float(f"{number:.12g}")
+
+
+def byte_rate(name: str, value: Any) -> float:
+    """Bytes per second of a bandwidth with its unit, `2.98TB/s`; a number of the library is in byte/s."""
+    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([kKMGT]i?B/s)\s*", value) if isinstance(value, str) else None
+    unit = factor(found[2]) if found else None
+    number = float(found[1]) * unit if found and unit else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not SLOWEST <= number <= FASTEST:
+        raise UnusableInput(f"{name} {value!r} is no bandwidth; give a number with its unit, as in 2.98TB/s")
     return float(f"{number:.12g}")
 
 

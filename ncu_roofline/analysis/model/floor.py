@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
@@ -20,6 +20,8 @@ from ncu_roofline.analysis.model.footprint import (
     memory_batch,
     weight_bytes_per_gpu,
 )
+from ncu_roofline.analysis.model.typical import Part, Span, parts_of, step
+from ncu_roofline.capture.tables import SPAN
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
@@ -35,6 +37,8 @@ class Floor:
     weight_bytes: float
     kv_bytes: float
     flops: float
+    gpu_bytes: float
+    """Bytes that one GPU reads."""
     memory_seconds: float
     compute_seconds: float
     crossover_batch: float | None
@@ -47,7 +51,23 @@ class Floor:
     """Distinct experts per MoE layer; 0 for dense models."""
     fc_precision: str
     """Precision at whose roof most of the FC work runs."""
+    ceiling: float | None = None
+    """Bandwidth that a real kernel was seen to reach, or that is stated; None where nobody saw one."""
+    typical_parts: tuple[Part, ...] = ()
+    """What the matrices and attention of a step typically take, part by part."""
     doubts: tuple[str, ...] = ()
+
+    @property
+    def ceiling_seconds(self) -> float | None:
+        """The step if its bytes moved at the ceiling; None without one."""
+        if self.ceiling is None:
+            return None
+        return max(self.gpu_bytes / self.ceiling, self.compute_seconds)
+
+    @property
+    def typical(self) -> Span | None:
+        """What its matrices and attention typically take, glue left out; None where nothing typical is known of a part."""
+        return step(list(self.typical_parts), self.step_seconds)
 
     @property
     def bytes(self) -> float:
@@ -99,21 +119,23 @@ def floor(model: Model, gpu: Gpu, setting: Setting) -> Floor:
     """The floor of one decode step; raises UnusableInput naming the option that is impossible."""
     check(model, setting)
     allowed, resident = memory_batch(model, gpu, setting)
-    weight_seconds = sum(b for b, _ in weight_bytes_per_gpu(model, setting)) / gpu.bandwidth
-    kv_seconds = setting.batch * kv_per_gpu(model, setting) / gpu.bandwidth
+    read = sum(b for b, _ in weight_bytes_per_gpu(model, setting)) + setting.batch * kv_per_gpu(model, setting)
     fc, attention = _compute_seconds(model, gpu, setting)
     return Floor(
         setting=setting,
         weight_bytes=sum(b for _, b in weight_bytes_per_gpu(model, setting)),
         kv_bytes=setting.batch * kv_bytes(model, setting),
         flops=setting.batch * (2 * model.matmul_parameters + model.attention_flops(setting.context or 0)),
-        memory_seconds=weight_seconds + kv_seconds,
+        gpu_bytes=read,
+        memory_seconds=read / gpu.bandwidth,
         compute_seconds=fc + attention,
         crossover_batch=_crossover(model, gpu, setting),
         memory_batch=allowed,
         resident_bytes=resident,
         experts_read=model.expected_experts(setting.batch),
         fc_precision=_fc_precision(model, gpu, setting),
+        ceiling=gpu.achieved.ceiling,
+        typical_parts=tuple(parts_of(model, gpu, setting)),
         doubts=tuple(_doubts(model, gpu, setting, resident)),
     )
 
@@ -134,7 +156,7 @@ def over_batches(model: Model, gpu: Gpu, setting: Setting, sizes: Iterable[int])
     return pl.DataFrame([_row(f) for f in floors], schema=FLOORS, orient="row")
 
 
-FLOORS: dict[str, type[pl.DataType]] = {
+FLOORS: dict[str, pl.DataType | type[pl.DataType]] = {
     "batch": pl.Int64,
     "weight_bytes": pl.Float64,
     "kv_bytes": pl.Float64,
@@ -142,6 +164,8 @@ FLOORS: dict[str, type[pl.DataType]] = {
     "memory_seconds": pl.Float64,
     "compute_seconds": pl.Float64,
     "step_seconds": pl.Float64,
+    "ceiling_seconds": pl.Float64,
+    "typical_seconds": SPAN,
     "tokens_per_second": pl.Float64,
     "useful_intensity": pl.Float64,
     "bound": pl.String,
@@ -150,7 +174,7 @@ FLOORS: dict[str, type[pl.DataType]] = {
 }
 
 
-def _row(f: Floor) -> tuple[float | str | bool | None, ...]:
+def _row(f: Floor) -> tuple[object, ...]:
     return (
         f.setting.batch,
         f.weight_bytes,
@@ -159,6 +183,8 @@ def _row(f: Floor) -> tuple[float | str | bool | None, ...]:
         f.memory_seconds,
         f.compute_seconds,
         f.step_seconds,
+        f.ceiling_seconds,
+        None if f.typical is None else asdict(f.typical),
         f.tokens_per_second,
         f.flops / f.bytes,
         f.bound,

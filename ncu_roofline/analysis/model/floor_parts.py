@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import polars as pl
 
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of
+from ncu_roofline.analysis.model.typical import matrices
+from ncu_roofline.capture.tables import SPAN
+from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
 
 
-def matrix_floors(model: Model, setting: Setting) -> pl.DataFrame:
-    """Per weight matrix the bytes and useful FLOPs of one step, over all its layers and all GPUs."""
+def matrix_floors(model: Model, setting: Setting, gpu: Gpu | None = None) -> pl.DataFrame:
+    """Per weight matrix the bytes and useful FLOPs of one step, over its layers and all GPUs; its typical time on one."""
     rows = [
         (
             w.name,
@@ -25,6 +30,9 @@ def matrix_floors(model: Model, setting: Setting) -> pl.DataFrame:
         if w.matrix
     ]
     frame = pl.DataFrame(rows, schema=MATRIX_FLOORS, orient="row")
+    spans = [] if gpu is None else [part.seconds for part in matrices(model, gpu, setting)]
+    typical = [asdict(span) if span else None for span in spans] if gpu else [None] * frame.height
+    frame = frame.with_columns(pl.Series("typical_seconds", typical, dtype=SPAN))
     return frame.with_columns(useful_intensity=pl.col("useful_flops") / pl.col("weight_bytes"))
 
 

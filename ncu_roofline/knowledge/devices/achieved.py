@@ -11,7 +11,7 @@ from typing import Any
 from ncu_roofline.knowledge.toml import load
 
 TERA, MICRO = 1e12, 1e-6
-KINDS = ("fc", "attention")
+KINDS = ("fc", "experts", "attention")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Achieved:
 
     ceiling: float | None = None
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
-    """By kind (fc, attention) and stored type."""
+    """By kind (fc, experts, attention) and stored type."""
 
     def fit(self, kind: str, dtype: str | None) -> Fit | None:
         """The fit of a kind of kernel with data of this type; None where there is none."""

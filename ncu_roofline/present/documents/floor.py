@@ -10,6 +10,7 @@ from ncu_roofline.analysis.model.floor import Floor
 from ncu_roofline.capture.units import percent, text
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
+from ncu_roofline.present.documents import words_typical as typical
 from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.forms.document import Document, Table
 
@@ -19,30 +20,35 @@ COLUMNS = (
     "kv_bytes",
     "bytes_per_token",
     "step_seconds",
+    "typical_seconds",
     "tokens_per_second",
     "useful_intensity",
     "bound",
     "experts_read",
     "fits",
 )
-MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "useful_intensity")
+MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "typical_seconds", "useful_intensity")
 
 
 def document(
     model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: pl.DataFrame, taken: float | None = None
 ) -> Document:
     """The floor of one batch in sentences, a real step of so many seconds beside it; over batches; matrix by matrix."""
-    known = [c for c in COLUMNS if sizes[c].null_count() < sizes.height]
     title = f"Weight matrices of one step at batch {least.setting.batch}"
     return Document(
         answer=(*(_beside(least, taken) if taken is not None else ()), *_answer(model, gpu, least)),
         tables=(
-            Table("", sizes, tuple(known), spare=("useful_intensity",)),
-            Table(title, matrices, MATRICES, spare=("layer_kind",)),
+            Table("", sizes, filled(sizes, COLUMNS), spare=("useful_intensity", "bytes_per_token")),
+            Table(title, matrices, filled(matrices, MATRICES), spare=("layer_kind", "useful_intensity")),
         ),
-        doubts=tuple(sentence(options(d)) for d in least.doubts),
+        doubts=(*(sentence(options(d)) for d in least.doubts), *typical.doubts(least, gpu)),
         data={**_data(model, gpu, least, sizes, matrices), "step": _step(least, taken)},
     )
+
+
+def filled(rows: pl.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold anything."""
+    return tuple(c for c in columns if rows[c].null_count() < rows.height)
 
 
 def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
@@ -58,6 +64,7 @@ def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
         f"Its bytes take {text(least.memory_seconds, 's')} at {text(gpu.bandwidth, 'byte/s')}, its arithmetic "
         f"{text(least.compute_seconds, 's')} at the {least.fc_precision} peak: the step is {least.bound}-bound.",
     ]
+    said += typical.sentences(least, gpu)
     if model.experts:
         said.append(f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts.")
     return [*said, *_limits(least)]
@@ -113,5 +120,5 @@ def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: p
         "memory_batch": least.memory_batch,
         "first": least.first,
         "resident_bytes": least.resident_bytes,
-        "notes": [options(d) for d in least.doubts],
+        "notes": [*(options(d) for d in least.doubts), *typical.doubts(least, gpu)],
     }

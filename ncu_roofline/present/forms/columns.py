@@ -82,7 +82,22 @@ def word(heading: str) -> Shown:
     return Shown(heading, plain, right=False)
 
 
-FORMS: dict[str, Callable[[Any], str]] = {"percent": percent, "count": count, "factor": factor, "factor3": factor3}
+def span(value: Any) -> str:
+    """A time with its spread: 5.7 ms (5.1 to 6.5)."""
+    middle = unit("s")(value["value"])
+    number, _, scale = middle.partition(" ")
+    factor = value["value"] / float(number.replace(",", "")) if float(number.replace(",", "")) else 1.0
+    low, high = (units.number(float(f"{value[end] / factor:.3g}")) for end in ("low", "high"))
+    return f"{number} {scale} ({low} to {high})"
+
+
+FORMS: dict[str, Callable[[Any], str]] = {
+    "percent": percent,
+    "count": count,
+    "factor": factor,
+    "factor3": factor3,
+    "span": span,
+}
 """Ways of writing that a column's record may name."""
 
 

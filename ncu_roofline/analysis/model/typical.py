@@ -1,0 +1,173 @@
+"""What weight matrices and attention typically take on a device: a start each, then bytes at what such kernels reach.
+
+Glue (norms, activations, sampling and the like) has no part in it: between typical and a measured step stands the glue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, kv_dtype
+from ncu_roofline.analysis.run.rows import of_experts, satellite
+from ncu_roofline.analysis.work.ladder import NOTHING
+from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.devices.achieved import Fit
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.models import dtypes
+from ncu_roofline.knowledge.models.model import Model, Weight
+
+MOST_ROWS = 128
+"""Rows up to which the fits hold: made of 1 to 64; at 128 the median matrix takes 1.05 times as long, at 256 1.2 to 1.3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A typical time with its spread, seconds."""
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One kind of kernel of a step: so many launches with so many bytes together, on one GPU."""
+
+    kind: str
+    """fc, experts or attention; or a mixer of which nothing is known (mla, mamba, linear)."""
+    dtype: str
+    name: str
+    launches: float
+    """Part of a launch, for one matrix of several that servers multiply at once."""
+    bytes: float
+    fit: Fit | None
+
+    @property
+    def seconds(self) -> Span | None:
+        """Its typical time; None where nothing is known of such kernels on the device."""
+        if self.fit is None:
+            return None
+        value = self.launches * self.fit.start + self.bytes / self.fit.bandwidth
+        return Span(low=value * self.fit.low, value=value, high=value * self.fit.high)
+
+
+def step(parts: list[Part], least: float) -> Span | None:
+    """The typical time of all parts, never below the least; None where one of them is not known."""
+    each = [part.seconds for part in parts]
+    known = [span for span in each if span is not None]
+    if not parts or len(known) < len(each):
+        return None
+    low, value, high = (sum(getattr(span, end) for span in known) for end in ("low", "value", "high"))
+    return Span(low=max(low, least), value=max(value, least), high=max(high, least))
+
+
+def parts_of(model: Model, gpu: Gpu, setting: Setting) -> list[Part]:
+    """Every weight matrix of a step, then its attention where a context is stated."""
+    return [*matrices(model, gpu, setting), *attention(model, gpu, setting)]
+
+
+def untold(parts: list[Part]) -> list[tuple[str, str]]:
+    """Kinds and types of which nothing typical is known on the device, each once."""
+    return list(dict.fromkeys((part.kind, part.dtype) for part in parts if part.fit is None))
+
+
+def fit(gpu: Gpu, kind: str, dtype: str, batch: int) -> Fit | None:
+    """The fit of a kind of kernel; None beyond the rows that it was made for."""
+    return gpu.achieved.fit(kind, dtype) if batch <= MOST_ROWS else None
+
+
+def matrices(model: Model, gpu: Gpu, setting: Setting) -> Iterator[Part]:
+    """Weight matrices; those that servers fuse share one start, and a layer's experts are one grouped product."""
+    read = [(w, elements) for w, elements in model.reads(setting.batch) if w.matrix]
+    together: dict[tuple[str, str], int] = {}
+    for weight, _ in read:
+        together[group(weight)] = together.get(group(weight), 0) + 1
+    for weight, elements in read:
+        dtype = dtype_of(weight, model, setting)
+        kind = "experts" if weight.copies > 1 else "fc"
+        yield Part(
+            kind=kind,
+            dtype=dtype.name,
+            name=weight.name,
+            launches=max(1, len(weight.layers)) / together[group(weight)],
+            bytes=elements * dtype.bytes * held_here(weight, setting.tp),
+            fit=fit(gpu, kind, dtype.name, setting.batch),
+        )
+
+
+def group(weight: Weight) -> tuple[str, str]:
+    """What is multiplied in one launch."""
+    return weight.kind, weight.fused or weight.name
+
+
+def attention(model: Model, gpu: Gpu, setting: Setting) -> Iterator[Part]:
+    """What reads the caches of a layer, one launch each: attention, and other mixers, of which nothing typical is known."""
+    if setting.context is None:
+        return
+    dtype = kv_dtype(model, setting)
+    for kind in dict.fromkeys(READER.get(cache.kind, cache.kind) for cache in model.caches):
+        mine = [cache for cache in model.caches if READER.get(cache.kind, cache.kind) == kind]
+        if kind == "conv":  # a few kilobytes: glue
+            continue
+        elements = sum((c.elements * c.tokens(setting.context) + c.state) / min(setting.tp, c.split) for c in mine)
+        yield Part(
+            kind=kind,
+            dtype=dtype.name,
+            name=kind,
+            launches=len(mine),
+            bytes=setting.batch * elements * dtype.bytes,
+            fit=fit(gpu, kind, dtype.name, setting.batch),
+        )
+
+
+READER = {"full": "attention", "sliding": "attention"}
+"""What reads a kind of cache; the others (latents, recurrent states) are read by mixers of their own."""
+
+
+def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFrame:
+    """Launches with `typical_seconds`, `_low` and `_high`: by the bytes that they read, and their type.
+
+    Null for glue, for helpers that finish another kernel's work, and where nothing is known of such kernels.
+    """
+    fits = {} if gpu is None else gpu.achieved.fits
+    table = pl.DataFrame(
+        [(kind, dtype, f.start, f.bandwidth, f.low, f.high) for (kind, dtype), f in fits.items()],
+        schema={"fit_kind": pl.String, "fit_dtype": pl.String, **dict.fromkeys(("start", "rate", "least", "most"), pl.Float64)},
+        orient="row",
+    )
+    few = pl.col("step_rows").is_null() | (pl.col("step_rows") <= MOST_ROWS)
+    decode = pl.col("phase").cast(pl.String).fill_null("decode") == "decode"
+    family = pl.col("family").cast(pl.String)
+    kind = pl.when(of_experts(launches) & (family == "fc")).then(pl.lit("experts")).otherwise(family)
+    marked = launches.with_columns(
+        fit_kind=pl.when(few & decode & ~satellite(launches)).then(kind),
+        fit_dtype=pl.when(family == "attention").then(type_of(run.kv.value, "cache_dtype")).otherwise(weight_type(run)),
+    )
+    read = pl.coalesce("dram_read_bytes", "dram_bytes")
+    value = pl.col("start") + read / pl.col("rate")
+    return (
+        marked.join(table, on=["fit_kind", "fit_dtype"], how="left", maintain_order="left")
+        .with_columns(
+            typical_seconds=value if fits else NOTHING,
+            typical_seconds_low=value * pl.col("least"),
+            typical_seconds_high=value * pl.col("most"),
+        )
+        .drop("fit_kind", "fit_dtype", "start", "rate", "least", "most")
+    )
+
+
+def weight_type(run: Run) -> pl.Expr:
+    """The type of the weights that a launch reads."""
+    return type_of(run.weights.value, "weight_dtype")
+
+
+def type_of(stated: str | None, named: str) -> pl.Expr:
+    """The stored type: as the kernel's name tells, else as stated, else as it is multiplied; by its own name in the table."""
+    known = {word: dtypes.find(word).name for word in dtypes.words()}
+    words = [pl.col(c).cast(pl.String) for c in (named, "activation_dtype", "precision")]
+    told = [word.replace_strict(known, default=None, return_dtype=pl.String) for word in words]
+    said = [] if stated is None else [pl.lit(dtypes.find(stated).name)]
+    return pl.coalesce(told[0], *said, *told[1:])

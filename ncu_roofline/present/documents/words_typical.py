@@ -1,0 +1,67 @@
+"""Words of what a step typically takes, beside what it must: matrices and attention, with glue named apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ncu_roofline.analysis.model.floor import Floor
+from ncu_roofline.analysis.model.typical import MOST_ROWS, Part, Span, untold
+from ncu_roofline.capture.units import text
+from ncu_roofline.knowledge.devices.achieved import achieved
+from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.present.documents.grammar import sentence
+
+KINDS = {
+    "fc": "weight matrices",
+    "experts": "expert matrices",
+    "attention": "attention",
+    "mla": "latent attention (MLA)",
+    "mamba": "state-space layers",
+    "linear": "linear attention",
+}
+
+
+def three(value: float, unit: str = "s") -> str:
+    """A quantity with three digits."""
+    return text(float(f"{value:.3g}"), unit)
+
+
+def between(span: Span) -> str:
+    """A time with its spread.
+
+    >>> between(Span(low=6.03e-3, value=6.915e-3, high=8.03e-3))
+    '6.92 ms (6.03 ms to 8.03 ms)'
+    """
+    return f"{three(span.value)} ({three(span.low)} to {three(span.high)})"
+
+
+def sentences(least: Floor, gpu: Gpu) -> list[str]:
+    """What the step would take at the ceiling, and what its matrices and attention typically take."""
+    said = []
+    if least.ceiling is not None and least.ceiling_seconds is not None:
+        whose = "the most that a kernel was seen to reach" if least.ceiling == achieved(gpu.name).ceiling else "as stated"
+        said.append(f"At {three(least.ceiling, 'byte/s')}, {whose}, it would take {three(least.ceiling_seconds)}.")
+    if least.typical is not None:
+        parts = [p for p in least.typical_parts if p.launches]
+        starts = round(sum(p.launches for p in parts))
+        said.append(
+            f"Typically its {'matrices and attention' if least.setting.context else 'matrices'} take {between(least.typical)}, "
+            f"in {starts:,} kernels; norms, activations, sampling and other glue come on top."
+        )
+    return said
+
+
+def doubts(least: Floor, gpu: Gpu) -> list[str]:
+    """Why no typical time is told, or what it was derived from."""
+    parts: Iterable[Part] = least.typical_parts
+    if least.setting.batch > MOST_ROWS:
+        return [f"Typical times are known up to batch {MOST_ROWS}."]
+    missing = untold(list(parts))
+    if missing:
+        listed = ", ".join(f"{KINDS.get(kind, kind)} in {dtype}" for kind, dtype in missing)
+        return [f"No typical time of a step is told: none is known of {listed} on {gpu.name}."]
+    said = [(p.kind, p.fit.borrowed) for p in parts if p.fit is not None and p.fit.borrowed]
+    return [
+        sentence(f"the typical time of {KINDS[kind]} on {gpu.name} is derived: {whence}")
+        for kind, whence in dict.fromkeys(said)
+    ]
