@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.capture import Capture
 
 if TYPE_CHECKING:
+    from ncu_roofline.analysis.fleet.rows import Ingested, Origin
     from ncu_roofline.present.documents.notebook import Summary
 
 File = str | os.PathLike[str]
@@ -238,6 +239,53 @@ def several(side: Captured | Sequence[Captured]) -> Sequence[Captured]:
     if isinstance(side, str | os.PathLike | Capture | Study):
         return [side]
     return side
+
+
+def ingest(path: File, *, meta: Mapping[str, Any] | None = None, reader: str = "auto", metrics: Sequence[str] = ()) -> Ingested:
+    """A capture, of this machine or at a URL, as rows of a fleet's tables: `.runs` and `.launches`; a bad file is a row too.
+
+    It writes nothing and can be pickled: give it to the `map` of any `concurrent.futures.Executor`. `meta` says whence the
+    capture is (`commit`, `commit_time`, `when`, `branch`, `label`, `engine`) and facts of its run (`batch`, `model`, ...).
+
+    >>> import ncu_roofline as nr
+    >>> rows = nr.ingest("fixtures/measured/h100-dense-b8.ncu-repz", meta={"commit": "1a2b3c4"})
+    >>> rows.runs["role"][0], int(rows.runs["read_bytes"].sum()), rows.runs["tokens"][0]
+    ('fc', 3072763648, 8.0)
+    """
+    from ncu_roofline.analysis.fleet.rows import Ingested, Origin, refused
+    from ncu_roofline.errors import RooflineError
+    from ncu_roofline.readers.fleet import captures
+
+    told, stated = captures.parted(meta or {})
+    name = captures.name_of(os.fspath(path))
+    origin = Origin(capture=name, **told)
+    try:
+        with captures.here(os.fspath(path)) as file:
+            origin = replace(origin, **captures.whence(file, told))
+            return _rows(file, origin, stated, reader=reader, metrics=metrics)
+    except RooflineError as error:
+        reason = str(error)
+    except (Exception, pl.exceptions.PanicException) as error:  # one capture must not stop ten thousand
+        reason = f"{name}: a fault of this program ({type(error).__name__}); please report it"
+    return Ingested(id=origin.id, runs=refused(origin, reason), launches=None)
+
+
+def _rows(file: Path, origin: Origin, stated: dict[str, Any], *, reader: str, metrics: Sequence[str]) -> Ingested:
+    """The rows of a file that can be read."""
+    from ncu_roofline.analysis.fleet import rows
+    from ncu_roofline.readers import archive, marked, read_one
+    from ncu_roofline.readers.facts import stated as with_facts
+
+    capture = marked(read_one(file, reader=reader, metrics=metrics))
+    studied = study(replace(capture, run=with_facts(capture.run, [file], stated)))
+    whence = rows.dated(origin, capture.taken)
+    kept = archive.archived(capture).launches
+    return rows.Ingested(
+        id=whence.id,
+        runs=rows.runs(studied, whence),
+        launches=kept.join(rows.joined(studied, whence.id), on="index", how="left", maintain_order="left", validate="1:1"),
+        partition=(whence.day, capture.device.name or "unknown"),
+    )
 
 
 def check(source: Captured) -> pl.DataFrame:

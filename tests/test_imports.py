@@ -10,7 +10,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ncu_roofline"
 ROOMS = ["errors", "capture", "knowledge", "readers", "analysis", "present", "cli"]
 MAY_NOT_SEE = {"readers": {"analysis"}, "analysis": {"readers"}}
-ONLY = {"altair": "present/charts/", "vl_convert": "present/charts/", "ncu_report": "readers/vendor.py"}
+ONLY = {
+    "altair": "present/charts/",
+    "vl_convert": "present/charts/",
+    "ncu_report": "readers/vendor.py",
+    "obstore": "readers/fleet/store.py",
+    "distributed": "cli/ingest.py",
+    "dask": "cli/ingest.py",
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -46,7 +53,18 @@ def test_heavy_libraries_stay_in_their_place(path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["summary", "--help"], ["plot", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    heavy = {"polars", "altair", "ncu_report", "vl_convert", "google.protobuf", "pyarrow", "numpy", "rich"}
+    heavy = {
+        "polars",
+        "altair",
+        "ncu_report",
+        "vl_convert",
+        "google.protobuf",
+        "pyarrow",
+        "numpy",
+        "rich",
+        "obstore",
+        "distributed",
+    }
     code = (
         f"import sys, runpy; sys.argv = ['ncu-roofline', *{arguments!r}]\n"
         "try: runpy.run_module('ncu_roofline', run_name='__main__')\n"

@@ -177,6 +177,9 @@ EXPLAINED = {
     "projected": "Rows of `project` (`analysis/project/project.py`): what was measured, and the range of what it would be elsewhere.",
     "floor": "Rows of `floor` (`analysis/model/floor.py`, `analysis/model/floor_parts.py`): per batch, per matrix or per role.",
     "devices": "Rows of `gpus` (`knowledge/devices/gpus.toml`).",
+    "runs": "Rows of an archive's table `runs` (`analysis/fleet/rows.py`): one per capture and role, sums over the launches that count. "
+    "A sum over `divisor` is the number per token.",
+    "kept": "What the table `launches` of an archive has beside the columns of a capture (`analysis/fleet/rows.py`).",
 }
 
 

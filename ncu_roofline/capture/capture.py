@@ -132,6 +132,8 @@ class Capture:
     """What the reader could not read or had to assume, a sentence each."""
     name: str = "capture"
     """File name without folders: fit to be shown."""
+    taken: float | None = None
+    """When the profiler began, in seconds since 1970; None where the file does not tell."""
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""

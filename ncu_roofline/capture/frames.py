@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ncu_roofline.capture.fleet import JOINED, RUNS
 from ncu_roofline.capture.schema import (
     BOOL,
     BOUND_SOURCES,
@@ -322,5 +323,7 @@ FRAMES = {
     "projected": PROJECTED,
     "floor": FLOOR,
     "devices": DEVICES,
+    "runs": RUNS,
+    "kept": JOINED,
 }
 """Every part of the dictionary, in the order in which a capture meets it."""

@@ -19,6 +19,7 @@ MODULES = (
     "floor",
     "recipe",
     "save",
+    "ingest",
     "slim",
     "gpus",
     "demo",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
@@ -85,7 +85,7 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
         return
     others = set(active_children())
     # spawn: a forked child could inherit locks of polars' threads
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_bound) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as pool:
         reading = [pool.submit(keep, file) for file in files]
         try:
             for kept in reading:
@@ -100,7 +100,7 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
             raise
 
 
-def _bound() -> None:
+def bound() -> None:
     """Ties a worker to its parent: it ends when the parent does, however that came, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := parent_process():
@@ -165,7 +165,7 @@ def archived(capture: Capture) -> Capture:
     """
     sums = [name for name, kind in capture.launches.schema.items() if foreign(name, kind)]
     launches = capture.launches.drop(sums).rename({"device": NUMBER}).with_columns(pl.lit(capture.name).alias(CAPTURE))
-    return Capture(launches=launches, device=capture.device, run=capture.run, notes=capture.notes, name=capture.name)
+    return replace(capture, launches=launches)
 
 
 def _write(content: bytes, place: Path, target: Path) -> None:
@@ -207,7 +207,7 @@ def scan(path: Path, measured: Iterable[str] | None = None) -> pl.LazyFrame:
     `measured` names the counters that are needed; without it every footer is read to know them all.
     """
     found = files(path)
-    counters = {schema.MEASURED + name: _dtype(name) for name in measured} if measured is not None else _counters(found)
+    counters = {schema.MEASURED + name: dtype_of(name) for name in measured} if measured is not None else _counters(found)
     fixed = {NUMBER if c.name == "device" else c.name: c.dtype for c in schema.LAUNCHES}
     return pl.scan_parquet(
         found,
@@ -220,19 +220,19 @@ def scan(path: Path, measured: Iterable[str] | None = None) -> pl.LazyFrame:
     ).rename({"device": "device_name", NUMBER: "device"})
 
 
-def _dtype(name: str) -> pl.DataType:
+def dtype_of(name: str) -> pl.DataType:
     return schema.OPCODES if "_per_opcode" in name else pl.Float64()
 
 
 def foreign(name: str, kind: pl.DataType) -> bool:
     """Whether a counter is of another type than its name tells."""
-    return name.startswith(schema.MEASURED) and kind != _dtype(name)
+    return name.startswith(schema.MEASURED) and kind != dtype_of(name)
 
 
 def _counters(found: Sequence[Path]) -> dict[str, pl.DataType]:
     kinds = {pair for file in found for pair in _schema(file).items() if pair[0].startswith(schema.MEASURED)}
     odd = {name for name, kind in kinds if foreign(name, kind)}
-    return {name: _dtype(name) for name in sorted({name for name, _ in kinds} - odd)}
+    return {name: dtype_of(name) for name in sorted({name for name, _ in kinds} - odd)}
 
 
 def _schema(file: Path) -> dict[str, pl.DataType]:

@@ -93,6 +93,10 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
+ORIGIN = ("commit", "commit_time", "when", "branch", "label", "engine")
+"""Whence a capture is: nothing that its analysis needs, and what an archive orders it by."""
+
+
 def options(values: Mapping[str, Any]) -> dict[str, Fact[Any]]:
     """Facts stated on the command line; None is not stated."""
     if strange := [key for key in values if key not in CHECKS]:
@@ -107,17 +111,24 @@ def options(values: Mapping[str, Any]) -> dict[str, Fact[Any]]:
     }
 
 
+def beside(capture: Path) -> Path:
+    """The file that says more of a capture: `NAME.run.toml`."""
+    return capture.with_name(capture.name.split(".ncu-rep")[0].removesuffix(capture.suffix) + SIDECAR)
+
+
 def sidecar(capture: Path) -> dict[str, Fact[Any]]:
     """Facts of `NAME.run.toml` beside the capture, where there is one; raises UnusableInput for others' keys."""
-    file = capture.with_name(capture.name.split(".ncu-rep")[0].removesuffix(capture.suffix) + SIDECAR)
+    file = beside(capture)
     if not file.is_file():
         return {}
     keys = load(file)
-    strange = sorted(set(keys) - set(CHECKS))
+    strange = sorted(set(keys) - set(CHECKS) - set(ORIGIN))
     if strange:
-        raise UnusableInput(f"{file.name}: key {strange[0]!r} is not known; known: {', '.join(CHECKS)}")
+        raise UnusableInput(f"{file.name}: key {strange[0]!r} is not known; known: {', '.join((*CHECKS, *ORIGIN))}")
     return {
-        key: Fact(CHECKS[key](f"{file.name}: {key}", value), "given", f"stated in {file.name}") for key, value in keys.items()
+        key: Fact(CHECKS[key](f"{file.name}: {key}", value), "given", f"stated in {file.name}")
+        for key, value in keys.items()
+        if key in CHECKS
     }
 
 

@@ -25,7 +25,9 @@ def written(capture: Capture) -> str:
     """Everything of a capture but its launches, as JSON."""
     kept = ("value", "origin", "evidence")
     run = {name: {part: getattr(fact, part) for part in kept} for name, fact in capture.run.known().items()}
-    parts = {"device": asdict(capture.device), "run": run, "notes": capture.notes, "name": capture.name}
+    parts: dict[str, Any] = {"device": asdict(capture.device), "run": run, "notes": capture.notes, "name": capture.name}
+    if capture.taken is not None:
+        parts["taken"] = capture.taken
     return json.dumps({"schema_version": SCHEMA_VERSION, **parts}, sort_keys=True)
 
 
@@ -42,7 +44,8 @@ def parsed(text: str, name: str) -> dict[str, Any]:
             "update ncu-roofline or save again"
         )
     try:
-        return {part: check(facts[part]) for part, check in PARTS.items()}
+        known = {part: check(facts[part]) for part, check in PARTS.items()}
+        return known | {"taken": moment(facts.get("taken"))}
     except (KeyError, TypeError, AttributeError, ValueError, UnusableInput) as error:
         raise damaged(name) from error
 
@@ -57,6 +60,13 @@ def word(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def moment(value: Any) -> float | None:
+    """A time in seconds since 1970, which files of earlier versions do not tell."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST):
+        raise TypeError(value)
+    return None if value is None else float(value)
 
 
 def notes(values: Any) -> tuple[str, ...]:

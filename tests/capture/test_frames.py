@@ -25,6 +25,8 @@ PARTS = {
     "projected": ("projected",),
     "floor": ("floor", "placed", "useful", "role"),
     "devices": ("devices", "placed"),
+    "runs": ("runs",),
+    "kept": ("launches", "archived", "kept"),
 }
 MEASURES = {c.name for part in ("launches", "work", "useful") for c in FRAMES[part]}
 PLACEHOLDERS = {
@@ -40,6 +42,12 @@ PLACEHOLDERS = {
 @lru_cache
 def pattern(name: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"<(\w+)>", lambda hit: f"({PLACEHOLDERS[hit[1]]})", name))
+
+
+def kept_launches() -> pl.Schema:
+    launches = nr.ingest(DENSE).launches
+    assert launches is not None
+    return launches.drop("device_number").schema
 
 
 @lru_cache
@@ -63,6 +71,8 @@ def frames() -> dict[str, list[pl.Schema]]:
         "projected": [nr.project(studied, gpu="b200").rows.schema],
         "floor": [rows.schema for rows in least],
         "devices": [pl.Schema(DEVICE_FRAME)],
+        "runs": [nr.ingest(DENSE).runs.schema],
+        "kept": [kept_launches()],
     }
 
 

@@ -112,9 +112,13 @@ def side(studies: Sequence[Study], kind: str) -> Side:
 def scaled(study: Study, number: int, kind: str, captures: int) -> pl.DataFrame:
     """The launches of one capture in the columns that comparing needs."""
     footing = footings(study)[kind]
-    share = 1 / (footing.divisor * captures)
-    return footing.launches.select(
-        pl.lit(number, pl.Int64).alias("capture"),
+    counted = shared(footing.launches, 1 / (footing.divisor * captures))
+    return counted.select(pl.lit(number, pl.Int64).alias("capture"), pl.all())
+
+
+def shared(launches: pl.DataFrame, share: float) -> pl.DataFrame:
+    """This part of every launch, in the columns that comparing needs."""
+    return launches.select(
         "index",
         "kernel",
         "name",

@@ -208,6 +208,21 @@ def launch_count(options: list[tuple[str, str]]) -> int:
     return int(counts[-1]) if counts and COUNT.fullmatch(counts[-1]) else 0
 
 
+CREATED = 2
+"""Field of a session: the time at which it began."""
+SINCE, UNTIL = 946_684_800, 4_102_444_800
+"""2000 and 2100: a time outside of them is none."""
+
+
+def taken(sessions: Iterable[bytes]) -> float | None:
+    """When the first session began, in seconds since 1970; None where none tells."""
+    try:
+        times = [content for session in sessions for number, content in message(session) if number == CREATED]
+    except BROKEN:
+        return None
+    return next((float(t) for t in times if isinstance(t, int) and SINCE <= t < UNTIL), None)
+
+
 def _details(session: bytes) -> Iterator[tuple[str, str]]:
     try:
         for number, content in message(session):

@@ -60,7 +60,14 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     frame, strange = rows.launches(table, kept, name)
     device = rows.device(table.devices, name)
     notes += [*loss.notes(len(frame), table.cut), *_short(head, loss, len(frame)), *_ranges(head), *strange]
-    return Capture(launches=frame, device=device, run=protocol.run(head.sessions), notes=tuple(notes), name=name)
+    return Capture(
+        launches=frame,
+        device=device,
+        run=protocol.run(head.sessions),
+        notes=tuple(notes),
+        name=name,
+        taken=protocol.taken(head.sessions),
+    )
 
 
 @dataclass(slots=True)

@@ -19,8 +19,8 @@ from ncu_roofline.readers.report.plan import KERNEL, NVTX, plan
 from ncu_roofline.readers.report.wire import BROKEN, Content, DamagedError, message, part, text
 from ncu_roofline.readers.report.wire import field as wire_field
 
-SYSTEM, DETAIL, COMMAND, CREATED = 3, 8, 11, 2
-"""Fields of a session: the machine, a detail {1 name, 2 value}, the command line, the time."""
+SYSTEM, DETAIL, COMMAND = 3, 8, 11
+"""Fields of a session: the machine, a detail {1 name, 2 value}, the command line."""
 OS_NAME, HOST = 1, 5
 """Fields of the machine: its operating system, its name."""
 PROCESS, ADDRESS, EXECUTABLE = 6, 2, 3
@@ -144,7 +144,7 @@ def session(content: bytes) -> bytes:
     """A session with its time, system, versions and the profiler's options; nothing else of it."""
     kept = []
     for number, inner in message(content):
-        if number == CREATED:
+        if number == protocol.CREATED:
             kept.append(field(number, inner))
         elif number == SYSTEM:
             names = [(n, b"host" if n == HOST else c) for n, c in message(part(inner)) if n in (OS_NAME, HOST)]

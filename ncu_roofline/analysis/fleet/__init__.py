@@ -1,0 +1,1 @@
+"""What do many captures say together: what stands in a fleet's tables, and what changed since when?"""

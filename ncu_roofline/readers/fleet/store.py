@@ -1,0 +1,236 @@
+"""Folders and buckets alike: list, get, put once, remove. An object is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from ncu_roofline import whole
+from ncu_roofline.errors import UnreadableCapture, UnusableInput
+
+URL = re.compile(r"(s3|s3a|gs|az|abfs|abfss)://[^/]+")
+SECRET = re.compile(r"://[^/@\s]*@")
+"""A URL may carry a key, which no message repeats."""
+RETRIES, PATIENCE = 8, 120.0
+"""Of a request that is refused for the moment (429, 5xx) or whose connection broke."""
+ABANDONED = 3600.0
+"""Seconds after which a draft belongs to nobody: no object takes so long to write."""
+
+
+class Store(Protocol):
+    """What a folder and a bucket have in common; names are relative, with slashes."""
+
+    @property
+    def root(self) -> str:
+        """Its path or URL."""
+
+    def names(self, prefix: str) -> list[str]:
+        """Every object below the prefix, in order."""
+
+    def get(self, name: str) -> bytes:
+        """An object; raises FileNotFoundError where there is none."""
+
+    def fetch(self, name: str, file: Path) -> None:
+        """An object as a file of this machine, with the time of the object."""
+
+    def put(self, name: str, body: bytes) -> bool:
+        """Writes an object that is not there; false where it is."""
+
+    def remove(self, names: list[str]) -> None:
+        """Removes objects; nothing where one is gone."""
+
+    def address(self, name: str) -> str:
+        """What polars reads it by."""
+
+    def options(self) -> dict[str, str]:
+        """What polars needs besides, to reach it."""
+
+
+def is_url(text: str | os.PathLike[str]) -> bool:
+    """Whether this names an object store and no file."""
+    return bool(URL.match(os.fspath(text)))
+
+
+def shown(text: str | os.PathLike[str]) -> str:
+    """The place as a message may name it: a URL without its key, a path by its last part."""
+    name = os.fspath(text)
+    return SECRET.sub("://", name) if is_url(name) else Path(name).name or name
+
+
+def at(place: str | os.PathLike[str]) -> Store:
+    """The store at a path or URL; raises UnusableInput for a scheme that nobody knows."""
+    name = os.fspath(place)
+    if is_url(name):
+        return Bucket(name.rstrip("/"))
+    if found := re.match(r"([A-Za-z][A-Za-z0-9+]+)://", name):
+        raise UnusableInput(f"{found[1]}:// is no place that is known; write a folder, s3://, gs:// or az://")
+    return Folder(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Files below a folder: each is written beside its place, then gets its name."""
+
+    root: str
+
+    def names(self, prefix: str) -> list[str]:
+        """Every file below the prefix that is no draft."""
+        top = Path(self.root)
+        found = []
+        for folder, inner, files in os.walk(top / prefix):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            found += [Path(folder, name).relative_to(top).as_posix() for name in files if not name.startswith(".")]
+        return sorted(found)
+
+    def get(self, name: str) -> bytes:
+        """A file's content."""
+        return Path(self.root, name).read_bytes()
+
+    def fetch(self, name: str, file: Path) -> None:
+        """A copy."""
+        shutil.copy2(Path(self.root, name), file)
+
+    def put(self, name: str, body: bytes) -> bool:
+        """Through a draft and one rename; of two writers one finds it there."""
+        target = Path(self.root, name)
+        if target.exists():
+            return False
+        with reaching(self.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                whole.write(body, target, over=False)
+            except FileExistsError:
+                return False
+        return True
+
+    def remove(self, names: list[str]) -> None:
+        """Removes files."""
+        with reaching(self.root):
+            for name in names:
+                Path(self.root, name).unlink(missing_ok=True)
+
+    def address(self, name: str) -> str:
+        """Its path."""
+        return str(Path(self.root, name))
+
+    def options(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+
+def sweep(folder: Folder) -> None:
+    """Removes the drafts of writers that were killed."""
+    before = time.time() - ABANDONED
+    for draft in Path(folder.root).rglob(f".*{whole.DRAFT}"):
+        with suppress(OSError):
+            if draft.stat().st_mtime < before:
+                draft.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Objects below a URL; the store itself makes a write whole, and refuses a second one."""
+
+    root: str
+
+    def names(self, prefix: str) -> list[str]:
+        """Every object below the prefix."""
+        with reaching(self.root):
+            pages = list(opened(self.root).list(prefix=prefix or None))
+        return sorted(meta["path"] for page in pages for meta in page)
+
+    def get(self, name: str) -> bytes:
+        """An object's content."""
+        with reaching(self.root):
+            return bytes(opened(self.root).get(name).bytes())
+
+    def fetch(self, name: str, file: Path) -> None:
+        """The object, piece by piece."""
+        with reaching(self.root):
+            found = opened(self.root).get(name)
+            with file.open("wb") as target:
+                for piece in found:
+                    target.write(piece)
+            written = found.meta["last_modified"].timestamp()
+            os.utime(file, (written, written))
+
+    def put(self, name: str, body: bytes) -> bool:
+        """One conditional write."""
+        from obstore.exceptions import AlreadyExistsError
+
+        with reaching(self.root):
+            try:
+                opened(self.root).put(name, body, mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def remove(self, names: list[str]) -> None:
+        """Removes objects, many by one request where the store can."""
+        with reaching(self.root), suppress(FileNotFoundError):
+            opened(self.root).delete(names)
+
+    def address(self, name: str) -> str:
+        """Its URL."""
+        return f"{self.root}/{name}"
+
+    def options(self) -> dict[str, str]:
+        """Plain HTTP where the user's own endpoint has it."""
+        return {"aws_allow_http": "true"} if plain_http() else {}
+
+
+def plain_http() -> bool:
+    """Whether the environment names an endpoint without encryption, as emulators on this machine have."""
+    return os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+
+
+@lru_cache(maxsize=64)
+def opened(url: str) -> Any:
+    """The object store behind a URL, keys from the environment; raises UnusableInput where its library is missing."""
+    try:
+        from obstore.store import from_url
+    except ImportError as error:
+        raise UnusableInput(
+            f"{shown(url)}: object stores need one more package; install it with: pip install 'ncu-roofline[cloud]'"
+        ) from error
+    with reaching(url):
+        return from_url(url, client_options={"allow_http": plain_http()}, retry_config=patience())
+
+
+def patience() -> Any:
+    """How long a request is tried again, in the types of the store's library."""
+    from datetime import timedelta
+
+    waits = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2}
+    return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=PATIENCE), "backoff": waits}
+
+
+@contextmanager
+def reaching(place: str) -> Iterator[None]:
+    """One sentence for whatever a store says that is not that an object is lacking."""
+    try:
+        yield
+    except (FileNotFoundError, UnusableInput, UnreadableCapture):
+        raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnusableInput(f"{shown(place)} cannot be written or read ({reason}); what stands in it is whole") from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "obstore":
+            raise
+        reason = first_words(error)
+        raise UnusableInput(f"{shown(place)} cannot be reached ({reason}); what stands in it is whole, run again") from error
+
+
+def first_words(error: Exception) -> str:
+    """What a store's library says first, on one line, without addresses and keys."""
+    told = SECRET.sub("://", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    return re.sub(r"\?\S+", "", told)[:200]

@@ -1,0 +1,218 @@
+"""An archive of a fleet on a disk: once by content, whole or not at all, whoever writes, dies or merges."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import ncu_roofline as nr
+from ncu_roofline import whole
+from ncu_roofline.errors import UnreadableCapture, UnusableInput
+from ncu_roofline.readers.fleet import tables
+from ncu_roofline.readers.fleet.compact import compact
+from ncu_roofline.readers.fleet.store import Folder, at, sweep
+from tests.command import run
+
+MEASURED = Path("fixtures/measured")
+THREE = [MEASURED / f"h100-{name}.ncu-repz" for name in ("dense-b8", "dense-b32", "moe-b8")]
+
+
+def keep(store: Folder, path: Path) -> None:
+    rows = nr.ingest(path, meta={"branch": "main"})
+    assert rows.id is not None
+    tables.keep(store, rows.id, rows.runs, rows.launches, rows.partition)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Folder:
+    store = Folder(str(tmp_path / "archive"))
+    for path in THREE:
+        keep(store, path)
+    return store
+
+
+def everything(store: Folder) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return tables.runs(store).sort("id", "role"), tables.launches(store, ["dram__bytes_read.sum"]).collect().sort("id", "index")
+
+
+def objects(store: Folder) -> dict[str, bytes]:
+    return {name: store.get(name) for name in store.names("")}
+
+
+def test_an_object_is_named_by_content_and_lies_under_day_and_device(store: Folder) -> None:
+    (name,) = [n for n in store.names("launches") if nr.ingest(THREE[0]).id in n]
+
+    assert name.startswith("launches/date=2026-11-27/device=NVIDIA-H100-80GB-HBM3/")
+    assert len(store.names("runs")) == 3
+
+
+def test_a_repeated_ingest_changes_nothing(store: Folder) -> None:
+    before = objects(store)
+    keep(store, THREE[1])
+
+    assert objects(store) == before
+    assert tables.known(store) == {nr.ingest(path).id for path in THREE}
+
+
+def test_merging_changes_no_row(store: Folder) -> None:
+    before = everything(store)
+    done = compact(store)
+
+    assert (done["runs"].before, done["runs"].after, done["launches"].after) == (3, 1, 1)
+    assert_frame_equal(everything(store)[0], before[0])
+    assert_frame_equal(everything(store)[1], before[1], check_column_order=False)
+    assert tables.known(store) == set(before[0]["id"])
+
+
+def test_what_comes_after_merging_is_merged_with_it(store: Folder) -> None:
+    compact(store)
+    keep(store, MEASURED / "h100-fp8-b8.ncu-repz")
+    compact(store)
+
+    assert (len(store.names("runs")), len(tables.known(store))) == (1, 4)
+
+
+def test_objects_that_were_merged_and_not_yet_removed_count_once(store: Folder) -> None:
+    before, singles = everything(store), objects(store)
+    compact(store)
+    for name, body in singles.items():  # killed between writing the merged objects and removing the others
+        store.put(name, body)
+
+    assert_frame_equal(everything(store)[0], before[0])
+    assert_frame_equal(everything(store)[1], before[1], check_column_order=False)
+    compact(store)
+    assert len(store.names("")) == 2
+
+
+def test_two_that_write_and_merge_at_once_leave_each_capture_once(store: Folder, tmp_path: Path) -> None:
+    fresh = Folder(str(tmp_path / "other"))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda path: keep(fresh, path), THREE * 2))
+        list(pool.map(lambda _: compact(fresh), range(2)))
+
+    assert_frame_equal(everything(fresh)[0], everything(store)[0])
+    assert_frame_equal(everything(fresh)[1], everything(store)[1], check_column_order=False)
+
+
+def test_a_refused_capture_is_kept_with_its_reason_until_it_can_be_read(store: Folder, tmp_path: Path) -> None:
+    bad = tmp_path / "cut.ncu-rep"
+    bad.write_bytes(b"NVR\0")
+    rows = nr.ingest(bad)
+    assert rows.id is not None
+    tables.keep(store, rows.id, rows.runs, rows.launches, rows.partition)
+    assert rows.id not in tables.known(store)
+    assert tables.runs(store)["reason"].drop_nulls().to_list() == [rows.reason]
+
+    later = nr.ingest(THREE[0])
+    read = later.runs.with_columns(id=pl.lit(rows.id))
+    tables.keep(store, rows.id, read, later.launches, later.partition)
+    assert not tables.runs(store)["reason"].count()
+    compact(store)
+    assert not tables.runs(store)["reason"].count()
+
+
+def test_an_object_of_a_later_version_is_refused_and_of_an_older_one_is_read(store: Folder) -> None:
+    rows = nr.ingest(THREE[0]).runs.with_columns(id=pl.lit("f" * 32))
+    store.put("runs/" + "f" * 32 + ".parquet", tables.packed(rows.drop("latency_seconds")))
+    assert tables.runs(store).filter(pl.col("id") == "f" * 32)["latency_seconds"].null_count() == rows.height
+
+    later = rows.with_columns(id=pl.lit("e" * 32), schema=pl.lit(9, pl.Int64))
+    store.put("runs/" + "e" * 32 + ".parquet", tables.packed(later))
+    with pytest.raises(UnusableInput, match="written in version 9 of the table"):
+        tables.runs(store)
+
+
+def test_a_full_disk_leaves_what_is_there_and_nothing_half(store: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = everything(store)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(whole, "settle", full)
+    with pytest.raises(UnusableInput, match=r"archive cannot be written or read \(No space left on device\)"):
+        keep(store, MEASURED / "h100-fp8-b8.ncu-repz")
+    assert_frame_equal(everything(store)[0], before[0])
+    assert not [p for p in Path(store.root).rglob("*") if p.name.startswith(".")]
+
+
+KILLED = """
+import sys, time
+from ncu_roofline import whole
+from ncu_roofline.readers.fleet.store import Folder
+def slow(*_):
+    print("writing", flush=True)
+    time.sleep(60)
+whole.settle = slow
+Folder(sys.argv[1]).put("runs/" + "a" * 32 + ".parquet", b"PAR1")
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_draft_that_nobody_reads_and_merging_removes(store: Folder) -> None:
+    before = everything(store)
+    writer = subprocess.Popen([sys.executable, "-c", KILLED, store.root], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+    (draft,) = [p for p in Path(store.root).rglob(".*") if p.is_file()]
+
+    assert_frame_equal(everything(store)[0], before[0])
+    sweep(store)
+    assert draft.exists()  # somebody may be writing it
+    os.utime(draft, (time.time() - 7200,) * 2)
+    sweep(store)
+    assert not draft.exists()
+
+
+def test_a_place_of_an_unknown_kind_is_refused_and_so_is_a_folder_without_runs(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="ftp:// is no place that is known"):
+        at("ftp://host/archive")
+    with pytest.raises(UnreadableCapture, match="no archive of runs"):
+        tables.runs(Folder(str(tmp_path)))
+
+
+def test_a_damaged_object_is_one_sentence(store: Folder) -> None:
+    store.put("runs/" + "b" * 32 + ".parquet", b"PAR1 no table PAR1")
+
+    with pytest.raises(UnusableInput, match="archive cannot be read: an object of it is damaged"):
+        tables.runs(store)
+
+
+def test_the_command_ingests_once_says_what_it_could_not_read_and_merges(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "cut.ncu-rep").write_bytes(b"NVR\0")
+    target = str(tmp_path / "archive")
+    arguments = ["ingest", *map(str, THREE[:2]), str(tmp_path / "cut.ncu-rep"), "--to", target, "--workers", "1"]
+    first, second = run(capsys, *arguments), run(capsys, *arguments)
+    merged = run(capsys, "compact", target)
+
+    assert (first.code, first.out) == (0, "")
+    assert "Ingested 2, 0 were there already, 1 could not be read: archive" in first.err
+    assert "cut.ncu-rep: " in first.err
+    assert "Ingested 0, 2 were there already, 1 could not be read: archive" in second.err
+    assert (merged.code, merged.err) == (0, "launches: 2 objects are 1; runs: 3 objects are 1: archive\n")
+    assert run(capsys, "ingest", str(tmp_path / "cut.ncu-rep"), "--to", target, "--workers", "1").code == 3
+    assert run(capsys, "compact", str(tmp_path)).code == 3
+
+
+def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    one, target = str(THREE[0]), str(tmp_path / "a")
+    for wrong, said in (
+        (["--meta", "commit"], "is not KEY=VALUE"),
+        (["--meta", "colour=red"], "'colour' is nothing that a capture has"),
+        (["--on", "ray://x"], "is no cluster; write dask://HOST:PORT"),
+    ):
+        answer = run(capsys, "ingest", one, "--to", target, *wrong)
+        assert answer.code == 3 and said in answer.err
+    assert not (tmp_path / "a").exists()
