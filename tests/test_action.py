@@ -40,7 +40,7 @@ def test_a_cut_that_keeps_its_rule_passes_and_tells_everything(tmp_path: Path) -
     )
 
     assert code == 0
-    assert outputs["verdict"] == "bytes_cut_time_kept"
+    assert outputs["verdict"] == "cuts_bytes"
     assert 280e6 < float(outputs["bytes-per-token"]) < 285e6
     assert 170e-6 < float(outputs["time-per-token"]) < 180e-6
     assert set(outputs) == set(ACTION["outputs"])

@@ -192,11 +192,11 @@ def test_fewer_bytes_pass_with_one_comment_that_later_runs_update(repository: Pa
     capture(repository, weights="fp8")
     assert workflow(repository, github) == 0
     assert github.writes == ["POST", "PATCH"]
-    assert "Bytes cut, time mostly kept: " in github.comments[0]["body"]
+    assert "Cuts bytes: bytes -21.2 %" in github.comments[0]["body"]
     capture(repository, seed=1)
     assert workflow(repository, github) == 0
     assert github.writes == ["POST", "PATCH", "PATCH"]
-    assert "No change: " in github.comments[0]["body"]
+    assert "Same bytes: " in github.comments[0]["body"]
 
 
 def test_more_bytes_fail_and_are_said(repository: Path, github: Github) -> None:

@@ -374,6 +374,9 @@ def of_several() -> dict[str, Any]:
             head=texts(),
             comparable=a("boolean"),
             differences=a("array", items=a("object")),
+            answers=a(
+                "object", "what bytes (cut, same, more) and time (faster, same, slower) did, each on its own, or cannot_tell"
+            ),
             bytes_change=ends_of("DRAM bytes"),
             time_change=ends_of("time"),
             assumed=texts(),

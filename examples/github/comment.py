@@ -3,7 +3,7 @@
     python comment.py summary.json comment.md
 
 Reads GITHUB_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST and GITHUB_API_URL. Silent where nothing changed: no
-comment is posted for `no_change` with a gate that passes, and one that stands already is not written again
+comment is posted for `no_change` or `same_bytes` with a gate that passes, and one that stands already is not written again
 with the same words. Without the two files (an input that could not be used) nothing is posted.
 """
 
@@ -64,7 +64,7 @@ def standing(repository: str, number: str) -> dict[str, Any] | None:
 def worth_saying(summary: dict[str, Any]) -> bool:
     """Whether anything changed, or a rule of the gate did not pass."""
     gate = all(rule["outcome"] == "pass" for rule in summary.get("gate", []))
-    return summary["verdict"] != "no_change" or not gate
+    return summary["verdict"] not in ("no_change", "same_bytes") or not gate
 
 
 def fitting(body: str) -> str:

@@ -14,6 +14,7 @@ VERDICTS = (
     "cannot_tell",
     "outside_regime",
     "no_change",
+    "same_bytes",
     "moves_more",
     "flop_mirage",
     "same_bytes_faster",

@@ -16,7 +16,7 @@ from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
 from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, side, totals
-from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge
+from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge, unchanged
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture import notebook
 from ncu_roofline.errors import UnusableInput
@@ -265,7 +265,7 @@ def identity(pairs: list[Pair]) -> pl.DataFrame:
 def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:
     """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
     both = totals(base, by).join(totals(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
-    chance = noise(base, head, by)
+    chance = None if one_capture(base, head) else noise(base, head, by)
     captures = min(int(side["capture"].n_unique()) for side in (base, head))
     judged = [judged_row(row, by, both.height, chance, comparable, captures) for row in both.iter_rows(named=True)]
     renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
@@ -281,12 +281,21 @@ def amount(row: dict[str, Any], quantity: str, side: str) -> Amount:
     return Amount(value=row[quantity + side], low=row[f"{quantity}_low{side}"], high=row[f"{quantity}_high{side}"])
 
 
+def one_capture(base: pl.DataFrame, head: pl.DataFrame) -> bool:
+    """Whether both sides hold the same measurements to the last digit: a capture against itself, which chance cannot touch."""
+    told = ("index", "name", *QUANTITIES)
+    return base.select(told).equals(head.select(told), null_equal=True)
+
+
 def judged_row(
-    row: dict[str, Any], by: str, count: int, chance: dict[tuple[object, str], Noise], comparable: bool, captures: int
+    row: dict[str, Any], by: str, count: int, chance: dict[tuple[object, str], Noise] | None, comparable: bool, captures: int
 ) -> Judged:
-    """The verdict of one row; a side that has no such launches moves nothing there."""
+    """The verdict of one row; a side that has no such launches moves nothing. A capture against itself has no `chance`."""
     changes: dict[str, Change] = {}
     for q in QUANTITIES:
+        if chance is None:
+            changes[q] = unchanged(row[q])
+            continue
         one, other = (amount(row, q, s) for s in ("", "_head"))
         changes[q] = change(q, one, other, chance.get((row[by], q), Noise()), count, captures)
     beyond = [b for b in (row["beyond"], row["beyond_head"]) if isinstance(b, float)]

@@ -16,7 +16,11 @@ import polars as pl
 from ncu_roofline.analysis.compare.student import EFFICIENCY, robust_deviation
 
 PRIOR = 4.0
-"""Degrees of freedom that the spread of all kinds is worth for the spread of one."""
+"""Degrees of freedom that the spread of other kinds is worth for the spread of one."""
+
+ENOUGH = 8.0
+"""Degrees of freedom from which kinds of one size are enough to tell what launches of that size vary by; else the next sizes
+join them. Counters are off by kilobytes: a launch of 10 kB varies by half of its bytes, one of 1 GB by a thousandth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +43,9 @@ def spreads(base: pl.DataFrame, head: pl.DataFrame, quantity: str) -> dict[int, 
     own = {pair: found for pair in pairs if (found := spread(sides[0].get(pair, {}), sides[1].get(pair, {})))}
     if not own:
         return {}
-    pooled = pool(own)
-    return {pair: moderated(own.get(pair), pooled) for pair in pairs}
+    sizes = {pair: size(*(side.get(pair, {}) for side in sides)) for pair in pairs}
+    pooled = pool(own, sizes)
+    return {pair: moderated(own.get(pair), pooled[sizes[pair]]) for pair in pairs}
 
 
 def logs(side: pl.DataFrame, quantity: str) -> Logs:
@@ -72,16 +77,37 @@ def worth(count: int) -> float:
     return max(EFFICIENCY * (min(count, 100) - 1), 0.5)
 
 
-def pool(own: dict[int, Spread]) -> Spread:
-    """Variance of one launch on one side, over all kinds that occur more than once."""
-    each = [(v / 2 if s.paired else v, s.dof) for s in own.values() for v in (s.base, s.head) if v is not None]
-    weight = sum(dof for _, dof in each)
-    mean = sum(v * dof for v, dof in each) / weight
-    return Spread(paired=False, base=mean, head=mean, dof=weight)
+def size(base: dict[int, float], head: dict[int, float]) -> int:
+    """The power of ten nearest to a launch of this kind."""
+    values = [*base.values(), *head.values()]
+    return round(sum(values) / len(values) / log(10))
+
+
+def pool(own: dict[int, Spread], sizes: dict[int, int]) -> dict[int, Spread]:
+    """Variance of one launch on one side at each size, over the kinds that occur more than once."""
+    told: dict[int, list[float]] = {}
+    for pair, found in own.items():
+        parts = told.setdefault(sizes[pair], [0.0, 0.0])
+        for value in (found.base, found.head):
+            if value is not None:
+                parts[0] += value / (2 if found.paired else 1) * found.dof
+                parts[1] += found.dof
+    return {here: of_size(here, told) for here in set(sizes.values())}
+
+
+def of_size(here: int, told: dict[int, list[float]]) -> Spread:
+    """The pooled variance of kinds of this size, joined by the next sizes until there are enough."""
+    total = dof = 0.0
+    for distance in sorted({abs(there - here) for there in told}):
+        near = [parts for there, parts in told.items() if abs(there - here) == distance]
+        total, dof = total + sum(part for part, _ in near), dof + sum(part for _, part in near)
+        if dof >= ENOUGH:
+            break
+    return Spread(paired=False, base=total / dof, head=total / dof, dof=dof)
 
 
 def moderated(own: Spread | None, pooled: Spread) -> Spread:
-    """A kind's own variance, held towards that of all kinds: two launches alone tell next to nothing.
+    """A kind's own variance, held towards that of kinds of its size: two launches alone tell next to nothing.
 
     The weighted mean of both, as limma does for few replicates (Smyth 2004), with the weight of PRIOR.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, expm1, hypot, inf, log
+from math import exp, expm1, hypot, inf, log, log1p
 
 from ncu_roofline.analysis.compare.noise import Noise
 from ncu_roofline.knowledge.verdicts import limit
@@ -123,6 +123,11 @@ def change(quantity: str, one: Amount, other: Amount, noise: Noise, rows: int = 
     )
 
 
+def unchanged(value: float | None) -> Change:
+    """A number against itself: the same, without noise; of one that was not measured nothing is known."""
+    return Change(base=value, head=value, log=None if not value else 0.0, reach=0.0, measured=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A verdict with the numbers it rests on."""
@@ -135,6 +140,11 @@ class Judged:
     """Part of the DRAM bytes moved beyond the ridge, the larger of both sides."""
     doubt: str = ""
     """For cannot_tell: what is lacking, `missing:bytes` or `noise:seconds`."""
+
+    @property
+    def answers(self) -> dict[str, int | None]:
+        """What bytes and time did, each on its own: +1, 0, -1, or null where it cannot be told."""
+        return {name: told(name, getattr(self, name)) for name in ("bytes", "seconds")}
 
     @property
     def realised(self) -> float | None:
@@ -162,47 +172,58 @@ class Judged:
 
 def judge(bytes_: Change, flops: Change, seconds: Change, beyond: float | None, *, comparable: bool = True) -> Judged:
     """The first verdict of the closed set whose condition holds."""
-    doubt = lacking(bytes_, flops, seconds)
+    doubt = lacking(bytes_)
     if not comparable:
         word = "not_comparable"
+    elif beyond is not None and beyond > limit("beyond_ridge") and bytes_.direction is not None:
+        word = "outside_regime"
     elif doubt:
         word = "cannot_tell"
-    elif beyond is not None and beyond > limit("beyond_ridge"):
-        word = "outside_regime"
     else:
         word = by_change(bytes_, flops, seconds)
-    return Judged(verdict=word, bytes=bytes_, flops=flops, seconds=seconds, beyond=beyond, doubt=doubt if comparable else "")
+    doubt = doubt if word == "cannot_tell" else ""
+    return Judged(verdict=word, bytes=bytes_, flops=flops, seconds=seconds, beyond=beyond, doubt=doubt)
 
 
-def lacking(bytes_: Change, flops: Change, seconds: Change) -> str:
-    """What keeps anything from being said; empty where nothing does."""
-    for name, each in (("bytes", bytes_), ("seconds", seconds)):
-        if each.direction is None:
-            return f"{'unknown' if None not in (each.base, each.head) else 'missing'}:{name}"
-    # more bytes are more bytes whatever the rest; fewer need only time, to know what they paid
-    needed = {1: ("bytes",), -1: ("bytes", "seconds"), 0: ("bytes", "seconds", "flops")}[bytes_.direction]  # type: ignore[index]
-    changes = {"bytes": bytes_, "seconds": seconds, "flops": flops}
-    return next((f"noise:{name}" for name in needed if undecided(name, changes[name])), "")
+def lacking(bytes_: Change) -> str:
+    """What keeps anything from being said; empty where nothing does. Time may be unknown: bytes are an answer of their own."""
+    if bytes_.direction is None:
+        return f"{'unknown' if None not in (bytes_.base, bytes_.head) else 'missing'}:bytes"
+    return "" if told("bytes", bytes_) is not None else "noise:bytes"
 
 
-def undecided(name: str, each: Change) -> bool:
-    """Whether no change was found only because the noise is wide, or was never measured."""
-    too_wide = each.measured and each.reach > limit(f"widest_{name}")
-    assumed = not each.measured and abs(each.log or 0.0) > limit(f"least_{name}")
-    return each.direction == 0 and (too_wide or assumed)
+def told(name: str, each: Change) -> int | None:
+    """+1 more, -1 less, 0 the same: the whole interval inside the margin; null where that cannot be told."""
+    if each.direction != 0:
+        return each.direction
+    if each.log is None:
+        return 0
+    within = log1p(limit(f"same_{name}"))
+    low, high = each.interval
+    return 0 if -within <= low and high <= within else None
 
 
 def by_change(bytes_: Change, flops: Change, seconds: Change) -> str:
-    """The verdict inside the regime, with bytes and time known."""
-    moved, work, time = bytes_.direction, flops.direction or 0, seconds.direction
+    """The verdict inside the regime, with what bytes did known: a place in the table of bytes and time."""
+    moved, time = told("bytes", bytes_), told("seconds", seconds)
     if moved == 1:
         return "moves_more"
-    if moved == 0 and time == 0:
-        return "flop_mirage" if work == -1 else "no_change"
     if moved == 0:
-        return "same_bytes_faster" if time == -1 else "same_bytes_slower"
+        return at_same_bytes(flops, seconds, time)
     if time == 1:
         return "bytes_cut_slower"
-    if bytes_.log is None or seconds.log is None:
-        return "cuts_bytes"
-    return "cuts_bytes" if seconds.log / bytes_.log >= limit("realised") else "bytes_cut_time_kept"
+    return "bytes_cut_time_kept" if kept(bytes_, seconds) else "cuts_bytes"
+
+
+def at_same_bytes(flops: Change, seconds: Change, time: int | None) -> str:
+    """The verdict where bytes stayed. FLOPs that fell are a mirage where time cannot have fallen by half as much."""
+    if time:
+        return "same_bytes_faster" if time == -1 else "same_bytes_slower"
+    if flops.direction == -1 and (flops.log is None or seconds.interval[0] > limit("realised") * flops.log):
+        return "flop_mirage"
+    return "same_bytes" if time is None else "no_change"
+
+
+def kept(bytes_: Change, seconds: Change) -> bool:
+    """Whether time surely stayed: even the least that it can be is less than half of the gain that the bytes allow."""
+    return bytes_.log is not None and seconds.interval[0] > limit("realised") * bytes_.log

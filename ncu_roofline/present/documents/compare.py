@@ -21,6 +21,8 @@ from ncu_roofline.present.forms.short import called
 
 MOST_KERNELS = 8
 KERNEL_COLUMNS = ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")
+BYTES = {1: "more", 0: "same", -1: "cut", None: "cannot_tell"}
+TIME = {1: "slower", 0: "same", -1: "faster", None: "cannot_tell"}
 WORTH = 0.002
 """Kernels that changed less than this part of all bytes and of all time are not listed."""
 
@@ -124,6 +126,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "verdict": comparison.verdict,
         "reason": words.reason(comparison).replace("\n", " "),
         "title": words.TITLES[comparison.verdict],
+        "answers": {"bytes": BYTES[judged.answers["bytes"]], "time": TIME[judged.answers["seconds"]]},
         "basis": comparison.basis,
         "base": [s.capture.name for s in comparison.base.studies],
         "head": [s.capture.name for s in comparison.head.studies],

@@ -69,7 +69,10 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
             "its limits are assumed."
         )
     elif min(comparison.base.captures, comparison.head.captures) == 1:
-        yield "One capture a side: noise is the spread between equal launches; drift from capture to capture is not in it."
+        yield (
+            "One capture a side: noise is the spread between equal launches, and for time the drift between captures that was "
+            "seen elsewhere; repeated captures would measure it."
+        )
     if judged.seconds.drift:
         yield "Repeated captures differ in time by more than their launches explain: clocks or load drifted."
     reach = judged.realised_reach

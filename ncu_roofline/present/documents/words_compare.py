@@ -21,6 +21,7 @@ TITLES = {
     "cannot_tell": "Cannot tell",
     "outside_regime": "Outside the regime",
     "no_change": "No change",
+    "same_bytes": "Same bytes",
     "moves_more": "Moves more bytes",
     "flop_mirage": "FLOP mirage",
     "same_bytes_faster": "Same bytes, faster",
@@ -55,6 +56,13 @@ def moved(each: Change, quantity: str, basis: str) -> str:
     return f"{sides} per {basis} ({signed(each.part)})"
 
 
+def taken_time(each: Change, basis: str) -> str:
+    """`time 4.1 ms to 2.2 ms per token (-46 %)`."""
+    if each.log is None:
+        return "time was not measured on both sides"
+    return f"time {moved(each, 'seconds', basis)}"
+
+
 def inside(each: Change) -> str:
     """`-0.1 %, noise ±0.5 %`."""
     return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.part is not None else "0 on both sides"
@@ -86,34 +94,54 @@ def reason(comparison: Comparison) -> str:
 def by_change(comparison: Comparison) -> str:
     """The reason of a verdict that rests on a change."""
     judged, basis = comparison.judged, comparison.per
-    bytes_, time = moved(judged.bytes, "bytes", basis), moved(judged.seconds, "seconds", basis)
+    bytes_, time = moved(judged.bytes, "bytes", basis), taken_time(judged.seconds, basis)
     match judged.verdict:
         case "moves_more":
-            return f"{bytes_} from DRAM; time {time}."
+            return f"{bytes_} from DRAM; {time}."
         case "flop_mirage":
             return (
                 f"{percent(abs(judged.flops.part or 0))} fewer FLOPs per {basis} at the same DRAM bytes "
                 f"({inside(judged.bytes)}): worth about nothing in this regime; time {inside(judged.seconds)}."
             )
+        case "same_bytes":
+            return f"DRAM bytes ({inside(judged.bytes)}) per {basis} stayed; {untold(judged.seconds)}."
         case "same_bytes_faster" | "same_bytes_slower":
             other = "less" if judged.verdict == "same_bytes_faster" else "more"
-            return f"the same bytes ({inside(judged.bytes)}) in {other} time, {time}{shifts(comparison)}."
+            return f"the same bytes ({inside(judged.bytes)}) in {other} {time}{shifts(comparison)}."
         case "bytes_cut_slower":
-            return f"{both(judged)} per {basis}.\n{bytes_} from DRAM, yet time went up, {time}.{eaten(comparison)}"
+            return f"{both(judged)} per {basis}.\n{bytes_} from DRAM, yet more {time}.{eaten(comparison)}"
         case "bytes_cut_time_kept":
             return (
-                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}, but time went {time}, "
+                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}, but {time}, "
                 f"{seen(judged)}.{eaten(comparison)}"
             )
         case _:
+            paid = "" if judged.seconds.log is None else f", {seen(judged)}"
+            less = judged.realised is not None and judged.realised < limit("realised")
             return (
-                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}; time {time}, {seen(judged)}."
+                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}; {time}{paid}."
+                f"{eaten(comparison) if less else ''}"
             )
 
 
+def untold(seconds: Change) -> str:
+    """What is known of a time whose change cannot be told."""
+    if seconds.log is None:
+        return "time was not measured on both sides"
+    possible = f"{bound(seconds.low)} to {bound(seconds.high)} possible"
+    return f"whether time did cannot be told: {signed(seconds.part)} seen, {possible}"
+
+
 def both(judged: Judged) -> str:
-    """`bytes -28.7 %, time -11.9 %`."""
-    return f"bytes {signed(judged.bytes.part)}, time {signed(judged.seconds.part)}"
+    """`bytes -28.7 %, time -11.9 %`; of a time that cannot be told, what is possible."""
+    seconds = judged.seconds
+    if judged.answers["seconds"] is not None:
+        time = f"time {signed(seconds.part)}"
+    elif seconds.log is None:
+        time = "time not measured"
+    else:
+        time = f"time {signed(seconds.part)} seen, {bound(seconds.low)} to {bound(seconds.high)} possible"
+    return f"bytes {signed(judged.bytes.part)}, {time}"
 
 
 def ratio(value: float | None) -> str:

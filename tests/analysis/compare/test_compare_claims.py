@@ -32,7 +32,7 @@ def pair(base: Study, head: Study, *vary: str) -> Comparison:
 
 @at_every_batch
 def test_zeros_in_dense_weights_change_nothing(batch: int) -> None:
-    assert pair(run(batch), run(batch, zeroed=True, seed=1)).verdict == "no_change"
+    assert pair(run(batch), run(batch, zeroed=True, seed=1)).verdict == "same_bytes"
 
 
 @at_every_batch
@@ -61,7 +61,7 @@ def test_fp8_with_half_the_bytes_in_four_fifths_of_the_time_keeps_the_time(batch
 @at_every_batch
 def test_fp8_w8a8_is_eaten_by_its_own_kernels_and_by_added_quantisation(batch: int) -> None:
     comparison = pair(run(batch), run(batch, weights="fp8", seed=1))
-    assert comparison.verdict == "bytes_cut_time_kept"
+    assert comparison.verdict in ("bytes_cut_time_kept", "cuts_bytes")
     # 1.25x at batch 1, where weights are nearly all; less where the cache keeps its bytes
     assert 1.1 < (comparison.judged.speedup or 0) < 1.3
     named = eaters(comparison).head(2)

@@ -52,7 +52,7 @@ def test_two_hundred_equal_pairs_have_no_change_of_bytes_and_at_most_one_per_cen
     found = trials(4, 200, captures)
     assert sum(c.judged.bytes.direction != 0 for c in found) == 0
     assert sum(c.judged.seconds.direction != 0 for c in found) <= 2
-    assert sum(c.verdict not in ("no_change", "cannot_tell") for c in found) <= 2
+    assert sum(c.verdict not in ("no_change", "same_bytes", "cannot_tell") for c in found) <= 2
 
 
 def test_rows_of_equal_pairs_do_not_change_either() -> None:

@@ -64,11 +64,24 @@ def test_a_value_of_the_robust_scale_is_worth_less_than_one_degree_of_freedom() 
     assert worth(1) == 0.5
 
 
-def test_all_kinds_together_weigh_by_their_degrees_of_freedom() -> None:
+def test_kinds_of_a_size_weigh_by_their_degrees_of_freedom() -> None:
     kinds = {0: Spread(paired=True, base=4.0, head=None, dof=1.0), 1: Spread(paired=False, base=1.0, head=3.0, dof=2.0)}
-    found = pool(kinds)
+    found = pool(kinds, {0: 3, 1: 3})[3]
     # a difference of two varies twice as much as one launch: (4/2 x 1 + 1 x 2 + 3 x 2) / (1 + 2 + 2)
     assert (found.paired, found.base, found.head, found.dof) == (False, 2.0, 2.0, 5.0)
+
+
+def test_other_sizes_join_only_where_a_size_has_too_few_launches() -> None:
+    kinds = {
+        0: Spread(paired=False, base=4.0, head=None, dof=10.0),
+        1: Spread(paired=False, base=1.0, head=None, dof=2.0),
+        2: Spread(paired=False, base=9.0, head=None, dof=10.0),
+    }
+    found = pool(kinds, {0: 3, 1: 4, 2: 6})
+    assert (found[3].base, found[3].dof) == (4.0, 10.0)
+    # at 10^4 two degrees of freedom are too few, the next size has ten more: (1 x 2 + 4 x 10) / 12
+    assert (found[4].base, found[4].dof) == (42 / 12, 12.0)
+    assert (found[6].base, found[6].dof) == (9.0, 10.0)
 
 
 def test_a_kind_of_its_own_is_held_towards_all_kinds_with_four_degrees_of_freedom() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from ncu_roofline.analysis.compare.noise import Noise
 from ncu_roofline.analysis.compare.student import quantile
-from ncu_roofline.analysis.compare.verdict import Change, Judged, by_change, change, exactly, judge, lacking, undecided
+from ncu_roofline.analysis.compare.verdict import Change, Judged, by_change, change, exactly, judge, lacking, unchanged
+from ncu_roofline.analysis.compare.verdict import told as told_of
 from ncu_roofline.present.documents.words_compare import seen
 
 
@@ -24,7 +25,7 @@ def by(
     return Change(base=base, head=head, log=ratio, reach=reach, measured=measured)
 
 
-SAME, LESS, MORE = by(0.0), by(-0.5), by(0.5)
+SAME, LESS, MORE = by(0.0, reach=0.009), by(-0.5), by(0.5)
 UNKNOWN = by(None, base=None)
 GONE = by(None, head=0.0)
 
@@ -143,49 +144,54 @@ def test_the_conditions_are_judged_in_their_order() -> None:
     assert judge(LESS, SAME, LESS, 0.3).verdict == judge(LESS, SAME, LESS, None).verdict == "cuts_bytes"
 
 
-def test_bytes_and_time_are_needed_and_flops_are_not() -> None:
-    assert lacking(UNKNOWN, SAME, SAME) == "missing:bytes"
-    assert lacking(SAME, SAME, UNKNOWN) == "missing:seconds"
-    assert lacking(SAME, UNKNOWN, SAME) == ""
-
-
 WIDE = by(0.0, reach=0.9)
 
 
-def test_what_must_be_certain_depends_on_what_the_bytes_did() -> None:
-    assert lacking(MORE, WIDE, WIDE) == ""
-    assert lacking(LESS, WIDE, WIDE) == "noise:seconds"
-    assert lacking(LESS, WIDE, SAME) == ""
-    assert lacking(SAME, WIDE, WIDE) == "noise:seconds"
-    assert lacking(SAME, WIDE, SAME) == "noise:flops"
-    assert lacking(WIDE, WIDE, WIDE) == "noise:bytes"
-    assert lacking(SAME, SAME, SAME) == ""
+def test_bytes_are_needed_and_time_and_flops_are_not() -> None:
+    assert lacking(UNKNOWN) == "missing:bytes"
+    assert lacking(WIDE) == "noise:bytes"
+    assert [lacking(each) for each in (SAME, LESS, MORE, GONE)] == ["", "", "", ""]
 
 
-def test_no_change_is_undecided_where_the_measured_noise_is_wider_than_useful() -> None:
-    assert not undecided("bytes", by(0.0, reach=0.10))
-    assert undecided("bytes", by(0.0, reach=0.11))
-    assert not undecided("bytes", by(0.5, reach=0.11))
-    assert not undecided("seconds", by(0.0, reach=0.25))
+def test_the_same_is_an_interval_inside_the_margin() -> None:
+    # 1 % of bytes, 2 % of time, as log ratios: 0.00995 and 0.0198
+    assert told_of("bytes", by(0.0, reach=0.0099)) == 0
+    assert told_of("bytes", by(0.0, reach=0.0100)) is None
+    assert told_of("bytes", by(0.004, reach=0.006)) is None
+    assert told_of("seconds", by(0.0, reach=0.0197)) == 0
+    assert told_of("seconds", by(0.003, reach=0.0197)) is None
+    assert told_of("seconds", by(-0.06, reach=0.057)) == -1
 
 
-def test_no_change_is_undecided_where_an_assumed_noise_hides_one() -> None:
-    assert not undecided("bytes", by(0.005, reach=0.03, measured=False))
-    assert undecided("bytes", by(0.006, reach=0.03, measured=False))
-    assert undecided("bytes", by(-0.006, reach=0.03, measured=False))
-    assert not undecided("bytes", by(0.006, reach=0.03))
-    assert not undecided("bytes", by(0.04, reach=0.03, measured=False))
-    assert not undecided("bytes", by(0.0, reach=0.9, measured=False))
+def test_an_assumed_noise_is_an_interval_as_well() -> None:
+    assert told_of("bytes", by(0.0, reach=0.03, measured=False)) is None
+    assert told_of("bytes", by(0.04, reach=0.03, measured=False)) == 1
 
 
-def test_zero_on_both_sides_is_decided() -> None:
-    assert not undecided("flops", by(None, base=0.0, head=0.0, measured=False))
+def test_zero_on_both_sides_is_the_same() -> None:
+    assert told_of("flops", by(None, base=0.0, head=0.0, measured=False)) == 0
+
+
+def test_a_capture_against_itself_is_the_same_without_noise() -> None:
+    found = unchanged(3.0)
+    assert (found.direction, found.low, found.high) == (0, 0.0, 0.0)
+    assert unchanged(None).direction is None
+    assert unchanged(0.0).direction == 0
 
 
 @pytest.mark.parametrize(
     ("bytes_", "flops", "seconds", "word"),
     [
         (SAME, SAME, SAME, "no_change"),
+        (SAME, SAME, WIDE, "same_bytes"),
+        (SAME, SAME, UNKNOWN, "same_bytes"),
+        # half of exp(-0.5): time that may have fallen by 0.24 has not followed the FLOPs, one that may by 0.26 could have
+        (SAME, LESS, by(0.0, reach=0.24), "flop_mirage"),
+        (SAME, LESS, by(0.0, reach=0.26), "same_bytes"),
+        (SAME, LESS, UNKNOWN, "same_bytes"),
+        (LESS, SAME, WIDE, "cuts_bytes"),
+        (LESS, SAME, UNKNOWN, "cuts_bytes"),
+        (MORE, SAME, UNKNOWN, "moves_more"),
         (SAME, UNKNOWN, SAME, "no_change"),
         (SAME, SAME, LESS, "same_bytes_faster"),
         (SAME, SAME, MORE, "same_bytes_slower"),
@@ -199,7 +205,8 @@ def test_zero_on_both_sides_is_decided() -> None:
         (LESS, SAME, SAME, "bytes_cut_time_kept"),
         (LESS, SAME, MORE, "bytes_cut_slower"),
         (LESS, SAME, by(-0.25), "cuts_bytes"),
-        (LESS, SAME, by(-0.24), "bytes_cut_time_kept"),
+        (LESS, SAME, by(-0.245), "cuts_bytes"),  # between 0.235 and 0.255: more than half may be realised
+        (LESS, SAME, by(-0.239), "bytes_cut_time_kept"),
         (GONE, SAME, SAME, "cuts_bytes"),
         (LESS, SAME, GONE, "cuts_bytes"),
     ],
