@@ -107,7 +107,15 @@ def statements(study: Study) -> dict[str, Range | None]:
     answer = answered(study)
     for name in ("tokens", "steps"):
         said[name] = said[name] or point(answer[name])
-    return said | {fact: point(answer["total"][name]) for fact, name in PER_TOKEN.items()}
+    return said | {fact: summed(answer["total"], name) for fact, name in PER_TOKEN.items()}
+
+
+def summed(total: dict[str, Any], name: str) -> Range | None:
+    """A sum per token; the least that it can be where launches are named beside it that lack the counter."""
+    value = total[name]
+    if value is None or not total[name.replace("_per_token", "_unknown")]:
+        return point(value)
+    return float(value), float("inf")
 
 
 def answered(study: Study) -> dict[str, Any]:

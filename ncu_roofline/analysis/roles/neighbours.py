@@ -18,6 +18,9 @@ MANY = 4
 BETWEEN = ("pointwise", "copy", "reduce", "sum", "unnamed")
 LAYERED = ("attention", "kv-cache", "ssm", "norm")
 """Roles of which every layer has kernels, the best measure of the number of layers first."""
+WORK = ("norm", "fc", "attention", "kv-cache", "activation", "ssm", "moe-routing", "sampling")
+PREPARES = "metadata"
+"""What the name of a launch leaves open that only plans the work of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def settled(launches: pl.DataFrame) -> pl.Series:
     streams = lane(launches)
     seen = _with_neighbours(launches, streams).with_columns(_in_layers(launches))
     unfused = seen.with_columns(_unfused_softmax())
-    products = unfused.with_columns(_unfused_product(streams))
+    products = unfused.with_columns(_unfused_product(streams)).with_columns(*_opens(streams), _draws(streams))
     return products.select(
         pl.coalesce(
             _given("attention", "unfused_softmax", "unfused_product"),
@@ -118,16 +121,39 @@ def _given(role: str, *when: str) -> pl.Expr:
     return pl.when(pl.any_horizontal(*when)).then(pl.lit(role))
 
 
+def _opens(streams: Lane) -> list[pl.Expr]:
+    """A gather right behind a sampling, or right before a norm, reads the embedding: a step begins with it."""
+    role, left_open = pl.col("role").cast(pl.String), pl.col("open").fill_null("")
+    # a top-k may choose experts as well as tokens
+    kind = pl.when(left_open == "topk").then(pl.lit("choice")).otherwise(role)
+    work = pl.when(role.is_in(WORK) & ~left_open.is_in([PREPARES, "gather"])).then(kind)
+    before = streams.within(work.forward_fill().shift(1))
+    # between attention and its norm the last layer picks the rows that are sampled
+    either = pl.when(work.is_in(["norm", "attention"])).then(work)
+    done = (streams.within(either.forward_fill().shift(1)) != "attention").fill_null(True)
+    into_norm = done & (streams.beside("role", 1).cast(pl.String) == "norm").fill_null(False)
+    begins = (left_open == "gather") & ((before == "sampling").fill_null(False) | into_norm)
+    return [begins.alias("opens"), ((left_open == "gather") & before.is_null()).alias("leads")]
+
+
+def _draws(streams: Lane) -> pl.Expr:
+    """A softmax right before a launch that draws gives it the probabilities, however few layers are captured."""
+    drawn = (streams.beside("role", 1).cast(pl.String) == "sampling") & streams.beside("open", 1).is_null()
+    return ((pl.col("open") == "softmax") & drawn & ~pl.col("unfused_softmax")).fill_null(False).alias("draws")
+
+
 def _gate(experts: bool) -> pl.Expr:
     """Softmax, top-k, sort and gathers that run in every layer choose experts, else they are attention's."""
     beside_choice = (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
     free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
     # a few layers do not tell a draw of each step from a choice of each layer, unless its name does
     draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
-    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws
+    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws & ~pl.col("draws")
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
     # rows of experts go into a product: what goes into a norm is the embedding, however few the layers are
     first = ((pl.col("role_rule") == "aten-embedding") & (pl.col("after_role").cast(pl.String) == "norm")).fill_null(False)
+    # with no work before it in the window, it is one where another launch of its name is
+    first = first | pl.col("opens") | (pl.col("leads") & pl.col("opens").any().over("name"))
     # a few layers do not tell a gather of each layer from the one of the step that reads the embedding
     often = (pl.len().over("name") > 1) & (2 * pl.len().over("name") >= pl.col("layered").fill_null(0))
     rows = (pl.col("open") == "gather") & pl.col("in_layers") & often & ~first
@@ -146,7 +172,7 @@ def _gate(experts: bool) -> pl.Expr:
 def _drawn() -> pl.Expr:
     """A softmax that runs once a step right before the draw gives the probabilities of the next token."""
     once = (pl.col("open") == "softmax") & ~pl.col("in_layers") & ~pl.col("unfused_softmax")
-    return pl.when(once & (pl.col("after_role") == "sampling") & _close()).then(pl.lit("sampling"))
+    return pl.when(pl.col("draws") | (once & (pl.col("after_role") == "sampling") & _close())).then(pl.lit("sampling"))
 
 
 def _follows_parent(streams: Lane) -> pl.Expr:

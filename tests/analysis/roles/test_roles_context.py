@@ -179,3 +179,33 @@ def test_families_are_fc_attention_and_everything_else() -> None:
 
 def test_no_launch_gives_no_role() -> None:
     assert assign(launches(launch(GEMM)).clear()).height == 0
+
+
+GATHER, ARGMAX = "void at::native::vectorized_gather_kernel<16, long>(char*)", "void at::native::reduce_kernel<ArgMaxOps>(T3)"
+ROWS, LLAMA_NORM = "void k_get_rows_float<float, float>(const T1*)", "void rms_norm_f32<1024, true>(const float*)"
+
+
+@pytest.mark.parametrize(
+    ("step", "of_rows"),
+    [
+        # behind the draw, whatever plans the step comes between
+        ([GATHER, "prepare_varlen_num_blocks_kernel", NORM, GEMM, FLASH, GEMM, ARGMAX], GATHER),
+        # no draw on the GPU: between the head and a norm
+        ([ROWS, LLAMA_NORM, GEMM, "flash_attn_ext_f16", GEMM, LLAMA_NORM, GEMM], ROWS),
+    ],
+)
+def test_a_gather_that_begins_a_step_of_a_single_layer_is_the_embedding(step: list[str], of_rows: str) -> None:
+    assert [role for name, role in zip(step * 3, roles(*step * 3), strict=True) if name == of_rows] == ["embedding"] * 3
+
+
+def test_rows_picked_between_attention_and_its_norm_are_no_embedding() -> None:
+    step = [ROWS, LLAMA_NORM, GEMM, "flash_attn_ext_f16", GEMM, ROWS, LLAMA_NORM, GEMM, LLAMA_NORM, GEMM]
+
+    assert [role for name, role in zip(step * 6, roles(*step * 6), strict=True) if name == ROWS] == ["embedding", "copy"] * 6
+
+
+def test_a_softmax_right_before_the_draw_is_its_own_however_few_layers_there_are() -> None:
+    step = ["triton_red_fused_mm_9", "triton_red_fused_bmm_5", COMPILED, "triton_red_fused_bmm_8", "triton_red_fused_mm_21"]
+    step += ["triton_red_fused__softmax_22", "triton_red_fused_argmax_23"]
+
+    assert roles(*step * 3)[5::7] == ["sampling"] * 3

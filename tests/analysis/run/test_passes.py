@@ -4,11 +4,11 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
 
-KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, ".": None}
+KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "h": None, "n": None, ".": None}
 
 
 def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
-    """Launches by letter: m attention, e embedding, s sampling, f product, n norm."""
+    """Launches by letter: m attention, e embedding, s sampling, f product, h the product of a head, n norm."""
     letters = [(number, letter) for number, text in enumerate(passes) for letter in text]
     lane = [(lanes or (0,) * len(passes))[number] for number, _ in letters]
     return (
@@ -19,7 +19,10 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             index=pl.col("row").cast(pl.Int64) + 100,
             process=pl.col("lane") + 7,
             device=pl.lit(3),
-            fc=pl.col("letter") == "f",
+            fc=pl.col("letter").is_in(["f", "h"]),
+            name="letter",
+            grid=pl.lit([1, 1, 1], dtype=pl.Array(pl.Int64, 3)),
+            helper=pl.lit(False),
             norm=pl.col("letter") == "n",
         )
         .with_columns(
@@ -46,6 +49,15 @@ def whole(*passes: str, lanes: tuple[int, ...] | None = None) -> list[bool]:
 def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
     of = rows("nfm", "nfmfm", "nfm", "enfms", lanes=(0, 0, 0, 1))
     assert pass_table(of, anchors(of))["whole"].to_list() == [False, False, False, True]
+
+
+def test_the_last_pass_ends_with_the_product_that_ends_the_others_and_runs_once_in_each() -> None:
+    ends = {"enfmfh": True, "enfmf": False, "enfmfhf": False}
+    told = {last: pass_table(of, anchors(of))["whole"].to_list() for last in ends if (of := rows("enfmfh", "enfmfh", last)).height}
+    assert told == {last: [True, True, ended] for last, ended in ends.items()}
+    # a product of every layer ends nothing
+    of = rows("enfmf", "enfmf")
+    assert pass_table(of, anchors(of))["whole"].to_list() == [True, False]
 
 
 def test_a_pass_spans_its_launches_and_tells_the_work_before_it() -> None:

@@ -31,6 +31,7 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     table = (
         spans(rows)
         .join(anchored(rows, found), on="pass", how="left", maintain_order="left")
+        .join(closing(rows), on="pass", how="left", maintain_order="left")
         .with_columns(
             lead=pl.col("first") - pl.col("done"),
             opens=pl.col("lane").is_first_distinct(),
@@ -46,7 +47,8 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
     bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
-    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
+    as_before = (pl.col("as_before") & (pl.col("product") > pl.col("last"))).fill_null(False)
+    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False) | as_before
     return table.with_columns(
         pl.col("mixers").fill_null(0), whole=bounded & begun & ended & (pl.col("mixers") > 0).fill_null(False)
     )
@@ -63,6 +65,19 @@ def spans(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def closing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Passes whose last product is that of the pass before, one that runs once a pass: an LM head ends them."""
+    products = rows.filter(pl.col("fc") & ~pl.col("helper")).with_columns(what=pl.struct("name", "grid"))
+    last = products.group_by("pass", maintain_order=True).agg(
+        pl.col("lane").first(),
+        pl.col("what").last(),
+        product=pl.col("row").last(),
+        once=(pl.col("what") == pl.col("what").last()).sum() == 1,
+    )
+    same = (pl.col("what") == pl.col("what").shift(1)) & pl.col("once") & pl.col("once").shift(1)
+    return last.select("pass", "product", as_before=same & (pl.col("lane") == pl.col("lane").shift(1)))
+
+
 def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Passes with their attention kernels, and whether embedding comes before them and sampling after."""
     at = found.with_columns(
@@ -73,6 +88,7 @@ def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return at.group_by("pass").agg(
         mixers=pl.col("work").sum(),
         first=pl.col("before").filter("work").min(),
+        last=pl.col("end").filter("work").max(),
         embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
         sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
     )
