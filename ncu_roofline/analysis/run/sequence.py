@@ -64,7 +64,8 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False) -> Segmented:
     laid = placed(rows, layers.cuts(rows, found))
     drafting = drafts or bool(speculation.signs(launches, 0))
     phased = phases(laid, launches, told, drafting=drafting)
-    table = steps(pass_table(rows, found).join(phased, on="pass", how="left", maintain_order="left"), drafting=drafting)
+    known = phased.rename({"sampled": "sampled_rows"})
+    table = steps(pass_table(rows, found).join(known, on="pass", how="left", maintain_order="left"), drafting=drafting)
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
@@ -218,6 +219,10 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     counted = (decode if decode.height else begun)["mixers"]
     if counted.is_empty():
         return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
+    untold = begun.filter(pl.col("phase").is_null())["mixers"].unique().sort()
+    if decode.is_empty() and untold.len() > 1:
+        depths = " and ".join(map(str, untold))
+        return Fact(None, "unknown", f"passes of {depths} layers, and nothing tells which are decode")
     number = int(counted.mode().min())  # type: ignore[arg-type]
     if number == 1 and decode.is_empty():
         return Fact(None, "unknown", "a pass of a single layer may be a draft's")

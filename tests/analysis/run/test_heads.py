@@ -1,4 +1,4 @@
-"""LM heads by their place, on rows written as letters: n norm, f product, w wide product, m attention, s sampling."""
+"""LM heads by their place, on rows written as letters: n norm, f product, w wide product, m attention, s sampling, e embedding."""
 
 import polars as pl
 import pytest
@@ -16,11 +16,12 @@ def rows(text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = 
             "row": range(first, first + len(text)),
             "lane": [lane] * len(text),
             "name": [{"h": "head", "w": "head"}.get(c, c) for c in text],
+            "kernel": [{"h": "head", "w": "head"}.get(c, c) for c in text],
             "grid": grids,
             "fc": [c in "fhw" for c in text],
             "norm": [c == "n" for c in text],
             "helper": [False] * len(text),
-            "kind": [{"m": "mixer", "s": "sampling"}.get(c) for c in text],
+            "kind": [{"m": "mixer", "s": "sampling", "e": "embedding"}.get(c) for c in text],
         },
         schema_overrides={"grid": pl.Array(pl.Int64, 3), "kind": KINDS, "row": pl.Int64},
     ).with_columns(
@@ -42,6 +43,13 @@ def test_the_only_product_between_two_norms_that_is_far_rarer_than_attention_is_
 
 def test_at_three_layers_it_is_too_frequent_to_tell() -> None:
     assert heads((LAYER * 3 + "nh") * 3) == []
+
+
+def test_right_before_the_next_embedding_a_head_is_told_at_any_depth_and_so_is_the_same_at_the_end_of_a_window() -> None:
+    # 1 + 7 + 1 launches before the head of the first step, 10 a step
+    assert heads(("e" + LAYER + "nh") * 3) == [9, 19, 29]
+    # a product of the layer before the embedding of a chunk is none
+    assert heads(("e" + LAYER) * 3) == []
 
 
 def test_what_only_finishes_the_head_belongs_to_it() -> None:

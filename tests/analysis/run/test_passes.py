@@ -4,11 +4,11 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
 
-KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "h": None, "n": None, ".": None}
+KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, ".": None}
 
 
 def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
-    """Launches by letter: m attention, e embedding, s sampling, f product, h the product of a head, n norm."""
+    """Launches by letter: m attention, e embedding, s sampling, f product, n norm."""
     letters = [(number, letter) for number, text in enumerate(passes) for letter in text]
     lane = [(lanes or (0,) * len(passes))[number] for number, _ in letters]
     return (
@@ -19,10 +19,8 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             index=pl.col("row").cast(pl.Int64) + 100,
             process=pl.col("lane") + 7,
             device=pl.lit(3),
-            fc=pl.col("letter").is_in(["f", "h"]),
-            name="letter",
-            grid=pl.lit([1, 1, 1], dtype=pl.Array(pl.Int64, 3)),
-            helper=pl.lit(False),
+            kind=pl.col("letter").replace_strict(KINDS, return_dtype=pl.String),
+            fc=pl.col("letter") == "f",
             norm=pl.col("letter") == "n",
         )
         .with_columns(
@@ -33,8 +31,7 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
 
 def anchors(of: pl.DataFrame) -> pl.DataFrame:
     """Every launch that is an anchor, as a cluster of its own."""
-    kind = pl.col("letter").replace_strict(KINDS, return_dtype=pl.String)
-    return of.with_columns(kind=kind).filter(pl.col("kind").is_not_null()).select("lane", "kind", start="row", end="row")
+    return of.filter(pl.col("kind").is_not_null()).select("lane", "kind", start="row", end="row")
 
 
 def whole(*passes: str, lanes: tuple[int, ...] | None = None) -> list[bool]:
@@ -51,13 +48,15 @@ def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
     assert pass_table(of, anchors(of))["whole"].to_list() == [False, False, False, True]
 
 
-def test_the_last_pass_ends_with_the_product_that_ends_the_others_and_runs_once_in_each() -> None:
-    ends = {"enfmfh": True, "enfmf": False, "enfmfhf": False}
-    told = {last: pass_table(of, anchors(of))["whole"].to_list() for last in ends if (of := rows("enfmfh", "enfmfh", last)).height}
-    assert told == {last: [True, True, ended] for last, ended in ends.items()}
-    # a product of every layer ends nothing
-    of = rows("enfmf", "enfmf")
-    assert pass_table(of, anchors(of))["whole"].to_list() == [True, False]
+def test_a_first_pass_without_the_embedding_of_the_others_is_cut() -> None:
+    assert whole("nfm", "enfm", "enfms") == [False, True, True]
+
+
+def test_a_last_pass_with_fewer_draws_than_the_others_of_its_depth_is_cut() -> None:
+    assert whole("enfmss", "enfms") == [True, False]
+    assert whole("enfmss", "enfmss") == [True, True]
+    # a draft of fewer layers draws by itself
+    assert whole("enfmfmss", "enfms") == [True, True]
 
 
 def test_a_pass_spans_its_launches_and_tells_the_work_before_it() -> None:
@@ -124,6 +123,9 @@ def test_each_lane_has_its_own_ends_and_its_own_usual_pass() -> None:
     assert whole("fm", "fm", "fm", "fm", "nfmfm", "nfmfms", lanes=lanes) == [True, True, False, False, True, True]
 
 
+TOLD = ("sampled_rows", "sequences", "nvtx_batch", "nvtx_rows")
+
+
 def numbered(
     mixers: list[int],
     phase: list[str | None],
@@ -131,6 +133,7 @@ def numbered(
     whole: list[bool] | None = None,
     lane: list[int] | None = None,
     rows: list[int] | None = None,
+    told: dict[str, list[int | None]] | None = None,
 ) -> pl.DataFrame:
     count = len(mixers)
     return steps(
@@ -146,10 +149,25 @@ def numbered(
                 "process": lane or [0] * count,
                 "device": [0] * count,
                 "begin": [10 * n for n in range(count)],
-            },
-            schema_overrides={"phase": pl.String},
+            }
+            | {name: (told or {}).get(name, [None] * count) for name in TOLD},
+            schema_overrides={"phase": pl.String} | dict.fromkeys(TOLD, pl.Int64),
         )
     )
+
+
+def test_rows_of_as_many_sequences_verify_no_drafts() -> None:
+    # 16 = (1 + 1) x 8, but the largest pass works on 16 sequences
+    found = numbered([4, 9], ["decode"] * 2, rows=[8, 16], told={"sequences": [None, 16]})
+    assert (found["draft"].to_list(), found["mixed"].to_list()) == ([False, False], [True, True])
+
+
+def test_where_the_engines_range_tells_of_drafts_a_pass_with_fewer_rows_is_one() -> None:
+    range_ = {"nvtx_batch": [8, 8], "nvtx_rows": [32, 32]}
+    assert numbered([4, 4], ["decode"] * 2, rows=[32, 8], told=range_)["draft"].to_list() == [False, True]
+    # the first draft runs over all that was verified and samples one row a sequence
+    first = range_ | {"sampled_rows": [32, 8]}
+    assert numbered([4, 4], ["decode"] * 2, rows=[32, 32], told=first)["draft"].to_list() == [False, True]
 
 
 def test_steps_are_counted_from_0_per_phase_and_only_with_attention() -> None:

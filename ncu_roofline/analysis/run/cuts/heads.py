@@ -13,9 +13,9 @@ WIDER = 1.5
 def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with the LM head as the end of its pass, in lanes without sampling.
 
-    It is the only product between two norms, far rarer than attention, and another layer's projections
-    follow before the next attention; at the end of a window it is the same kernel, or by far the widest.
-    What only finishes it (split K) belongs to it.
+    It is the only product between two norms, far rarer than attention or with the embedding of the next step right
+    behind it, and another layer's projections follow before the next attention; at the end of a window it is the same
+    kernel, or by far the widest. What only finishes it (split K) belongs to it.
     """
     closed = rows.group_by("lane").agg(sampled=(pl.col("kind") == "sampling").any()).filter("sampled")["lane"]
     heads = found(rows.filter(~pl.col("lane").is_in(closed.implode())))
@@ -31,24 +31,31 @@ def found(rows: pl.DataFrame) -> pl.Series:
     """The rows of LM heads."""
     products = lone_products(rows)
     inner = products.filter(pl.col("fcs_at_mixer") > pl.col("fcs"))
-    same = pl.struct("name", "grid").is_in(inner.select(pl.struct("name", "grid")).to_series().implode())
-    last = products.filter(pl.col("fcs_at_mixer").is_null() & (same | (pl.col("blocks") > WIDER * pl.col("widest"))))
+    same = pl.struct("kernel", "grid").is_in(inner.select(pl.struct("kernel", "grid")).to_series().implode())
+    widest = (pl.col("blocks") > WIDER * pl.col("widest")) & pl.col("rare")
+    last = products.filter(pl.col("fcs_at_mixer").is_null() & (same | widest))
     return pl.concat([inner["row"], last["row"]])
 
 
 def lone_products(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rare products that are alone between two norms, with how many products the next attention has before it."""
+    """Products alone between two norms that are rare or close a step, with how many the next attention has before it."""
     main = pl.col("fc") & ~pl.col("helper")
     mixing = (pl.col("kind") == "mixer").fill_null(False) & ~pl.col("helper")
     blocks = pl.col("grid").arr.get(0) * pl.col("grid").arr.get(1) * pl.col("grid").arr.get(2)
+    work = pl.when(main | pl.col("norm")).then("row")
+    embeds = pl.when(pl.col("kind") == "embedding").then("row")
+    closes = embeds.backward_fill().over("lane") < work.backward_fill().shift(-1).over("lane")
     seen = rows.with_columns(
         blocks=blocks,
         mixers=mixing.cast(pl.Int64).cum_sum().over("lane"),
         between=main.sum().over("lane", "norms"),
+        closes=closes,
         fcs_at_mixer=pl.when(mixing).then("fcs").backward_fill().over("lane"),
     ).filter(main)
     # a product of every layer recurs after one attention
     apart = pl.col("mixers").diff().min().over("lane", "name", "grid").fill_null(pl.col("mixers").max().over("lane"))
     counted = seen.with_columns(rare=apart >= RARE)
     widest = pl.col("blocks").filter(~pl.col("rare")).max().over("lane")
-    return counted.with_columns(widest=widest).filter((pl.col("between") == 1) & pl.col("rare") & (pl.col("norms") > 0))
+    alone = counted.with_columns(widest=widest).filter((pl.col("between") == 1) & (pl.col("norms") > 0))
+    heads = alone.filter(pl.col("rare") | pl.col("closes")).select("kernel", "grid")
+    return alone.join(heads.unique(), on=["kernel", "grid"], how="semi", maintain_order="left")

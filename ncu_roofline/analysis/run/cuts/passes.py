@@ -31,7 +31,7 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     table = (
         spans(rows)
         .join(anchored(rows, found), on="pass", how="left", maintain_order="left")
-        .join(closing(rows), on="pass", how="left", maintain_order="left")
+        .join(drawn(rows), on="pass", how="left", maintain_order="left")
         .with_columns(
             lead=pl.col("first") - pl.col("done"),
             opens=pl.col("lane").is_first_distinct(),
@@ -44,11 +44,12 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     usual_lead = pl.col("lead").filter(inner).median().over("lane")
     usual_mixers = pl.col("mixers").filter(closed).mode().min().over("lane")
     as_others = (pl.col("lead") >= usual_lead) & (pl.col("mixers") == usual_mixers)
+    # where the others begin with an embedding, so does a whole one
+    as_others = as_others & ~(pl.col("embedded").fill_null(False) & inner).any().over("lane")
     # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
     bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
-    as_before = (pl.col("as_before") & (pl.col("product") > pl.col("last"))).fill_null(False)
-    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False) | as_before
+    ended = (~pl.col("closes") | pl.col("sampled").fill_null(False)) & ~draws_fewer()
     return table.with_columns(
         pl.col("mixers").fill_null(0), whole=bounded & begun & ended & (pl.col("mixers") > 0).fill_null(False)
     )
@@ -65,17 +66,21 @@ def spans(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def closing(rows: pl.DataFrame) -> pl.DataFrame:
-    """Passes whose last product is that of the pass before, one that runs once a pass: an LM head ends them."""
-    products = rows.filter(pl.col("fc") & ~pl.col("helper")).with_columns(what=pl.struct("name", "grid"))
-    last = products.group_by("pass", maintain_order=True).agg(
-        pl.col("lane").first(),
-        pl.col("what").last(),
-        product=pl.col("row").last(),
-        once=(pl.col("what") == pl.col("what").last()).sum() == 1,
-    )
-    same = (pl.col("what") == pl.col("what").shift(1)) & pl.col("once") & pl.col("once").shift(1)
-    return last.select("pass", "product", as_before=same & (pl.col("lane") == pl.col("lane").shift(1)))
+def drawn(rows: pl.DataFrame) -> pl.DataFrame:
+    """Passes with the launches that draw or verify, and whether an embedding is among theirs."""
+    kind = pl.col("kind").cast(pl.String)
+    return rows.group_by("pass").agg(draws=(kind == "sampling").sum(), opened=(kind == "embedding").any())
+
+
+def draws_fewer() -> pl.Expr:
+    """Whether the last deep pass of a lane draws in fewer launches than others: the window cuts between them."""
+    deep = pl.col("mixers") > 0
+    deepest = deep & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
+    begun = (deep | pl.col("opened").fill_null(False)).cast(pl.Int64)
+    final = begun.cum_sum(reverse=True).over("lane") == begun
+    others = (deepest | pl.col("opens")) & ~final
+    fewer = pl.col("draws") < pl.col("draws").filter(others).max().over("lane")
+    return (deepest & final & fewer).fill_null(False)
 
 
 def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
@@ -88,7 +93,6 @@ def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return at.group_by("pass").agg(
         mixers=pl.col("work").sum(),
         first=pl.col("before").filter("work").min(),
-        last=pl.col("end").filter("work").max(),
         embedded=(pl.col("start").filter(pl.col("kind") == "embedding").min() < pl.col("start").filter("work").min()),
         sampled=(pl.col("end").filter(pl.col("kind") == "sampling").max() > pl.col("end").filter("work").max()),
     )
@@ -110,8 +114,10 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     shallow = decode & (pl.col("mixers") < largest)
     drafts = (shallow.sum().over("lane") / deep.sum().over("lane")).round()
     small = HALF * pl.col("mixers") <= largest
-    verified = (small & (rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False)
-    draft = shallow & (verified | pl.lit(drafting))
+    # as many sequences as rows leave no room for drafts
+    plain = (deep & (pl.col("sequences") == pl.col("rows"))).fill_null(False).any().over("lane")
+    verified = (small & (rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False) & ~plain
+    draft = (shallow & (verified | pl.lit(drafting))) | (decode & fewer_than_verified())
     alone = decode & (largest == 1) & (pl.col("mixers") == 1)
     untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
@@ -132,3 +138,10 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     own = pl.when(pl.col("step").is_not_null()).then(pl.col("whole").all().over(*of_one, "step"))
     served = (~pl.col("draft")).any().over(*of_one, "step")
     return numbered.with_columns(whole=pl.when("draft").then(pl.col("whole") & own & served).otherwise("whole")).sort("pass")
+
+
+def fewer_than_verified() -> pl.Expr:
+    """Whether the engine's range tells of drafts that are verified, and this pass works on, or samples, fewer rows."""
+    verified = pl.col("nvtx_rows") > pl.col("nvtx_batch")
+    fewer = pl.min_horizontal("rows", "sampled_rows") < pl.col("nvtx_rows")
+    return (verified & fewer).fill_null(False)
