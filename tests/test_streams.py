@@ -33,6 +33,13 @@ def test_a_reader_that_stops_reading_ends_the_command_quietly() -> None:
     assert (done.stdout.strip(), done.stderr) == ("141", "")
 
 
+@pytest.mark.parametrize("line", ["--help", "--version", "summary --help", "recipe --gpu h100", "plot $D"])
+def test_whatever_prints_ends_with_the_code_of_a_filter_and_never_with_that_of_a_gate(line: str) -> None:
+    done = shell(f"(sleep 0.1; exec $N {line}) | true; echo ${{PIPESTATUS[0]}}")
+
+    assert (done.stdout.strip(), done.stderr) == ("141", "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_one_sentence() -> None:
     done = shell("$N summary $D > /dev/full")

@@ -33,7 +33,12 @@ def main(arguments: list[str] | None = None) -> None:
         streams.abandon()
         print(f"ncu-roofline: cannot read or write ({error.strerror or type(error).__name__})", file=sys.stderr)
         sys.exit(streams.STOPPED if isinstance(error, BrokenPipeError) else RooflineError.exit_code)
-    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer's own answer to it is 1, which says that a gate failed
+            streams.abandon()
+            sys.exit(streams.STOPPED)
+        raise
+    except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # a panic below polars is no Exception
         print(fault(error), file=sys.stderr)

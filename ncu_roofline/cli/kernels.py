@@ -11,6 +11,7 @@ import typer
 from ncu_roofline.cli import complete, facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
+    MOST_ROWS,
     OUTPUT,
     Answer,
     As,
@@ -50,7 +51,7 @@ Sort = Annotated[
     ),
 ]
 Only = Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")]
-Rows = Annotated[int, typer.Option("--top", min=0, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
+Rows = Annotated[int, typer.Option("--top", min=0, max=MOST_ROWS, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
 
 
 @app.command()

@@ -53,6 +53,8 @@ class Phase(str, Enum):
     ALL = "all"
 
 
+MOST_ROWS = 10**9
+"""More than any table has; what lies beyond, the engine under the tables cannot count."""
 DEVICE = "Device"
 RUN = "Run facts"
 OUTPUT = "Output"

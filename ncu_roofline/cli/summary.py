@@ -9,6 +9,7 @@ import typer
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
+    MOST_ROWS,
     OUTPUT,
     Answer,
     Captures,
@@ -32,7 +33,9 @@ def summary(
     full: Annotated[
         bool, typer.Option("--full", help="All there is to say, not a screen of it.", rich_help_panel=OUTPUT)
     ] = False,
-    top: Annotated[int, typer.Option("--top", min=1, help="Kernels to show with --full.", rich_help_panel=OUTPUT)] = 10,
+    top: Annotated[
+        int, typer.Option("--top", min=1, max=MOST_ROWS, help="Kernels to show with --full.", rich_help_panel=OUTPUT)
+    ] = 10,
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,
     steps: facts.Steps = None,

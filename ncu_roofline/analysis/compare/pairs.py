@@ -16,6 +16,8 @@ KEY = ("role", "position", "name", "grid", "block")
 GAP = 2.0
 """Cost of leaving a kernel alone: two that differ by more than twice this are not each other."""
 
+MOST_CELLS, SHORTEST = 200_000, 8
+"""Pairs of renamed kernels of one role that are weighed, about a second's worth; kernels of a piece at the least."""
 LEAST_WORK = 0.1
 """FLOPs per byte below which a kernel only moves."""
 
@@ -95,8 +97,10 @@ def match(base: list[Group], head: list[Group]) -> list[Pair]:
     pairs += by_place(without(base, [b for b, _ in pairs]), without(head, [h for _, h in pairs]))
     named = [Pair(base=b, head=h, kind=kind_of(b, h)) for b, h in pairs]
     alone_base, alone_head = without(base, [b for b, _ in pairs]), without(head, [h for _, h in pairs])
-    named += [Pair(base=g, head=None, kind=merged(g, base, named, "base", ("fused", "removed"))) for g in alone_base]
-    named += [Pair(base=None, head=g, kind=merged(g, head, named, "head", ("split", "added"))) for g in alone_head]
+    renamed = [(p.base, p.head) for p in named if p.base and p.head and p.kind == "renamed"]
+    into, out_of = ({b.number: (b, h) for b, h in renamed}, {h.number: (h, b) for b, h in renamed})
+    named += [Pair(base=g, head=None, kind="fused" if merged(g, base, into) else "removed") for g in alone_base]
+    named += [Pair(base=None, head=g, kind="split" if merged(g, head, out_of) else "added") for g in alone_head]
     return sorted(named, key=lambda p: (p.head or p.base).order)  # type: ignore[union-attr]
 
 
@@ -108,13 +112,19 @@ def without(all_groups: list[Group], taken: list[Group]) -> list[Group]:
 
 def exact(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
     """Groups of the same role, name and shape, in their order, where both sides have as many."""
-    keys = dict.fromkeys((g.role, g.name, g.grid, g.block) for g in base)
     found: list[tuple[Group, Group]] = []
-    for key in keys:
-        here = [g for g in base if (g.role, g.name, g.grid, g.block) == key]
-        there = [g for g in head if (g.role, g.name, g.grid, g.block) == key]
-        if len(here) == len(there):
-            found += zip(here, there, strict=True)
+    there = alike(head)
+    for key, here in alike(base).items():
+        if len(here) == len(there.get(key, ())):
+            found += zip(here, there[key], strict=True)
+    return found
+
+
+def alike(side: list[Group]) -> dict[tuple[str, str, str, str], list[Group]]:
+    """The groups of a side by role, name and shape."""
+    found: dict[tuple[str, str, str, str], list[Group]] = {}
+    for group in side:
+        found.setdefault((group.role, group.name, group.grid, group.block), []).append(group)
     return found
 
 
@@ -129,8 +139,19 @@ def by_place(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
             chosen = [g for g in side if g.role == role and (placed and g.position is None) == outside]
             return sorted(chosen, key=lambda g: (g.position if placed else None, g.order))
 
-        found += cheapest(mine(base), mine(head))
+        found += piecewise(mine(base), mine(head))
     return found
+
+
+def piecewise(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
+    """The cheapest pairing; of long sides piece by piece, so that twice the kernels take twice the time."""
+    longer = max(len(base), len(head))
+    pieces = -(-longer // max(MOST_CELLS // max(longer, 1), SHORTEST)) or 1
+
+    def piece(side: list[Group], number: int) -> list[Group]:
+        return side[number * len(side) // pieces : (number + 1) * len(side) // pieces]
+
+    return [pair for n in range(pieces) for pair in cheapest(piece(base, n), piece(head, n))]
 
 
 def cheapest(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
@@ -220,15 +241,10 @@ def kind_of(base: Group, head: Group) -> str:
     return "same" if (base.grid, base.block) == (head.grid, head.block) else "reshaped"
 
 
-def merged(alone: Group, side: list[Group], pairs: list[Pair], which: str, words: tuple[str, str]) -> str:
-    """Whether a lone kernel's work went into (or came out of) a neighbour that was renamed."""
-    place = side.index(alone)
-    beside = {g.number for g in side[max(place - 1, 0) : place + 2]}
-    for pair in pairs:
-        own, other = (pair.base, pair.head) if which == "base" else (pair.head, pair.base)
-        if own and other and own.number in beside and pair.kind == "renamed" and took_over(alone, own, other):
-            return words[0]
-    return words[1]
+def merged(alone: Group, side: list[Group], renamed: dict[int, tuple[Group, Group]]) -> bool:
+    """Whether a lone kernel's work went into (or came out of) a neighbour that was renamed, by the neighbour's number."""
+    beside = side[max(alone.number - 1, 0) : alone.number + 2]  # numbers count the groups of a side in their order
+    return any(took_over(alone, *renamed[g.number]) for g in beside if g.number in renamed)
 
 
 def took_over(alone: Group, neighbour: Group, other: Group) -> bool:

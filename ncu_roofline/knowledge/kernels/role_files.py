@@ -16,6 +16,8 @@ from ncu_roofline.knowledge.kernels.patterns import required
 
 PATTERNS = ("function", "scope", "arguments", "name", "nvtx", "unless")
 TARGETS = PATTERNS[:-1]
+KINDS = {"id": str, "why": str, "open": bool}
+NAMES = {str: "a text", bool: "true or false"}
 KEYS = ("id", "role", "why", "over", "open", *PATTERNS)
 
 
@@ -54,9 +56,7 @@ def read(file: toml.Readable, taken: frozenset[str]) -> list[dict[str, Any]]:
 
 def _checked(rule: dict[str, Any], name: str, line: int, content: str) -> dict[str, Any]:
     """The rule with its line and its lists joined, or the first thing wrong with it."""
-    for key in rule:
-        if key not in KEYS:
-            _refuse(name, _line_of(content, key, line), f"unknown key {key!r}", f"known keys: {', '.join(KEYS)}")
+    _known(rule, name, line, content)
     at = _line_of(content, "role", line)
     if rule.get("role") not in ROLES:
         wrong = f"unknown role {rule['role']!r}" if "role" in rule else "a rule without role"
@@ -65,13 +65,23 @@ def _checked(rule: dict[str, Any], name: str, line: int, content: str) -> dict[s
         _refuse(name, line, "a rule without a pattern", f"add one of {', '.join(TARGETS)}")
     if "nvtx" in rule and any(key in rule for key in ("function", "scope", "arguments", "name")):
         _refuse(name, line, "a rule on both NVTX and a name", "state either nvtx or a name pattern")
-    if not set(rule.get("over", [])) <= set(ROLES):
+    over = rule.get("over", [])
+    if not isinstance(over, list) or not all(role in ROLES for role in over):
         _refuse(name, _line_of(content, "over", line), f"unknown role in over = {rule['over']!r}", f"roles: {', '.join(ROLES)}")
     made = {"why": "the user's rule"} | rule | {"line": line}
     for key in PATTERNS:
         if key in rule:
             made[key] = _pattern(rule[key], name, _line_of(content, key, line))
     return made
+
+
+def _known(rule: dict[str, Any], name: str, line: int, content: str) -> None:
+    """Refuses a rule with a key that is none, or with a value that is no text or flag where one belongs."""
+    for key, value in rule.items():
+        if key not in KEYS:
+            _refuse(name, _line_of(content, key, line), f"unknown key {key!r}", f"known keys: {', '.join(KEYS)}")
+        if key in KINDS and type(value) is not KINDS[key]:
+            _refuse(name, _line_of(content, key, line), f"{key} = {value!r}", f"write {NAMES[KINDS[key]]} there")
 
 
 def _pattern(given: Any, name: str, line: int) -> str:

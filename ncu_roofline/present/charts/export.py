@@ -14,7 +14,7 @@ import vl_convert
 
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.charts.theme import THEMES, theme
-from ncu_roofline.present.forms.html import Figure
+from ncu_roofline.present.forms.html import Figure, digest, embedded
 
 SCALE = 2
 FORMS = (".png", ".svg", ".json", ".html")
@@ -63,7 +63,7 @@ def written(chart: alt.TopLevelMixin, form: str, theme: str = "light") -> bytes:
         return svg(spec)
     if form == "json":
         return (text(spec) + "\n").encode()
-    return page(text(spec)).encode()
+    return page(spec).encode()
 
 
 def form_of(target: Path) -> str:
@@ -73,12 +73,24 @@ def form_of(target: Path) -> str:
     return target.suffix.lower()[1:]
 
 
-def page(spec: str) -> str:
-    """A page with the chart and the libraries that draw it."""
-    safe = spec.replace("</", "<\\/")
+DRAW = (
+    "vegaEmbed('#chart', JSON.parse(document.getElementById('spec').textContent), "
+    "{mode: 'vega-lite', ast: true, actions: false, renderer: 'svg', defaultStyle: false})"
+)
+
+
+def page(spec: dict[str, Any]) -> str:
+    """A page with the chart and the libraries that draw it; its policy lets nothing else run, whatever a label says."""
+    drawing = library()
+    policy = (
+        f"default-src 'none'; script-src {digest(drawing)} {digest(DRAW)}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
     return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>ncu-roofline</title>\n<div id="chart"></div>\n'
-        f"<script>{library()}</script>\n<script>vegaEmbed('#chart', {safe}, {{actions: false}})</script></html>\n"
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<title>ncu-roofline</title>\n<div id="chart"></div>\n'
+        f'<script type="application/json" id="spec">{embedded(spec)}</script>\n'
+        f"<script>{drawing}</script>\n<script>{DRAW}</script></html>\n"
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from ncu_roofline.present.forms.columns import cell, shown
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.text import clean, shorten
 
 LONGEST_NAME = 80
+WWW = re.compile("www(?=[.])", re.IGNORECASE)
+"""GitHub makes a link of what begins so, with or without a scheme."""
 NAMES = {"kernel", "name", "role_rule", "base_kernel", "head_kernel"}
 
 
@@ -46,8 +50,9 @@ def code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Text in which nothing is markup; GitHub's mentions and issue numbers do not fire either."""
+    """Text in which nothing is markup; GitHub's mentions, issue numbers and addresses do not fire either."""
     out = clean(text)
     for character in "\\`*_[]<>|~":
         out = out.replace(character, "\\" + character if character not in "<>" else {"<": "&lt;", ">": "&gt;"}[character])
-    return out.replace("@", "@\u2060").replace("#", "#\u2060")
+    quiet = out.replace("@", "@\u2060").replace("#", "#\u2060").replace("://", ":\u2060//")
+    return WWW.sub(lambda found: found[0] + "\u2060", quiet)

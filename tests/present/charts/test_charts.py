@@ -267,6 +267,14 @@ def test_a_hostile_name_is_text_in_the_svg() -> None:
     assert b"&lt;img" in svg
 
 
+def test_a_label_ends_no_script_of_the_page_and_starts_none() -> None:
+    page = written(picture(launch(kernel="<!--<script></script>")), "html").decode()
+
+    assert "<!--" not in page.replace(export.library(), "")
+    assert page.replace(export.library(), "").count("<script") == 3
+    assert "default-src 'none'; script-src 'sha256-" in page
+
+
 def test_five_thousand_groups_stay_a_small_specification() -> None:
     rows = [launch(kernel=f"kernel_{i}", dram_bytes=1e3 + i) for i in range(5000)]
 
