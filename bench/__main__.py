@@ -12,6 +12,7 @@ PARTS = {
     "Whole commands": "bench.commands",
     "Pages as CSV": "bench.read_csv",
     "Segmentation": "bench.sequence",
+    "A trace of 1 GB": "bench.traces",
     "An archive of a million launches": "bench.archive",
 }
 PAGE = Path(__file__).with_name("RESULTS.md")

@@ -20,8 +20,12 @@ SCHEMA = {
     "graph": pl.Int64(),
     "grid": pl.List(pl.Int64),
     "block": pl.List(pl.Int64),
+    "launched": pl.Int64(),
 }
-"""Whole nanoseconds, so that sums are exact; every column but kind, name, start and nanoseconds may be null."""
+"""Whole nanoseconds, so that sums are exact; every column but kind, name, start and nanoseconds may be null.
+
+`launched` is when the host began the call that launches it, on the same clock.
+"""
 RANGES = {"name": pl.String(), "start": pl.Int64(), "end": pl.Int64(), "device": pl.Int64()}
 """Ranges on the device: null device where the profiler does not tell."""
 
@@ -38,3 +42,10 @@ class Timeline:
     gpu: str | None = None
     rank: int | None = None
     notes: tuple[str, ...] = ()
+
+
+def with_calls(work: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Work of the device in order of start, with the time of the host's call; null where two calls share a correlation."""
+    alone = calls.filter(pl.col("correlation").is_unique())
+    joined = work.join(alone, on="correlation", how="left", maintain_order="left")
+    return joined.select(SCHEMA.keys()).sort("start", maintain_order=True)

@@ -1,25 +1,36 @@
-"""Traces of PyTorch's profiler (Kineto): one event at a time out of a file of any size."""
+"""Traces of PyTorch's profiler (Kineto): pieces of a file of any size, many events of a piece at once.
+
+msgspec is the parser: it builds the few fields that are wanted and steps over the rest (bench/traces.md has it beside
+others). What it refuses (line breaks in names, bytes that are no UTF-8, odd types) the standard library reads.
+"""
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
-from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline
+from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline, with_calls
 from ncu_roofline.errors import UnreadableCapture
 
-PIECE, MOST_VALUE = 2**21, 2**26
-"""Characters read at once, and the most that one event or fact may have."""
+PIECE, MOST_VALUE = 2**19, 2**26
+"""Bytes read at once, and the most that one event or fact may have."""
+BATCH = 2**16
+"""Rows kept as Python objects, at most, before they become a frame."""
 KINDS = {"kernel": "kernel", "gpu_memcpy": "copy", "memcpy": "copy", "gpu_memset": "set", "memset": "set"}
 """Category of an event, in small letters: the oldest traces write Kernel, Memcpy and Memset."""
+CALLS = {"cuda_runtime", "cuda_driver", "runtime"}
 RANGE = "gpu_user_annotation"
-BETWEEN = re.compile(r"[\s,]*")
-COLON = re.compile(r"\s*:\s*")
+SIDES = ("gx", "gy", "gz", "bx", "by", "bz")
+WORK = {c: t for c, t in SCHEMA.items() if c not in ("launched", "grid", "block")} | dict.fromkeys(SIDES, pl.Int64())
+BETWEEN = re.compile(rb"[\s,]*")
+BETWEEN_TEXT = re.compile(r"[\s,]*")
 FACTS = ("deviceProperties", "distributedInfo")
 MICRO = 1000
 
@@ -28,56 +39,144 @@ class Broken(Exception):
     """The text is no JSON from here on."""
 
 
+class Event(msgspec.Struct, gc=False):
+    """What is wanted of an event."""
+
+    ph: str = ""
+    cat: str = ""
+    name: Any = ""
+    ts: Any = None
+    dur: Any = None
+    pid: Any = None
+    args: Any = msgspec.Raw(b"{}")
+
+
+class Fast(Event, gc=False):
+    """The same with arguments that are looked at only where the event counts."""
+
+    args: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Args(msgspec.Struct, gc=False):
+    """What is wanted of an event's arguments."""
+
+    device: Any = None
+    stream: Any = None
+    correlation: Any = None
+    grid: Any = None
+    block: Any = None
+    graph: Any = msgspec.field(default=None, name="graph id")
+
+
+EVENTS, ARGS = msgspec.json.Decoder(list[Fast]), msgspec.json.Decoder(Args)
+REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class Pieces:
-    """The text of a file as a window that moves forward."""
+    """The bytes of a file as a window that moves forward."""
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("rb")
-        self.decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
-        self.text, self.at, self.ended = "", 0, False
+        self.data, self.at, self.ended = b"", 0, False
+        self.between, self.tried = b"", False
         # strict would refuse the raw line breaks that some names hold; integers beyond a limit are Python's to refuse
         self.value_at = json.JSONDecoder(strict=False).raw_decode
+        self.more()
+        self.at = 3 * self.data.startswith(b"\xef\xbb\xbf")
 
     def more(self) -> None:
         """Adds the next piece and forgets what was read."""
         piece = self.file.read(PIECE)
         self.ended = not piece
-        self.text, self.at = self.text[self.at :] + self.decode(piece, self.ended), 0
+        self.data, self.at, self.tried = self.data[self.at :] + piece, 0, False
 
-    def next(self) -> str:
+    def next(self) -> bytes:
         """The next character that is neither space nor comma; empty at the end of the file."""
         while True:
-            self.at = BETWEEN.match(self.text, self.at).end()  # type: ignore[union-attr]
-            if self.at < len(self.text) or self.ended:
-                return self.text[self.at : self.at + 1]
+            self.at = BETWEEN.match(self.data, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.data) or self.ended:
+                return self.data[self.at : self.at + 1]
             self.more()
 
-    def value(self) -> Any:
-        """The value that begins here."""
-        while True:
+    def values(self, most: int | None = None) -> list[Any]:
+        """The values that begin here and are whole in the window: at least one, at most so many."""
+        while not (found := self.here(most)):
+            self.further()
+        return found
+
+    def further(self) -> None:
+        """The next piece, for a value that is cut; nothing is read of one that never ends."""
+        if self.ended or len(self.data) - self.at > MOST_VALUE:
+            raise Broken
+        self.more()
+
+    def here(self, most: int | None) -> list[Any]:
+        """The whole values that begin here."""
+        # a byte that is no UTF-8 stays one byte in the text, so that places are found again
+        text = self.data[self.at :].decode("utf-8", "surrogateescape")
+        found, end = self.whole(text, most)
+        self.at += len(text[:end].encode("utf-8", "surrogateescape"))
+        return found
+
+    def whole(self, text: str, most: int | None) -> tuple[list[Any], int]:
+        """The values of a text up to a closing bracket or to one that is cut, and where they end."""
+        found: list[Any] = []
+        end = at = 0
+        while (most is None or len(found) < most) and at < len(text) and text[at] != "]":
             try:
-                found, end = self.value_at(self.text, self.at)
-            except json.JSONDecodeError as error:
-                if self.ended or len(self.text) - self.at > MOST_VALUE:
-                    raise Broken from error
+                value, at = self.value_at(text, at)
+            except json.JSONDecodeError:
+                break
             except (RecursionError, ValueError) as error:
                 raise Broken from error
-            else:
-                if end < len(self.text) or self.ended:  # a number may go on in the next piece
-                    self.at = end
-                    return found
-            self.more()
+            if at == len(text) and not self.ended:
+                break  # a number may go on in the next piece
+            if found and not self.between and text[at - 1] == "}":
+                self.between = border(text, at)
+            found.append(value)
+            end, at = at, BETWEEN_TEXT.match(text, at).end()  # type: ignore[union-attr]
+        return found, end
+
+    def events(self) -> Sequence[Event]:
+        """Many events at once; what is no event is passed over."""
+        while True:
+            if quick := self.quickly():
+                return quick
+            if slow := self.here(None):
+                return [event_of(value) for value in slow if isinstance(value, dict)]
+            self.further()
+
+    def quickly(self) -> Sequence[Event]:
+        """All events up to the last border of the window; none where that does not parse.
+
+        A slice that parses as a list ends between two events: inside a string or a nested list the brackets would not
+        close. It is tried once a piece, so that a text which never parses costs no more than twice.
+        """
+        end = self.data.rfind(self.between, self.at) if self.between and not self.tried else -1
+        self.tried = True
+        if end <= self.at:
+            return []
+        try:
+            found = EVENTS.decode(b"[%b]" % self.data[self.at : end + 1])
+        except REFUSED:
+            return []
+        self.at = end + 1
+        return found
 
     def key(self) -> str:
         """The key that begins here, with its colon."""
-        name = self.value()
-        if not isinstance(name, str):
+        [name] = self.values(1)
+        if not isinstance(name, str) or self.next() != b":":
             raise Broken
-        if self.next() != ":":
-            raise Broken
-        self.at = COLON.match(self.text, self.at).end()  # type: ignore[union-attr]
+        self.at += 1
         self.next()
         return name
+
+
+def border(text: str, at: int) -> bytes:
+    """What stands between the object that ends here and the next one: its last brace to the next one's first."""
+    after = BETWEEN_TEXT.match(text, at).end()  # type: ignore[union-attr]
+    return ("}" + text[at:after] + "{").encode() if text[after : after + 1] == "{" else b""
 
 
 def read(path: Path, name: str) -> Timeline:
@@ -95,30 +194,67 @@ def read(path: Path, name: str) -> Timeline:
 
 def take(pieces: Pieces, found: Found) -> None:
     """Every key of the trace, and every event of its list."""
-    if pieces.next() == "[":
-        events(pieces, found)
+    if pieces.next() == b"[":
+        take_events(pieces, found)
         return
     pieces.at += 1
-    while (sign := pieces.next()) != "}":
+    while (sign := pieces.next()) != b"}":
         if not sign:
             raise Broken
         key = pieces.key()
-        if key == "traceEvents" and pieces.next() == "[":
-            events(pieces, found)
+        if key == "traceEvents" and pieces.next() == b"[":
+            take_events(pieces, found)
         else:
-            found.fact(key, pieces.value())
+            found.fact(key, pieces.values(1)[0])
 
 
-def events(pieces: Pieces, found: Found) -> None:
-    """The list that begins here, one event after the other."""
+def take_events(pieces: Pieces, found: Found) -> None:
+    """The list that begins here."""
     pieces.at += 1
-    while (sign := pieces.next()) != "]":
+    while (sign := pieces.next()) != b"]":
         if not sign:
             raise Broken
-        event = pieces.value()
-        if isinstance(event, dict):
-            found.event(event)
+        for event in pieces.events():
+            if event.ph == "X" and (what := category(event.cat)):
+                found.event(what, event)
     pieces.at += 1
+
+
+def event_of(values: dict[str, Any]) -> Event:
+    """An event of any types: words that are none are empty."""
+    known = {field: values[field] for field in Event.__struct_fields__ if field in values}
+    words = {field: word if isinstance(word := known.get(field), str) else "" for field in ("ph", "cat")}
+    return Event(**{**known, **words})
+
+
+@lru_cache(maxsize=1024)
+def category(word: str) -> str:
+    """What an event of this category is to us: a kind of work, call, range, or nothing."""
+    small = word.lower()
+    return KINDS.get(small) or ("call" if small in CALLS else "range" if small == RANGE else "")
+
+
+class Rows:
+    """Rows that become frames before they are many."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema, self.frames, self.rows = schema, [pl.DataFrame([], schema=schema)], list[tuple[Any, ...]]()
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """One more row."""
+        self.rows.append(row)
+        if len(self.rows) >= BATCH:
+            self.pack()
+
+    def pack(self) -> None:
+        """What came since the last frame as a frame."""
+        self.frames.append(pl.DataFrame(self.rows, schema=self.schema, orient="row"))
+        self.rows.clear()
+
+    def frame(self) -> pl.DataFrame:
+        """All rows."""
+        self.pack()
+        return pl.concat(self.frames, rechunk=True)
 
 
 class Found:
@@ -126,8 +262,9 @@ class Found:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.rows: list[tuple[Any, ...]] = []
-        self.ranges: list[tuple[Any, ...]] = []
+        self.work = Rows(WORK)
+        self.ranges = Rows(RANGES)
+        self.calls = Rows({"correlation": pl.Int64(), "launched": pl.Int64()})
         self.facts: dict[str, Any] = {}
         self.amd = False
         self.untimed = 0
@@ -138,33 +275,35 @@ class Found:
         if key in FACTS:
             self.facts[key] = value
 
-    def event(self, event: dict[str, Any]) -> None:
-        """An event: kept where it is of the device."""
-        category = event.get("cat")
-        if not isinstance(category, str) or event.get("ph") != "X":
+    def event(self, what: str, event: Event) -> None:
+        """An event of the device, or a call of the host."""
+        if what == "call":
+            self.call(event)
             return
-        category = category.lower()
-        if category == "cuda_runtime":
-            self.amd = self.amd or str(event.get("name", "")).startswith("hip")
-        elif kind := KINDS.get(category):
-            self.keep(kind, event)
-        elif category == RANGE:
-            start, size = nanoseconds(event.get("ts")), nanoseconds(event.get("dur"))
-            if start is not None and size is not None and 0 <= size <= LONGEST:
-                self.ranges.append((str(event.get("name", "")), start, start + size, whole(event.get("pid"))))
+        start, size = nanoseconds(event.ts), nanoseconds(event.dur)
+        timed = start is not None and size is not None and 0 <= size <= LONGEST
+        if what != "range":
+            if timed:
+                self.keep(what, event, start, size)
+            else:
+                self.untimed += 1
+        elif start is not None and size is not None and timed:
+            self.ranges.add((words(event.name), start, start + size, whole(event.pid)))
 
-    def keep(self, kind: str, event: dict[str, Any]) -> None:
+    def keep(self, kind: str, event: Event, start: int | None, size: int | None) -> None:
         """A kernel, copy or set."""
-        start, size = nanoseconds(event.get("ts")), nanoseconds(event.get("dur"))
-        if start is None or size is None or not 0 <= size <= LONGEST:
-            self.untimed += 1
-            return
-        args = event.get("args")
-        args = args if isinstance(args, dict) else {}
-        graph = whole(args.get("graph id")) or None
-        device, stream = whole(args.get("device")), whole(args.get("stream"))
-        where = (device, stream, whole(args.get("correlation")), graph, shape(args.get("grid")), shape(args.get("block")))
-        self.rows.append((kind, str(event.get("name", "")), start, size, *where))
+        args = arguments(event.args)
+        where = (whole(args.device), whole(args.stream), whole(args.correlation), whole(args.graph) or None)
+        self.work.add((kind, words(event.name), start, size, *where, *sides(args.grid), *sides(args.block)))
+
+    def call(self, event: Event) -> None:
+        """A call of the host: kept where it launches."""
+        name = event.name if isinstance(event.name, str) else ""
+        self.amd = self.amd or name.startswith("hip")
+        if "Launch" in name:
+            start, correlation = nanoseconds(event.ts), whole(arguments(event.args).correlation)
+            if start is not None and correlation is not None:
+                self.calls.add((correlation, start))
 
     def timeline(self) -> Timeline:
         """All of it as frames; refused where no kernel of an NVIDIA GPU is in it."""
@@ -172,18 +311,42 @@ class Found:
         names = [d for d in devices if isinstance(d, str)]
         if self.amd or any("AMD" in d or "Radeon" in d for d in names):
             raise UnreadableCapture(f"{self.name}: a trace of an AMD GPU; only NVIDIA GPUs are read")
-        if not any(row[0] == "kernel" for row in self.rows):
+        work = self.work.frame().with_columns(shape(*SIDES[:3]).alias("grid"), shape(*SIDES[3:]).alias("block"))
+        if not (work["kind"] == "kernel").any():
             raise UnreadableCapture(f"{self.name}: a trace without GPU kernels; record the CUDA activities too")
         job = self.facts.get("distributedInfo")
         notes = (f"{self.untimed:,} events of the device have no time and are left out.",) if self.untimed else ()
         return Timeline(
             source=self.name,
-            events=pl.DataFrame(self.rows, schema=SCHEMA, orient="row").sort("start", maintain_order=True),
-            ranges=pl.DataFrame(self.ranges, schema=RANGES, orient="row").sort("start", maintain_order=True),
+            events=with_calls(work, self.calls.frame()),
+            ranges=self.ranges.frame().sort("start", maintain_order=True),
             gpu=names[0] if len(set(names)) == 1 else None,
             rank=whole(job.get("rank")) if isinstance(job, dict) else None,
             notes=notes,
         )
+
+
+def arguments(value: Any) -> Args:
+    """The arguments of an event; none where they are odd."""
+    if isinstance(value, msgspec.Raw):
+        try:
+            return ARGS.decode(value)
+        except REFUSED:
+            return Args()
+    return Args(**dict(wanted(value))) if isinstance(value, dict) else Args()
+
+
+def wanted(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The arguments by the names of our fields."""
+    for field, spelled in zip(Args.__struct_fields__, Args.__struct_encode_fields__, strict=True):
+        if spelled in values:
+            yield field, values[spelled]
+
+
+def words(value: Any) -> str:
+    """A name that a column can hold: what is no text in it becomes a sign that says so."""
+    name = value if isinstance(value, str) else str(value)
+    return name if name.isascii() else name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def listed(value: Any) -> list[Any]:
@@ -203,7 +366,14 @@ def whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
-def shape(value: Any) -> list[int] | None:
-    """A grid or block of three sides."""
-    sides = [whole(v) for v in listed(value)]
-    return [s for s in sides if s is not None] if len(sides) == 3 and None not in sides else None
+def sides(value: Any) -> tuple[int | None, int | None, int | None]:
+    """The sides of a grid or block of three."""
+    if isinstance(value, list) and len(value) == 3:
+        x, y, z = value
+        return whole(x), whole(y), whole(z)
+    return None, None, None
+
+
+def shape(*sides: str) -> pl.Expr:
+    """A grid or block as one value; null where a side is."""
+    return pl.when(pl.all_horizontal(pl.col(*sides).is_not_null())).then(pl.concat_list(*sides))

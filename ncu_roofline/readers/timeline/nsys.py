@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline
+from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline, with_calls
 from ncu_roofline.errors import UnreadableCapture
 
 KERNELS, GRAPHS = "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 MEMORY = {"copy": "CUPTI_ACTIVITY_KIND_MEMCPY", "set": "CUPTI_ACTIVITY_KIND_MEMSET"}
-MOST_ROWS = 20_000_000
+CALLS = "CUPTI_ACTIVITY_KIND_RUNTIME"
+MOST_ROWS, BATCH = 20_000_000, 2**16
 BELIEVED = f"k.end - k.start BETWEEN 0 AND {LONGEST} AND abs(k.start) <= {FARTHEST}"
 WHO = "k.deviceId, k.streamId, k.correlationId"
+WORK = {column: kind for column, kind in SCHEMA.items() if column != "launched"}
+CALLED = {"correlation": pl.Int64(), "launched": pl.Int64()}
 
 
 def read(path: Path, name: str) -> Timeline:
@@ -36,37 +42,56 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if KERNELS not in tables or "StringIds" not in tables:
         raise UnreadableCapture(f"{name}: an SQLite file without kernels of the GPU; export a run that traced CUDA")
-    rows = kernels(base)
-    if not rows:
+    work = frame(kernels(base), WORK)
+    if work.is_empty():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
-    for kind, table in MEMORY.items():
-        if table in tables:
-            rows += [(kind, f"[{kind}]", *row) for row in base.execute(memory(table)).fetchmany(MOST_ROWS)]
+    others = [frame(memory(base, kind, table), WORK) for kind, table in MEMORY.items() if table in tables]
     notes = hidden(base) if GRAPHS in tables else ()
     return Timeline(
         source=name,
-        events=pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("start", maintain_order=True),
+        events=with_calls(pl.concat([work, *others]), frame(calls(base, tables), CALLED)),
         ranges=pl.DataFrame([], schema=RANGES),
         gpu=only_gpu(base) if "TARGET_INFO_GPU" in tables else None,
         notes=notes,
     )
 
 
-def kernels(base: sqlite3.Connection) -> list[tuple[object, ...]]:
+def frame(rows: Iterator[tuple[object, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+    """Rows as one frame, few of them at a time as Python objects."""
+    frames = [pl.DataFrame([], schema=schema)]
+    while batch := list(islice(rows, BATCH)):
+        frames.append(pl.DataFrame(batch, schema=schema, orient="row"))
+    return pl.concat(frames, rechunk=True)
+
+
+def kernels(base: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     """Every kernel with its full name."""
     columns = {row[1] for row in base.execute(f"PRAGMA table_info({KERNELS})")}
     graph = "k.graphNodeId" if "graphNodeId" in columns else "NULL"
     query = (
         f"SELECT s.value, k.start, k.end - k.start, {WHO}, {graph}, k.gridX, k.gridY, k.gridZ, k.blockX, k.blockY, k.blockZ "
-        f"FROM {KERNELS} k LEFT JOIN StringIds s ON s.id = k.demangledName WHERE {BELIEVED}"
+        f"FROM {KERNELS} k LEFT JOIN StringIds s ON s.id = k.demangledName WHERE {BELIEVED} LIMIT {MOST_ROWS}"
     )
-    found = base.execute(query).fetchmany(MOST_ROWS)
-    return [("kernel", r[0] or "", *r[1:7], list(r[7:10]), list(r[10:13])) for r in found]
+    for row in base.execute(query):
+        yield ("kernel", row[0] or "", *row[1:7], list(row[7:10]), list(row[10:13]))
 
 
-def memory(table: str) -> str:
-    """The query of copies or sets."""
-    return f"SELECT k.start, k.end - k.start, {WHO}, NULL, NULL, NULL FROM {table} k WHERE {BELIEVED}"
+def memory(base: sqlite3.Connection, kind: str, table: str) -> Iterator[tuple[object, ...]]:
+    """Every copy or set."""
+    query = f"SELECT k.start, k.end - k.start, {WHO}, NULL, NULL, NULL FROM {table} k WHERE {BELIEVED} LIMIT {MOST_ROWS}"
+    for row in base.execute(query):
+        yield (kind, f"[{kind}]", *row)
+
+
+def calls(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, ...]]:
+    """Every call of the host that launches, with its correlation."""
+    if CALLS not in tables:
+        return
+    launching = "SELECT id FROM StringIds WHERE value LIKE '%Launch%'"
+    yield from base.execute(
+        f"SELECT correlationId, start FROM {CALLS} WHERE nameId IN ({launching}) AND correlationId IS NOT NULL "
+        f"AND abs(start) <= {FARTHEST} LIMIT {MOST_ROWS}"
+    )
 
 
 def hidden(base: sqlite3.Connection) -> tuple[str, ...]:

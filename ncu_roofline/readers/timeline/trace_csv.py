@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import polars as pl
@@ -17,28 +16,32 @@ CHATTER = 2**16
 
 def read(path: Path, name: str) -> Timeline:
     """The rows of a trace; a summary is refused, for it holds no launches."""
-    body = path.read_bytes()
-    top = body[:CHATTER].decode("utf-8", "replace")
+    with path.open("rb") as file:
+        body = file.read(CHATTER)
+    top = body.decode("utf-8", "replace")
     if "Instances" in top and "Total Time (" in top:
         raise UnreadableCapture(f"{name}: sums per kernel hold no launches; export cuda_gpu_trace instead of cuda_gpu_kern_sum")
-    begin = body.find(b"Start (", 0, CHATTER)
+    begin = body.find(b"Start (")
     if begin < 0 or b"Duration (" not in body[begin : begin + 200]:
         raise UnreadableCapture(f"{name}: no timeline; name a trace of PyTorch's profiler or an export of Nsight Systems")
     try:
-        rows = pl.read_csv(io.BytesIO(body[begin:]), infer_schema=False)
+        # lines of nsys itself may stand before the header
+        rows = pl.scan_csv(path, infer_schema=False, skip_lines=body.count(b"\n", 0, begin))
         events = shaped(rows)
+        devices = rows.select(pl.col("^Device$").unique()).collect(engine="streaming")
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise UnreadableCapture(f"{name}: a damaged CSV of cuda_gpu_trace; export it again") from error
-    if events.filter(pl.col("kind") == "kernel").is_empty():
+    if not (events["kind"] == "kernel").any():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
-    devices = rows["Device"].drop_nulls().unique() if "Device" in rows.columns else pl.Series([], dtype=pl.String)
-    gpu = devices[0].rpartition(" (")[0] if len(devices) == 1 else None
+    named = devices.to_series().drop_nulls() if devices.width else pl.Series([], dtype=pl.String)
+    gpu = named[0].rpartition(" (")[0] if len(named) == 1 else None
     return Timeline(source=name, events=events, ranges=pl.DataFrame([], schema=RANGES), gpu=gpu or None)
 
 
-def shaped(rows: pl.DataFrame) -> pl.DataFrame:
+def shaped(rows: pl.LazyFrame) -> pl.DataFrame:
     """The rows as events; `GrdX` is empty for copies and sets."""
-    start, size = rows.columns[:2]
+    columns = rows.collect_schema().names()
+    start, size = columns[:2]
     name = pl.col("Name").fill_null("")
     memory = pl.when(name.str.contains("(?i)memset")).then(pl.lit("set")).otherwise(pl.lit("copy"))
     kind = pl.when(pl.col("GrdX").is_not_null()).then(pl.lit("kernel")).otherwise(memory)
@@ -47,17 +50,17 @@ def shaped(rows: pl.DataFrame) -> pl.DataFrame:
         "name": name,
         "start": time(start),
         "nanoseconds": time(size),
-        "device": number(rows, "Device"),
-        "stream": number(rows, "Strm"),
-        "correlation": number(rows, "CorrId"),
+        "device": number(columns, "Device"),
+        "stream": number(columns, "Strm"),
+        "correlation": number(columns, "CorrId"),
         "graph": pl.lit(None),
         "grid": sides("GrdX", "GrdY", "GrdZ"),
         "block": sides("BlkX", "BlkY", "BlkZ"),
+        "launched": pl.lit(None),
     }
     found = rows.select(expression.cast(SCHEMA[c]).alias(c) for c, expression in known.items())
-    return found.filter(
-        pl.col("start").is_not_null() & pl.col("nanoseconds").is_between(0, LONGEST) & pl.col("start").abs().le(FARTHEST)
-    ).sort("start", maintain_order=True)
+    believed = pl.col("start").abs().le(FARTHEST) & pl.col("nanoseconds").is_between(0, LONGEST)
+    return found.filter(believed).sort("start", maintain_order=True).collect(engine="streaming")
 
 
 def time(heading: str) -> pl.Expr:
@@ -68,9 +71,9 @@ def time(heading: str) -> pl.Expr:
     return whole if unit == 1 else scaled
 
 
-def number(rows: pl.DataFrame, heading: str) -> pl.Expr:
+def number(columns: list[str], heading: str) -> pl.Expr:
     """A whole number; that of a device stands in brackets after its name."""
-    if heading not in rows.columns:
+    if heading not in columns:
         return pl.lit(None)
     return pl.col(heading).str.extract(r"(\d+)\)?$").cast(pl.Int64, strict=False)
 

@@ -14,7 +14,7 @@ STEP = "execute_context_0(0)_generation_4(4)"
 
 
 def of(times: list[tuple[int, int, int]], ranges: list[tuple[str, int, int]]) -> Timeline:
-    rows = [("kernel", "k", start, size, 0, stream, None, None, None, None) for start, size, stream in times]
+    rows = [("kernel", "k", start, size, 0, stream, None, None, None, None, None) for start, size, stream in times]
     return Timeline(
         source="synthetic",
         events=pl.DataFrame(rows, schema=SCHEMA, orient="row"),

@@ -95,6 +95,67 @@ def test_broken_json_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None
         read(written(tmp_path, text))
 
 
+def many(number: int, **more: object) -> list[dict[str, object]]:
+    """Kernels beside calls of the host whose arguments hold lists of objects, as they come from Kineto."""
+    rows = []
+    for at in range(number):
+        nested = [{"a": 1}, {"b": [{"c": "x"}, {"d": 2}]}]
+        rows.append({"ph": "X", "cat": "cpu_op", "name": "},\n  {", "args": {"Collective": nested}})
+        launch = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": at * 10.0, "dur": 1.0}
+        rows.append({**launch, "args": {"correlation": at}})
+        rows.append(event(ts=at * 10.0 + 5, args={"stream": 7, "device": 0, "correlation": at, "grid": [at, 1, 1]}, **more))
+    return rows
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2])
+def test_many_pieces_read_quickly_hold_every_event_once(indent: int | None, tmp_path: Path) -> None:
+    # some 2 MB, so several pieces are cut anywhere
+    found = read(written(tmp_path, json.dumps({"traceEvents": many(5000), "traceName": "t"}, indent=indent))).events
+
+    assert found["grid"].to_list() == [[n, 1, 1] for n in range(5000)]
+    assert found["launched"].to_list() == [10_000 * n for n in range(5000)]
+    assert set(found["nanoseconds"]) == {2000}
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "caf\udce9", "\ud800 alone"])
+def test_names_that_strict_json_refuses_are_read_all_the_same(odd: str, tmp_path: Path) -> None:
+    text = json.dumps(many(4000), ensure_ascii=False).replace('"name": "k"', f'"name": "{odd}"')
+    path = tmp_path / "t.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape" if "udce9" in ascii(odd) else "surrogatepass"))
+    names = read(path).events["name"]
+
+    assert len(names) == 4000 and names.n_unique() == 1
+
+
+def test_a_correlation_that_two_calls_share_tells_no_call(tmp_path: Path) -> None:
+    call = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": 1.0, "dur": 1.0, "args": {"correlation": 3}}
+    kernel = event(args={"correlation": 3})
+
+    assert read(written(tmp_path, json.dumps([call, kernel]))).events["launched"].to_list() == [1000]
+    assert read(written(tmp_path, json.dumps([call, call, kernel]))).events["launched"].to_list() == [None]
+
+
+def test_calls_of_the_host_are_found_in_an_export_of_nsight_systems(tmp_path: Path) -> None:
+    made = timeline(0, "plain")
+    write_nsys(made, tmp_path / "t.sqlite")
+
+    assert kernels(read(tmp_path / "t.sqlite").events)["launched"].to_list() == [e.launched for e in made.events]
+
+
+def test_lines_before_the_header_of_a_csv_are_passed_over(tmp_path: Path) -> None:
+    rows = "Start (ns),Duration (ns),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n"
+    rows += '10,5,1,2,1,1,32,1,1,NVIDIA H100 (0),7,"a, b"\n20,3,2,,,,,,,NVIDIA H100 (0),7,[CUDA memset]\n'
+    path = tmp_path / "t.csv"
+    path.write_text('Processing "x.sqlite" with ...\n** report\n\n' + rows)
+    found = read(path)
+
+    assert found.gpu == "NVIDIA H100"
+    assert found.events.select("kind", "name", "start", "nanoseconds", "grid").rows() == [
+        ("kernel", "a, b", 10, 5, [2, 1, 1]),
+        ("set", "[CUDA memset]", 20, 3, None),
+    ]
+
+
 @pytest.mark.parametrize("bad", [{"ts": 1e300}, {"ts": "1"}, {"dur": -1}, {"dur": None}, {"dur": True}, {"ts": 10**30}])
 def test_a_kernel_without_a_possible_time_is_left_out_and_said(bad: dict[str, object], tmp_path: Path) -> None:
     found = read(written(tmp_path, json.dumps([event(), event(**bad)])))
