@@ -187,6 +187,22 @@ AT_CEILINGS = thing(
     fixed=number("the part of the gains that is the start of tiny launches: no saving of bytes touches it", null=False),
     tiny=count("those launches"),
 )
+SPREAD = thing("a figure with its spread", low=number(null=False), value=number(null=False), high=number(null=False))
+AMOUNTS = thing(
+    "seconds of kernel time on one side",
+    typical=SPREAD,
+    took=number("what weight matrices and attention took", null=False),
+    glue=number("what all other kernels took", null=False),
+)
+TYPICAL = thing(
+    "what such a change typically gives on matrices and attention of these sizes; null where it is not known",
+    null=True,
+    speedup=SPREAD,
+    seen=number("how many times as fast they became", null=False),
+    realised=number("ln(seen) / ln(typical)"),
+    base=AMOUNTS,
+    head=AMOUNTS,
+)
 NOTES = texts("what cannot be trusted, the worst first")
 BASIS = text("what figures are divided by: token, step, layer, part or capture")
 
@@ -388,6 +404,7 @@ def of_several() -> dict[str, Any]:
             allowed_speedup=number(),
             speedup=number(),
             beyond_ridge=number(),
+            typical=TYPICAL,
             latency_share=side,
             doubt=text("for cannot_tell: what is lacking", null=True),
             doubts=texts(),
@@ -402,6 +419,7 @@ def of_several() -> dict[str, Any]:
                 "allowed_speedup",
                 "speedup",
                 "beyond_ridge",
+                "typical",
                 "latency_share",
             ),
         ),

@@ -9,10 +9,12 @@ import polars as pl
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
+from ncu_roofline.analysis.compare.typical import expected
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
+from ncu_roofline.present.documents import words_expected
 from ncu_roofline.present.documents.doubts_compare import doubts
 from ncu_roofline.present.documents.words_gate import measured, sentence
 from ncu_roofline.present.forms.columns import change
@@ -31,11 +33,18 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
     """Everything there is to say of a comparison; a pair that cannot be compared has no numbers."""
     withheld = comparison.verdict == "not_comparable"
     return Document(
-        answer=(*gate_answer(outcomes, comparison.basis), *words.answer(comparison)),
+        answer=(*gate_answer(outcomes, comparison.basis), *words.answer(comparison), *beside(comparison)),
         tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
         doubts=() if withheld else doubts(comparison),
         data=data(comparison, by, outcomes),
     )
+
+
+def beside(comparison: Comparison) -> tuple[str, ...]:
+    """What is typical of such a change, where the numbers tell one."""
+    if comparison.verdict in ("not_comparable", "cannot_tell"):
+        return ()
+    return words_expected.sentence(expected(comparison.base, comparison.head), comparison.per)
 
 
 def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
@@ -182,5 +191,6 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
         "speedup": judged.speedup,
         "beyond_ridge": judged.beyond,
         "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
+        "typical": words_expected.data(expected(comparison.base, comparison.head)),
         "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
     }

@@ -1,0 +1,100 @@
+"""What a change typically gives on matrices and attention of these sizes, beside what it gave; glue is apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, hypot, log
+
+import polars as pl
+
+from ncu_roofline.analysis.compare.sides import Side, footings
+from ncu_roofline.analysis.model.typical import Span, of_launches
+from ncu_roofline.analysis.run.rows import satellite
+
+NEAR_ONE = 0.01
+"""A typical gain closer to none than this is no measure of a gain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """One side per token, step or whatever the comparison is per: seconds of kernel time."""
+
+    typical: Span
+    """Of weight matrices and attention."""
+    took: float
+    """What those took, their helpers included."""
+    glue: float
+    """What all other kernels took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """Base and head, and what follows."""
+
+    base: Amounts
+    head: Amounts
+
+    @property
+    def speedup(self) -> Span:
+        """What is typical of matrices and attention of these sizes; the spreads of both sides are taken to be independent."""
+        one, other = self.base.typical, self.head.typical
+        value = one.value / other.value
+        slower, faster = hypot(down(one), up(other)), hypot(up(one), down(other))
+        return Span(low=value * exp(-slower), value=value, high=value * exp(faster))
+
+    @property
+    def seen(self) -> float:
+        """How many times as fast they became."""
+        return self.base.took / self.head.took
+
+    @property
+    def realised(self) -> float | None:
+        """ln(seen) / ln(typical): the part of the typical gain that was seen; None where none is typical."""
+        usual = log(self.speedup.value)
+        return None if abs(usual) < NEAR_ONE else log(self.seen) / usual
+
+
+def down(span: Span) -> float:
+    """How far its low end lies below its value, as a logarithm."""
+    return log(span.value / span.low)
+
+
+def up(span: Span) -> float:
+    """How far its high end lies above its value, as a logarithm."""
+    return log(span.high / span.value)
+
+
+def expected(base: Side, head: Side) -> Expected | None:
+    """Both sides; None where nothing typical is known of a matrix or an attention that took time."""
+    one, other = amounts(base), amounts(head)
+    return None if one is None or other is None else Expected(base=one, head=other)
+
+
+def amounts(side: Side) -> Amounts | None:
+    """The mean over the captures of a side."""
+    each = [of_capture(side, number) for number in range(side.captures)]
+    known = [a for a in each if a is not None]
+    if not known or len(known) < len(each):
+        return None
+    typical, count = [a.typical for a in known], len(known)
+    return Amounts(
+        typical=Span(**{end: sum(getattr(t, end) for t in typical) / count for end in ("low", "value", "high")}),
+        took=sum(a.took for a in known) / count,
+        glue=sum(a.glue for a in known) / count,
+    )
+
+
+def of_capture(side: Side, number: int) -> Amounts | None:
+    """One capture's kernel time, typical and measured."""
+    study = side.studies[number]
+    footing = footings(study)[side.basis]
+    rows = of_launches(footing.launches, study.gpu, study.run)
+    main = pl.col("family").cast(pl.String).is_in(["fc", "attention"])
+    ours = rows.filter(main)
+    lacking = ours.filter(~satellite(ours) & pl.col("typical_seconds").is_null())
+    if ours.is_empty() or lacking.height or rows["seconds"].null_count():
+        return None
+    columns = ("typical_seconds_low", "typical_seconds", "typical_seconds_high")
+    low, value, high = (float(ours[c].sum()) / footing.divisor for c in columns)
+    took, glue = (float(rows.filter(which)["seconds"].sum()) / footing.divisor for which in (main, ~main))
+    return None if not value or not took else Amounts(typical=Span(low=low, value=value, high=high), took=took, glue=glue)

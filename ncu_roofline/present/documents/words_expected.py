@@ -1,0 +1,56 @@
+"""Words of a change beside what is typical of it: matrices and attention, with glue named apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ncu_roofline.analysis.compare.typical import Expected
+from ncu_roofline.analysis.model.typical import Span
+from ncu_roofline.capture.units import number, text
+
+LEAST_GLUE = 0.01
+"""Part of the kernel time below which glue is not worth a word."""
+SAME = 0.05
+"""A change smaller than this is none."""
+
+
+def times(value: float) -> str:
+    """`1.39x`."""
+    return f"{number(float(f'{value:.3g}'))}x"
+
+
+def sentence(found: Expected | None, per: str) -> tuple[str, ...]:
+    """What matrices and attention gained beside what is typical of their sizes, and what glue took on both sides."""
+    if found is None or not moved(found):
+        return ()
+    usual = found.speedup
+    said = f"Matrices and attention became {times(found.seen)} as fast; typical of their sizes and types is {within(usual)}"
+    word = "more than usual" if found.seen > usual.high else "less than usual" if found.seen < usual.low else "as usual"
+    before, after = found.base.glue, found.head.glue
+    whole = max(found.base.took + before, found.head.took + after)
+    if max(before, after) < LEAST_GLUE * whole:
+        return (f"{said}: {word}.",)
+    glue = f"the other kernels (glue) took {three(before)} before and {three(after)} after, per {per}"
+    return (f"{said}: {word}; {glue}.",)
+
+
+def moved(found: Expected) -> bool:
+    """Whether anything beside noise is typical, or was seen."""
+    return abs(found.speedup.value - 1) > SAME or abs(found.seen - 1) > SAME
+
+
+def within(usual: Span) -> str:
+    """A factor with its spread."""
+    return f"{times(usual.value)} ({times(usual.low)} to {times(usual.high)})"
+
+
+def three(value: float) -> str:
+    """A time with three digits."""
+    return text(float(f"{value:.3g}"), "s")
+
+
+def data(found: Expected | None) -> dict[str, Any] | None:
+    """The JSON form."""
+    if found is None:
+        return None
+    return {"speedup": found.speedup, "seen": found.seen, "realised": found.realised, "base": found.base, "head": found.head}
