@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model.theory import Theory, theory
 from ncu_roofline.analysis.roofline import groups
+from ncu_roofline.analysis.roofline.ceilings import Ceiling
 from ncu_roofline.analysis.roofline.roofs import ridges, roofs
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import share, total, weighted
@@ -52,6 +53,8 @@ class Picture:
     theory: tuple[Theory, ...]
     latency_time: float | None
     """Part of the time in launches that reach neither roof; None where that is not known of half the time."""
+    ceiling: Ceiling | None = None
+    """The best bandwidth that a kernel was seen to reach, or that is stated; None where only the datasheet is known."""
 
 
 def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels: tuple[str, ...] = ("dram",)) -> Picture:
@@ -79,6 +82,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
         seconds=total(launches, "seconds"),
         theory=theory(launches, study.run),
         latency_time=latency_time(launches),
+        ceiling=study.ceiling if study.ceiling and study.ceiling.kind != "datasheet" else None,
     )
 
 

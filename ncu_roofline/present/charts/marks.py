@@ -59,6 +59,7 @@ ENCODED = (
     "useful_intensity",
     "limited_by",
     "bandwidth_share",
+    "ceiling_share",
     "compute_share",
     "suspect",
 )
@@ -178,7 +179,8 @@ def tooltip(picture: Picture) -> list[alt.Tooltip]:
         ("bytes_share:Q", "of bytes", ".1%"),
         ("useful_intensity:Q", "useful FLOP/B", ".3~r"),
         ("intensity:Q", "executed FLOP/B", ".3~r"),
-        ("bandwidth_share:Q", "of bandwidth", ".1%"),
+        ("bandwidth_share:Q", "of DRAM peak", ".1%"),
+        ("ceiling_share:Q", "of ceiling", ".1%"),
         ("compute_share:Q", "of compute", ".1%"),
     ]
     known = picture.marks.columns

@@ -61,7 +61,19 @@ def segments(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         for path, peak in ceilings.items():
             begin = max(peak / slope, plane.left) if slope else plane.left
             lines.append({"what": path, "kind": kind, **span(begin, peak, plane.x[1], peak)})
-    return lines
+    return [*lines, *reached(picture, plane)]
+
+
+def reached(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
+    """The slope that kernels were seen to reach, below that of the memory; it ends at the highest ceiling."""
+    if picture.ceiling is None:
+        return []
+    speed, peaks = picture.ceiling.bandwidth, picture.roofs.filter(~pl.col("what").is_in(list(LEVELS)))
+    top = float(peaks["value"].max() or plane.y[1])  # type: ignore[arg-type]
+    if speed * plane.left >= top:
+        return []
+    end = min(top / speed, plane.right)
+    return [{"what": "dram", "kind": "reached", **span(plane.left, speed * plane.left, end, speed * end)}]
 
 
 def span(x: float, y: float, x2: float, y2: float) -> dict[str, float]:
@@ -77,7 +89,7 @@ def lines(picture: Picture, plane: Plane) -> list[alt.Chart]:
             [s for s in found if s["kind"] == kind and (s["what"] in main) == major], kind if major else f"minor-{kind}", plane
         )
         for major in (False, True)
-        for kind in ("datasheet", "capture")
+        for kind in ("datasheet", "reached", "capture")
     ]
 
 
@@ -126,6 +138,14 @@ def both(picture: Picture, what: str, unit: str) -> str:
     shown, beside = quantity(here, unit), quantity(spec, unit)
     same_unit = shown.split(" ")[1] == beside.split(" ")[1]
     return f"{shown} (datasheet {beside.split(' ')[0] if same_unit else beside})"
+
+
+def best(picture: Picture) -> str:
+    """What kernels reach of the bandwidth, or what is stated, beside the roof's own value."""
+    if picture.ceiling is None:
+        return ""
+    word = "stated" if picture.ceiling.kind == "stated" else "reached"
+    return f", {word} {quantity(float(f'{picture.ceiling.bandwidth:.3g}'), 'byte/s').removesuffix(' TB/s')}"
 
 
 def ridge_text(picture: Picture, path: str) -> str:
@@ -196,7 +216,7 @@ def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         py = plane.py(speed * plane.x_at(px))
         found.append(
             {
-                "text": f"{name} {both(picture, level, 'byte/s')}",
+                "text": f"{name} {both(picture, level, 'byte/s')}{best(picture) if level == 'dram' else ''}",
                 "px": px - 8 * math.sin(angle),
                 "py": py - 8 * math.cos(angle),
                 "align": "left",

@@ -92,8 +92,10 @@ def styles(colours: dict[str, Any]) -> dict[str, Any]:
     return {
         "datasheet": {"color": colours["line"], "strokeWidth": 1.2, "strokeDash": [5, 4]},
         "capture": {"color": colours["line"], "strokeWidth": 1.8},
+        "reached": {"color": colours["line"], "strokeWidth": 1.6, "strokeDash": [1.5, 2.5]},
         "minor-datasheet": {"color": colours["quiet"], "strokeWidth": 0.8, "strokeDash": [4, 4], "opacity": 0.8},
         "minor-capture": {"color": colours["quiet"], "strokeWidth": 1, "opacity": 0.8},
+        "minor-reached": {"color": colours["quiet"], "strokeWidth": 1, "strokeDash": [1.5, 2.5]},
         "drop": {"color": colours["quiet"], "strokeWidth": 1, "strokeDash": [2, 3]},
         "corner": {"color": colours["line"]},
         "roof-text": {**text, "color": colours["line"]},

@@ -235,6 +235,21 @@ def bounded(picture: Picture) -> bool:
     ).is_empty()
 
 
+def reaches(picture: Picture) -> str:
+    """The bandwidth that kernels reach beside that of the datasheet or of the clocks; empty where it is not known."""
+    slopes = dict(picture.roofs.filter(what="dram").select("kind", "value").iter_rows())
+    slope = slopes.get(picture.ridge, next(iter(slopes.values()), None))
+    if picture.ceiling is None or slope is None:
+        return ""
+    word = "the ceiling is stated as" if picture.ceiling.kind == "stated" else "kernels were seen to reach"
+    return f"DRAM roof {rate(slope)}; {word} {rate(picture.ceiling.bandwidth)}"
+
+
+def rate(value: float) -> str:
+    """A bandwidth with three digits."""
+    return quantity(float(f"{value:.3g}"), "byte/s")
+
+
 def key(picture: Picture, below: int = 0) -> list[str]:
     """How to read marks and lines: only what occurs."""
     found = places(picture)
@@ -248,6 +263,8 @@ def key(picture: Picture, below: int = 0) -> list[str]:
         ("○→ some FLOPs not counted: true place further right", "partial" in found),
     ]
     lines = [("— roof at the capture's clocks", "capture" in kinds), ("- - datasheet roof", "datasheet" in kinds)]
+    best = "stated" if picture.ceiling and picture.ceiling.kind == "stated" else "the best that kernels reach"
+    lines.append((f"··· {best}", picture.ceiling is not None))
     marks.append(("+ the same work over its L2 bytes", picture.marks["l2_x"].drop_nulls().len() > 0))
     flags = [("ring: above its roof, so a counter is doubtful", bool(picture.marks["suspect"].any()))]
     edge = [(f"{below} slower ones stand on the lower edge", below > 0)]

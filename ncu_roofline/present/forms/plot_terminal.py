@@ -194,6 +194,7 @@ def below(picture: Picture, marks: pl.DataFrame, signs: Signs, columns: int) -> 
         kinds,
         "; ".join(notes),
         f"ridge {clock}, FLOP/byte: {', '.join(ridges)}" if ridges else "",
+        words.reaches(picture),
         *largest(picture, columns),
         *words.basis(picture, min(62, columns - 2)),
     ]

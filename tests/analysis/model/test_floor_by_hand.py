@@ -304,6 +304,8 @@ def test_a_table_over_batches_has_the_floor_of_each() -> None:
         "memory_seconds": pytest.approx(33.8),
         "compute_seconds": pytest.approx(9.36),
         "step_seconds": pytest.approx(33.8),
+        "ceiling_seconds": None,  # nobody saw a kernel on this chip
+        "typical_seconds": None,
         "tokens_per_second": pytest.approx(3 / 33.8),
         "useful_intensity": pytest.approx(9360 / 3380),
         "bound": "memory",
@@ -319,6 +321,7 @@ def least(**facts: Any) -> Floor:
         "weight_bytes": 100.0,
         "kv_bytes": 20.0,
         "flops": 1.0,
+        "gpu_bytes": 120.0,
         "memory_seconds": 2.0,
         "compute_seconds": 1.0,
         "crossover_batch": 8.0,
