@@ -70,12 +70,19 @@ def save(capture: Capture, path: File) -> None:
 
 
 def study(
-    source: Captured, *, gpu: str | None = None, roles: File | None = None, ridge: str = "profiled", phase: str | None = None
+    source: Captured,
+    *,
+    gpu: str | None = None,
+    roles: File | None = None,
+    ridge: str = "profiled",
+    phase: str | None = None,
+    ceiling: str | float | None = None,
 ) -> Study:
     """A capture with all that is known of every launch: `.launches`, `.gpu`, `.run`, `.notes`.
 
     Every other function calls it; call it yourself to name the device, your own role rules, or the
-    datasheet's ridge (`ridge="spec"`), or the launches that count (`phase="decode"`, `"prefill"` or `"all"`).
+    datasheet's ridge (`ridge="spec"`), the launches that count (`phase="decode"`, `"prefill"` or `"all"`), or the
+    bandwidth that gains are measured against (`ceiling="2.98TB/s"`).
 
     >>> import ncu_roofline as nr
     >>> studied = nr.study("fixtures/synthetic/dense-b8.ncu-repz", ridge="spec")
@@ -84,15 +91,16 @@ def study(
     """
     from ncu_roofline.knowledge.kernels.roles import load_rules
     from ncu_roofline.knowledge.models.models import load
+    from ncu_roofline.readers.facts import byte_rate
 
     if isinstance(source, Study):
         return source
     capture = source if isinstance(source, Capture) else read(source)
     model = capture.run.model.value
     rules = load_rules(None if roles is None else Path(roles))
-    return studies.study(
-        capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=load(model) if model else None, phase=phase)
-    )
+    known = load(model) if model else None
+    best = None if ceiling is None else byte_rate("`ceiling=`", ceiling)
+    return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=known, phase=phase, ceiling=best))
 
 
 PLACE = (
@@ -120,7 +128,10 @@ PLACE = (
     "bandwidth_share",
     "compute_share",
     "limited_by",
+    "ceiling_share",
     "gain_seconds",
+    "gain_reason",
+    "waves",
 )
 """The columns that people use."""
 

@@ -150,11 +150,14 @@ ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_shar
 def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains.
 
-    Glue is what is short and reaches neither roof; a long kernel that does so is worth a row of its own.
+    Glue is what is short and reaches neither roof, or no longer than a launch costs, whatever was counted of it; a long
+    kernel that reaches neither is worth a row of its own.
     """
     main = pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
     short = pl.col("seconds") / pl.col("launches") < THRESHOLDS.short_kernel_seconds
-    glue = (pl.col("limited_by").cast(pl.String) == "latency") & ~main & short
+    idle = (pl.col("limited_by").cast(pl.String) == "latency").fill_null(False) & short
+    tiny = (pl.col("gain_reason").cast(pl.String) == "launch").fill_null(False)
+    glue = ~main & (idle | tiny)
     padded = (pl.col("limited_by").cast(pl.String) == "compute") & (pl.col("bound").cast(pl.String) == "memory")
     told = groups.filter(pl.col("gain_seconds") > 0).with_columns(
         why=pl.when(glue)

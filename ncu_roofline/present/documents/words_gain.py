@@ -29,7 +29,8 @@ def why(row: dict[str, Any]) -> str | None:
     waves, share = float(row.get("waves") or 0.0), row.get("ceiling_share")
     match row["gain_reason"]:
         case "share":
-            return "below both roofs" if share is None or share < 0.3 else f"streams at {100 * share:.0f} % of the ceiling"
+            idle = row.get("limited_by") == "latency"
+            return "far below both roofs" if share is None or idle else f"streams at {100 * share:.0f} % of the ceiling"
         case "part_wave":
             filled = 100 * waves
             return f"fills {'under 1' if filled < 1 else f'{filled:.0f}'} % of the GPU"

@@ -41,6 +41,9 @@ def group(**columns: object) -> pl.DataFrame:
         ({"limited_by": "latency", "role": "norm", "launches": 100}, "glue"),
         # one that takes a millisecond is worth a row of its own
         ({"limited_by": "latency", "role": "norm"}, "latency"),
+        # no FLOPs were counted, so no roof is told; no longer than a launch costs it is glue all the same
+        ({"limited_by": None, "role": "norm", "gain_reason": "launch"}, "glue"),
+        ({"limited_by": None, "gain_reason": "launch"}, "memory"),
     ],
 )
 def test_what_helps_follows_the_roof_and_the_side(columns: dict[str, object], why: str) -> None:
