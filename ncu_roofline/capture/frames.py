@@ -189,7 +189,14 @@ PLACED = (
     Column("ridge_spec", F64, "FLOP/byte", "peak over bandwidth, by datasheet", NO_DEVICE),
     Column("ridge_profiled", F64, "FLOP/byte", "the same at the clocks of the capture", NO_CLOCK),
     Column("ridge", F64, "FLOP/byte", "the ridge that decides the side: as `--ridge` says", NO_DEVICE),
-    Column("intensity", F64, "FLOP/byte", "executed FLOPs over DRAM bytes", "either is unknown, or no bytes", heading="FLOP/B"),
+    Column(
+        "intensity",
+        F64,
+        "FLOP/byte",
+        "executed FLOPs over DRAM bytes, or the one rate over the other",
+        "either is unknown, or no bytes",
+        heading="FLOP/B",
+    ),
     Column(
         "useful_intensity",
         F64,
@@ -204,7 +211,8 @@ PLACED = (
         enum(BOUNDS),
         "",
         "side of the ridge by the useful intensity where known, else by the executed one; where FLOPs were not counted, "
-        "memory if the useful one is left of every ridge of the device (FP64 aside)",
+        "memory if the useful one is left of every ridge of the device (FP64 aside); where only bytes read are known, memory if "
+        "the work over those alone is left of the ridge",
         "intensity or ridge is unknown",
         heading="side",
     ),
@@ -219,7 +227,8 @@ PLACED = (
         "bandwidth_share",
         F64,
         "",
-        "bytes per second over the bandwidth roof, 1 is all of it",
+        "bytes per second over the bandwidth roof, 1 is all of it; where bytes or duration were not measured, the share that "
+        "the profiler itself states",
         "a part is unknown",
         heading="of DRAM peak",
         form="percent",

@@ -13,7 +13,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import lacking, launch_count
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.sums import share
+from ncu_roofline.analysis.sums import share, total
 from ncu_roofline.analysis.work.ladder import sm_hertz
 from ncu_roofline.analysis.work.traffic import at_nominal_clock
 from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS, whole_result
@@ -64,12 +64,13 @@ def health(study: Study) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: SEVERITIES.index(f.severity)))
 
 
-MOOT = {"missing_bytes", "missing_flops", "cache_flushed", "cache_kept", "clocks_unknown"}
+MOOT = {"missing_bytes", "missing_writes", "missing_flops", "cache_flushed", "cache_kept", "clocks_unknown"}
 """What needs no mention where nothing at all was measured."""
 GAPS = {
     "unmeasured": ("seconds", "bytes", "flops"),
     "missing_time": ("seconds",),
     "missing_bytes": ("bytes",),
+    "missing_writes": ("bytes",),
     "missing_flops": ("flops",),
     "partial_flops": ("flops",),
     "derived_pipe": ("flops",),
@@ -95,12 +96,15 @@ def of(study: Study, code: str, severity: str, which: pl.Expr, **values: Any) ->
 
 def unmeasured(study: Study) -> Iterator[Finding]:
     """Nothing at all to analyse."""
-    nothing = pl.col("seconds").is_null() & pl.col("dram_bytes").is_null() & pl.col("flops").is_null()
+    told = ("seconds", "dram_bytes", "dram_read_bytes", "flops", "intensity", "bandwidth_share")
+    nothing = pl.all_horizontal(pl.col(c).is_null() for c in told)
     untimed = pl.col("seconds").is_null() & ~whole_result()
     if counted(study, nothing) == launch_count(study.launches):
         yield from of(study, "unmeasured", BLOCKS, nothing)
     elif counted(study, untimed):
-        yield from of(study, "missing_time", WEAKENS, untimed)
+        yield from of(
+            study, "missing_time", WEAKENS, untimed, rated=counted(study, untimed & pl.col("bandwidth_share").is_null()) == 0
+        )
     else:
         yield from of(study, "unmeasured", NOTES, nothing)
 
@@ -108,7 +112,8 @@ def unmeasured(study: Study) -> Iterator[Finding]:
 def device(study: Study) -> Iterator[Finding]:
     """No device, so no roof."""
     if study.gpu is None:
-        yield Finding(code="device_unknown", severity=BLOCKS, values={"name": study.capture.device.name})
+        shared = study.launches["bandwidth_share"].count() > 0
+        yield Finding(code="device_unknown", severity=BLOCKS, values={"name": study.capture.device.name, "shared": shared})
 
 
 def capability(study: Study) -> str:
@@ -122,7 +127,12 @@ def missing_bytes(study: Study) -> Iterator[Finding]:
         metrics = ",".join(table()["activity"]["l2_miss_sectors"])
     else:
         metrics = BYTE_METRICS_SM120 if capability(study).startswith("12") else BYTE_METRICS
-    yield from of(study, "missing_bytes", BLOCKS, pl.col("dram_bytes").is_null(), metrics=metrics)
+    missing = pl.col("dram_bytes").is_null()
+    unread, sided = missing & pl.col("dram_read_bytes").is_null(), missing & pl.col("bound").is_not_null()
+    read = total(study.launches.filter(missing & ~unread), "dram_read_bytes")
+    some = {"metrics": metrics, "sided": counted(study, sided) == counted(study, missing), "read": read}
+    yield from of(study, "missing_bytes", BLOCKS, unread, **some)
+    yield from of(study, "missing_writes", WEAKENS, missing & ~unread, **some)
 
 
 def missing_flops(study: Study) -> Iterator[Finding]:

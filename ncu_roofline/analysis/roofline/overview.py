@@ -43,7 +43,11 @@ class Overview:
     ridge_spec: float | None
     ridge_profiled: float | None
     bandwidth_share: float | None
-    """Bytes over time against the bandwidth roof, over launches that have both."""
+    """Bytes over time against the bandwidth roof, over launches that have both; of a launch without duration its own."""
+    left_launches: int
+    """Launches left of the ridge."""
+    sided_launches: int
+    """Launches whose side is known for certain: left of the ridge by a partial count of the work is not."""
 
 
 def overview(study: Study) -> Overview:
@@ -52,6 +56,7 @@ def overview(study: Study) -> Overview:
     sided = launches.filter(pl.col("bound").is_not_null())
     limited = launches.filter(pl.col("limited_by").is_not_null())
     by_part = (pl.col("bound_source") == "partial") & lacking()
+    certain = sided.filter(~(by_part & (pl.col("bound") == "memory")))
     path, spec, profiled = main_ridge(launches)
     return Overview(
         launches=launch_count(launches),
@@ -73,7 +78,9 @@ def overview(study: Study) -> Overview:
         main_path=path,
         ridge_spec=spec,
         ridge_profiled=profiled,
-        bandwidth_share=weighted(launches, "bandwidth_share"),
+        bandwidth_share=launches["bandwidth_share"][0] if launches.height == 1 else weighted(launches, "bandwidth_share"),
+        left_launches=launch_count(certain.filter(pl.col("bound") == "memory")),
+        sided_launches=launch_count(certain),
     )
 
 
@@ -108,7 +115,7 @@ def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float 
     weights = ("dram_bytes", "flops")
     path = working.group_by("path").agg(pl.col(*weights).sum()).sort(*weights, "path")["path"][-1]
     mine = working.filter(pl.col("path") == path)
-    heavy = mine.filter(pl.col("flops") == pl.col("flops").max())
+    heavy = mine.sort("flops", descending=True, nulls_last=True, maintain_order=True)
     # as the chart draws it: the path's mean ceiling over the mean slope of all launches
     peak, slope = weighted(mine, pl.col("peak_at_clock")), weighted(launches, pl.coalesce("bandwidth_at_clock", "bandwidth"))
     return path, heavy["ridge_spec"][0], peak / slope if peak and slope else heavy["ridge_profiled"][0]

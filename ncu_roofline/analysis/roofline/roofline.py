@@ -6,6 +6,7 @@ import polars as pl
 
 from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
+from ncu_roofline.analysis.work.rates import RATES, of_own_path, profiled_bandwidth, profiled_share
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PATHS
 from ncu_roofline.knowledge.devices.gpu import Gpu
@@ -23,7 +24,8 @@ def by_path(values: dict[str, float] | None) -> pl.Expr:
 def roofs(worked: pl.DataFrame, gpu: Gpu | None, device: Device) -> list[pl.Expr]:
     """Both roofs at the clocks of the capture: `peak` in FLOP/s of the path, `bandwidth` in byte/s."""
     if gpu is None:
-        return [NOTHING.alias(n) for n in ("peak", "bandwidth", "peak_at_clock", "bandwidth_at_clock")]
+        unknown = [NOTHING.alias(n) for n in ("peak", "bandwidth", "peak_at_clock")]
+        return [*unknown, profiled_bandwidth(worked).alias("bandwidth_at_clock")]
     sms, bus = device.sms or gpu.sms, device.bus_bits or gpu.bus_bits
     # the clocks of one chip say nothing of another, which --gpu may have named
     other = device.compute_capability not in (None, gpu.compute_capability)
@@ -45,7 +47,8 @@ def place(
 ) -> pl.DataFrame:
     """Launches against their roofs; ridge, bound and shares are null where the device is unknown."""
     threshold = THRESHOLDS.latency_share if latency_share is None else latency_share
-    with_roofs = worked.with_columns(roofs(worked, gpu, device)).with_columns(
+    untold = [NOTHING.alias(rate) for rate in RATES if rate not in worked.columns]
+    with_roofs = worked.with_columns(*roofs(worked, gpu, device), *untold).with_columns(
         ridge_spec=ratio("peak", "bandwidth"),
         ridge_profiled=ratio("peak_at_clock", pl.coalesce("bandwidth_at_clock", "bandwidth")),
     )
@@ -53,14 +56,18 @@ def place(
     return (
         with_roofs.with_columns(
             ridge=pl.coalesce(first, second) if ridge == "profiled" else pl.col(first),
-            intensity=ratio("flops", "dram_bytes"),
+            intensity=pl.coalesce(ratio("flops", "dram_bytes"), ratio("flop_rate", "byte_rate")),
             useful_intensity=ratio("useful_flops", "dram_bytes"),
             padding=ratio("flops", "useful_flops"),
-            bandwidth_share=ratio(ratio("dram_bytes", "seconds"), pl.coalesce("bandwidth_at_clock", "bandwidth")),
+            bandwidth_share=pl.coalesce(
+                ratio(pl.coalesce(ratio("dram_bytes", "seconds"), "byte_rate"), pl.coalesce("bandwidth_at_clock", "bandwidth")),
+                profiled_share(worked, device.compute_capability or (gpu.compute_capability if gpu else None)),
+            ),
             compute_share=compute_share(),
         )
-        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu)))
+        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu), by_reads()))
         .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
+        .drop(RATES)
     )
 
 
@@ -69,10 +76,10 @@ def compute_share() -> pl.Expr:
 
     Nearly every kernel does some FP32 work, so that tensor counters alone prove no kernel idle.
     """
-    of_path = pl.coalesce(*[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS])
+    reached = pl.coalesce(ratio(of_own_path("flops"), "seconds"), "path_rate")
     roof = pl.coalesce("peak_at_clock", "peak")
     idle = (pl.col("flops") == 0) & pl.col("flops_fp32").is_not_null() & pl.col("bandwidth").is_not_null()
-    return pl.when(idle).then(0.0).otherwise(ratio(ratio(of_path, "seconds"), roof))
+    return pl.when(idle).then(0.0).otherwise(ratio(reached, roof))
 
 
 def deciding_intensity() -> pl.Expr:
@@ -103,12 +110,19 @@ def below_every_ridge(gpu: Gpu | None) -> pl.Expr:
     return pl.when(unplaced).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
 
 
+def by_reads() -> pl.Expr:
+    """memory where only the bytes read are known and the work over them alone is left of the ridge: more bytes, further left."""
+    most = pl.coalesce("useful_flops", pl.when("flops_complete").then("flops"))
+    left = pl.col("dram_bytes").is_null() & (ratio(most, "dram_read_bytes") < pl.col("ridge"))
+    return pl.when(left).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
+
+
 def bound_source() -> pl.Expr:
     """What decided the side: useful work, executed work (an upper bound), or a partial count."""
     return (
         pl.when(pl.col("bound").is_null())
         .then(None)
-        .when(pl.col("useful_intensity").is_not_null())
+        .when(pl.col("useful_flops").is_not_null())
         .then(pl.lit("useful"))
         .when(pl.col("flops_complete"))
         .then(pl.lit("executed"))

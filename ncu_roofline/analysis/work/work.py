@@ -7,6 +7,7 @@ import polars as pl
 from ncu_roofline.analysis.work.flops import Family, from_opcodes, idle, scalar, tensor
 from ncu_roofline.analysis.work.ladder import NOTHING, climb, measured, sm_cycles
 from ncu_roofline.analysis.work.opcodes import has_integer_dots
+from ncu_roofline.analysis.work.rates import of_a_second, with_rates
 from ncu_roofline.analysis.work.traffic import bytes_moved
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import PATHS, PRECISIONS, SCALAR_PATHS, SOURCES, TENSOR_PATHS
@@ -18,25 +19,28 @@ HINTS = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "int8": "int8", "tf32": "
 
 
 def work(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
-    """Launches with FLOPs and bytes; a number that nothing tells is null, never zero."""
+    """Launches with FLOPs and bytes, rates where only those are told; what nothing tells is null, never zero."""
+    second = of_a_second(launches)
+    rated = with_rates(counted(launches, gpu, device), None if second is None else counted(second, gpu, device))
+    return rated.with_columns(precision())
+
+
+def counted(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataFrame:
+    """Launches with FLOPs and bytes over their duration."""
     capability = device.compute_capability or (gpu.compute_capability if gpu else None)
-    counted = from_opcodes(launches)
+    by_opcode = from_opcodes(launches)
     families = [*scalar(launches, capability), *tensor(launches, capability)]
-    by_path = counted.with_columns(e for path in PATHS for e in of_path(path, families))
+    by_path = by_opcode.with_columns(e for path in PATHS for e in of_path(path, families))
     by_path = without_uncounted(by_path.drop([f"opcodes:{p}" for p in PATHS]), capability)
     estimated = estimate(by_path, gpu, device)
     added = estimated.with_columns(sums(estimated, capability))
     uncounted = pl.col("issued") & pl.col("tensor_flops").is_null()
     told = ~(has_integer_dots(launches) | unseen() | uncounted)
     summed = added.with_columns(pl.when(told).then("flops").alias("flops"), flops_complete=pl.col("flops_complete") & told)
-    return (
-        summed.drop("issued", *(f"whole:{p}" for p in PATHS))
-        .with_columns(
-            pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
-            pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
-            *bytes_moved(launches, gpu, device),
-        )
-        .with_columns(precision())
+    return summed.drop("issued", *(f"whole:{p}" for p in PATHS)).with_columns(
+        pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
+        pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
+        *bytes_moved(launches, gpu, device),
     )
 
 

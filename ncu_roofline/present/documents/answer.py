@@ -56,6 +56,8 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
         return wholes
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
     total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    if total is None and read is not None:
+        return f"{three(read, 'byte')} read {PER[whole.basis]}{each_gpu(whole)}; what was written is unknown."
     if total is None:
         return "Bytes per token are unknown: no launch has its DRAM bytes."
     least = "At least " if whole.unknown["dram_bytes"] else ""
@@ -75,8 +77,13 @@ def shares(numbers: Overview) -> str:
 def limits(numbers: Overview) -> str:
     """Which roof decides, and how much of the time no roof explains."""
     memory, known = numbers.memory_bytes_share, numbers.side_known_bytes_share or 0
+    if memory is None and numbers.sided_launches:
+        return sides(numbers)
     if memory is None or known < 0.5:
-        return "What limits it is not known: the side of the ridge is not told for most of the bytes."
+        reached = (
+            "" if numbers.bandwidth_share is None else f" {whole_percent(numbers.bandwidth_share)} of the bandwidth is reached."
+        )
+        return f"What limits it is not known: the side of the ridge is not told for most of the bytes.{reached}"
     if (numbers.partial_bytes_share or 0) > 0.5:
         return "What limits it is not certain: a main kind of work was not counted."
     if memory >= THRESHOLDS.memory_regime:
@@ -86,6 +93,15 @@ def limits(numbers: Overview) -> str:
     else:
         side = f"Memory and arithmetic both limit it: {whole_percent(memory)} of the bytes are left of the ridge."
     return f"{side}{idle(numbers)}"
+
+
+def sides(numbers: Overview) -> str:
+    """Which side the launches stand on, where no bytes weigh them."""
+    left, sided = numbers.left_launches, numbers.sided_launches
+    reached = "" if numbers.bandwidth_share is None else f", at {whole_percent(numbers.bandwidth_share)} of the bandwidth"
+    which = "The only launch is" if sided == 1 == numbers.launches else f"{left:,} of {sided:,} launches are"
+    where = "right" if sided == 1 == numbers.launches and not left else "left"
+    return f"{which} {where} of the ridge{reached}."
 
 
 def idle(numbers: Overview) -> str:

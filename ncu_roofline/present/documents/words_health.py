@@ -6,7 +6,7 @@ from typing import Any
 
 from ncu_roofline.analysis.health.health import BLOCKS, Finding
 from ncu_roofline.capture.capture import Fact, Run
-from ncu_roofline.capture.units import percent
+from ncu_roofline.capture.units import percent, text
 from ncu_roofline.present.documents.grammar import invented, its, of_all, options, s, sentence
 
 RECIPE = "Add the work counters that `ncu-roofline recipe` prints for this device."
@@ -23,8 +23,13 @@ SAID: dict[str, tuple[str, str, str]] = {
         "",
         "Add --metrics gpu__time_duration.sum.",
     ),
+    "missing_time_rated": (
+        "No duration for {some}: {its} rates are known, {its} bytes and time are not.",
+        "",
+        "Add --metrics gpu__time_duration.sum.",
+    ),
     "device_unknown": (
-        "The capture does not say which GPU it was taken on: side and shares are unknown.",
+        "The capture does not say which GPU it was taken on: {sideless} unknown.",
         "",
         "Name it: `gpu=NAME` (`ncu-roofline gpus` lists them).",
     ),
@@ -33,7 +38,8 @@ SAID: dict[str, tuple[str, str, str]] = {
         "The capture does not describe it in full either.",
         "Name one that is like it: `gpu=NAME` (`ncu-roofline gpus` lists them).",
     ),
-    "missing_bytes": ("No DRAM bytes for {some}: {its} bytes per token and side are unknown.", "", "Add --metrics {metrics}."),
+    "missing_bytes": ("No DRAM bytes for {some}: {its} bytes per token{and_side} unknown.", "", "Add --metrics {metrics}."),
+    "missing_writes": ("{Some} read {read} together; what {its_own} wrote is unknown.", "", "Add --metrics {metrics}."),
     "missing_flops": ("No FLOPs for {some}: {its} {lost}.", "", RECIPE),
     "partial_flops": ("FLOPs of {some} are a lower bound.", "{Left_out} not counted.", RECIPE),
     "derived": ("{what} of {some} are {meaning}.", "{certainty}", ""),
@@ -106,7 +112,7 @@ COUNTED = {"dram_bytes": "DRAM bytes", "flops": "FLOPs"}
 def words(finding: Finding) -> tuple[str, str]:
     """What is wrong, and what to do about it (empty where nothing helps)."""
     wrong, more, mend = SAID[key(finding)]
-    if finding.code in ("missing_time", "missing_bytes") and finding.launches < finding.total:
+    if finding.code in ("missing_time", "missing_bytes", "missing_writes") and finding.launches < finding.total:
         mend = AGAIN
     if finding.code == "partial_flops" and not finding.values["mendable"]:
         mend = ""
@@ -130,6 +136,8 @@ def key(finding: Finding) -> str:
         return "unmeasured_some"
     if finding.code == "device_unknown" and finding.values["name"]:
         return "device_unlisted"
+    if finding.code == "missing_time" and finding.values.get("rated"):
+        return "missing_time_rated"
     return "derived" if finding.code.startswith("derived_") else finding.code
 
 
@@ -148,6 +156,10 @@ def filled(finding: Finding) -> dict[str, Any]:
         "Its": its(n).capitalize(),
         "meaning": meaning,
         "certainty": certainty,
+        "sideless": "the side is" if values.get("shared") else "side and shares are",
+        "and_side": " are" if values.get("sided") else " and side are",
+        "read": text(values.get("read"), "byte"),
+        "its_own": "they" if n > 1 else "it",
         "lost": lost(values.get("sideless", 0), n),
         "Left_out": left_out(values.get("kinds", [])),
         "who": values.get("origin") or "the profiler's default; the file does not say",

@@ -165,6 +165,7 @@ def share_of(**columns: Any) -> float | None:
         "bandwidth": 1.0,
         "flops_bf16": 8.0,
         "flops_fp32": 0.0,
+        "path_rate": None,
         **columns,
     }
     types: dict[str, Any] = dict.fromkeys(given, pl.Float64) | {"path": pl.String}
@@ -179,6 +180,7 @@ def test_the_share_of_the_peak_is_of_the_launchs_own_path() -> None:
     assert share_of(path="fp32", flops_fp32=4.0) == pytest.approx(0.2)
     assert share_of(peak_at_clock=None) == pytest.approx(0.2)
     assert share_of(path=None) is None
+    assert share_of(seconds=None, path_rate=3.0) == pytest.approx(0.3)
 
 
 def test_no_work_is_a_share_of_nought_only_where_fp32_was_counted_and_a_roof_is_known() -> None:
@@ -225,7 +227,7 @@ def test_the_side_says_what_decided_it() -> None:
     found = told(
         bound_source(),
         bound=["memory", "memory", "memory", None],
-        useful_intensity=[1.0, None, None, 1.0],
+        useful_flops=[1.0, None, None, 1.0],
         flops_complete=[False, True, False, True],
     )
     assert found == ["useful", "executed", "partial", None]
