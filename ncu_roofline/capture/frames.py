@@ -211,7 +211,7 @@ PLACED = (
         enum(BOUNDS),
         "",
         "side of the ridge by the useful intensity where known, else by the executed one; where FLOPs were not counted, "
-        "memory if the useful one is left of every ridge of the device (FP64 aside); where only bytes read are known, memory if "
+        "memory if the useful one is left of every ridge of the device (FP64 aside); where only reads are known, memory if "
         "the work over those alone is left of the ridge",
         "intensity or ridge is unknown",
         heading="side",
