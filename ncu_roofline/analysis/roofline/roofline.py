@@ -111,7 +111,7 @@ def below_every_ridge(gpu: Gpu | None) -> pl.Expr:
 
 
 def by_reads() -> pl.Expr:
-    """memory where only the bytes read are known and the work over them alone is left of the ridge: more bytes, further left."""
+    """memory where only reads are known and the work over them is left of the ridge: more bytes would stand further left."""
     most = pl.coalesce("useful_flops", pl.when("flops_complete").then("flops"))
     left = pl.col("dram_bytes").is_null() & (ratio(most, "dram_read_bytes") < pl.col("ridge"))
     return pl.when(left).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
