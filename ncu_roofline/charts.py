@@ -74,7 +74,7 @@ def moves(comparison: Comparison) -> alt.LayerChart:
     >>> type(chart).__name__
     'LayerChart'
     """
-    from ncu_roofline.present.charts.compare import roofline as draw
+    from ncu_roofline.present.charts.moves import draw
 
     return _dressed(draw(comparison))
 

@@ -76,6 +76,16 @@ def test_a_capture_is_not_overwritten_by_a_result_even_by_force(capsys: pytest.C
     assert "is a capture and would be lost" in answer.err
 
 
+def test_a_report_is_written_again_over_its_own_table_but_not_over_a_saved_capture(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "report", DEMO, "-o", str(tmp_path / "out")).code == 0
+    assert run(capsys, "report", DEMO, "-o", str(tmp_path / "out"), "--force").code == 0
+
+    run(capsys, "save", DEMO, "-o", str(tmp_path / "out" / "kernels.parquet"), "--force")
+    assert run(capsys, "report", DEMO, "-o", str(tmp_path / "out"), "--force").code == 3
+
+
 CSV = (
     '"ID","Kernel Name","device__attribute_display_name","gpu__time_duration.sum","dram__bytes.sum"\n'
     '"","","","ns","{unit}"\n"0","{kernel}","{device}","1000","5"\n'

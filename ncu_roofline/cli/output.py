@@ -15,8 +15,8 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.forms.document import Document
 
 PARQUET = b"PAR1"
-CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd", PARQUET)
-"""First bytes of reports, of compressed reports, of saved captures."""
+CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd")
+"""First bytes of reports and of compressed reports."""
 
 
 def write(document: Document, form: Format | Answer = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
@@ -93,6 +93,11 @@ def is_capture(target: Path) -> bool:
     """Whether a file that would be overwritten holds what only a profiler or `save` can make again."""
     try:
         with target.open("rb") as file:
-            return file.read(4).startswith(CAPTURES)
+            begins = file.read(4)
     except OSError:
         return False
+    if begins == PARQUET:
+        from ncu_roofline.readers.saved import ours
+
+        return ours(target)
+    return begins.startswith(CAPTURES)

@@ -16,7 +16,7 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import footer
 from ncu_roofline.readers.footer import SCHEMA_VERSION
 
-__all__ = ["ARCHIVED", "KEY", "SCHEMA_VERSION", "facts_of", "packed", "read"]
+__all__ = ["ARCHIVED", "KEY", "SCHEMA_VERSION", "facts_of", "ours", "packed", "read"]
 
 KEY = "ncu_roofline"
 ARCHIVED = "device_number"
@@ -69,6 +69,15 @@ def facts_of(path: Path) -> dict[str, Any]:
             f"{path.name}: a Parquet file, but not one of ncu-roofline's; make one with `ncu-roofline save REPORT -o X.parquet`"
         )
     return footer.parsed(text, path.name)
+
+
+def ours(path: Path) -> bool:
+    """Whether a Parquet file is a saved capture; one that cannot be read may be."""
+    try:
+        with undamaged(path), path.open("rb") as file:
+            return KEY in pl.read_parquet_metadata(file)
+    except UnreadableCapture:
+        return True
 
 
 def frame(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:

@@ -17,12 +17,12 @@ from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.analysis.run.role_bytes import RoleBytes
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts import compare as compare_charts
-from ncu_roofline.present.charts import export
+from ncu_roofline.present.charts import export, moves
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.documents import comment
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.documents.comment import Comment
-from ncu_roofline.present.documents.compare import KERNEL_COLUMNS, document, spoken
+from ncu_roofline.present.documents.compare import KERNEL_COLUMNS, document, spoken, strip
 from ncu_roofline.present.forms import csv, html, json
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.html import Figure, Page
@@ -78,7 +78,7 @@ def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
             ).encode(),
             "kernels.csv": csv.render(Document(answer=(), data={"rows": marks})).encode(),
             "kernels.parquet": parquet(marks),
-            "index.html": html.render(page(material, roofline, roles, marks), export.library()).encode(),
+            "index.html": html.render(page(material, roofline, roles, marks, theory=theory), export.library()).encode(),
         }
 
 
@@ -126,13 +126,17 @@ def text(material: Material, marks: pl.DataFrame) -> Comment:
     )
 
 
-def page(material: Material, roofline: alt.LayerChart, roles: alt.LayerChart, marks: pl.DataFrame) -> Page:
+def page(
+    material: Material, roofline: alt.LayerChart, roles: alt.LayerChart, marks: pl.DataFrame, *, theory: bool = False
+) -> Page:
     """The page with all of it."""
     summary, tokens = material.summary, material.tokens
     title = role_title(material.roles)
     figures = [
-        roofline_figure(material.picture, roofline),
-        export.figure(roles, title, "One bar of all roles, then one per role."),
+        roofline_figure(material.picture, roofline, theory=theory),
+        export.figure(
+            roles, bytes_chart.draw(material.roles, width=bytes_chart.NARROW), title, "One bar of all roles, then one per role."
+        ),
     ]
     return Page(
         title=f"Roofline of {material.picture.name}",
@@ -151,27 +155,26 @@ def roofline(picture: Picture, form: str, *, theme: str = "light", theory: bool 
     """The roofline alone in this form; as HTML the page with its kernels."""
     chart = draw(picture, theory=theory)
     if form == "html":
-        return html.render(roofline_page(picture, chart), export.library()).encode()
+        return html.render(roofline_page(picture, chart, theory=theory), export.library()).encode()
     return export.written(chart, form, theme)
 
 
-def roofline_page(picture: Picture, chart: alt.LayerChart) -> Page:
+def roofline_page(picture: Picture, chart: alt.LayerChart, *, theory: bool = False) -> Page:
     """The page of a chart alone: its finding, itself, and its kernels."""
     return Page(
         title=f"Roofline of {picture.name}",
         answer=words.finding(picture),
-        figures=[roofline_figure(picture, chart)],
+        figures=[roofline_figure(picture, chart, theory=theory)],
         kernels=by_share(picture.marks),
         basis=words.basis(picture),
     )
 
 
-def roofline_figure(picture: Picture, chart: alt.LayerChart) -> Figure:
+def roofline_figure(picture: Picture, chart: alt.LayerChart, *, theory: bool) -> Figure:
     """The roofline for a page, with what it shows in words."""
     caption = "Scroll to zoom, drag to move; click a family in the legend, point at a mark for its numbers."
-    return export.figure(
-        chart, f"Roofline on {picture.device or 'an unknown device'}", caption, str(chart.name).removeprefix("roofline_")
-    )
+    slim = draw(picture, theory=theory, narrow=True)
+    return export.figure(chart, slim, f"Roofline on {picture.device or 'an unknown device'}", caption)
 
 
 def by_share(marks: pl.DataFrame) -> pl.DataFrame:
@@ -179,7 +182,8 @@ def by_share(marks: pl.DataFrame) -> pl.DataFrame:
     return marks.sort(pl.col("share").fill_null(0), "seconds", descending=True, nulls_last=True, maintain_order=True)
 
 
-CHARTS = {"waterfall": compare_charts.waterfall, "before-after": compare_charts.roofline}
+CHARTS = {"waterfall": compare_charts.waterfall, "before-after": moves.draw}
+NARROW = {"waterfall": compare_charts.NARROW, "before-after": moves.NARROW[0]}
 HEADINGS = {"waterfall": "Where the bytes changed", "before-after": "Before and after on the roofline"}
 WORDS = {
     "waterfall": "Waterfall of DRAM bytes by role, from base to head",
@@ -234,9 +238,13 @@ def name_of(comparison: Comparison) -> str:
 
 def comparison_page(comparison: Comparison, said: Document, kernels: pl.DataFrame) -> Page:
     """The page with both charts, all tables, and the head's kernels."""
-    figures = [export.figure(draw(comparison), HEADINGS[name], f"{WORDS[name]}.") for name, draw in CHARTS.items()]
+    figures = [
+        export.figure(draw(comparison), draw(comparison, width=NARROW[name]), HEADINGS[name], f"{WORDS[name]}.")
+        for name, draw in CHARTS.items()
+    ]
     return Page(
         title=name_of(comparison),
+        strip=strip(comparison),
         answer=said.answer,
         figures=figures,
         kernels=kernels,

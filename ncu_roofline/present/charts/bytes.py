@@ -6,14 +6,16 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.run.role_bytes import RoleBytes
-from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.forms.columns import percent
 
 MOST = 9
 """Bars of single roles; the smallest beyond it are one bar together."""
-WIDTH, ROW = 620, 26
+WIDTH, NARROW, ROW = 620, 280, 26
 ALL = "all roles"
+IN_BYTES = "datum.value === 0 ? '0' : datum.label + 'B'"
+"""Ticks with their unit."""
 SCHEMA = {
     "role": pl.String,
     "bar": pl.String,
@@ -25,7 +27,7 @@ SCHEMA = {
 }
 
 
-def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.LayerChart:
+def draw(found: RoleBytes, title: str = "Where the bytes of a token go", width: int = WIDTH) -> alt.LayerChart:
     """The chart of bytes by role; an empty one says so in its title."""
     bars, ends = bars_and_ends(found)
     order = ends["bar"].to_list()
@@ -33,7 +35,7 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.
     y = alt.Y("bar:N").sort(order).scale(domain=order).title(None).axis(ticks=False, domain=False, labelPadding=6)
     x = (
         alt.X("start:Q")
-        .scale(domain=[0, most * 1.25], nice=False)
+        .scale(domain=[0, most * (1.25 if width == WIDTH else 1.65)], nice=False)
         .title(f"DRAM bytes per {found.basis}" if found.basis != "capture" else "DRAM bytes in the capture")
     )
     # a legend without entries has no finite size
@@ -44,7 +46,7 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.
         alt.Chart(bars)
         .mark_bar(height=ROW * 0.6)
         .encode(
-            x.axis(format="~s", tickCount=5, labelExpr="datum.value === 0 ? '0' : datum.label"),
+            x.axis(format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=IN_BYTES),
             y,
             x2="end:Q",
             color=families,
@@ -59,7 +61,7 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go") -> alt.
         .mark_tick(style="theory", thickness=2.5, height=ROW * 0.85)
         .encode(alt.X("floor:Q"), y)
     )
-    return alt.layer(bar, words, floor).properties(width=WIDTH, height=ROW * max(len(order), 1), title=heading(found, title))
+    return alt.layer(bar, words, floor).properties(width=width, height=ROW * max(len(order), 1), title=heading(found, title))
 
 
 def heading(found: RoleBytes, title: str) -> alt.Title:
@@ -87,15 +89,15 @@ def bars_and_ends(found: RoleBytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     if rest.height:
         told.append((f"{rest.height} more roles", "other", rest["bytes"].sum(), rest["share"].sum(), None))
     single = [
-        (role, role, family, 0.0, size, f"{quantity(size, 'byte')}, {percent(share)}", least)
+        (role, role, family, 0.0, size, f"{three(size, 'byte')}, {percent(share)}", least)
         for role, family, size, share, least in told
     ]
     total, stacked = 0.0, []
     for role, family, size, share, _ in told:
-        stacked.append((role, ALL, family, total, total + size, f"{quantity(size, 'byte')}, {percent(share)}", None))
+        stacked.append((role, ALL, family, total, total + size, f"{three(size, 'byte')}, {percent(share)}", None))
         total += size
     least = [f for *_, f in told if f is not None]
-    amount = quantity(total, "byte") if told else "unknown"
+    amount = three(total, "byte") if told else "unknown"
     whole = [(ALL, ALL, "other", 0.0, total, amount, sum(least) if least else None)]
     return frame([*stacked, *single]), frame([*whole, *single])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,15 @@ FORMS = (".png", ".svg", ".json", ".html")
 
 def specifications(chart: alt.TopLevelMixin) -> dict[str, dict[str, Any]]:
     """The Vega-Lite specification in each theme. Altair's check of it takes longer than all else: the tests do it."""
+    bare = plain(chart)
+    return {name: alt.utils.update_nested(theme(name), bare, copy=True) for name in THEMES}
+
+
+def plain(chart: alt.TopLevelMixin) -> dict[str, Any]:
+    """The specification without a theme."""
     with alt.theme.enable("none"):
-        plain = chart.to_dict(validate=False)
-    return {name: alt.utils.update_nested(theme(name), plain, copy=True) for name in THEMES}
+        spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec
 
 
 def text(spec: dict[str, Any]) -> str:
@@ -47,11 +54,48 @@ def pixels(drawing: bytes) -> bytes:
     return bytes(vl_convert.svg_to_png(drawing.decode(), scale=SCALE))
 
 
-def figure(chart: alt.TopLevelMixin, heading: str, caption: str, mark: str = "") -> Figure:
-    """A chart ready for a page, which has its title as text: the specification once, both configurations."""
+def figure(chart: alt.TopLevelMixin, narrow: alt.TopLevelMixin, heading: str, caption: str) -> Figure:
+    """A chart ready for a page, which has its title as text: the specification once, and what a phone and a theme change."""
     specs = specifications(chart)
-    spec = {k: v for k, v in specs["light"].items() if k not in ("config", "title")}
-    return Figure(heading=heading, caption=caption, spec=spec, config={n: s["config"] for n, s in specs.items()}, mark=mark)
+    wide, slim = (
+        numbered({k: v for k, v in s.items() if k not in ("config", "title")}) for s in (specs["light"], plain(narrow))
+    )
+    return Figure(
+        heading=heading,
+        caption=caption,
+        spec=wide,
+        narrow=changes(wide, slim) or {},
+        config={n: s["config"] for n, s in specs.items()},
+        mark=str(wide.get("name", "")).removeprefix("roofline_"),
+    )
+
+
+def numbered(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification with its data sets named by their turn, so that two charts of one kind name them alike."""
+    names = list(dict.fromkeys(layer["data"]["name"] for layer in layers(spec)))
+    turn = {name: f"d{i}" for i, name in enumerate(names)}
+    for layer in layers(spec):
+        layer["data"]["name"] = turn.get(layer["data"]["name"], layer["data"]["name"])
+    rows = {turn[n]: [{k: v for k, v in row.items() if v is not None} for row in spec["datasets"][n]] for n in names}
+    return {**spec, "datasets": rows}
+
+
+def layers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every part of a chart with data of its own."""
+    if "name" in spec.get("data", {}):
+        yield spec
+    for inner in spec.get("layer", ()):
+        yield from layers(inner)
+
+
+def changes(old: Any, new: Any) -> Any:
+    """What makes `new` of `old`: changed members of objects and of lists of one length, null where one goes."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = {k: changes(old.get(k), v) for k, v in new.items() if k not in old or old[k] != v}
+        return {**found, **dict.fromkeys(old.keys() - new.keys())}
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return {str(i): changes(a, b) for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b}
+    return new
 
 
 def written(chart: alt.TopLevelMixin, form: str, theme: str = "light") -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import altair as alt
 import polars as pl
 
@@ -12,11 +14,14 @@ from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.plane import Plane
 
+PHONE = 60
+"""Characters of a line at the foot of a narrow chart."""
+
 
 def bands(picture: Picture, on: Plane) -> list[alt.Chart]:
     """The bands of kernels without a place along the axis, each with its name."""
     x, y = roofs.axes(on)
-    known = [(on.x[0], on.left, words.band(picture)), (on.right, on.x[1], "no bytes")]
+    known = [(on.x[0], on.band_end, words.band(picture)), (on.right, on.x[1], "no bytes")]
     wide = [(a, b, text) for a, b, text in known if b > a * 1.001]
     if not wide:
         return []
@@ -69,9 +74,8 @@ def foot(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
     """How to read the marks, and what the numbers stand on."""
     below = int((marks["y"] <= on.y[0] * 1.16).sum())
     lines = [*words.key(picture, below), *words.basis(picture)]
-    return [
-        alt.Chart(pl.DataFrame({"text": [line]}))
-        .mark_text(style="footer", align="left", baseline="top", clip=False)
-        .encode(text="text:N", x=alt.value(0), y=alt.value(on.height + 52 + 16 * i))
-        for i, line in enumerate(lines)
-    ]
+    if on.narrow:
+        lines = [part for line in lines for part in textwrap.wrap(line, PHONE, break_on_hyphens=False)]
+    said = alt.Chart(pl.DataFrame({"text": ["\n".join(lines)]}))
+    look = said.mark_text(style="footer", align="left", baseline="top", clip=False, lineBreak="\n", lineHeight=16)
+    return [look.encode(text="text:N", x=alt.value(0), y=alt.value(on.height + 52))]

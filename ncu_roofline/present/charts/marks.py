@@ -12,7 +12,7 @@ import polars as pl
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.forms.columns import percent, shape
+from ncu_roofline.present.forms.columns import cell, percent, shape
 from ncu_roofline.present.forms.plane import Plane
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean, shorten
@@ -20,6 +20,8 @@ from ncu_roofline.present.forms.text import clean, shorten
 MOST = 500
 """Marks in one chart; the smallest beyond it stay in the tables."""
 AREA = (34.0, 800.0)
+LEAST = 0.02
+"""The least share of a mark that is named."""
 FULL_NAME = 240
 DIGITS = 5
 BASIS = {
@@ -85,7 +87,7 @@ def drawn(picture: Picture, plane: Plane) -> pl.DataFrame:
 def positions(plane: Plane) -> list[pl.Expr]:
     """Coordinates as drawn: bands take those without one; nothing leaves the frame."""
     middle_right = plane.x_at((plane.px(plane.right) + plane.width) / 2)
-    step = pl.lit((plane.left / plane.x[0]) ** 0.125)
+    step = pl.lit((plane.band_end / plane.x[0]) ** 0.125)
     low, high = plane.y[0] * 1.15, plane.y[1] / 1.15
     by_bandwidth = (pl.col("bytes_per_second") * plane.left).clip(low, high)
     kept = pl.when(~pl.col("in_band"))
@@ -126,7 +128,7 @@ def tips(plane: Plane) -> list[pl.Expr]:
     angle = math.radians(-plane.slope)
     per_x = math.log10(plane.x[1] / plane.x[0]) / plane.width * math.cos(angle)
     per_y = math.log10(plane.y[1] / plane.y[0]) / plane.height * math.sin(angle)
-    way = pl.when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
+    way = pl.when(quiet()).then(None).when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
     high, low = (ranged(name) for name in ("useful_intensity_high", "useful_intensity_low"))
     low_x = pl.when(high.is_not_null()).then(pl.max_horizontal(low, pl.lit(plane.left)))
     return [
@@ -135,6 +137,23 @@ def tips(plane: Plane) -> list[pl.Expr]:
         low_x.alias("low_x"),
         (low_x * pl.col("y") / pl.col("x")).alias("low_y"),
     ]
+
+
+def quiet() -> pl.Expr:
+    """Marks of the cloud: glue at neither roof, too small for an arrow or a name each."""
+    glue = pl.col("limited_by").cast(pl.String) == "latency"
+    return (glue & (pl.col("family") == FAMILY_NAMES["other"]) & (pl.col("share") < LEAST)).fill_null(False)
+
+
+def cloud(marks: pl.DataFrame, plane: Plane) -> list[Named]:
+    """One quiet name for all of them, with their part of the time; no mark of its own."""
+    found = marks.filter(quiet() & pl.col("x").is_between(plane.left, plane.right))
+    time = marks.filter(quiet())["time_share"].sum()
+    if found.height < 3 or not time:
+        return []
+    count = int(marks.filter(quiet())["launches"].sum())
+    x, y = (float(v) for v in (found["x"].log10().mean(), found["y"].log10().mean()))  # type: ignore[arg-type]
+    return [Named(plane.px(10**x), plane.py(10**y), 0.0, f"{count:,} small kernels, {percent(time)} of the time")]
 
 
 def ranged(name: str) -> pl.Expr:
@@ -169,30 +188,35 @@ def title(row: Mapping[str, Any], by: str = "kernel") -> str:
     return brief(row["kernel"], row["name"] or "")
 
 
-def tooltip(picture: Picture) -> list[alt.Tooltip]:
-    """Everything about a group, numbers with their units."""
+TOLD = {
+    "seconds": "time",
+    "time_share": "of time",
+    "dram_bytes": "DRAM",
+    "bytes_share": "of bytes",
+    "useful_intensity": "useful FLOP/B",
+    "intensity": "executed FLOP/B",
+    "bandwidth_share": "of DRAM peak",
+    "ceiling_share": "of ceiling",
+    "compute_share": "of compute",
+}
+"""What a tooltip tells in people's units. As text: a number that is null would be written as a zero there."""
+
+
+def told(marks: pl.DataFrame) -> pl.DataFrame:
+    """The marks as the chart holds them: numbers that are only told as text, what nothing shows left out."""
+    texts = [pl.Series(c, [cell(c, v) for v in marks[c]], dtype=pl.String) for c in TOLD]
+    return marks.with_columns(texts).drop("group", "label")
+
+
+def tooltip() -> list[alt.Tooltip]:
+    """Everything about a group."""
     plain = [("full:N", "kernel"), ("role:N", "role"), ("shape:N", "grid × block"), ("launches:Q", "launches")]
-    scaled = [
-        ("seconds:Q", "time (s)", ".3~s"),
-        ("time_share:Q", "of time", ".1%"),
-        ("dram_bytes:Q", "DRAM (B)", ".3~s"),
-        ("bytes_share:Q", "of bytes", ".1%"),
-        ("useful_intensity:Q", "useful FLOP/B", ".3~r"),
-        ("intensity:Q", "executed FLOP/B", ".3~r"),
-        ("bandwidth_share:Q", "of DRAM peak", ".1%"),
-        ("ceiling_share:Q", "of ceiling", ".1%"),
-        ("compute_share:Q", "of compute", ".1%"),
-    ]
-    known = picture.marks.columns
-    return [
-        *(alt.Tooltip(field, title=name) for field, name in plain),
-        *(alt.Tooltip(field, title=name, format=form) for field, name, form in scaled if field[:-2] in known),
-        alt.Tooltip("limited_by:N", title="limited by"),
-        alt.Tooltip("basis:N", title="basis"),
-    ]
+    texts = [(f"{column}:N", name) for column, name in TOLD.items()]
+    last = [("limited_by:N", "limited by"), ("basis:N", "basis")]
+    return [alt.Tooltip(field, title=name) for field, name in [*plain, *texts, *last]]
 
 
-def named(marks: pl.DataFrame, plane: Plane, by: str = "kernel", most: int = 6, least: float = 0.02) -> list[Named]:
+def named(marks: pl.DataFrame, plane: Plane, by: str = "kernel", most: int = 6, least: float = LEAST) -> list[Named]:
     """The few that matter, as pixels: the largest shares, and the largest above a roof; marks that coincide share a name."""
     matter = pl.concat([marks.filter(pl.col("share") >= least).head(most), marks.filter("suspect").head(2)]).unique(
         "group", maintain_order=True

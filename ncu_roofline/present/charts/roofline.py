@@ -13,23 +13,24 @@ from ncu_roofline.present.charts import labels, roofs
 from ncu_roofline.present.charts.choice import Choice, size
 from ncu_roofline.present.charts.frame import bands, foot, nothing
 from ncu_roofline.present.charts.labels import Box
-from ncu_roofline.present.charts.marks import covered, drawn, named, tooltip
+from ncu_roofline.present.charts.marks import cloud, covered, drawn, named, told, tooltip
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.documents import words_roofline as words
-from ncu_roofline.present.forms.plane import Plane, plane
+from ncu_roofline.present.forms.plane import GAP, NARROW, Plane, plane
 
 SENTENCE = 122
 """Characters of a line under the title."""
 
 
-def draw(picture: Picture, *, theory: bool = False) -> alt.LayerChart:
-    """The whole chart as an ordinary layered Altair chart."""
-    on = plane(picture)
+def draw(picture: Picture, *, theory: bool = False, narrow: bool = False) -> alt.LayerChart:
+    """The whole chart as an ordinary layered Altair chart; narrow for a phone."""
+    on = plane(picture, *NARROW) if narrow else plane(picture, gap=GAP)
     marks = drawn(picture, on)
-    mark = digest(marks)
+    mark = digest(marks.select("label", "full", "shape", "launches", "seconds", "dram_bytes", "intensity", "useful_intensity"))
     choice = Choice(mark, sorted(set(marks["family"]), key=list(FAMILY_NAMES.values()).index))
     layers = [
         *bands(picture, on),
+        roofs.grid(on),
         *(roofs.theory_lines(picture, on) if theory else []),
         *roofs.lines(picture, on),
         *roofs.corners(picture, on),
@@ -62,10 +63,10 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
     if marks.is_empty():
         return []
     x, y = roofs.axes(on)
-    base = alt.Chart(marks)
+    base = alt.Chart(told(marks))
     looks = {
         "opacity": choice.opacity,
-        "tooltip": tooltip(picture),
+        "tooltip": tooltip(),
         "size": size(picture, marks),
         "shape": choice.shape(),
         "color": choice.colour(),
@@ -107,7 +108,7 @@ def arrows(base: alt.Chart, on: Plane, choice: Choice) -> list[alt.Chart]:
     """Heads of the arrows: left for upper bounds, right for lower ones."""
     heads = {"upper": "triangle-left", "partial": "triangle-right"}
     return [
-        base.transform_filter(f"datum.look == '{look}'")
+        base.transform_filter(f"datum.look == '{look}' && isValid(datum.tip_x)")
         .mark_point(shape=head, filled=True, size=45, angle=on.slope % 360, clip=True)
         .encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), color=choice.colour(), opacity=choice.opacity)
         for look, head in heads.items()
@@ -125,15 +126,15 @@ def flags(base: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
 def name_layers(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
     """Names of the marks that matter, with thin lines where a name stands apart."""
     frame = Box(2, 2, on.width - 2, on.height - 2)
-    placed = labels.place(named(marks, on, picture.by), [*covered(marks, on), *roofs.obstacles(picture, on)], frame)
-    items = [{"px": p.x, "py": p.y, "text": p.text} for p in placed]
-    leaders = [leader(p, on) for p in placed if p.leads]
-    return [roofs.rules(leaders, "leader", on), roofs.texts_at(items, on, "halo"), roofs.texts_at(items, on, "label")]
-
-
-def leader(label: labels.Label, on: Plane) -> dict[str, float]:
-    """From the rim of the mark to the near end of its name."""
-    box = labels.text_box(label.x, label.y, label.text)
-    end_x = min(max(label.mark.x, box.left), box.right)
-    end_y = min(max(label.mark.y, box.top + 2), box.bottom - 2)
-    return roofs.span(on.x_at(label.mark.x), on.y_at(label.mark.y), on.x_at(end_x), on.y_at(end_y))
+    few = [*named(marks, on, picture.by, most=3 if on.narrow else 6), *cloud(marks, on)]
+    placed = labels.place(few, [*covered(marks, on), *roofs.obstacles(picture, on)], frame)
+    items, together = (
+        [{"px": p.x, "py": p.y, "text": p.text} for p in placed if bool(p.mark.radius) == single] for single in (True, False)
+    )
+    leaders = [roofs.leader(p, on) for p in placed if p.leads and p.mark.radius]
+    return [
+        roofs.rules(leaders, "leader", on),
+        roofs.texts_at([*items, *together], on, "halo"),
+        roofs.texts_at(items, on, "label"),
+        roofs.texts_at(together, on, "quiet"),
+    ]

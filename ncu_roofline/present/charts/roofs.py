@@ -10,11 +10,13 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.capture.units import number
-from ncu_roofline.capture.units import text as quantity
-from ncu_roofline.present.charts.labels import LETTER, Box, line_boxes, text_box
+from ncu_roofline.present.charts.labels import LETTER, Box, Label, line_boxes, text_box
+from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.documents.words_roofline import on_plane, precision
 from ncu_roofline.present.forms.plane import Plane, ticks
 
+CAPITALS = 1.1
+"""Names of roofs are mostly capitals and figures, wider than letters."""
 INTEGER = ("int8", "int4", "int1")
 LEVELS = {"dram": "DRAM", "l2": "L2"}
 SPAN = {"x": pl.Float64, "y": pl.Float64, "x2": pl.Float64, "y2": pl.Float64}
@@ -22,17 +24,36 @@ SPAN = {"x": pl.Float64, "y": pl.Float64, "x2": pl.Float64, "y2": pl.Float64}
 
 def axes(plane: Plane) -> tuple[alt.X, alt.Y]:
     """Both log axes with their domains fixed, so that pixels are known."""
-    x = (
-        alt.X("x:Q")
-        .scale(type="log", domain=list(plane.x), nice=False)
-        .title("arithmetic intensity (FLOP per byte of DRAM traffic)")
+    title = "FLOP per byte of DRAM traffic" if plane.narrow else "arithmetic intensity (FLOP per byte of DRAM traffic)"
+    x = alt.X("x:Q").scale(type="log", domain=[rounded(v) for v in plane.x], nice=False).title(title)
+    y = (
+        alt.Y("y:Q")
+        .scale(type="log", domain=[rounded(v) for v in plane.y], nice=False)
+        .title("FLOP/s" if plane.narrow else "work per second (FLOP/s)")
     )
-    y = alt.Y("y:Q").scale(type="log", domain=list(plane.y), nice=False).title("work per second (FLOP/s)")
     inside = [t for t in ticks(plane.x) if plane.left <= t <= plane.right]
-    return (
-        x.axis(values=inside, format="~g", domain=True, tickSize=4),
-        y.axis(values=ticks(plane.y), format="~s", domain=False, tickSize=4),
+    above = {"titleAngle": 0, "titleAlign": "left", "titleX": 5, "titleY": 6} if plane.narrow else {}
+    beside = alt.Axis(
+        values=ticks(plane.y),
+        format="~s",
+        domain=False,
+        grid=False,
+        tickSize=4,
+        zindex=1,
+        offset=-round(plane.px(plane.left)),
+        **above,
     )
+    return (x.axis(values=inside, format="~g", domain=True, tickSize=4), y.axis(beside))
+
+
+def grid(plane: Plane) -> alt.Chart:
+    """Lines across, from the axis on: the band beside it has none of its numbers."""
+    return rules([span(plane.left, t, plane.x[1], t) for t in ticks(plane.y)], "grid", plane)
+
+
+def rounded(value: float) -> float:
+    """A bound of an axis in six digits: a hundredth of a pixel."""
+    return float(f"{value:.6g}")
 
 
 def segments(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
@@ -49,7 +70,11 @@ def segments(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
             if (speed := of_kind.get(level)) and speed * plane.left < top:
                 if level == "dram" and plane.left > plane.x[0]:  # in the band: what the bandwidth allows at its edge
                     lines.append(
-                        {"what": level, "kind": kind, **span(plane.x[0], speed * plane.left, plane.left, speed * plane.left)}
+                        {
+                            "what": level,
+                            "kind": kind,
+                            **span(plane.x[0], speed * plane.left, plane.band_end, speed * plane.left),
+                        }
                     )
                 lines.append(
                     {
@@ -133,9 +158,9 @@ def both(picture: Picture, what: str, unit: str) -> str:
     known = dict(picture.roofs.filter(what=what).select("kind", "value").iter_rows())
     spec, here = known.get("datasheet"), known.get("capture")
     if here is None or spec is None:
-        only = here if here is not None else spec
-        return quantity(only, unit) + (" (datasheet)" if here is None else "")
-    shown, beside = quantity(here, unit), quantity(spec, unit)
+        only = float(here if here is not None else spec)  # type: ignore[arg-type]
+        return three(only, unit) + (" (datasheet)" if here is None else "")
+    shown, beside = three(here, unit), three(spec, unit)
     same_unit = shown.split(" ")[1] == beside.split(" ")[1]
     return f"{shown} (datasheet {beside.split(' ')[0] if same_unit else beside})"
 
@@ -145,7 +170,7 @@ def best(picture: Picture) -> str:
     if picture.ceiling is None:
         return ""
     word = "stated" if picture.ceiling.kind == "stated" else "reached"
-    return f", {word} {quantity(float(f'{picture.ceiling.bandwidth:.3g}'), 'byte/s').removesuffix(' TB/s')}"
+    return f", {word} {three(picture.ceiling.bandwidth, 'byte/s').removesuffix(' TB/s')}"
 
 
 def ridge_text(picture: Picture, path: str) -> str:
@@ -162,7 +187,7 @@ def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     """Names of roofs and ridges: x and y in pixels, alignment, angle."""
     found = ceiling_texts(picture, plane)
     for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture) or "").iter_rows(named=True):
-        text = ridge_text(picture, row["path"])
+        text = f"ridge {figure(row['value'])}" if plane.narrow else ridge_text(picture, row["path"])
         found.append(
             {"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0}
         )
@@ -176,15 +201,18 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     for path in ceilings["what"].unique(maintain_order=True):
         value = ceilings.filter(what=path)["value"].max()
         unit = "op/s" if path in INTEGER else "flop/s"
-        text = f"{precision(path)} {both(picture, path, unit)}" if path == main else minor(picture, path, float(value), unit)  # type: ignore[arg-type]
+        if plane.narrow or path != main:
+            text = minor(picture, path, float(value), unit, short=plane.narrow)  # type: ignore[arg-type]
+        else:
+            text = f"{precision(path)} {both(picture, path, unit)}"
         found.append({"text": text, "px": plane.width - 4.0, "py": plane.py(float(value)) - 7, "align": "right", "angle": 0.0})  # type: ignore[arg-type]
     return found
 
 
-def minor(picture: Picture, path: str, value: float, unit: str) -> str:
-    """A ceiling that is not the main one, in fewer words."""
+def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:
+    """A ceiling that is not the main one, in fewer words; short without its ridge."""
     ridge = picture.ridges.filter(kind=picture.ridge, path=path)["value"].to_list()
-    return f"{precision(path)} {quantity(value, unit)}" + (f", ridge {figure(ridge[0])}" if ridge else "")
+    return f"{precision(path)} {three(value, unit)}" + (f", ridge {figure(ridge[0])}" if ridge and not short else "")
 
 
 def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -199,7 +227,7 @@ def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def box(item: dict[str, Any]) -> Box:
     """Where a level text stands."""
-    length = LETTER * len(item["text"])
+    length = CAPITALS * LETTER * len(item["text"])
     return text_box(item["px"] - (length if item["align"] == "right" else 0), item["py"], item["text"])
 
 
@@ -216,7 +244,9 @@ def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         py = plane.py(speed * plane.x_at(px))
         found.append(
             {
-                "text": f"{name} {both(picture, level, 'byte/s')}{best(picture) if level == 'dram' else ''}",
+                "text": f"{name} {three(speed, 'byte/s')}"
+                if plane.narrow
+                else f"{name} {both(picture, level, 'byte/s')}{best(picture) if level == 'dram' else ''}",
                 "px": px - 8 * math.sin(angle),
                 "py": py - 8 * math.cos(angle),
                 "align": "left",
@@ -249,9 +279,18 @@ def texts_at(items: list[dict[str, Any]], plane: Plane, style: str, *, align: st
     return look.encode(x, y, text="text:N")
 
 
+def leader(label: Label, on: Plane) -> dict[str, float]:
+    """From the middle of a mark to the near end of its name."""
+    box = text_box(label.x, label.y, label.text)
+    end_x = min(max(label.mark.x, box.left), box.right)
+    end_y = min(max(label.mark.y, box.top + 2), box.bottom - 2)
+    return span(on.x_at(label.mark.x), on.y_at(label.mark.y), on.x_at(end_x), on.y_at(end_y))
+
+
 def obstacles(picture: Picture, plane: Plane) -> list[Box]:
     """Pixels that names of marks should keep away from."""
     boxes = [box(t) for t in texts(picture, plane) if t["angle"] == 0]
+    boxes.append(Box(plane.px(plane.band_end), 0, plane.px(plane.left), plane.height))  # numbers of the axis
     for line in segments(picture, plane):
         boxes += line_boxes((plane.px(line["x"]), plane.py(line["y"])), (plane.px(line["x2"]), plane.py(line["y2"])))
     for item in texts(picture, plane):

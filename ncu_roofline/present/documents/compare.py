@@ -15,6 +15,7 @@ from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
 from ncu_roofline.present.documents import words_expected
+from ncu_roofline.present.documents.answer import whole_percent
 from ncu_roofline.present.documents.doubts_compare import doubts
 from ncu_roofline.present.documents.words_gate import measured, sentence
 from ncu_roofline.present.forms.columns import change
@@ -152,6 +153,17 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
     }
+
+
+def strip(comparison: Comparison) -> tuple[tuple[str, str], ...]:
+    """Four figures: the verdict, bytes, time, and the part of the gain that came; a dash where one is not known."""
+    judged, withheld = comparison.judged, comparison.verdict == "not_comparable"
+    changes = [
+        (f"{name} per {comparison.per}", "–" if withheld or change.part is None else words.signed(change.part))
+        for name, change in (("DRAM bytes", judged.bytes), ("time", judged.seconds))
+    ]
+    came = "–" if withheld or judged.realised is None else whole_percent(max(judged.realised, 0.0))
+    return (("verdict", words.TITLES[comparison.verdict]), *changes, ("of the gain that the bytes allow", came))
 
 
 def interval(change: Change) -> dict[str, float | None]:

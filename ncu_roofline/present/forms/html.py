@@ -24,14 +24,14 @@ MOST = 400
 FULL_NAME = 240
 COLUMNS = (
     "kernel",
-    "grid",
     "role",
     "time_share",
-    "gain_seconds",
     "bytes_share",
+    "gain_seconds",
     "useful_intensity",
     "bandwidth_share",
     "limited_by",
+    "grid",
     "launches",
     "seconds",
     "dram_bytes",
@@ -40,6 +40,11 @@ COLUMNS = (
     "bound",
     "ridge",
 )
+ABOUT = {True: "tells all numbers of its kernel and lights its marks in the chart", False: "tells all numbers of its kernel"}
+WIDE = 12
+"""Columns that a wide screen shows; a click on a kernel's name tells the others."""
+PHONE = 4
+"""Columns that a phone shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Figure:
     caption: str
     spec: Mapping[str, Any]
     config: Mapping[str, Any]
+    narrow: Mapping[str, Any]
+    """What a phone changes in the specification."""
     mark: str = ""
     """Ending of the names of the chart's selections."""
 
@@ -78,7 +85,10 @@ def render(page: Page, library: str) -> str:
     style, script = part("page.css"), part("page.js")
     allowed = f"script-src {digest(library)} {digest(script)}; style-src {digest(style)}; img-src data:"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    charts = [{"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "config": f.config} for i, f in enumerate(page.figures)]
+    charts = [
+        {"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "narrow": f.narrow, "config": f.config}
+        for i, f in enumerate(page.figures)
+    ]
     return "\n".join(
         [
             "<!doctype html>",
@@ -180,7 +190,7 @@ def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]
     most = kernels.head(MOST)
     left = f"The {MOST} largest of {kernels.height:,}. " if kernels.height > MOST else ""
     columns = [c for c in COLUMNS if c in ("kernel", "launches") or most[c].drop_nulls().len()]
-    heads = [head(c) for c in columns]
+    heads = [head(c, hidden(i)) for i, c in enumerate(columns)]
     return [
         '<section aria-labelledby="kernels-title">',
         f'<h2 id="kernels-title">{text(title)}</h2>',
@@ -192,7 +202,7 @@ def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]
         "</div>",
         '<div class="scroll tall" tabindex="0" role="region" aria-label="Kernels, table">',
         '<table id="kernels">',
-        f"<caption>{left}{'A name lights its marks in the chart; a' if linked else 'A'} heading sorts.</caption>",
+        f"<caption>{left}A name {ABOUT[linked]}. A heading sorts.</caption>",
         f"<thead><tr>{''.join(heads)}</tr></thead>",
         "<tbody>",
         *(row(r, columns) for r in most.iter_rows(named=True)),
@@ -204,16 +214,27 @@ def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]
     ]
 
 
-def head(column: str) -> str:
+def hidden(place: int) -> str:
+    """The class of a column that a screen has no room for."""
+    return "more" if place >= WIDE else "less" if place >= PHONE else ""
+
+
+def head(column: str, hides: str) -> str:
     """A heading that sorts."""
-    right = ' class="n"' if shown(column).right and column != "grid" else ""
-    return f'<th scope="col"{right}><button type="button">{text(shown(column).heading)}</button></th>'
+    right = "n" if shown(column).right and column != "grid" else ""
+    return f'<th scope="col"{classed(right, hides)}><button type="button">{text(shown(column).heading)}</button></th>'
+
+
+def classed(*names: str) -> str:
+    """The attribute for the classes that there are."""
+    kept = " ".join(filter(None, names))
+    return f' class="{kept}"' if kept else ""
 
 
 def row(data: Mapping[str, Any], columns: Sequence[str]) -> str:
     """A kernel group; the attributes are what the page filters and links by."""
     full = shorten(clean(data["name"] or data["role"] or "unknown"), FULL_NAME)
-    cells = "".join(value(data, c) for c in columns)
+    cells = "".join(value(data, c, hidden(i)) for i, c in enumerate(columns))
     family = FAMILIES[data["family"]]
     doubts = f' data-told="{text(told(data))}"' if told(data) else ""
     return f'<tr data-full="{text(full)}" data-family="{family}"{doubts}>{cells}</tr>'
@@ -227,15 +248,15 @@ def told(data: Mapping[str, Any]) -> str:
     return "; ".join([*doubts, *partial, *(["above a roof: suspect"] if data["suspect"] else [])])
 
 
-def value(data: Mapping[str, Any], column: str) -> str:
+def value(data: Mapping[str, Any], column: str, hides: str) -> str:
     """One cell; numbers carry their value for sorting."""
     if column == "kernel":
         name = brief(data["kernel"], data["name"] or "", 48) if data["kernel"] else str(data["role"] or "unknown role")
         return f'<th scope="row"><button type="button" aria-pressed="false">{text(name)}</button></th>'
     content = data[column]
     if shown(column).right and column != "grid":
-        return f'<td class="n" data-v="{"" if content is None else content}">{text(cell(column, content))}</td>'
-    return f"<td>{text(cell(column, content))}</td>"
+        return f'<td{classed("n", hides)} data-v="{"" if content is None else content}">{text(cell(column, content))}</td>'
+    return f"<td{classed(hides)}>{text(cell(column, content))}</td>"
 
 
 def plain_table(table: Table) -> list[str]:

@@ -12,6 +12,10 @@ from ncu_roofline.analysis.roofline.picture import Picture
 WIDTH, HEIGHT = 730, 430
 BAND = 64
 """Pixels of the band at an edge in which kernels stand that have no place along the axis."""
+GAP = 62
+"""Pixels between that band and the axis of the rate, whose numbers stand in it: they say nothing of the band."""
+NARROW = (328, 330, 48, 36)
+"""Width, height, band and gap of the chart on a phone."""
 LEFTMOST = 0.1
 """FLOP/byte: small kernels further left go into the band, lest they stretch the axis by decades."""
 
@@ -29,6 +33,17 @@ class Plane:
     right: float
     width: int = WIDTH
     height: int = HEIGHT
+    gap: int = 0
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is drawn for a phone."""
+        return self.width < WIDTH / 2
+
+    @property
+    def band_end(self) -> float:
+        """The value at which the band on the left ends; the axis of the rate stands at `left`."""
+        return self.x_at(max(self.px(self.left) - self.gap, 0.0))
 
     def px(self, x: float) -> float:
         """Pixels from the left edge."""
@@ -58,7 +73,7 @@ class Plane:
         return -math.degrees(math.atan2(rise, run))
 
 
-def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int = BAND) -> Plane:
+def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int = BAND, gap: int = 0) -> Plane:
     """Domains that hold every mark that matters, every ridge, and room above the roofs."""
     marks = picture.marks
     heavy = marks.filter(pl.col("share") >= 0.005)
@@ -70,10 +85,11 @@ def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int 
     in_band = has_left_band(marks, left)
     flops_only = not marks.filter(place="flops").is_empty()
     decades = math.log10(right / left)
-    room = width - band * (in_band + flops_only)
-    wide = 10 ** (decades * band / room)
-    x = (left / wide if in_band else left, right * wide if flops_only else right)
-    return Plane(x=x, y=heights(picture, left, right), left=left, right=right, width=width, height=height)
+    room = width - (band + gap) * in_band - band * flops_only
+    wide, beside = (10 ** (decades * pixels / room) for pixels in (band, band + gap))
+    x = (left / beside if in_band else left, right * wide if flops_only else right)
+    kept = gap if in_band else 0
+    return Plane(x=x, y=heights(picture, left, right), left=left, right=right, width=width, height=height, gap=kept)
 
 
 def has_left_band(marks: pl.DataFrame, left: float) -> bool:

@@ -19,7 +19,7 @@ from ncu_roofline.present.charts import export
 from ncu_roofline.present.charts.bundle import roofline as written
 from ncu_roofline.present.charts.roofline import draw
 from ncu_roofline.present.documents import words_roofline as words
-from ncu_roofline.present.forms.plane import plane
+from ncu_roofline.present.forms.plane import GAP, plane
 from tests.charted import BANDWIDTH, PEAK, launch, picture, study
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -64,7 +64,7 @@ ON_ROOF = launch(kernel="gemm_roof", dram_bytes=1e6, flops=1e9, useful_flops=1e9
 
 
 def test_the_specification_holds_the_planted_places() -> None:
-    found = {row["label"]: (row["x"], row["y"]) for row in marks(specification(ON_RIDGE, AT_ONE, ON_ROOF))}
+    found = {row["full"]: (row["x"], row["y"]) for row in marks(specification(ON_RIDGE, AT_ONE, ON_ROOF))}
 
     # 1e9 FLOP / 1e7 B = 100 and 1e9 / 1e-5 s = 1e14; 1e7 / 1e7 = 1 and 1e12; 1e9 / 1e6 = 1000 and 1e14
     assert found == {"gemm_ridge": (100, 1e14), "gemm_one": (1, 1e12), "gemm_roof": (1000, 1e14)}
@@ -149,10 +149,35 @@ def test_a_scalar_kernel_whose_work_was_all_counted_is_no_upper_bound() -> None:
 def test_nothing_vanishes_a_kernel_without_flops_stands_in_the_band() -> None:
     spec = specification(launch(), launch(kernel="copy", family="other", role="copy", flops=0.0, tensor_flops=0.0, path=None))
 
-    rows = {r["label"]: r for r in marks(spec)}
+    rows = {r["full"]: r for r in marks(spec)}
     shown = picture(launch(), launch(kernel="copy", flops=0.0, tensor_flops=0.0, path=None))
     assert rows["copy"]["x"] < plane(shown).left < rows["gemm"]["x"]
     assert "no FLOPs" in texts(spec)
+
+
+def test_what_is_not_known_of_a_mark_is_told_as_a_dash_never_as_zero() -> None:
+    # Vega writes a null number in a tooltip as 0
+    row = marks(specification(launch(useful_flops=None, useful_intensity=None, seconds=1e-5)))[0]
+
+    assert (row["useful_intensity"], row["seconds"]) == ("–", "10 µs")
+
+
+def test_small_glue_is_one_quiet_cloud_with_its_part_of_the_time() -> None:
+    glue = {"family": "other", "role": "norm", "dram_bytes": 1e3, "flops": 1e4, "tensor_flops": 0.0}
+    glue |= {"limited_by": "latency", "bandwidth_share": 0.01, "compute_share": 0.01}
+    # four kernels of 10 us beside one of 10 us: 80 % of the time
+    spec = specification(launch(), *(launch(kernel=f"norm_{i}", **glue) for i in range(4)))
+
+    assert "4 small kernels, 80.0 % of the time" in texts(spec)
+
+
+def test_the_band_without_flops_stands_apart_from_the_axis_of_the_rate() -> None:
+    spec = specification(launch(), launch(kernel="copy", family="other", role="copy", flops=0.0, tensor_flops=0.0, path=None))
+    on = plane(picture(launch(), launch(kernel="copy", flops=0.0, tensor_flops=0.0, path=None)), gap=GAP)
+    axes = [layer["encoding"]["y"]["axis"] for layer in spec["layer"] if "axis" in layer["encoding"].get("y", {})]
+
+    assert on.px(on.left) - on.px(on.band_end) == pytest.approx(GAP)
+    assert {a["offset"] for a in axes} == {-round(on.px(on.left))}
 
 
 def test_a_mark_above_its_roof_is_ringed_and_the_key_says_why() -> None:
@@ -317,7 +342,7 @@ def test_every_mark_of_the_chart_has_a_row_in_the_table_of_marks() -> None:
     shown = picture(launch(), launch(kernel="norm", family="other"))
     spec = export.specifications(draw(shown))["light"]
 
-    assert {r["group"] for r in marks(spec)} == set(shown.marks.filter(pl.col("place") != "nowhere")["group"])
+    assert {r["full"] for r in marks(spec)} == set(shown.marks.filter(pl.col("place") != "nowhere")["name"])
 
 
 def test_the_l2_level_puts_a_cross_where_the_same_work_stands_over_the_l2_bytes() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.cli import main
-from ncu_roofline.present.charts.compare import arrows, roofline, steps, waterfall
+from ncu_roofline.present.charts.compare import steps, waterfall
+from ncu_roofline.present.charts.moves import arrows, draw
 from ncu_roofline.readers import saved
 from tests import planted, synthetic
 from tests.planted import plain
@@ -52,14 +53,14 @@ def test_arrows_go_from_the_old_intensity_to_the_new_one() -> None:
 def test_executed_work_is_said_to_be_executed() -> None:
     ways = compare([plain({})], [plain({"dram_bytes": 5e7})])
     assert not arrows(ways)["useful"].any()
-    assert "executed work" in json.dumps(roofline(ways).to_dict())
+    assert "Executed work" in json.dumps(draw(ways).to_dict())
 
 
 def test_charts_are_valid_where_nothing_has_a_place() -> None:
     empty = compare([plain({"flops": None})], [plain({"flops": None})])
-    for chart in (roofline(empty), waterfall(empty)):
+    for chart in (draw(empty), waterfall(empty)):
         json.dumps(chart.to_dict(), allow_nan=False)
-    assert "No kernel has bytes" in json.dumps(roofline(empty).to_dict())
+    assert "No kernel has bytes" in json.dumps(draw(empty).to_dict())
 
 
 def test_a_report_of_two_captures_is_a_comparison(tmp_path: Path) -> None:

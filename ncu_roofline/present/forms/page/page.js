@@ -2,6 +2,7 @@
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const phone = matchMedia("(max-width: 560px)");
   const table = document.getElementById("kernels");
   const rows = table ? [...table.tBodies[0].rows] : [];
   const search = document.getElementById("filter");
@@ -17,7 +18,7 @@
     if (tip.hidden) return;
     const list = document.createElement("dl");
     for (const [key, text] of Object.entries(value)) {
-      if (text === "" || text === "null" || text === null) continue;
+      if (text === "" || text === "null" || text === "undefined" || text === null || text === "–") continue;
       list.append(Object.assign(document.createElement("dt"), { textContent: key }),
         Object.assign(document.createElement("dd"), { textContent: String(text) }));
     }
@@ -77,10 +78,24 @@
     }
   };
 
+  // what a phone changes: members by name or by place, null where one goes
+  const changed = (old, change) => {
+    const inside = (v) => v !== null && typeof v === "object";
+    if (!inside(change) || Array.isArray(change) || !inside(old)) return change;
+    const made = Array.isArray(old) ? [...old] : { ...old };
+    for (const [key, value] of Object.entries(change)) {
+      if (value === null) delete made[key];
+      else made[key] = changed(made[key], value);
+    }
+    return made;
+  };
+  const stacked = (config) => ({ ...config, legend: { ...config.legend, layout: { top: { direction: "vertical", anchor: "start" } } } });
+
   const draw = async () => {
     for (const { view } of views.splice(0)) view.finalize();
     for (const chart of charts) {
-      const spec = { ...chart.spec, config: chart.config[dark.matches ? "dark" : "light"] };
+      const config = chart.config[dark.matches ? "dark" : "light"];
+      const spec = phone.matches ? { ...changed(chart.spec, chart.narrow), config: stacked(config) } : { ...chart.spec, config };
       const options = { mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip };
       const { view } = await vegaEmbed(document.getElementById(chart.id), spec, options);
       views.push({ view, mark: chart.mark });
@@ -156,6 +171,7 @@
     draw();
   });
   dark.addEventListener("change", draw);
+  phone.addEventListener("change", draw);
   filter();
   draw();
 })();
