@@ -54,6 +54,7 @@ def floor(
     from ncu_roofline.analysis.model import floor as floors
     from ncu_roofline.analysis.model.floor_parts import matrix_floors
     from ncu_roofline.analysis.model.footprint import Setting
+    from ncu_roofline.analysis.roofline.ceilings import with_ceiling
     from ncu_roofline.cli.output import write
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.knowledge.models import models
@@ -62,7 +63,7 @@ def floor(
 
     known, device = models.load(model), gpus.found(gpu)
     if ceiling is not None:
-        device = replace(device, achieved=replace(device.achieved, ceiling=byte_rate("`ceiling=`", ceiling)))
+        device = with_ceiling(device, byte_rate("`ceiling=`", ceiling))
     setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
     sizes = whole_numbers(batch) if batch is not None else floors.batches(known, device, setting)
     first = replace(setting, batch=sizes[0])

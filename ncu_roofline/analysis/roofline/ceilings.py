@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from ncu_roofline.analysis.sums import weighted
 from ncu_roofline.capture.capture import Device
+from ncu_roofline.capture.units import text
+from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -33,6 +35,7 @@ class Ceiling:
 def ceiling(launches: pl.DataFrame, gpu: Gpu | None, device: Device, stated: float | None = None) -> Ceiling | None:
     """The ceiling of these placed launches; None where the device is unknown and nothing was stated."""
     if stated is not None:
+        check(stated, gpu)
         return Ceiling(bandwidth=stated, kind="stated")
     if gpu is None:
         return None
@@ -45,6 +48,21 @@ def ceiling(launches: pl.DataFrame, gpu: Gpu | None, device: Device, stated: flo
     if best is not None and best[1] > known:
         return Ceiling(bandwidth=best[1], kind="capture", table=known, kernel=best[0])
     return Ceiling(bandwidth=known, kind="table")
+
+
+def check(stated: float, gpu: Gpu | None) -> None:
+    """Raises UnusableInput where a stated ceiling is above what the memory of the device can do."""
+    if gpu is not None and stated > THRESHOLDS.suspect_share * gpu.bandwidth:
+        peak = text(gpu.bandwidth, "byte/s")
+        raise UnusableInput(
+            f"`ceiling=` {text(stated, 'byte/s')} is above the {peak} of {gpu.name}; give what its kernels reach"
+        )
+
+
+def with_ceiling(gpu: Gpu, stated: float) -> Gpu:
+    """The device with this ceiling; raises UnusableInput where it cannot be."""
+    check(stated, gpu)
+    return replace(gpu, achieved=replace(gpu.achieved, ceiling=stated))
 
 
 def moved_bytes() -> pl.Expr:

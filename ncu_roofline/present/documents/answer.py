@@ -121,8 +121,8 @@ def to_do(first: pl.DataFrame) -> str:
         share = whole_percent(row["time_share"])
         return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
     reached, takes = row["bandwidth_share"], f"takes {whole_percent(row['time_share'])} of the time"
-    at = "" if reached is None else f" at {whole_percent(reached)} of the bandwidth"
-    return f"First: {what(row)} {takes}{at}, {three(row['gain_seconds'], 's')} more than at its roof."
+    at = "" if reached is None else f" at {whole_percent(reached)} of the DRAM peak"
+    return f"First: {what(row)} {takes}{at}, {three(row['gain_seconds'], 's')} more than at its ceiling."
 
 
 def fix_name(row: dict[str, Any]) -> str:

@@ -76,7 +76,7 @@ def _beside(least: Floor, taken: float) -> list[str]:
     said = (
         f"A step takes {text(taken, 's')} as stated, {times:.2f} times its floor: {rate}, the least bytes at {percent(share)} "
     )
-    said += "of the bandwidth."
+    said += "of the DRAM peak."
     if times >= 1:
         return [said]
     return [said, "No run can be below its floor: the weights or the cache are narrower, or the batch or context smaller."]

@@ -73,7 +73,7 @@ def third(found: Stepped, pair: Matched | None) -> tuple[str, ...]:
             (f"{joined}; their bytes alone make {text(low, 'byte/s')}, the whole step moves more.",) if low else (f"{joined}.",)
         )
     gpu = found.study.gpu
-    share = f", {percent(value / gpu.bandwidth)} of the bandwidth" if gpu else ""
+    share = f", {percent(value / gpu.bandwidth)} of the DRAM peak" if gpu else ""
     return (f"The step moves {text(value, 'byte/s')}{share}; {joined}.",)
 
 

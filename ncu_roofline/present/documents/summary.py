@@ -270,7 +270,7 @@ def meaning(numbers: Overview) -> str:
     if (latency := numbers.latency_time_share) is not None and latency > 0:
         sentences.append(idle(latency, numbers.limit_known_time_share or 0))
     if (reached := numbers.bandwidth_share) is not None:
-        sentences.append(f"Over all, {percent(reached)} of the bandwidth is reached.")
+        sentences.append(f"Over all, {percent(reached)} of the DRAM peak is reached.")
     return " ".join(sentences)
 
 

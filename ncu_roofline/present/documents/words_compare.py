@@ -229,7 +229,7 @@ def kernel_words(row: dict[str, Any]) -> str:
     if (row["head_latency_share"] or 0) > 0.5:
         return f"{name}, latency-bound)"
     if before is not None and after is not None and before - after >= limit("share_moved"):
-        return f"{name}, share of bandwidth {percent(before)} to {percent(after)})"
+        return f"{name}, share of the DRAM peak {percent(before)} to {percent(after)})"
     return f"{name})"
 
 
@@ -253,11 +253,11 @@ def shifts(comparison: Comparison) -> str:
     """Which kernels use the bandwidth otherwise."""
     rows = shifted(comparison).head(MOST).to_dicts()
     if not rows and not shares_known(comparison):
-        return "; shares of bandwidth are not known, so nothing here says why"
+        return "; shares of the DRAM peak are not known, so nothing here says why"
     if not rows:
-        return "; no kernel's share of bandwidth moved by much, so it is in kernels too small for either roof"
+        return "; no kernel's share of the DRAM peak moved by much, so it is in kernels too small for either roof"
     sides = ((name_of(r), percent(r["base_bandwidth_share"]), percent(r["head_bandwidth_share"])) for r in rows)
-    return "; share of bandwidth: " + ", ".join(f"{name} {before} to {after}" for name, before, after in sides)
+    return "; share of the DRAM peak: " + ", ".join(f"{name} {before} to {after}" for name, before, after in sides)
 
 
 def answer(comparison: Comparison) -> tuple[str, ...]:

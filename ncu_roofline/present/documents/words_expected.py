@@ -6,7 +6,7 @@ from typing import Any
 
 from ncu_roofline.analysis.compare.typical import Expected
 from ncu_roofline.analysis.model.typical import Span
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import text
 
 LEAST_GLUE = 0.01
 """Part of the kernel time below which glue is not worth a word."""
@@ -16,7 +16,7 @@ SAME = 0.05
 
 def times(value: float) -> str:
     """`1.39x`."""
-    return f"{number(float(f'{value:.3g}'))}x"
+    return f"{value:.2f}x"
 
 
 def sentence(found: Expected | None, per: str) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def moved(picture: Picture) -> list[str]:
     """What the bytes alone tell of FC and attention."""
     said = [
         f"{NAMES[r['family']]} moves {percent(r['bytes_share'])} of the bytes "
-        f"at {percent(r['bandwidth_share'])} of the bandwidth"
+        f"at {percent(r['bandwidth_share'])} of the DRAM peak"
         for r in picture.families.sort("family").iter_rows(named=True)
         if r["bytes_share"] is not None and r["bandwidth_share"] is not None
     ]

@@ -56,7 +56,7 @@ def stated_step(study: Study, whole: Totals) -> str:
     if clock.rate is None:
         return f"{takes}; its bytes are not known.{beside}"
     least, verb = "at least " * clock.least, "reads" if clock.reads else "moves"
-    share = "" if clock.share is None else f", {least}{percent(clock.share)} of the bandwidth"
+    share = "" if clock.share is None else f", {least}{percent(clock.share)} of the DRAM peak"
     beyond = " No GPU can: it is the time of less than this step, or caches serve it." if (clock.share or 0) > 1 else ""
     return f"{takes}: it {verb} {least}{text(clock.rate, 'byte/s')}{share}.{beyond}{beside}"
 

@@ -83,11 +83,13 @@ def word(heading: str) -> Shown:
 
 
 def span(value: Any) -> str:
-    """A time with its spread: 5.7 ms (5.1 to 6.5)."""
-    middle = unit("s")(value["value"])
-    number, _, scale = middle.partition(" ")
-    factor = value["value"] / float(number.replace(",", "")) if float(number.replace(",", "")) else 1.0
-    low, high = (units.number(float(f"{value[end] / factor:.3g}")) for end in ("low", "high"))
+    """A time with its spread, all in the unit of its middle.
+
+    >>> span({"low": 0.00658, "value": 0.00763, "high": 0.01093})
+    '7.63 ms (6.58 to 10.9)'
+    """
+    number, _, scale = unit("s")(value["value"]).partition(" ")
+    low, high = (units.number(float(f"{value[end] / units.SECONDS[scale]:.3g}")) for end in ("low", "high"))
     return f"{number} {scale} ({low} to {high})"
 
 

@@ -10,10 +10,12 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.roofline import gains
-from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
+from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling, with_ceiling
 from ncu_roofline.analysis.roofline.gains import fix_first, gained, reachable
 from ncu_roofline.capture.schema import FAMILIES, PHASES, ROLES, enum
+from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.achieved import Achieved
+from ncu_roofline.readers.facts import byte_rate
 from tests.kernels import H100, full, h100
 
 BEST = Ceiling(bandwidth=2e12, kind="stated")
@@ -148,6 +150,29 @@ def test_kernel_time_less_the_gains_is_what_the_launches_would_take() -> None:
 
 def test_a_stated_ceiling_stands() -> None:
     assert ceiling(placed({}), h100(), H100, 2.98e12) == Ceiling(bandwidth=2.98e12, kind="stated")
+
+
+def test_a_stated_ceiling_above_the_memory_is_refused() -> None:
+    with pytest.raises(UnusableInput, match=r"`ceiling=` 9 TB/s is above the 3.35 TB/s of H100 SXM"):
+        ceiling(placed({}), h100(), H100, 9e12)
+    with pytest.raises(UnusableInput, match=r"is above the 3\.35 TB/s"):
+        with_ceiling(h100(), 9e12)
+    assert with_ceiling(h100(), 3e12).achieved.ceiling == 3e12
+
+
+@pytest.mark.parametrize(
+    "said", ["3", "-1TB/s", "0TB/s", "1e400TB/s", "2.98TB", "nanTB/s", "TB/s", "9999999999999PB/s", True, None]
+)
+def test_what_is_no_bandwidth_is_refused(said: object) -> None:
+    with pytest.raises(UnusableInput, match="is no bandwidth"):
+        byte_rate("`ceiling=`", said)
+
+
+@pytest.mark.parametrize(
+    ("said", "rate"), [("2.98TB/s", 2.98e12), ("2980 GB/s", 2.98e12), (2.98e12, 2.98e12), ("1TiB/s", 2.0**40)]
+)
+def test_a_bandwidth_takes_its_unit(said: object, rate: float) -> None:
+    assert byte_rate("`ceiling=`", said) == pytest.approx(rate)
 
 
 def test_the_best_that_kernels_reached_is_the_ceiling_of_a_known_device() -> None:
