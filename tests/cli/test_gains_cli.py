@@ -1,0 +1,119 @@
+"""Gains, ceilings and typical times as a user sees them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ncu_roofline as nr
+from ncu_roofline.analysis.roofline.picture import picture
+from ncu_roofline.present.charts import roofs
+from ncu_roofline.present.forms.plane import plane
+from tests.command import run
+
+MEASURED = Path(__file__).parents[2] / "fixtures/measured"
+DENSE, FP8 = (str(MEASURED / f"h100-{name}-b8.ncu-repz") for name in ("dense", "fp8"))
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    answer = run(capsys, *words, "--format", "json")
+    assert answer.code == 0
+    found: dict[str, Any] = json.loads(answer.out)
+    return found
+
+
+def test_the_time_at_the_ceilings_is_said_once_and_is_the_time_less_the_gains(capsys: pytest.CaptureFixture[str]) -> None:
+    data = told(capsys, "kernels", DENSE, "--sort", "gain", "--top", "0")
+    gains = [row["gain_seconds"] for row in data["rows"]]
+    said = " ".join(run(capsys, "kernels", DENSE).out.split())
+
+    assert gains == sorted(gains, reverse=True)
+    assert data["at_ceilings"]["least"] == pytest.approx(data["at_ceilings"]["seconds"] - sum(gains))
+    assert {"gain_seconds", "gain_reason", "waves"} <= data["rows"][0].keys()
+    assert said.count("If every kernel reached its ceiling") == 1
+    assert "(3.13 TB/s, the most that a kernel was seen to reach on H100 SXM)" in said
+    assert "a CUDA graph or fusion helps there, fewer bytes do not" in said
+
+
+def test_a_stated_ceiling_is_named_and_changes_every_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    stated = told(capsys, "kernels", DENSE, "--ceiling", "2.98TB/s")
+    usual = told(capsys, "kernels", DENSE)
+
+    assert stated["ceiling"] == {"bandwidth": 2.98e12, "kind": "stated", "table": None, "kernel": None}
+    assert usual["ceiling"]["kind"] == "table"
+    assert stated["at_ceilings"]["least"] > usual["at_ceilings"]["least"]
+    assert "(2.98 TB/s, as stated)" in run(capsys, "kernels", DENSE, "--ceiling", "2.98TB/s").out
+
+
+@pytest.mark.parametrize(
+    "command", [["kernels", DENSE], ["summary", DENSE], ["floor", "--model", "llama-3.1-8b", "--gpu", "h100"]]
+)
+@pytest.mark.parametrize("said", ["fast", "0TB/s", "9TB/s"])
+def test_a_ceiling_that_cannot_be_is_refused_in_a_sentence(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = run(capsys, *command, "--ceiling", said)
+
+    assert answer.code == 3 and answer.out == ""
+    assert answer.err.startswith("ncu-roofline: --ceiling ") and answer.err.count("\n") == 1
+
+
+def test_with_a_model_reads_beyond_the_matrix_are_no_need(capsys: pytest.CaptureFixture[str]) -> None:
+    plain, matched = (told(capsys, "kernels", DENSE, *more) for more in ([], ["--model", "llama-3.1-8b"]))
+    head = [next(r for r in data["rows"] if r["dram_read_bytes"] > 1e9) for data in (plain, matched)]
+
+    # 1.05113 GB read of a matrix of 1.05067: 0.46 MB less, of which the inputs are 0.07 (8 x 4096 x 2)
+    assert head[1]["projection"] == "lm_head"
+    assert (head[0]["least_seconds"] - head[1]["least_seconds"]) * 3.13e12 == pytest.approx(
+        head[0]["dram_read_bytes"] - 128256 * 4096 * 2 - 8 * 4096 * 2, rel=1e-3
+    )
+
+
+def test_a_floor_tells_the_least_the_ceiling_and_the_typical_time(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["floor", "--model", "llama-3.1-8b", "--gpu", "h100 sxm", "--batch", "8,256", "--context", "2048"]
+    first, second = told(capsys, *words)["rows"]
+    said = " ".join(run(capsys, *words).out.split())
+
+    assert first["step_seconds"] < first["ceiling_seconds"] < first["typical_seconds"]["value"]
+    assert first["typical_seconds"]["low"] < first["typical_seconds"]["value"] < first["typical_seconds"]["high"]
+    assert second["typical_seconds"] is None
+    assert "Typically its matrices and attention take 6.92 ms (6.03 ms to 8.03 ms), in 161 kernels" in said
+    assert "glue come on top" in said
+
+
+def test_a_step_without_a_typical_time_says_of_what_it_lacks_one(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "floor", "--model", "llama-3.1-8b", "--gpu", "h100 sxm", "--batch", "8", "--weights", "int4").out
+
+    assert "none is known of weight matrices in int4 on H100 SXM" in " ".join(answer.split())
+    assert "Typically" not in answer
+
+
+def test_a_comparison_sets_what_was_seen_beside_what_is_typical(capsys: pytest.CaptureFixture[str]) -> None:
+    data = told(capsys, "compare", DENSE, FP8, "--vary", "weights,kernel")
+    said = " ".join(run(capsys, "compare", DENSE, FP8, "--vary", "weights,kernel").out.split())
+
+    assert data["typical"]["seen"] == pytest.approx(1.364, rel=1e-3)
+    assert "Matrices and attention became 1.36x as fast; typical of their sizes and types is 1.23x" in said
+    assert "the other kernels (glue) took" in said
+
+
+def test_the_slope_that_kernels_reach_lies_under_the_memorys_and_ends_at_the_highest_ceiling() -> None:
+    drawn = picture(nr.study(DENSE))
+    on = plane(drawn)
+    (line,) = [s for s in roofs.segments(drawn, on) if s["kind"] == "reached"]
+    (memory,) = [s for s in roofs.segments(drawn, on) if s["kind"] == "capture" and s["what"] == "dram" and s["x"] == line["x"]]
+
+    assert line["y"] / line["x"] == pytest.approx(3.13e12)
+    assert line["y2"] / line["x2"] == pytest.approx(3.13e12)
+    assert line["y"] < memory["y"]
+    assert line["y2"] == pytest.approx(max(drawn.ridges["rate"]))
+
+
+def test_a_device_without_a_known_best_draws_no_second_slope() -> None:
+    drawn = picture(nr.study(DENSE, gpu="h100 pcie"))
+
+    assert drawn.ceiling is None
+    assert not [s for s in roofs.segments(drawn, plane(drawn)) if s["kind"] == "reached"]
