@@ -381,6 +381,40 @@ def of_several() -> dict[str, Any]:
     law = a("object", "a fit", null=True)
     ends = thing(**{f"{q}{end}": number() for q in ("bytes", "seconds") for end in ("", "_low", "_high")})
     return {
+        "history": thing(
+            by={"enum": ["role", "kernel"]},
+            series=a(
+                "array",
+                "a workload each: captures that differ in nothing that moves a number by itself",
+                items=thing(
+                    workload=a("object", "what all captures share; null is not told"),
+                    per=text("what numbers are divided by"),
+                    points=a(
+                        "array", "in order: commit, when, captures, and each metric with level, low and high", items=a("object")
+                    ),
+                    changes=a(
+                        "array",
+                        "change points, in order",
+                        items=thing(
+                            commit=text(null=True),
+                            when=text(null=True),
+                            metric=text(),
+                            role=text("or kernel; `all` where no single one explains it"),
+                            relative=number("after / before - 1; null where nothing was before"),
+                            reach=number("how far `relative` may be off by chance"),
+                            before=number(),
+                            after=number(),
+                            point=count("number of the point"),
+                            earliest_commit=text("where it can lie as well", null=True),
+                            latest_commit=text(null=True),
+                        ),
+                    ),
+                    last=a("object", "the last point judged against those before it; null of a single one", null=True),
+                    varied=a("object", "facts that differ within the series, with their values"),
+                ),
+            ),
+            gate=a("array", items=a("object")),
+        ),
         "compare": thing(
             verdict={"enum": list(VERDICTS)},
             reason=text(),

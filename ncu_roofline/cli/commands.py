@@ -20,6 +20,7 @@ MODULES = (
     "recipe",
     "save",
     "ingest",
+    "history",
     "slim",
     "gpus",
     "demo",

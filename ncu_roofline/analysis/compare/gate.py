@@ -34,7 +34,7 @@ UNITS = {
     "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)",
 }
 EXAMPLE = "write for example 'bytes_per_token > +2%' or 'bytes_per_token[fc] > 12 GB'"
-REASONS = ("not_comparable", "no_tokens", "other_parts", "none_in_base", "unmeasured", "noise")
+REASONS = ("not_comparable", "no_tokens", "other_parts", "none_in_base", "unmeasured", "noise", "first")
 PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot tell"
 
 
@@ -151,9 +151,10 @@ def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell:
 def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     """One rule judged."""
 
-    def untold(why: str, value: float | None = None, reach: float | None = None) -> Outcome:
-        told = allowed and why != "not_comparable"
-        return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=told, why=why, reach=reach)
+    def untold(why: str) -> Outcome:
+        return Outcome(
+            rule=rule, value=None, word=CANNOT_TELL, allowed=allowed and why != "not_comparable", why=why, reach=None
+        )
 
     if comparison.verdict == "not_comparable":
         return untold("not_comparable")
@@ -163,7 +164,15 @@ def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
         return untold("other_parts")
     if comparison.judged.doubt.startswith("assumed:"):
         return untold("other_facts")
-    each = change_of(comparison, rule)
+    return decided(rule, change_of(comparison, rule), allowed)
+
+
+def decided(rule: Rule, each: Change, allowed: bool) -> Outcome:
+    """A rule and the change that it is about: kept, broken, or neither."""
+
+    def untold(why: str, value: float | None = None, reach: float | None = None) -> Outcome:
+        return Outcome(rule=rule, value=value, word=CANNOT_TELL, allowed=allowed, why=why, reach=reach)
+
     value = each.part if rule.relative else each.head
     if rule.relative and each.log is None and each.base == 0 and each.head is not None:
         value = 0.0 if each.head == 0 else None

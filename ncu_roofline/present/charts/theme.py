@@ -111,4 +111,5 @@ def styles(colours: dict[str, Any]) -> dict[str, Any]:
         "theory": {"color": colours["theory"], "strokeWidth": 1.4, "strokeDash": [7, 3]},
         "theory-text": {**text, "color": colours["theory"]},
         "bar": {"color": colours["quiet"]},
+        "history-band": {"color": colours["families"][0], "opacity": 0.16},
     }

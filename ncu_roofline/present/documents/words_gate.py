@@ -12,6 +12,7 @@ WHY = {
     "none_in_base": "the base has none of it: no per cent",
     "unmeasured": "not measured on both sides",
     "noise": "{measured} is measured to ±{reach} only",
+    "first": "there is no point before it",
     "other_facts": "the change may be that of a context or batch that nobody tells",
 }
 

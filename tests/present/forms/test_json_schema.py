@@ -15,7 +15,7 @@ from tools import pages, schemas
 FOLDER = Path("fixtures/synthetic")
 EVERY = sorted(p.name for p in FOLDER.glob("*.*") if p.suffix != ".md")
 PAIR = ("dense-b8.ncu-repz", "fp8-b8.ncu-repz")
-PLAIN_JSON = {"plot", "demo", "save", "slim", "report", "baseline save", "baseline list"}
+PLAIN_JSON = {"plot", "demo", "save", "slim", "report", "baseline save", "baseline list", "ingest", "compact"}
 """Commands without a JSON answer of ours: Vega-Lite, files, or a few lines of text."""
 ASKED = {
     "summary": [["summary", name] for name in EVERY] + [["summary", "dense-b8.ncu-repz", "--tpot", "8.0ms"]],
@@ -81,7 +81,7 @@ def test_the_answer_follows_its_schema(asked: list[str], capsys: pytest.CaptureF
 def test_every_command_that_answers_in_json_has_a_schema_and_is_asked_here() -> None:
     names = {name for name, _ in pages.all_commands()} - PLAIN_JSON
 
-    assert names == set(schemas.schemas()) == set(ASKED) | {"step"}
+    assert names == set(schemas.schemas()) == set(ASKED) | {"step", "history"}
 
 
 @pytest.mark.parametrize("seed", [1, 0])  # one without a step, one with
