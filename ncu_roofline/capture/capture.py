@@ -86,6 +86,8 @@ class Run:
     accepted: Fact[float] = UNKNOWN
     model: Fact[str] = UNKNOWN
     weights: Fact[str] = UNKNOWN
+    head: Fact[str] = UNKNOWN
+    """Type of the LM head where it is not that of the weights."""
     kv: Fact[str] = UNKNOWN
     tp: Fact[int] = UNKNOWN
     layers_captured: Fact[tuple[int, int]] = UNKNOWN

@@ -55,7 +55,7 @@ def compare(
 
     Example: ncu-roofline compare before.ncu-rep after.ncu-rep --fail-if 'bytes_per_token > +2%'
     """
-    both = facts.stated(locals())
+    both = facts.stated({name: value for name, value in locals().items() if name != "head"})  # here the captures after
     stated = {name: both.pop(name) for name in ("step_time", "tpot")}
     from ncu_roofline.analysis.compare import gate
     from ncu_roofline.analysis.compare.comparability import vary_of

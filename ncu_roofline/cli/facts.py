@@ -29,6 +29,10 @@ ModelName = Annotated[
     ),
 ]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help="Weight type.", rich_help_panel=RUN)]
+Head = Annotated[
+    str | None,
+    typer.Option("--head", metavar="DTYPE", help="Type of the LM head, if not that of the weights.", rich_help_panel=RUN),
+]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type.", rich_help_panel=RUN)]
 Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.", rich_help_panel=RUN)]
 LayersCaptured = Annotated[
@@ -53,6 +57,7 @@ NAMES = (
     "accepted",
     "model",
     "weights",
+    "head",
     "kv",
     "tp",
     "layers_captured",

@@ -67,6 +67,7 @@ def kernels(
     batch: facts.Batch = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     phase: PhaseKind = None,

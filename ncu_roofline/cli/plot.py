@@ -65,6 +65,7 @@ def plot(
     accepted: facts.Accepted = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     by: Annotated[

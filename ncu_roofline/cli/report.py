@@ -36,6 +36,7 @@ def report(
     accepted: facts.Accepted = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,

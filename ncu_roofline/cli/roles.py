@@ -46,6 +46,7 @@ def roles(
     rules: RolesFile = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     tp: facts.Tp = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,

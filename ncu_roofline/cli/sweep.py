@@ -43,6 +43,7 @@ def sweep(
     values: Values = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     context: facts.Context = None,
@@ -68,7 +69,7 @@ def sweep(
 
     if chart is not None:
         refuse_overwrite(chart, force=force)
-    stated = {"model": model, "weights": weights, "kv": kv, "tp": tp, "context": context, "steps": steps}
+    stated = {"model": model, "weights": weights, "head": head, "kv": kv, "tp": tp, "context": context, "steps": steps}
     each = [
         load([str(file)], gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
         for file in files_in(captures)

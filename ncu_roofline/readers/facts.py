@@ -85,6 +85,7 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "accepted": ratio,
     "model": word,
     "weights": dtype,
+    "head": dtype,
     "kv": dtype,
     "tp": whole,
     "layers_captured": part,

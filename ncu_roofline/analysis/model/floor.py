@@ -249,6 +249,18 @@ def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
     return max(work, key=lambda p: work[p])
 
 
+def _narrowed_head(model: Model, setting: Setting) -> Iterator[str]:
+    """That a stated weight type was taken to hold for the LM head, where the model publishes it wider."""
+    wide = model.native or "bf16"
+    for weight in (w for w in model.weights if w.matrix and w.name == "lm_head"):
+        more = weight.elements * (dtypes.find(wide).bytes - dtype_of(weight, model, setting).bytes)
+        if more > 0:
+            yield (
+                f"the LM head is counted in {setting.weights} too, as the least it can take; engines often leave it in {wide}: "
+                f"`head={wide}` adds {more / 1e9:,.2f} GB a step"
+            )
+
+
 def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[str]:
     if not model.native and setting.weights is None:
         yield f"{model.name} names no data type: bf16 is assumed, `weights=` says another"
@@ -261,6 +273,8 @@ def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterat
             f"{resident / 1e9:,.1f} GB of weights do not fit into {setting.tp} x {gpu.memory_bytes / 1e9:,.0f} GB: "
             "the floor is that of a part with this bandwidth and more memory; a larger `tp=` shares the weights"
         )
+    if setting.weights is not None and setting.head is None:
+        yield from _narrowed_head(model, setting)
     if model.experts:
         yield "distinct experts are those expected if routing is even; real routing is not"
     yield from gpu.told()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
@@ -27,6 +28,18 @@ class Setting:
     """Type of LM head and router where it is not that of the weights."""
     kv: str | None = None
     tp: int = 1
+
+
+def setting_of(run: Run) -> Setting:
+    """How the model was run, as far as the run's facts tell."""
+    return Setting(
+        batch=int(run.batch.value or 1),
+        context=run.context.value,
+        weights=run.weights.value,
+        head=run.head.value,
+        kv=run.kv.value,
+        tp=int(run.tp.value or 1),
+    )
 
 
 def check(model: Model, setting: Setting) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
-from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, setting_of
 from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
@@ -128,9 +128,8 @@ def output_bytes() -> pl.Expr:
 
 def described(products: pl.DataFrame, run: Run, model: Model) -> Streams:
     """The setting of the run, with the weight type that kernel names tell where the user says none."""
-    setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
     told = most(products, "fc", "weight_dtype")
-    return Streams(model, setting, run.batch.value, told.name if told else None)
+    return Streams(model, setting_of(run), run.batch.value, told.name if told else None)
 
 
 FOUND = {
@@ -221,14 +220,26 @@ WRONG_LAYER = 0.02
 """Cost of a kind that the layer's number does not have: decides only between equally good fits."""
 
 
+def fit(matrix: Matrix) -> pl.Expr:
+    """How far what a launch read is from this matrix and its input: 0 is exactly, 0.69 twice or half as much."""
+    return (pl.col("read") / (matrix.bytes + matrix.activations)).log().abs()
+
+
+def nearest(products: pl.DataFrame, matrices: list[Matrix]) -> Matrix:
+    """The matrix that some launch fits best: engines leave the LM head in the model's own type beside narrower layers."""
+    off = products.select(fit(m).min().alias(str(at)) for at, m in enumerate(matrices)).row(0)
+    return matrices[min(range(len(matrices)), key=lambda at: (off[at] is None, off[at] or 0.0))]
+
+
 def heads(products: pl.DataFrame, streams: Streams) -> pl.DataFrame:
     """Products outside of layers that stream the LM head: by bytes, or where none are measured the last one of a step."""
     head = next((w for w in streams.model.weights if w.matrix and w.name == "lm_head"), None)
     outside = products.filter(pl.col("layer").is_null())
     if head is None or outside.is_empty():
         return pl.DataFrame(schema=FOUND)
-    matrix = streams.matrix(head, 0, 1)
-    off = (pl.col("read") / (matrix.bytes + matrix.activations)).log().abs()
+    published = replace(streams, setting=replace(streams.setting, weights=None), dtype=None)
+    matrix = nearest(outside, [each.matrix(head, 0, 1) for each in (streams, published)])
+    off = fit(matrix)
     last = pl.col("index") == pl.col("index").max().over("phase", "step", "process", "device")
     chosen = outside.filter((off < 0.35) | (off.is_null() & last & pl.col("step").is_not_null()))
     name, n, k, size, rows, experts = described_matrix(matrix, streams.rows)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, kv_bytes, memory_batch
+from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, kv_bytes, memory_batch, setting_of
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
@@ -15,20 +15,9 @@ from ncu_roofline.knowledge.models.model import Model
 FAMILIES = ("fc", "attention")
 
 
-def setting(run: Run) -> Setting:
-    """How the model was run, as far as the run's facts tell."""
-    return Setting(
-        batch=int(run.batch.value or 1),
-        context=run.context.value,
-        weights=run.weights.value,
-        kv=run.kv.value,
-        tp=int(run.tp.value or 1),
-    )
-
-
 def check_possible(model: Model, run: Run, gpu: Gpu | None) -> None:
     """Raises UnusableInput where stated facts cannot be: heads that the GPUs do not divide, a context beyond memory."""
-    how = setting(run)
+    how = setting_of(run)
     check(model, how)
     if gpu is not None and run.context.origin == "given":
         memory_batch(model, gpu, how)
@@ -43,7 +32,7 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
     """
     whole = totals(launches, run)
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
-    how = setting(run) if run.context.origin != "inferred" else replace(setting(run), context=None)
+    how = setting_of(run) if run.context.origin != "inferred" else replace(setting_of(run), context=None)
     floors = least(model, how, run, inside=whole.layers_only, experts=experts_measured(launches, run, model))
     share = float(whole.tp)
     measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, setting_of
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model, Weight
@@ -51,12 +51,12 @@ class Layout:
 
 def layouts(model: Model, run: Run) -> list[Layout]:
     """Every distinct layout of the model's layers, in every type that its weights may have."""
-    setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
+    how = setting_of(run)
     made: dict[tuple[Slot, ...], Layout] = {}
     for kind, cache in dict(zip(model.layer_kinds, model.caches, strict=True)).items():
         weights = [w for w in model.weights if w.role == "fc" and w.kind == kind and w.name != "kv_b_proj"]
-        for factor, group in product(factors(model, setting), separations(weights)):
-            sized = (slot(ws, model, setting, factor) for ws in group)
+        for factor, group in product(factors(model, how), separations(weights)):
+            sized = (slot(ws, model, how, factor) for ws in group)
             slots = tuple(with_sides([s for s in sized if s.bytes >= LEAST_BYTES]))
             if len(slots) >= FEWEST_SLOTS:
                 made.setdefault(slots, Layout(kind, slots, cache.kind in MIXING, factor))
@@ -97,6 +97,6 @@ def with_sides(slots: list[Slot]) -> list[Slot]:
 
 def head_bytes(model: Model, run: Run, factor: float) -> list[float]:
     """What the LM head may take: in its own type, or in that of the layers."""
-    setting = Setting(weights=run.weights.value, tp=int(run.tp.value or 1))
+    how = setting_of(run)
     heads = [w for w in model.weights if w.matrix and w.name == "lm_head"]
-    return [slot([w], model, setting, f).bytes for w in heads for f in {1.0, factor}]
+    return [slot([w], model, how, f).bytes for w in heads for f in {1.0, factor}]

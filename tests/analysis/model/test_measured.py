@@ -5,8 +5,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.model.footprint import Setting
-from ncu_roofline.analysis.model.measured import against_floor, check_possible, least, projections, setting
+from ncu_roofline.analysis.model.footprint import Setting, setting_of
+from ncu_roofline.analysis.model.measured import against_floor, check_possible, least, projections
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.errors import UnusableInput
@@ -25,25 +25,25 @@ STATED = Run().given(batch=4, context=10)
 
 
 def test_the_setting_is_what_the_run_tells() -> None:
-    assert setting(Run()) == Setting(batch=1, context=None, weights=None, kv=None, tp=1)
-    told = Run().given(batch=4, context=10, weights="fp8", kv="fp8", tp=2)
-    assert setting(told) == Setting(batch=4, context=10, weights="fp8", kv="fp8", tp=2)
+    assert setting_of(Run()) == Setting(batch=1, context=None, weights=None, kv=None, tp=1)
+    told = Run().given(batch=4, context=10, weights="fp8", head="bf16", kv="fp8", tp=2)
+    assert setting_of(told) == Setting(batch=4, context=10, weights="fp8", head="bf16", kv="fp8", tp=2)
 
 
 def test_the_least_is_all_matrices_once_and_the_cache_of_every_sequence() -> None:
-    found = dict(least(MODEL, setting(STATED), STATED, inside=False).rows())
+    found = dict(least(MODEL, setting_of(STATED), STATED, inside=False).rows())
     assert found == {"fc": WEIGHTS, "attention": 4 * 10 * CACHE}
 
 
 def test_inside_layers_the_head_does_not_count() -> None:
-    assert dict(least(MODEL, setting(STATED), STATED, inside=True).rows())["fc"] == 1000 * 2
+    assert dict(least(MODEL, setting_of(STATED), STATED, inside=True).rows())["fc"] == 1000 * 2
 
 
 def test_without_batch_or_context_the_least_is_unknown() -> None:
     bare = Run().given(context=10)
-    assert dict(least(MODEL, setting(bare), bare, inside=False).rows()) == {"fc": None, "attention": None}
+    assert dict(least(MODEL, setting_of(bare), bare, inside=False).rows()) == {"fc": None, "attention": None}
     short = Run().given(batch=4)
-    assert dict(least(MODEL, setting(short), short, inside=False).rows()) == {"fc": WEIGHTS, "attention": None}
+    assert dict(least(MODEL, setting_of(short), short, inside=False).rows()) == {"fc": WEIGHTS, "attention": None}
 
 
 def step(process: int = 0) -> pl.DataFrame:
@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused() -> None:
 def test_the_least_of_experts_is_of_those_that_were_read() -> None:
     experts = Weight(name="experts.up_proj", n=5, k=10, role="fc", kind="full", layers=(0,), copies=4, read="experts")
     model = small(experts=4, experts_per_token=1, weights=(experts,))
-    how = setting(STATED)
+    how = setting_of(STATED)
     # of 4 experts of 50 numbers, 1 was read; 4 x (1 - (3/4)^4) = 2.73 were expected
     assert dict(least(model, how, STATED, inside=False, experts=1.0).rows())["fc"] == 50 * 2
     assert dict(least(model, how, STATED, inside=False).rows())["fc"] == pytest.approx(50 * 2 * 4 * (1 - 0.75**4))
