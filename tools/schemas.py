@@ -314,6 +314,7 @@ def tokens() -> Schema:
         **per(MEASURES, "_per_step"),
         **per(MEASURES, "_per_token"),
         "dram_bytes_per_token_over_all": number("over all GPUs that share the model"),
+        "dram_bytes_per_token_all_layers": number("of the whole model, where steps of some of its layers were captured"),
         "dram_bytes_per_position": number("for one verified row of a step; null where nothing is drafted"),
         **{f"{m}_unknown": count("launches that lack it") for m in MEASURES},
     }

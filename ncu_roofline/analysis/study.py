@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from ncu_roofline.analysis.model import useful
+from ncu_roofline.analysis.model.captured import with_part
 from ncu_roofline.analysis.roles import behaviour, roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
@@ -67,6 +68,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     segmented = sequence.segment(worked, drafts=drafts) if in_order(worked) else sequence.unfollowed(worked)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
+    run, other = with_part(worked_out, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
     placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
     best = ceiling(placed, gpu, capture.device, chosen.ceiling)
@@ -77,7 +79,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
         launches=kept.launches,
         gpu=gpu,
         run=run,
-        notes=(*capture.notes, *notes, *doubts, *more, *left_out(kept, every)),
+        notes=(*capture.notes, *notes, *doubts, *other, *more, *left_out(kept, every)),
         every=every,
         phase=chosen.phase or "decode",
         ceiling=best,

@@ -171,18 +171,25 @@ FLOOR = (
         F64,
         "byte",
         "least bytes of a step for a role",
-        "batch unknown; for attention also context unknown, or told by the same bytes",
+        "batch unknown; for attention also context unknown; some layers of a model of several kinds",
         heading="floor",
     ),
     Column(
         "measured_bytes",
         F64,
         "byte",
-        "what the capture moved for that role per step",
+        "what was read for that role per step; moved, where reads were not counted alone",
         "not measured, or steps unknown",
         heading="measured",
     ),
-    Column("over_floor", F64, "", "measured_bytes over floor_bytes", "either is unknown or zero", form="factor3"),
+    Column(
+        "over_floor",
+        F64,
+        "",
+        "measured_bytes over floor_bytes",
+        "either is unknown or zero; for attention the measured bytes told the context",
+        form="factor3",
+    ),
 )
 """What a step must cost at least (analysis/model/floor.py, analysis/model/floor_parts.py)."""
 

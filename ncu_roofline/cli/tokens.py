@@ -53,6 +53,7 @@ def tokens(
     Example: ncu-roofline tokens decode.ncu-rep --model llama-3.1-8b
     """
     stated = facts.stated(locals())
+    from ncu_roofline.analysis.model.captured import of_all_layers
     from ncu_roofline.analysis.model.measured import against_floor, check_possible, projections
     from ncu_roofline.analysis.run.tokens import per_token, totals
     from ncu_roofline.cli.load import load
@@ -74,6 +75,7 @@ def tokens(
         layers=per_token(launches, run, "layer", study.phase),
         floor=against_floor(launches, run, known) if known and decode else None,
         projections=projections(launches, run, known) if known and decode else None,
+        all_layers=of_all_layers(launches, run, known) if known and decode else None,
     )
     document = words.document(study, totals(launches, run, study.phase), tables)
     if form is Answer.BRIEF:

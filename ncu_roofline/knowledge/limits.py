@@ -19,6 +19,7 @@ class Thresholds:
     at_ceiling_share: float
     launch_cost_seconds: float
     locked_clock_ratio: float
+    recognised_part: float
 
 
 THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))

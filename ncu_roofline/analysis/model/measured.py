@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, kv_bytes, memory_batch, setting_of
+from ncu_roofline.analysis.model.captured import part
+from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, held_here, kv_bytes, memory_batch, setting_of
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
@@ -24,24 +25,44 @@ def check_possible(model: Model, run: Run, gpu: Gpu | None) -> None:
 
 
 def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFrame:
-    """Per family: measured and least bytes of one step over all GPUs, and their quotient.
+    """Per family: what one step reads over all GPUs, the least that it must, and their quotient.
 
     Of experts the floor counts those that were measured, where they were: real routing is not even. In a window
-    scaled by layers, embedding and LM head count on neither side. Null where bytes, steps,
-    batch or (for attention) the context are unknown; a context told by the measured bytes is no measure of them.
+    scaled by layers, embedding and LM head count on neither side; of a run of fewer layers the floor counts these. Null where
+    bytes, steps, batch or (for attention) the context are unknown. A context told by the measured bytes gives a floor, but no
+    quotient: it is no measure of them.
     """
     whole = totals(launches, run)
     roles = per_token(launches, run, "role").with_columns(pl.col("role").cast(pl.String))
-    how = setting_of(run) if run.context.origin != "inferred" else replace(setting_of(run), context=None)
-    floors = least(model, how, run, inside=whole.layers_only, experts=experts_measured(launches, run, model))
-    share = float(whole.tp)
-    measured = roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=pl.col("dram_bytes_per_step") * share)
+    floors = least(
+        model, as_read(launches, run, model), run, inside=whole.layers_only, experts=experts_measured(launches, run, model)
+    )
+    read = pl.coalesce("dram_read_bytes_per_step", "dram_bytes_per_step") * float(whole.tp)
+    circular = (pl.col("role") == "attention") & pl.lit(run.context.origin == "inferred")
     return (
         pl.DataFrame({"role": list(FAMILIES)})
-        .join(measured, on="role", how="left")
+        .join(roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=read), on="role", how="left")
         .join(floors, on="role", how="left")
-        .with_columns(over_floor=pl.when(pl.col("floor_bytes") > 0).then(pl.col("measured_bytes") / pl.col("floor_bytes")))
+        .with_columns(
+            over_floor=pl.when((pl.col("floor_bytes") > 0) & ~circular).then(pl.col("measured_bytes") / pl.col("floor_bytes"))
+        )
     )
+
+
+def as_read(launches: pl.DataFrame, run: Run, model: Model) -> Setting:
+    """How the model was run, with the LM head in its published type where a weight type is stated and its kernel reads that."""
+    how = setting_of(run)
+    heads = [w for w in model.weights if w.matrix and w.name == "lm_head"]
+    seen = launches.filter(pl.col("projection") == "lm_head")["matrix_bytes"].drop_nulls()
+    if how.weights is None or how.head is not None or not heads or seen.is_empty():
+        return how
+    published = dtype_of(heads[0], model, replace(how, weights=None))
+    whole = heads[0].elements * published.bytes * held_here(heads[0], how.tp)
+    return replace(how, head=published.name) if abs(seen[0] / whole - 1) < SAME else how
+
+
+SAME = 0.01
+"""How far two sizes of one matrix may be apart."""
 
 
 def experts_measured(launches: pl.DataFrame, run: Run, model: Model) -> float | None:
@@ -52,13 +73,16 @@ def experts_measured(launches: pl.DataFrame, run: Run, model: Model) -> float | 
 
 def least(model: Model, how: Setting, run: Run, *, inside: bool, experts: float | None = None) -> pl.DataFrame:
     """Least bytes per step of the weight matrices and of the KV cache, over all GPUs."""
+    held = part(run, model)
+    if held is None:
+        return pl.DataFrame({"role": list(FAMILIES)}).with_columns(floor_bytes=pl.lit(None, pl.Float64))
     weights = sum(
-        elements * dtype_of(weight, model, how).bytes
+        elements * dtype_of(weight, model, how).bytes * (held if weight.layers else 1.0)
         for weight, elements in model.reads(how.batch, experts)
         if weight.matrix and (weight.layers or not inside)
     )
     known = run.batch.value is not None
-    cache = how.batch * kv_bytes(model, how) if how.context else None
+    cache = how.batch * kv_bytes(model, how) * held if how.context else None
     return pl.DataFrame(
         {"role": list(FAMILIES), "floor_bytes": [float(weights) if known else None, cache if known else None]},
         schema={"role": pl.String, "floor_bytes": pl.Float64},

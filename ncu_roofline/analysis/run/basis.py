@@ -154,7 +154,7 @@ def by_steps(decode: pl.DataFrame, run: Run) -> Found:
 def by_layers(decode: pl.DataFrame, run: Run) -> Found:
     """A part of one step as the whole of it: by the layers the user says it has, or by whole layers seen."""
     layered = decode.filter(pl.col("layer").is_not_null())
-    if run.layers_captured.value is not None and layered.height:
+    if run.layers_captured.value is not None and run.layers_captured.origin == "given" and layered.height:
         part, every = run.layers_captured.value
         return layered, 1.0, every / part, f"{part} of {every} layers as stated; embedding and LM head are left out"
     told = pl.lit(run.batch.origin == "given" or run.steps.origin == "given") | (pl.col("phase").cast(pl.String) == "decode")

@@ -258,19 +258,11 @@ def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[R
         "accepted": segmented.accepted,
         "tp": sharing(segmented.launches),
     }
-    other = other_model(model, seen["layers"])
     if model is not None and seen["layers"].value is None:
         seen["layers"] = layers_of(model)
     filled = {name: fact for name, fact in seen.items() if getattr(run, name).value is None}
     whole = replace(run, **filled)
-    return whole, (*other, *contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
-
-
-def other_model(model: Model | None, seen: Fact[Any]) -> tuple[str, ...]:
-    """A sentence where a complete pass has another number of layers than the model that was named."""
-    if model is None or seen.value in (None, model.layers):
-        return ()
-    return (f"{model.name} has {model.layers} layers, but the capture shows {seen.value} ({seen.evidence}): is it that model?",)
+    return whole, (*contradictions(run, seen), *too_few_tokens(whole), *part_contradicted(run, segmented))
 
 
 def layers_of(model: Model) -> Fact[int]:

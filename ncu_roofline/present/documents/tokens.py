@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import number, text
 from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
@@ -47,6 +47,8 @@ class Tables:
     layers: pl.DataFrame
     floor: pl.DataFrame | None = None
     projections: pl.DataFrame | None = None
+    all_layers: float | None = None
+    """DRAM bytes per token of the model with all its layers, where the steps of the capture hold some of them."""
 
 
 def document(study: Study, whole: Totals, tables: Tables) -> Document:
@@ -78,6 +80,9 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     yield f"From {found(whole)}. {known_facts(study)}"
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
+    if tables.all_layers is not None:
+        held, every = study.run.layers_captured.value or (0, 0)
+        yield f"With all {every} layers alike, not {held}, {text(tables.all_layers, 'byte')} would move per token."
     if tables.floor is not None:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
@@ -200,6 +205,7 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
     total |= {f"{m}_per_token": whole.per_token(m) for m in MEASURES}
     total |= {"dram_bytes_per_token_over_all": whole.over_all("dram_bytes")}
     total |= {"dram_bytes_per_position": whole.per_position("dram_bytes")}
+    total |= {"dram_bytes_per_token_all_layers": tables.all_layers}
     total |= {f"{m}_unknown": whole.unknown[m] for m in MEASURES}
     return {
         "capture": study.capture.name,

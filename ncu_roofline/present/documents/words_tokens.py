@@ -228,7 +228,7 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
             if row["over_floor"] < LEAST_OVER_FLOOR:
                 yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."
         elif row["measured_bytes"] and study.run.context.origin == "inferred":
-            yield f"The floor of {row['role']} needs --context: the one above was told by these bytes."
+            yield f"{row['role']} cannot be held against its floor, since these bytes told the context: --context states it."
 
 
 def experts(projections: pl.DataFrame) -> Iterator[str]:

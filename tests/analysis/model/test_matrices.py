@@ -123,7 +123,9 @@ def test_outputs_are_rows_of_16_bits_or_32_bit_sums_per_split() -> None:
 
 def test_the_setting_is_as_stated_and_the_type_as_most_names_tell() -> None:
     run = Run().given(batch=8, tp=2, weights="int4")
-    assert described(full(pl.DataFrame({"index": [1]})), run, MODEL) == Streams(MODEL, Setting(weights="int4", tp=2), 8, None)
+    assert described(full(pl.DataFrame({"index": [1]})), run, MODEL) == Streams(
+        MODEL, Setting(batch=8, weights="int4", tp=2), 8, None
+    )
     told = full(pl.DataFrame({"weight_dtype": ["fp8", "fp8", "bf16", None, None, None], "family": ["fc"] * 6}))
     assert described(told, Run(), MODEL) == Streams(MODEL, Setting(tp=1), None, "fp8")
     odd = full(pl.DataFrame({"weight_dtype": ["odd"], "family": ["fc"]}))

@@ -76,7 +76,9 @@ def test_over_nothing_there_is_no_quotient() -> None:
 
 def test_a_context_that_the_bytes_told_is_no_measure_of_them() -> None:
     told = replace(STATED.given(steps=1), context=Fact(10, "inferred", "bytes"))
-    assert against_floor(step(), told, MODEL)["floor_bytes"].to_list() == [WEIGHTS, None]
+    found = against_floor(step(), told, MODEL)
+    assert found["floor_bytes"].to_list() == [WEIGHTS, 4 * 10 * CACHE]
+    assert found["over_floor"].to_list() == [2.0, None]
 
 
 def test_experts_that_were_read_stand_beside_those_expected() -> None:

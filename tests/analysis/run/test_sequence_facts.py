@@ -26,11 +26,9 @@ from ncu_roofline.analysis.run.sequence import (
     too_few_tokens,
     unfollowed,
 )
-from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.knowledge.models import models
 from tests.analysis.run.test_sequence import sequence
-from tests.synthetic import capture
 
 
 def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
@@ -242,11 +240,3 @@ def test_fewer_tokens_than_the_whole_steps_make_are_a_contradiction() -> None:
     assert list(too_few_tokens(drafting.given(tokens=40))) == [] != list(too_few_tokens(drafting.given(tokens=39)))
     assert list(too_few_tokens(run.given(tokens=16))) == list(too_few_tokens(run.given(tokens=20))) == []
     assert list(too_few_tokens(run)) == list(too_few_tokens(Run().given(tokens=3))) == []
-
-
-def test_a_model_of_another_depth_than_the_captures_is_said() -> None:
-    made = capture(batch=8, layers=4)
-    said = [note for note in study(made, Choices(model=models.load("llama-3.1-8b"))).notes if "is it that model?" in note]
-    assert len(said) == 1 and "llama-3.1-8b has 32 layers, but the capture shows 4" in said[0]
-    whole = study(capture(batch=8), Choices(model=models.load("llama-3.1-8b")))
-    assert not any("is it that model?" in note for note in whole.notes)
