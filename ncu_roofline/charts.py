@@ -51,6 +51,21 @@ def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.Layer
     return _dressed(draw(role_bytes(study.launches, study.run, load(model) if model else None)))
 
 
+def bytes_along(capture: api.Captured, *, gpu: str | None = None) -> alt.LayerChart:
+    """The DRAM bytes of every step, or of every layer of a single step, by role.
+
+    >>> import ncu_roofline as nr
+    >>> chart = nr.charts.bytes_along("fixtures/synthetic/demo.ncu-rep")
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.analysis.run.role_bytes import along
+    from ncu_roofline.present.charts.bytes import along as draw
+
+    study = api.study(capture, gpu=gpu)
+    return _dressed(draw(along(study.launches, study.run)))
+
+
 def waterfall(comparison: Comparison) -> alt.LayerChart:
     """Bytes of the base, role by role, to bytes of the head.
 
@@ -77,6 +92,19 @@ def moves(comparison: Comparison) -> alt.LayerChart:
     from ncu_roofline.present.charts.moves import draw
 
     return _dressed(draw(comparison))
+
+
+def over_batch(sweep: Sweep) -> alt.LayerChart:
+    """FC and attention over the batch: FC climbs, attention stays, theory through the points.
+
+    >>> import ncu_roofline as nr
+    >>> chart = nr.charts.over_batch(nr.sweep([f"fixtures/synthetic/dense-b{batch}.ncu-repz" for batch in (1, 8)]))
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    from ncu_roofline.present.charts.laws import draw
+
+    return _dressed(draw(sweep))
 
 
 def trajectories(sweep: Sweep) -> alt.LayerChart:

@@ -52,6 +52,8 @@ class Study:
     notes: tuple[str, ...]
     every: pl.DataFrame = field(default_factory=pl.DataFrame)
     """The same of all launches, whatever their phase."""
+    model: Model | None = None
+    """The model that the user named."""
     phase: str = "decode"
     """What figures per token are of: decode, prefill, or all launches, as the user says."""
     ceiling: Ceiling | None = None
@@ -81,6 +83,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
         run=run,
         notes=(*capture.notes, *notes, *doubts, *other, *more, *left_out(kept, every)),
         every=every,
+        model=chosen.model,
         phase=chosen.phase or "decode",
         ceiling=best,
     )

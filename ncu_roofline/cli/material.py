@@ -8,7 +8,7 @@ from ncu_roofline.analysis.roofline.gains import fix_first
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.roofline.picture import picture
-from ncu_roofline.analysis.run.role_bytes import role_bytes
+from ncu_roofline.analysis.run.role_bytes import along, role_bytes
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.knowledge.models import models
@@ -30,6 +30,7 @@ def material(study: Study, ridge: str, image_base: str) -> Material:
         answer=answer.answer(study, numbers, whole, first),
         strip=answer.strip(numbers, whole, first),
         roles=role_bytes(launches, run, known),
+        along=along(launches, run),
         summary=summary.document(study, numbers, groups, health(study)),
         tokens=tokens(study, known),
         image_base=image_base,

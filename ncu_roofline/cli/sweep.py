@@ -77,7 +77,7 @@ def sweep(
     found = swept(each, along, values.split(",") if values is not None else None)
     if chart is not None:
         from ncu_roofline.present.charts.export import form_of, written
-        from ncu_roofline.present.charts.sweep import draw
+        from ncu_roofline.present.charts.laws import of
 
-        write_file(written(draw(found), form_of(chart)), chart, force=force)
+        write_file(written(of(found), form_of(chart)), chart, force=force)
     write(document(found), form, output, force)

@@ -80,7 +80,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
         name=study.capture.name,
         launches=launches.height,
         seconds=total(launches, "seconds"),
-        theory=theory(launches, study.run),
+        theory=theory(launches, study.run, study.model),
         latency_time=latency_time(launches),
         ceiling=study.ceiling if study.ceiling and study.ceiling.kind != "datasheet" else None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.model.measured import against_floor
+from ncu_roofline.analysis.run.basis import basis as basis_of
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models.model import Model
@@ -39,6 +40,36 @@ def role_bytes(launches: pl.DataFrame, run: Run, model: Model | None = None) -> 
     return RoleBytes(
         rows=shared.join(floors(launches, run, model, basis), on="role", how="left", maintain_order="left"), basis=basis
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Along:
+    """Rows (place, role, family, bytes), in order, what places are, and what the bytes are per."""
+
+    rows: pl.DataFrame
+    places: str
+    """step where there are several whole ones, else layer; a null layer is embedding, head and sampling."""
+    basis: str
+
+
+def along(launches: pl.DataFrame, run: Run) -> Along:
+    """DRAM bytes of one GPU by role, step after step or layer after layer."""
+    found = basis_of(launches, run)
+    steps = found.launches["step"].drop_nulls().n_unique()
+    places = "step" if steps > 1 else "layer"
+    tokens = found.tokens if found.kind == "token" else None
+    # every step has its part of the tokens, every layer works for all of them
+    parts = steps if places == "step" else 1
+    divisor = found.gpus * (tokens / parts if tokens else 1.0)
+    role = pl.col("role").cast(pl.String).fill_null("unclassified")
+    family = pl.col("family").cast(pl.String).fill_null("other")
+    rows = (
+        found.launches.filter(pl.col("dram_bytes") > 0)
+        .group_by(place=pl.col(places).cast(pl.Int64), role=role, family=family)
+        .agg(bytes=pl.col("dram_bytes").sum() / divisor)
+        .sort("place", "bytes", descending=[False, True], nulls_last=True)
+    )
+    return Along(rows=rows, places=places, basis="token" if tokens else "capture")
 
 
 def floors(launches: pl.DataFrame, run: Run, model: Model | None, basis: str) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
+from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum, ratio, total, weighted
@@ -57,6 +58,8 @@ class Sweep:
     fc_measure: str
     """What the fits of FC stand on: dense (matrices read whole), useful, or executed."""
     attention: PowerLaw | None
+    attention_expected: float | None
+    """Where attention's law puts it, whatever the batch."""
     crossover: Crossover
     windows: int = 0
     """Captures that are less than a whole step."""
@@ -87,6 +90,7 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
         fc_measure=measure,
         fc_expected=expected(studies) if along == "batch" else None,
         attention=power_law(attending) if numeric else None,
+        attention_expected=attention_expected(studies),
         runs=tuple(study.run for study in studies),
         windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
@@ -220,6 +224,12 @@ def expected(studies: Sequence[Study]) -> float | None:
     types = {stored(study.launches, study.run, "weights") for study in studies}
     only = types.pop() if len(types) == 1 else None
     return 2 / only.bytes if only else None
+
+
+def attention_expected(studies: Sequence[Study]) -> float | None:
+    """Attention's law with the model's query heads per KV head; null without a model, or where it differs."""
+    laws = {t.intensity for s in studies if s.model for t in theory(s.launches, s.run, s.model) if t.family == "attention"}
+    return laws.pop() if len(laws) == 1 and all(s.model for s in studies) else None
 
 
 def crossover(rows: pl.DataFrame, measure: str, fit: PowerLaw | None) -> Crossover:

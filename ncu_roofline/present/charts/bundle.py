@@ -14,7 +14,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.analysis.run.role_bytes import RoleBytes
+from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts import compare as compare_charts
 from ncu_roofline.present.charts import export, moves
@@ -51,6 +51,7 @@ class Material:
 
     picture: Picture
     roles: RoleBytes
+    along: Along
     answer: tuple[str, ...]
     """What moves per token, what limits it, what to do first."""
     strip: tuple[tuple[str, str], ...]
@@ -136,6 +137,12 @@ def page(
         roofline_figure(material.picture, roofline, theory=theory),
         export.figure(
             roles, bytes_chart.draw(material.roles, width=bytes_chart.NARROW), title, "One bar of all roles, then one per role."
+        ),
+        export.figure(
+            bytes_chart.along(material.along),
+            bytes_chart.along(material.along, bytes_chart.NARROW),
+            bytes_chart.along_title(material.along),
+            f"One bar per {material.along.places}; {bytes_chart.OUTSIDE} is what belongs to none.",
         ),
     ]
     return Page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from ncu_roofline.analysis.run.role_bytes import RoleBytes
+from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.forms.columns import percent
@@ -13,6 +13,7 @@ from ncu_roofline.present.forms.columns import percent
 MOST = 9
 """Bars of single roles; the smallest beyond it are one bar together."""
 WIDTH, NARROW, ROW = 620, 280, 26
+HEIGHT = 240
 ALL = "all roles"
 IN_BYTES = "datum.value === 0 ? '0' : datum.label + 'B'"
 """Ticks with their unit."""
@@ -62,6 +63,54 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go", width: 
         .encode(alt.X("floor:Q"), y)
     )
     return alt.layer(bar, words, floor).properties(width=width, height=ROW * max(len(order), 1), title=heading(found, title))
+
+
+OUTSIDE = "outside"
+"""Name of what belongs to no layer: embedding, LM head, sampling."""
+
+
+def along(found: Along, width: int = WIDTH) -> alt.LayerChart:
+    """Stacked bars of roles, one per step or layer, the total above each."""
+    named_rows = found.rows.with_columns(
+        bar=pl.col("place").cast(pl.String).fill_null(OUTSIDE),
+        family=pl.col("family").replace(FAMILY_NAMES),
+        text=pl.Series([three(v, "byte") for v in found.rows["bytes"]], dtype=pl.String),
+        order=pl.col("family").replace_strict({f: i for i, f in enumerate(FAMILY_NAMES)}, default=2, return_dtype=pl.Int64),
+    )
+    bars = named_rows.select("bar", "role", "family", "text", "order", pl.col("bytes").round_sig_figs(5))
+    bars = bars.with_columns(
+        family=pl.when(pl.col("family").is_in(list(FAMILY_NAMES.values()))).then("family").otherwise(pl.lit("other"))
+    )
+    order = list(dict.fromkeys(bars["bar"]))
+    totals = bars.group_by("bar", maintain_order=True).agg(pl.col("bytes").sum())
+    totals = totals.with_columns(text=pl.Series([three(v, "byte") for v in totals["bytes"]], dtype=pl.String))
+    x = alt.X("bar:N").sort(order).scale(domain=order).title(found.places).axis(labelAngle=0, ticks=False, labelOverlap=True)
+    y = alt.Y("bytes:Q").title(f"DRAM bytes per {found.basis}" if found.basis == "token" else "DRAM bytes")
+    colour = alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values()))
+    legend = alt.Legend(title=None, orient="top", values=present(bars), symbolType="square") if bars.height else None
+    tips = [alt.Tooltip("bar:N", title=found.places), alt.Tooltip("role:N"), alt.Tooltip("text:N", title="DRAM")]
+    bar = (
+        alt.Chart(bars)
+        .mark_bar()
+        .encode(
+            x,
+            y.stack("zero").axis(format="~s", tickCount=5, labelExpr=IN_BYTES),
+            color=colour.legend(legend),
+            order="order:Q",
+            tooltip=tips,
+        )
+    )
+    few = len(order) * (64 if width == WIDTH else 48) <= width
+    words = (
+        alt.Chart(totals if few else totals.head(0)).mark_text(style="label", dy=-7).encode(x, alt.Y("bytes:Q"), text="text:N")
+    )
+    return alt.layer(bar, words).properties(width=width, height=HEIGHT, title=alt.Title(along_title(found)))
+
+
+def along_title(found: Along) -> str:
+    """What the bars are, with the finding of the largest."""
+    per = "token" if found.basis == "token" else "capture"
+    return f"Bytes per {per}, {found.places} by {found.places}"
 
 
 def heading(found: RoleBytes, title: str) -> alt.Title:

@@ -9,6 +9,7 @@ import pytest
 
 from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.models import models
 from tests.kernels import full
 
 
@@ -69,3 +70,10 @@ def test_formulas_are_told_in_words() -> None:
         "theory, FC: 2 × batch 8 / 1 B (fp8)",
         "theory, attention: 2 / 2 B (bf16), times query heads per KV head",
     ]
+
+
+def test_a_model_tells_how_many_query_heads_share_a_cached_element() -> None:
+    # Llama-3.1-8B: 32 query heads over 8 KV heads, 2 x 4 FLOPs per cached number of 2 bytes
+    (law,) = theory(launches(), Run(), models.load("llama-3.1-8b"))
+    assert (law.family, law.intensity) == ("attention", 4.0)
+    assert "GQA 4 / 2 B (bf16)" in law.text

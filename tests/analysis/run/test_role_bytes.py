@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.role_bytes import floors, role_bytes
+from ncu_roofline.analysis.run.role_bytes import along, floors, role_bytes
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
 from ncu_roofline.knowledge.models.model import Weight
@@ -86,3 +86,15 @@ def test_there_is_no_floor_without_a_model_or_without_steps() -> None:
 def test_each_role_stands_beside_its_floor() -> None:
     found = role_bytes(decode(**BYTES), STATED, MODEL)
     assert dict(found.rows.select("role", "floor").rows()) == {"fc": 500.0, "attention": None, "copy": None}
+
+
+def test_bytes_along_the_steps_are_per_token_of_their_own_step() -> None:
+    found = along(decode(fc=4000.0, attention=3000.0), STATED)
+    # 8 tokens in 2 steps: 4 tokens a step, 4000 / 4 and 3000 / 4 bytes in each
+    assert (found.places, found.basis) == ("step", "token")
+    assert found.rows.select("place", "role", "bytes").rows() == [
+        (0, "fc", 1000.0),
+        (0, "attention", 750.0),
+        (1, "fc", 1000.0),
+        (1, "attention", 750.0),
+    ]
