@@ -53,6 +53,13 @@ WORK = (
         NEVER,
     ),
     Column("tensor_flops", F64, "FLOP", "the part done by tensor cores", UNMEASURED),
+    Column(
+        "tensor_flops_high",
+        F64,
+        "FLOP",
+        "most that the tensor instructions can have done, where their operations were not counted: each the largest product",
+        "tensor_flops is known, no tensor instructions were counted, or the largest product is not known (Hopper, Blackwell)",
+    ),
     Column("scalar_flops", F64, "FLOP", "the part done outside of tensor cores", UNMEASURED),
     Column(
         "flops_<path>",

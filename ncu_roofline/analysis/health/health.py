@@ -166,7 +166,10 @@ def derived(study: Study) -> Iterator[Finding]:
         yield from of(study, "derived_nominal", NOTES, nominal, column=column)
         for rung in SOURCES:
             severity = WEAKENS if rung in WEAK else NOTES
-            yield from of(study, f"derived_{rung}", severity, (source == rung) & ~nominal, column=column)
+            which, values = (source == rung) & ~nominal, dict[str, Any](column=column)
+            if rung == "instructions":
+                values["unconfirmed"] = counted(study, which & (pl.col("flops_fp4_source") == rung)) > 0
+            yield from of(study, f"derived_{rung}", severity, which, **values)
 
 
 def suspect(study: Study) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.sums import ratio
-from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
+from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, measured, sm_hertz
 from ncu_roofline.analysis.work.rates import RATES, of_own_path, profiled_bandwidth, profiled_share
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PATHS
+from ncu_roofline.knowledge.counters import table
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import dense_rates
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -65,7 +66,7 @@ def place(
             ),
             compute_share=compute_share(),
         )
-        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu), by_reads()))
+        .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu), by_reads(), by_instructions(worked, gpu)))
         .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
         .drop(RATES)
     )
@@ -114,6 +115,21 @@ def by_reads() -> pl.Expr:
     """memory where only reads are known and the work over them is left of the ridge: more bytes would stand further left."""
     most = pl.coalesce("useful_flops", pl.when("flops_complete").then("flops"))
     left = pl.col("dram_bytes").is_null() & (ratio(most, "dram_read_bytes") < pl.col("ridge"))
+    return pl.when(left).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
+
+
+def by_instructions(worked: pl.DataFrame, gpu: Gpu | None) -> pl.Expr:
+    """memory where tensor instructions whose type is not known would stand left of the 16-bit ridge as 16-bit products.
+
+    A narrower type does more operations in an instruction, and as much faster: the pipe is busy no longer.
+    """
+    facts = table()["instructions"]
+    each = facts["flops"].get(gpu.compute_capability) if gpu else None
+    ridges = [ridge for path, ridge in (gpu.ridges() if gpu else {}).items() if path in ("bf16", "fp16")]
+    if each is None or not ridges:
+        return pl.lit(None, pl.Enum(BOUNDS))
+    intensity = ratio(measured(worked, facts["sum"]) * each, "dram_bytes")
+    left = pl.col("flops").is_null() & (intensity > 0) & (intensity < min(ridges))
     return pl.when(left).then(pl.lit("memory")).cast(pl.Enum(BOUNDS))
 
 

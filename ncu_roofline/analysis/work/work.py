@@ -40,6 +40,7 @@ def counted(launches: pl.DataFrame, gpu: Gpu | None, device: Device) -> pl.DataF
     return summed.drop("issued", *(f"whole:{p}" for p in PATHS)).with_columns(
         pl.when(pl.col("flops").is_not_null()).then(pl.col("flops_source")).alias("flops_source"),
         pl.when(pl.col("flops").is_not_null()).then(slowest_path(gpu)).alias("path"),
+        tensor_high(launches, capability).alias("tensor_flops_high"),
         *bytes_moved(launches, gpu, device),
     )
 
@@ -112,6 +113,14 @@ def instruction_flops(launches: pl.DataFrame, capability: str | None, path: str)
         return NOTHING
     count = measured(launches, table()["instructions"]["sum"])
     return pl.when(count > 0).then(count * each)
+
+
+def tensor_high(launches: pl.DataFrame, capability: str | None) -> pl.Expr:
+    """Upper bound of uncounted tensor work: instructions times the largest product that one of them can be."""
+    facts = table()["instructions"]
+    most = facts["most"].get(capability)
+    count = measured(launches, facts["sum"]) if most else NOTHING
+    return pl.when(pl.col("tensor_flops").is_null() & (count > 0)).then(count * (most or 0))
 
 
 def sums(frame: pl.DataFrame, capability: str | None) -> list[pl.Expr]:

@@ -106,6 +106,7 @@ MEANING = {
     "l2_miss": ("L2 misses: this part has no DRAM counters", ""),
 }
 """What a derived number is, and how sure it is."""
+UNCONFIRMED = "16,384 operations per FP4 instruction (m16n8k64), which no report has confirmed."
 COUNTED = {"dram_bytes": "DRAM bytes", "flops": "FLOPs"}
 
 
@@ -155,7 +156,7 @@ def filled(finding: Finding) -> dict[str, Any]:
         "what": COUNTED.get(values.get("column", "")),
         "Its": its(n).capitalize(),
         "meaning": meaning,
-        "certainty": certainty,
+        "certainty": UNCONFIRMED if values.get("unconfirmed") else certainty,
         "sideless": "the side is" if values.get("shared") else "side and shares are",
         "and_side": " are" if values.get("sided") else " and side are",
         "read": text(values.get("read"), "byte"),

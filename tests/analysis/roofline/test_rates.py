@@ -9,6 +9,7 @@ import pytest
 from ncu_roofline.analysis.roofline.roofline import place
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Device
+from ncu_roofline.knowledge.devices import gpus
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, TENSOR, full, h100, launch, launches
 
 CLOCKS = {"sm__cycles_elapsed.avg.per_second": 1.0e9, "dram__cycles_elapsed.avg.per_second": 2.0e9}
@@ -85,3 +86,17 @@ def test_reads_alone_tell_the_left_side_and_no_other() -> None:
 
     assert (left["bound"], left["intensity"], left["dram_bytes"]) == ("memory", None, None)
     assert right["bound"] is None
+
+
+def test_instructions_of_an_unknown_type_tell_the_left_side_by_the_time_that_they_take() -> None:
+    l4 = gpus.find("L4")  # 121e12 FLOP/s of 16 bits over 300e9 byte/s: 403 FLOP/byte
+    device = Device(compute_capability="8.9")
+
+    def side(instructions: float) -> str | None:
+        counters = {"sm__inst_executed_pipe_tensor.sum": instructions, "dram__bytes.sum": 4096e3}
+        worked = work(full(launches(launch(seconds=1e-4, m=counters))), l4, device)
+        told: str | None = place(worked, l4, device).row(0, named=True)["bound"]
+        return told
+
+    assert side(220e3) == "memory"  # 220 FLOP/byte as 16-bit products: INT8 would be 440 against a ridge of 808
+    assert side(410e3) is None

@@ -315,6 +315,13 @@ def test_register_moves_in_the_tensor_pipe_are_no_uncounted_work_but_a_busy_pipe
     assert done_on(H100, None, {**counted, BUSY: 20.0})["flops"] is None
 
 
+def test_uncounted_tensor_work_has_an_upper_bound_where_the_largest_product_is_known() -> None:
+    silent = done_on(PRO_6000, None, {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0})
+    assert silent["tensor_flops_high"] == 7 * 2 * 16 * 8 * 128  # m16n8k128, two of four values kept
+    assert done_on(PRO_6000, "fp4", {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0})["tensor_flops_high"] is None
+    assert done_on(H100, None, {INSTRUCTIONS: 7.0})["tensor_flops_high"] is None
+
+
 def test_uncounted_fp4_products_are_estimated_by_their_instructions() -> None:
     done = done_on(PRO_6000, "fp4", {**EVERY_SCALAR, **EVERY_TENSOR, INSTRUCTIONS: 7.0})
     assert done["flops_fp4"] == 7 * 2 * 16 * 8 * 64
