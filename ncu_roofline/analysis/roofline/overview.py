@@ -23,6 +23,8 @@ class Overview:
     seconds_known: int
     bytes_known: int
     """Launches whose bytes are known."""
+    reads_known: int
+    """Launches whose bytes read are known."""
     flops_known: int
     roles: pl.DataFrame
     """One row per role, longest first."""
@@ -66,6 +68,7 @@ def overview(study: Study) -> Overview:
         flops=total(launches, "flops"),
         seconds_known=launch_count(launches.filter(pl.col("seconds").is_not_null())),
         bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
+        reads_known=launch_count(launches.filter(pl.col("dram_read_bytes").is_not_null())),
         flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
         roles=group(launches, "role"),
         families=families(launches),

@@ -57,7 +57,8 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
     total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
     if total is None and read is not None:
-        return f"{three(read, 'byte')} read {PER[whole.basis]}{each_gpu(whole)}; what was written is unknown."
+        told = f"{three(read, 'byte')} read {PER[whole.basis]}{each_gpu(whole)}; what was written is unknown."
+        return f"At least {told}" if numbers.reads_known < numbers.launches else told
     if total is None:
         return "Bytes per token are unknown: no launch has its DRAM bytes."
     least = "At least " if whole.unknown["dram_bytes"] else ""

@@ -9,8 +9,8 @@ import polars as pl
 
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.capture.schema import LAUNCHES, MEASURED, conform
-from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.csv import device as csv_device
+from ncu_roofline.readers.csv import exports as csv_exports
 from ncu_roofline.readers.csv import launches as csv_launches
 from ncu_roofline.readers.csv import long as csv_long
 from ncu_roofline.readers.csv import text as csv_text
@@ -19,8 +19,11 @@ from ncu_roofline.readers.csv import wide as csv_wide
 DURATIONS = ("gpu__time_duration.sum", "gpu__time_duration.avg", "gpu__time_duration.max")
 """One unit measures the time, so its sum, mean and maximum are the same number."""
 
-SUMMARY = {"Invocations", "Minimum", "Maximum", "Average"}
-"""Columns of --print-summary."""
+COUNTS = (".sum", "__cycles_elapsed.avg", "__cycles_elapsed.max", "__cycles_active.avg")
+"""Ends of the names of counters that add up over launches."""
+
+
+SUMMED = "A summary over kernels: each row is an average times the launches that it stands for, in no order"
 
 
 def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
@@ -30,17 +33,24 @@ def read(path: Path | str, *, metrics: Sequence[str] = ()) -> Capture:
     patterns, "*" for all); a long form keeps every counter. Raises UnreadableCapture.
     """
     path = Path(path)
-    page = csv_text.page(path)
-    if SUMMARY & set(page.header):
-        raise UnreadableCapture(
-            f"{path.name}: a summary over kernels (--print-summary), which has no single launch; "
-            "export it again without --print-summary"
-        )
-    long = "Metric Name" in page.header and "Metric Value" in page.header
-    table = csv_long.read(page) if long else csv_wide.read(page, metrics)
-    attributes = csv_device.attributes(table.attributes, path.name, comma=table.comma)
-    device = csv_device.device(attributes, table.launches, path.name)
-    return Capture(launches=_frame(table, path.name), device=device, notes=tuple(_notes(table)), name=path.name)
+    with csv_exports.page_of(path) as (paged, times):
+        page = csv_text.page(paged)
+        long = "Metric Name" in page.header and "Metric Value" in page.header
+        table = csv_long.read(page) if long else csv_wide.read(page, metrics)
+        attributes = csv_device.attributes(table.attributes, path.name, comma=table.comma)
+        device = csv_device.device(attributes, table.launches, path.name)
+    launches = _frame(table, path.name)
+    notes = (*_notes(table), *([SUMMED] if times else []))
+    return Capture(launches=_added_up(launches, times), device=device, notes=notes, name=path.name)
+
+
+def _added_up(launches: pl.DataFrame, times: tuple[int, ...]) -> pl.DataFrame:
+    """Averages of so many launches as their sums; shares, clocks and rates stay what they are."""
+    if len(times) != launches.height:
+        return launches
+    each = pl.Series("times", times, dtype=pl.Int64)
+    sums = [c for c, kind in launches.schema.items() if kind == pl.Float64 and (c == "seconds" or c.endswith(COUNTS))]
+    return launches.with_columns(each).with_columns(pl.col(c) * pl.col("times") for c in sums)
 
 
 def _frame(table: csv_launches.Table, file: str) -> pl.DataFrame:

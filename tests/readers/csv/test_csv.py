@@ -493,7 +493,7 @@ REFUSED = {
     "a raw row cut between fields": (wide(RAW).rpartition(",")[0], CUT),
     "a raw row cut inside a field": (wide(RAW)[:-3], CUT),
     "kernel names that lost their quotes": (long(TIME, quoted=False).replace('"', ""), "do not stand under their names"),
-    "a summary over kernels": ("ID," + SUMMARY.replace('"', ""), "--print-summary"),
+    "a summary over no kernels": ("ID," + SUMMARY.replace('"', ""), "a table without any launch"),
     "two compute capabilities": (long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, cc="8.0")), "mixed devices"),
     "two device numbers without names": (
         long(TIME, asked("gpu__time_duration.sum", "us", "3", launch=1, device=1)),
