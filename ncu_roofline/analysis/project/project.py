@@ -89,9 +89,12 @@ def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
     others = own * scales.batch
     kept = own * scales.kv * scales.batch * scales.tp
     low = pl.when(weights).then(matrix).when(cache).then(kept).otherwise(others)
+    # engines often leave the LM head in its own type
+    head = weights & pl.col("layer").is_null() & pl.lit(scales.weights < 1)
+    whole = (own - beside) * scales.tp + beside * scales.batch
     # another batch reads other experts: at most as many times the bytes as there are times the sequences
     experts = pl.col("name").str.contains(EXPERTS) | pl.col("experts_read").is_not_null()
-    high = pl.when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
+    high = pl.when(head).then(whole).when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
     shared = pl.when(weights | cache).then(scales.tp).otherwise(1.0)
     return launches.with_columns(
         bytes_low=pl.min_horizontal(low, high), bytes_high=pl.max_horizontal(low, high), work=executed(scales) * shared
@@ -113,19 +116,33 @@ def executed(scales: Scales) -> pl.Expr:
 
 
 def times(launches: pl.DataFrame, study: Study, target: Target, scales: Scales) -> dict[str, pl.Expr]:
-    """Both ends of the time of each launch; kernels too small for either roof are kept as they are."""
+    """Both ends of the time of each launch; kernels too small for either roof are kept as they are.
+
+    Another device runs a kernel at another share of its roof, and starts it in another time: by as much as measured pairs did.
+    """
     small = pl.col("limited_by").cast(pl.String).fill_null("memory") == "latency"
-    shortest = float(launches["seconds"].min())  # type: ignore[arg-type]
-    found: dict[str, list[pl.Expr]] = {end: [] for end in ENDS}
+    ends: list[pl.Expr] = []
     for end in ENDS:
         factor = pl.max_horizontal(by_bytes(end, scales), by_work(study, target))
-        for fixed in (0.0, shortest):
-            found[end].append(fixed + (pl.col("seconds") - fixed) * factor)
-    low, high = pl.min_horizontal(*found["low"], *found["high"]), pl.max_horizontal(*found["low"], *found["high"])
+        ends += [fixed + (pl.col("seconds") - fixed) * factor for fixed in starts(launches, study)]
+    elsewhere = target.gpu is not None and study.gpu is not None and target.gpu.product != study.gpu.product
+    roof, start = (limit(f"other_device_{what}") if elsewhere else 0.0 for what in ("roof", "start"))
     return {
-        "seconds_low": pl.when(small).then("seconds").otherwise(low),
-        "seconds_high": pl.when(small).then("seconds").otherwise(high),
+        "seconds_low": pl.when(small).then(pl.col("seconds") * (1 - start)).otherwise(pl.min_horizontal(ends) * (1 - roof)),
+        "seconds_high": pl.when(small).then(pl.col("seconds") * (1 + start)).otherwise(pl.max_horizontal(ends) * (1 + roof)),
     }
+
+
+def starts(launches: pl.DataFrame, study: Study) -> list[pl.Expr]:
+    """What may be fixed in a launch's time: nothing, the shortest launch, or what such kernels of the device typically take."""
+    shortest = float(launches["seconds"].min())  # type: ignore[arg-type]
+    found = [pl.lit(0.0), pl.lit(shortest)]
+    kinds = {kind: fit.start for (kind, _), fit in study.gpu.achieved.fits.items()} if study.gpu else {}
+    if kinds:
+        typical = pl.col("role").cast(pl.String).replace_strict(kinds, default=0.0, return_dtype=pl.Float64)
+        # never more than half: what scales is then at least as much as what does not
+        found.append(pl.min_horizontal(typical, pl.col("seconds") / 2))
+    return found
 
 
 def by_bytes(end: str, scales: Scales) -> pl.Expr:
@@ -134,7 +151,8 @@ def by_bytes(end: str, scales: Scales) -> pl.Expr:
     if end == "high" and scales.weights != 1.0:
         # other weights are other kernels: measured pairs realise from a third to all of the bytes saved
         fc = pl.col("role").cast(pl.String).fill_null("") == "fc"
-        factor = pl.when(fc & (factor < 1)).then(factor.pow(limit("realised_least"))).otherwise(factor)
+        worst = pl.lit(limit("slower_sparse")) if scales.sparse else factor.pow(limit("realised_least"))
+        factor = pl.when(fc & (factor < 1)).then(worst).otherwise(factor)
     return factor * scales.bandwidth
 
 

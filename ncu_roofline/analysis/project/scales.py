@@ -50,6 +50,8 @@ class Scales:
     kv: float = 1.0
     batch: float = 1.0
     tp: float = 1.0
+    sparse: bool = False
+    """Whether the target's weights are 2:4 and the capture's are not: kernels of another kind."""
     bandwidth: float = 1.0
     """Bandwidth of the capture's device over the target's."""
 
@@ -81,6 +83,7 @@ def scales_of(study: Study, target: Target) -> Scales:
     run = study.run
     return Scales(
         weights=width(target.weights, stored(study.launches, run, "weights"), "weights"),
+        sparse=target.weights == "2:4",
         kv=width(target.kv, stored(study.launches, run, "kv"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
         tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from ncu_roofline.analysis.project.project import Projection
+from ncu_roofline.analysis.project.scales import Scales
 from ncu_roofline.capture.units import number, text
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import invented
@@ -94,18 +95,27 @@ def error_words(against: Mapping[str, float] | None, name: str) -> tuple[str, ..
     return (f"Against {name}: measured {text(against['seconds'], 's')}, {100 * off:+.1f} % from the nearer end of the range.",)
 
 
+def realised(scales: Scales) -> str:
+    """What other kernels make of fewer weight bytes, and which pair tells it."""
+    if scales.sparse:
+        return f"2:4 kernels take up to {limit('slower_sparse'):.3g} times as long, as our dense and 2:4 pair at batch 8 does"
+    return f"other kernels realise between {limit('realised_least'):.2g} (a public FP8 pair) and all of that"
+
+
 def assumptions(projection: Projection) -> Iterator[str]:
     """Everything that is taken for granted."""
     target, scales = projection.target, projection.scales
     yield (
         "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "
-        "shortest launch."
+        "shortest launch, or as such kernels of the device typically have."
     )
     yield "Kernels too small for either roof take as long as before."
     if target.gpu is not None and projection.device_before is not None:
         yield (
             f"Roofs scale as the datasheets of {projection.device_before} and {target.gpu.product} (bandwidth by "
-            f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled."
+            f"{1 / scales.bandwidth:.3g}); clocks, L2 and kernels chosen for the other device are not modelled: "
+            f"each end is {percent(limit('other_device_roof'))} further out, {percent(limit('other_device_start'))} for ones "
+            "too small for a roof: twice what our pair H100 and H200 was off."
         )
         for path, other in projection.taken_over.items():
             how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
@@ -113,8 +123,8 @@ def assumptions(projection: Projection) -> Iterator[str]:
     if target.weights is not None:
         yield (
             f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
-            f"points); other kernels realise between {limit('realised_least'):.2g} and all of that; no quantise kernels are "
-            "added; arithmetic stays in its type."
+            f"points), at the far end not those of the LM head; {realised(scales)}; no quantise kernels are added; arithmetic "
+            "stays in its type."
         )
     if target.kv is not None:
         yield f"All bytes of attention and of the cache scale with the cache type (by {scales.kv:.3g})."

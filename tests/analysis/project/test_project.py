@@ -42,14 +42,17 @@ def test_memory_bound_decode_follows_the_bandwidths_of_the_table(name: str) -> N
     other = gpus.find(name)
     found = project(memory_bound(run()), Target(gpu=other))
     ratio = other.bandwidth / gpus.find("h100 sxm").bandwidth  # 1.43 and 2.39 to H200 and B200 (mission.md)
-    ends = sorted(found.speedup, key=lambda s: abs(s / ratio - 1))
-    assert ends[0] == pytest.approx(ratio, rel=0.01)
+    # a tenth to either side for another share of the roof; the slow end has a fixed part as well
+    slow, fast = sorted(found.speedup)
+    assert fast / max(ratio, 1) >= 0.99 if ratio > 1 else slow <= ratio
+    assert (fast if ratio > 1 else slow) == pytest.approx(ratio / 0.9 if ratio > 1 else ratio / 1.1, rel=0.01)
 
 
 def test_latency_bound_kernels_are_kept_as_they_are() -> None:
     small = replace(run(), launches=run().launches.with_columns(pl.lit("latency").alias("limited_by")))
     found = project(small, Target(gpu=gpus.find("b200")))
-    assert found.speedup == (1.0, 1.0)
+    assert sorted(found.speedup) == pytest.approx([1 / 1.25, 1 / 0.75])  # a quarter to either side on another device
+    assert project(small, Target(batch=8)).speedup == (1.0, 1.0)
 
 
 def test_no_share_of_latency_is_told_where_the_limit_of_most_of_the_time_is_unknown() -> None:
@@ -93,7 +96,7 @@ def test_a_path_that_the_other_device_lacks_is_done_by_the_next_wider_one() -> N
     busy = replace(busy, launches=busy.launches.with_columns(path=pl.lit("fp8"), compute_share=pl.lit(1.0)))
     found = project(busy, Target(gpu=other))
     # 1978.9 TFLOP/s of FP8 against 312 of BF16: 6.3 times as long, where the bandwidths say 1.6
-    assert found.total["seconds_high"] == pytest.approx(1e-4 * 1978.9 / 312, rel=1e-3)
+    assert found.total["seconds_high"] == pytest.approx(1.1 * 1e-4 * 1978.9 / 312, rel=1e-3)
     assert found.taken_over == {"fp8": "bf16"}
     assert any("has no fp8: that work is taken to run as bf16" in line for line in assumptions(found))
 
