@@ -147,7 +147,7 @@ def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFra
         fit_dtype=pl.when(family == "attention").then(type_of(run.kv.value, "cache_dtype")).otherwise(weight_type(run)),
     )
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
-    value = pl.col("start") + read / pl.col("rate")
+    value = pl.col("start") * pl.col("times").fill_null(1) + read / pl.col("rate")
     return (
         marked.join(table, on=["fit_kind", "fit_dtype"], how="left", maintain_order="left")
         .with_columns(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.ceilings import Ceiling, moved_bytes
+from ncu_roofline.analysis.roofline.ceilings import Ceiling, moved_bytes, times
 from ncu_roofline.analysis.run.rows import satellite
 from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, measured
@@ -24,7 +24,7 @@ def gained(placed: pl.DataFrame, ceiling: Ceiling | None) -> pl.DataFrame:
     best = NOTHING if ceiling is None else pl.lit(ceiling.bandwidth)
     return (
         placed.with_columns(
-            waves=measured(placed, WAVES),
+            waves=positive(measured(placed, WAVES)),
             moved=moved_bytes(),
             excess=excess_bytes(),
             fusion_bytes=handed_over(),
@@ -36,6 +36,11 @@ def gained(placed: pl.DataFrame, ceiling: Ceiling | None) -> pl.DataFrame:
         .with_columns(gain_reason=reason(best))
         .drop("moved", "excess", "helper", "executed_seconds")
     )
+
+
+def positive(value: pl.Expr) -> pl.Expr:
+    """A number above zero; what is none is null."""
+    return pl.when(value > 0).then(value)
 
 
 def least_seconds(best: pl.Expr) -> pl.Expr:
@@ -80,7 +85,7 @@ def reason(best: pl.Expr) -> pl.Expr:
         .then(pl.lit("at_ceiling"))
         .when(pl.col("helper"))
         .then(pl.lit("helper"))
-        .when(seconds <= THRESHOLDS.launch_cost_seconds)
+        .when(seconds / times() <= THRESHOLDS.launch_cost_seconds)
         .then(pl.lit("launch"))
         .when((pl.col("excess") > 0) & (pl.col("excess") / best >= needs))
         .then(pl.lit("reads"))

@@ -95,6 +95,21 @@ def test_a_launch_shorter_than_a_launch_costs_gains_nothing_by_fewer_bytes() -> 
     assert one(seconds=4e-6, dram_bytes=1e3, dram_read_bytes=1e3)["gain_reason"] == "launch"
 
 
+def test_a_row_that_stands_for_many_launches_is_as_short_as_each_of_them() -> None:
+    many = {"seconds": 400e-6, "dram_bytes": 1e5, "dram_read_bytes": 1e5}
+
+    assert one(**many, times=100)["gain_reason"] == "launch"  # 4 us each
+    assert one(**many, times=10)["gain_reason"] == "share"  # 40 us each
+    # 100 of 3.2 TB/s in 100 us all together: 3.2 MB each, which the L2 holds
+    summed = placed({"dram_read_bytes": 320e6, "times": 100})
+    found = ceiling(summed, h100(), H100)
+    assert found is not None and found.kind == "table"
+
+
+def test_waves_below_zero_are_no_waves() -> None:
+    assert one(**waves(-1.0))["waves"] is None
+
+
 def test_a_kernel_near_its_ceiling_has_nothing_left() -> None:
     assert one(seconds=52e-6)["gain_reason"] == "at_ceiling"
     beyond = one(seconds=40e-6)
