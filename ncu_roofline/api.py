@@ -284,13 +284,14 @@ def ingest(path: File, *, meta: Mapping[str, Any] | None = None, reader: str = "
 def _rows(file: Path, origin: Origin, stated: dict[str, Any], *, reader: str, metrics: Sequence[str]) -> Ingested:
     """The rows of a file that can be read."""
     from ncu_roofline.analysis.fleet import rows
-    from ncu_roofline.readers import archive, marked, read_one
+    from ncu_roofline.readers import archive, footer, marked, read_one
     from ncu_roofline.readers.facts import stated as with_facts
 
     capture = marked(read_one(file, reader=reader, metrics=metrics))
     studied = study(replace(capture, run=with_facts(capture.run, [file], stated)))
-    whence = rows.dated(origin, capture.taken)
-    kept = archive.archived(capture).launches
+    archived = archive.archived(capture)
+    whence = replace(rows.dated(origin, capture.taken), facts=footer.written(replace(archived, run=studied.capture.run)))
+    kept = archived.launches
     return rows.Ingested(
         id=whence.id,
         runs=rows.runs(studied, whence),

@@ -27,6 +27,7 @@ ORIGIN = (
     Column("branch", STR, "", "branch", UNTOLD),
     Column("label", STR, "", "a word of the team's own", UNTOLD),
     Column("engine", STR, "", "engine that ran the model", UNTOLD),
+    Column("facts", STR, "", "device, run and notes as in the footer of a saved capture, JSON", FAILED),
     Column("reason", STR, "", "why the capture could not be read", "it could"),
 )
 """Whence a row is. `when`, `commit_time`: ISO 8601 on the command line."""

@@ -108,10 +108,14 @@ def rows(archive: str, where: list[str], by: By) -> pl.DataFrame:
     from ncu_roofline.analysis.fleet.series import of_kernels
     from ncu_roofline.cli.progress import progress
     from ncu_roofline.errors import UnusableInput
+    from ncu_roofline.readers import archive as saved
     from ncu_roofline.readers.fleet import tables
-    from ncu_roofline.readers.fleet.store import at, shown
+    from ncu_roofline.readers.fleet.store import at, is_url, shown
 
     store = at(archive)
+    older = Path(archive)
+    if not is_url(archive) and saved.is_archive(older):
+        return of_older(older, where, by)
     with progress(f"reading {shown(archive)}"):
         found = tables.runs(store, [condition(word) for word in where])
         if by is By.KERNEL and found.height:
@@ -119,6 +123,30 @@ def rows(archive: str, where: list[str], by: By) -> pl.DataFrame:
     if not found.height or found["role"].null_count() == found.height:
         raise UnusableInput(f"{shown(archive)}: no capture that could be read fits; check --where")
     return found
+
+
+def of_older(folder: Path, where: list[str], by: By) -> pl.DataFrame:
+    """The same of an archive that `save` made, read capture by capture."""
+    import polars as pl
+
+    from ncu_roofline.analysis.fleet.series import of_kernels
+    from ncu_roofline.api import ingest
+    from ncu_roofline.cli.notes import note
+    from ncu_roofline.readers.archive import files
+
+    note(f"{folder.name}: an archive of the older form, read capture by capture; `ncu-roofline ingest` makes one that is quick")
+    every = [ingest(file, meta=labelled(file)) for file in files(folder)]
+    runs = pl.concat([rows.runs for rows in every]).filter(*[condition(word) for word in where])
+    if by is By.ROLE:
+        return runs
+    days = [rows.launches.with_columns(date=pl.lit(rows.partition[0])) for rows in every if rows.launches is not None]
+    return of_kernels(runs, pl.concat(days, how="diagonal").lazy())
+
+
+def labelled(file: Path) -> dict[str, str]:
+    """The label under which a capture was saved."""
+    label = file.parent.name.removeprefix("label=")
+    return {} if label == "all" else {"label": label}
 
 
 def condition(word: str) -> pl.Expr:

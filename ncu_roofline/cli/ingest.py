@@ -68,13 +68,17 @@ def ingest(
 
     Example: ncu-roofline ingest nightly/ --to s3://bucket/archive --meta commit=1a2b3c4 --meta branch=main
     """
+    into(sources, to, meta_of(meta), on=on, workers=workers, reader=reader.value, metrics=tuple(metrics or ()))
+
+
+def into(sources: list[str], to: str, meta: dict[str, Any], **how: Any) -> None:
+    """Every capture into the archive, with a note on each that could not be read, and on all."""
     from ncu_roofline.cli.notes import note
     from ncu_roofline.errors import UnreadableCapture
     from ncu_roofline.readers.fleet.store import shown
 
-    told = meta_of(meta)
     counts: Counter[str] = Counter()
-    for kept in ingested(sources, to, told, on=on, workers=workers, reader=reader.value, metrics=tuple(metrics or ())):
+    for kept in ingested(sources, to, meta, **how):
         counts[kept.outcome] += 1
         if kept.told:
             note(kept.told)

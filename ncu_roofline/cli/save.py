@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,12 +12,12 @@ from ncu_roofline.cli.options import OUTPUT, Captures, Force, Reader, ReaderKind
 
 ONE_FILE = ".parquet"
 Target = Annotated[
-    Path,
+    str,
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE|DIR",
-        help="A .parquet file for one capture, or the folder of an archive.",
+        metavar="FILE|DIR|URL",
+        help="A .parquet file for one capture, or the folder or URL of an archive.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -42,17 +42,50 @@ def save(
 
     Example: ncu-roofline save decode.ncu-rep -o decode.parquet
     """
+    from ncu_roofline.readers.fleet import tables
+    from ncu_roofline.readers.fleet.store import at, is_url
+
+    how: dict[str, Any] = {"reader": reader.value, "metrics": tuple(metrics or ())}
+    at(output)
+    if output.endswith(ONE_FILE) and not Path(output).is_dir():
+        keep_one(captures, output, force=force, **how)
+    elif is_url(output) or tables.is_fleet(at(output)):
+        in_a_fleet(captures, output, label=label, workers=workers, **how)
+    else:
+        keep_many(captures, Path(output), label=label, workers=workers, **how)
+
+
+def keep_one(captures: list[str], output: str, *, reader: str, metrics: tuple[str, ...], force: bool) -> None:
+    """One capture as a file or an object, whole, and not over another."""
+    from ncu_roofline.cli.notes import note
     from ncu_roofline.cli.output import refuse_overwrite, write_file
     from ncu_roofline.cli.progress import progress
+    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import read, saved
+    from ncu_roofline.readers.fleet.store import at, is_url, shown
 
-    if output.suffix != ONE_FILE or output.is_dir():
-        keep_many(captures, output, label=label, workers=workers, reader=reader.value, metrics=metrics or ())
-        return
-    refuse_overwrite(output, force=force)
+    if not is_url(output):
+        refuse_overwrite(Path(output), force=force)
     with progress(f"reading {captures[0]}"):
-        packed = saved.packed(read(captures, reader=reader.value, metrics=metrics or ()))
-    write_file(packed, output, force=force)
+        packed = saved.packed(read(captures, reader=reader, metrics=metrics))
+    if not is_url(output):
+        write_file(packed, Path(output), force=force)
+        return
+    folder, name = output.rsplit("/", 1)
+    if force:
+        at(folder).remove([name])
+    if not at(folder).put(name, packed):
+        raise UnusableInput(f"{shown(output)} exists already; add --force to overwrite it, or choose another with -o")
+    note(f"Wrote {shown(output)}")
+
+
+def in_a_fleet(
+    captures: list[str], output: str, *, label: str, workers: int | None, reader: str, metrics: tuple[str, ...]
+) -> None:
+    """Every capture into an archive of a fleet, which is the form that lies in buckets."""
+    from ncu_roofline.cli.ingest import into
+
+    into(captures, output, {} if label == "all" else {"label": label}, workers=workers, reader=reader, metrics=metrics)
 
 
 def keep_many(

@@ -52,6 +52,11 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """Every file that is meant: globs in name order, the rest as given."""
     paths: list[Path] = []
     for source in (os.fspath(s) for s in sources):
+        if is_url(source) and glob.has_magic(source):
+            from ncu_roofline.readers.fleet.captures import in_bucket
+
+            paths += map(Path, in_bucket(source))
+            continue
         pattern = glob.has_magic(source) and not os.path.lexists(source)
         found = sorted(glob.glob(source, recursive=True)) if pattern else [source]
         if not found:
@@ -64,11 +69,15 @@ def expand(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -> Capture:
     """One file, by what stands in it; a folder if it is an archive or holds one capture; `-` is standard input."""
+    if is_url(path):
+        return from_url(path, reader=reader, metrics=metrics)
     if is_folder(path):
         from ncu_roofline.readers import archive
 
         if archive.is_archive(path):
             return archive.read(path)
+        if (path / "runs").is_dir() and (found := of_a_fleet(path)) is not None:
+            return found
         inside = sorted(p for p in path.iterdir() if p.name.endswith(CAPTURES))
         if len(inside) == 1:
             return read_one(inside[0], reader=reader, metrics=metrics)
@@ -76,6 +85,32 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
 
     with plain(path) as here:
         return read_plain(here, reader=reader, metrics=metrics)
+
+
+def is_url(path: str | os.PathLike[str]) -> bool:
+    """Whether this names an object store; nothing else of a store is imported to know it."""
+    return os.fspath(path).startswith(("s3:/", "s3a:/", "gs:/", "az:/", "abfs:/", "abfss:/"))
+
+
+def from_url(path: Path, *, reader: str, metrics: Sequence[str]) -> Capture:
+    """The capture at a URL, or the archive."""
+    from ncu_roofline.readers.fleet import captures
+
+    if path.name.endswith(CAPTURES):
+        with captures.here(os.fspath(path)) as file:
+            return read_one(file, reader=reader, metrics=metrics)
+    found = of_a_fleet(path)
+    if found is None:
+        raise UnreadableCapture(f"{path.name}: no archive there; make one with `ncu-roofline ingest CAPTURES --to URL`")
+    return found
+
+
+def of_a_fleet(path: Path) -> Capture | None:
+    """An archive of a fleet as one capture; None where there is none."""
+    from ncu_roofline.readers.fleet import store, tables, whole
+
+    place = store.at(path)
+    return whole.read(place) if tables.is_fleet(place) else None
 
 
 def read_plain(path: Path, *, reader: str, metrics: Sequence[str]) -> Capture:

@@ -247,7 +247,13 @@ def read(path: Path) -> Capture:
     """
     found = files(path)
     facts = [Capture(launches=pl.DataFrame(), **saved.checked(file)) for file in found]
-    every = finite(scan(path)).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
+    every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
+    return as_one(every, facts, path.name)
+
+
+def as_one(scanned: pl.LazyFrame, facts: Sequence[Capture], name: str) -> Capture:
+    """The launches of many captures, and what is known of each, as one capture."""
+    every = finite(scanned)
     number = every.select(pl.len()).collect().item()
     launches = condensed(every) if number > LARGE else every
     told = (f"{number:,} launches: equal ones of a capture were added up before the analysis",) if number > LARGE else ()
@@ -256,7 +262,7 @@ def read(path: Path) -> Capture:
         device=combine.device([f.device for f in facts], [f.name for f in facts]),
         run=combine.run([f.run for f in facts]),
         notes=(*told, *combine.notes(facts)),
-        name=f"archive {path.name} of {len(found)} captures" if len(found) > 1 else facts[0].name,
+        name=f"archive {name} of {len(facts)} captures" if len(facts) > 1 else facts[0].name,
     )
 
 

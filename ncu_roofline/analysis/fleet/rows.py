@@ -35,6 +35,8 @@ class Origin:
     branch: str | None = None
     label: str | None = None
     engine: str | None = None
+    facts: str | None = None
+    """Device, run and notes of the capture, for readers that want it whole."""
 
     @property
     def day(self) -> str:

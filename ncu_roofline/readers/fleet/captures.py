@@ -17,6 +17,7 @@ from typing import Any
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
 from ncu_roofline.knowledge.toml import load
 from ncu_roofline.readers import archive, facts
+from ncu_roofline.readers.fleet import store as stores
 from ncu_roofline.readers.fleet.store import at, is_url, shown
 
 TIMES = ("commit_time", "when")
@@ -31,8 +32,9 @@ def captures_in(sources: Sequence[str | os.PathLike[str]]) -> list[str]:
     return found + [name for source in sources if is_url(source) for name in in_bucket(os.fspath(source))]
 
 
-def in_bucket(url: str) -> list[str]:
+def in_bucket(source: str) -> list[str]:
     """The object at a URL, or all captures below it, or those that fit its pattern."""
+    url = stores.url(source)
     if url.endswith(archive.SUFFIXES) and "*" not in url:
         return [url]
     above = url.split("*", 1)[0].rsplit("/", 1)[0] if "*" in url else url.rstrip("/")
@@ -50,7 +52,7 @@ def here(path: str) -> Iterator[Path]:
     if not is_url(path):
         yield Path(path)
         return
-    above, name = path.rsplit("/", 1)
+    above, name = stores.url(path).rsplit("/", 1)
     store = at(above)
     with tempfile.TemporaryDirectory(prefix="ncu-roofline-") as folder:
         file = Path(folder) / Path(name).name

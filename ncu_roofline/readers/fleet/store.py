@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from ncu_roofline import whole
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
 
-URL = re.compile(r"(s3|s3a|gs|az|abfs|abfss)://[^/]+")
+URL = re.compile(r"(s3|s3a|gs|az|abfs|abfss):/{1,2}([^/].*)", re.DOTALL)
+"""A path that was made of a URL has lost one of its slashes."""
 SECRET = re.compile(r"://[^/@\s]*@")
 """A URL may carry a key, which no message repeats."""
 RETRIES, PATIENCE = 8, 120.0
@@ -56,12 +57,18 @@ class Store(Protocol):
 
 def is_url(text: str | os.PathLike[str]) -> bool:
     """Whether this names an object store and no file."""
-    return bool(URL.match(os.fspath(text)))
+    return bool(URL.fullmatch(os.fspath(text)))
+
+
+def url(text: str | os.PathLike[str]) -> str:
+    """The URL with both of its slashes, and none at its end."""
+    found = URL.fullmatch(os.fspath(text))
+    return f"{found[1]}://{found[2].rstrip('/')}" if found else os.fspath(text)
 
 
 def shown(text: str | os.PathLike[str]) -> str:
     """The place as a message may name it: a URL without its key, a path by its last part."""
-    name = os.fspath(text)
+    name = url(text)
     return SECRET.sub("://", name) if is_url(name) else Path(name).name or name
 
 
@@ -69,7 +76,7 @@ def at(place: str | os.PathLike[str]) -> Store:
     """The store at a path or URL; raises UnusableInput for a scheme that nobody knows."""
     name = os.fspath(place)
     if is_url(name):
-        return Bucket(name.rstrip("/"))
+        return Bucket(url(name))
     if found := re.match(r"([A-Za-z][A-Za-z0-9+]+)://", name):
         raise UnusableInput(f"{found[1]}:// is no place that is known; write a folder, s3://, gs:// or az://")
     return Folder(name)
@@ -230,7 +237,22 @@ def reaching(place: str) -> Iterator[None]:
         raise UnusableInput(f"{shown(place)} cannot be reached ({reason}); what stands in it is whole, run again") from error
 
 
+ANSWERS = {
+    "404": "there is no such bucket",
+    "401": "its keys are not valid",
+    "403": "its keys do not allow it",
+    "429": "it is busy",
+}
+"""What a store's refusal means, by its HTTP status."""
+
+
 def first_words(error: Exception) -> str:
-    """What a store's library says first, on one line, without addresses and keys."""
-    told = SECRET.sub("://", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
-    return re.sub(r"\?\S+", "", told)[:200]
+    """Why a store refused, in words that name no address and no key."""
+    told = str(error)
+    if found := re.search(r"status code: (\d{3})", told):
+        return ANSWERS.get(found[1], f"it answers {found[1]} again and again")
+    if "error sending" in told or "onnect" in told:
+        return "it does not answer"
+    if "redential" in told:
+        return "no keys to it are known; set those of its own command line"
+    return type(error).__name__

@@ -105,10 +105,11 @@ def runs(store: Store, where: Sequence[pl.Expr] = (), columns: Iterable[str] | N
             raise UnreadableCapture(
                 f"{shown(store.root)}: no archive of runs; make one with `ncu-roofline ingest CAPTURES --to ARCHIVE`"
             )
-        wanted = None if columns is None else list(dict.fromkeys((*columns, "schema", "id", "role", "reason")))
+        asked = [c.name for c in RUNS if c.name != "facts"] if columns is None else columns
+        wanted = list(dict.fromkeys((*asked, "schema", "id", "role", "reason")))
         scan = scanned(store, tuple(found.every), runs_schema())
         kept = scan.filter(*where) if where else scan
-        return once(kept.collect() if wanted is None else kept.select(wanted).collect(), found)
+        return once(kept.select(wanted).collect(), found)
 
     return supported(settled(store, rows), store)
 

@@ -216,3 +216,33 @@ def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture
         answer = run(capsys, "ingest", one, "--to", target, *wrong)
         assert answer.code == 3 and said in answer.err
     assert not (tmp_path / "a").exists()
+
+
+def test_an_archive_is_one_capture_for_every_other_command(store: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    from ncu_roofline.readers import read
+
+    whole_, parts = nr.read(store.root), read([str(p) for p in THREE])
+    compact(store)
+    merged = nr.read(store.root)
+    reads = "m:dram__bytes_read.sum"
+
+    assert whole_.launches[reads].sum() == merged.launches[reads].sum() == parts.launches[reads].sum()
+    assert (whole_.device, whole_.run.profiler_version.value) == (parts.device, parts.run.profiler_version.value)
+    assert whole_.name == "archive archive of 3 captures"
+    assert run(capsys, "kernels", store.root).code == 0
+
+
+def test_an_archive_of_the_older_form_has_a_history_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    older = str(tmp_path / "older")
+    assert run(capsys, "save", *map(str, THREE), "-o", older, "--label", "nightly", "--workers", "1").code == 0
+    answer = run(capsys, "history", older, "--where", "label=nightly", "--format", "markdown")
+
+    assert answer.code == 0 and "an archive of the older form" in answer.err
+    assert answer.out.count("H100 SXM5 80GB") >= 2
+
+
+def test_saving_into_an_archive_of_a_fleet_is_ingesting(store: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "save", str(MEASURED / "h100-fp8-b8.ncu-repz"), "-o", store.root, "--label", "x", "--workers", "1")
+
+    assert "Ingested 1, 0 were there already" in answer.err
+    assert tables.runs(store).filter(pl.col("label") == "x")["capture"].unique().to_list() == ["h100-fp8-b8.ncu-repz"]

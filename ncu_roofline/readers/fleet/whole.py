@@ -1,0 +1,40 @@
+"""A whole archive of a fleet as one capture, for the commands that take a capture."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ncu_roofline.capture import schema
+from ncu_roofline.capture.capture import Capture
+from ncu_roofline.readers import archive, footer
+from ncu_roofline.readers.fleet import tables
+from ncu_roofline.readers.fleet.store import Store, shown
+
+
+def read(store: Store) -> Capture:
+    """All captures that could be read, as one; raises UnreadableCapture where they are of several devices."""
+    name = shown(store.root)
+    told = tables.runs(store, columns=("facts", "capture")).filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
+    facts = [
+        Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
+        for text, capture in told.select("facts", "capture").rows()
+    ]
+    own = [archive.NUMBER if c.name == "device" else c.name for c in schema.LAUNCHES]
+    scan = tables.launches(store, counters(store))
+    measured = [name for name in scan.collect_schema() if name.startswith(schema.MEASURED)]
+    kept = scan.join(told.lazy().select("id"), on="id", how="semi", maintain_order="left")
+    # of one device: its name is in the facts, and the column tells its number
+    launches = kept.select(*own, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
+    with tables.sound(store):
+        return archive.as_one(launches.drop([] if len(facts) > 1 else archive.CAPTURE), facts, name)
+
+
+def counters(store: Store) -> list[str]:
+    """The counters that any object of the archive has, of the type that their name tells."""
+    found: set[str] = set()
+    for name in tables.named(store, tables.LAUNCHES_FOLDER).every:
+        kinds = pl.scan_parquet(
+            store.address(name), glob=False, hive_partitioning=False, storage_options=store.options() or None
+        ).collect_schema()
+        found |= {c.removeprefix(schema.MEASURED) for c in kinds if c.startswith(schema.MEASURED)}
+    return sorted(found)
