@@ -45,7 +45,7 @@ def parsed(text: str, name: str) -> dict[str, Any]:
         )
     try:
         known = {part: check(facts[part]) for part, check in PARTS.items()}
-        return known | {"taken": moment(facts.get("taken"))}
+        return known | ({"taken": moment(facts["taken"])} if "taken" in facts else {})
     except (KeyError, TypeError, AttributeError, ValueError, UnusableInput) as error:
         raise damaged(name) from error
 
@@ -62,11 +62,11 @@ def word(value: Any) -> str:
     return value
 
 
-def moment(value: Any) -> float | None:
+def moment(value: Any) -> float:
     """A time in seconds since 1970, which files of earlier versions do not tell."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST:
         raise TypeError(value)
-    return None if value is None else float(value)
+    return float(value)
 
 
 def notes(values: Any) -> tuple[str, ...]:
