@@ -86,7 +86,7 @@ def render(page: Page, library: str) -> str:
     allowed = f"script-src {digest(library)} {digest(script)}; style-src {digest(style)}; img-src data:"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     charts = [
-        {"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "narrow": f.narrow, "config": f.config}
+        {"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "narrow": f.narrow}
         for i, f in enumerate(page.figures)
     ]
     return "\n".join(
@@ -105,7 +105,7 @@ def render(page: Page, library: str) -> str:
             *body(page),
             "</main>",
             '<div id="tip" aria-hidden="true" hidden></div>',
-            f'<script type="application/json" id="charts">{embedded(charts)}</script>',
+            f'<script type="application/json" id="charts">{embedded({"charts": charts, "config": page.figures[0].config})}</script>',
             f"<script>{library}</script>",
             f"<script>{script}</script>",
             "</body>",
@@ -116,8 +116,9 @@ def render(page: Page, library: str) -> str:
 
 
 def part(name: str) -> str:
-    """A file of the page as it lies in the package."""
-    return (files(__package__) / "page" / name).read_text(encoding="utf-8")
+    """A file of the page as it lies in the package, without what only its writers read."""
+    lines = (files(__package__) / "page" / name).read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.strip() for line in lines if not line.strip().startswith("//"))
 
 
 def digest(content: str) -> str:
@@ -255,7 +256,7 @@ def value(data: Mapping[str, Any], column: str, hides: str) -> str:
         return f'<th scope="row"><button type="button" aria-pressed="false">{text(name)}</button></th>'
     content = data[column]
     if shown(column).right and column != "grid":
-        return f'<td{classed("n", hides)} data-v="{"" if content is None else content}">{text(cell(column, content))}</td>'
+        return f'<td{classed("n", hides)} data-v="{"" if content is None else f"{content:.6g}"}">{text(cell(column, content))}</td>'
     return f"<td{classed(hides)}>{text(cell(column, content))}</td>"
 
 

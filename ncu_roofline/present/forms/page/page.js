@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const { charts, config: configs } = JSON.parse(document.getElementById("charts").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const phone = matchMedia("(max-width: 560px)");
   const table = document.getElementById("kernels");
@@ -94,7 +94,7 @@
   const draw = async () => {
     for (const { view } of views.splice(0)) view.finalize();
     for (const chart of charts) {
-      const config = chart.config[dark.matches ? "dark" : "light"];
+      const config = configs[dark.matches ? "dark" : "light"];
       const spec = phone.matches ? { ...changed(chart.spec, chart.narrow), config: stacked(config) } : { ...chart.spec, config };
       const options = { mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip };
       const { view } = await vegaEmbed(document.getElementById(chart.id), spec, options);
