@@ -85,10 +85,8 @@ def render(page: Page, library: str) -> str:
     style, script = part("page.css"), part("page.js")
     allowed = f"script-src {digest(library)} {digest(script)}; style-src {digest(style)}; img-src data:"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    charts = [
-        {"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "narrow": f.narrow}
-        for i, f in enumerate(page.figures)
-    ]
+    charts = [{"id": f"chart{i}", "mark": f.mark, "spec": f.spec, "narrow": f.narrow} for i, f in enumerate(page.figures)]
+    drawn = {"charts": charts, "config": page.figures[0].config}
     return "\n".join(
         [
             "<!doctype html>",
@@ -105,7 +103,7 @@ def render(page: Page, library: str) -> str:
             *body(page),
             "</main>",
             '<div id="tip" aria-hidden="true" hidden></div>',
-            f'<script type="application/json" id="charts">{embedded({"charts": charts, "config": page.figures[0].config})}</script>',
+            f'<script type="application/json" id="charts">{embedded(drawn)}</script>',
             f"<script>{library}</script>",
             f"<script>{script}</script>",
             "</body>",
@@ -256,7 +254,8 @@ def value(data: Mapping[str, Any], column: str, hides: str) -> str:
         return f'<th scope="row"><button type="button" aria-pressed="false">{text(name)}</button></th>'
     content = data[column]
     if shown(column).right and column != "grid":
-        return f'<td{classed("n", hides)} data-v="{"" if content is None else f"{content:.6g}"}">{text(cell(column, content))}</td>'
+        sorts = "" if content is None else f"{content:.6g}"
+        return f'<td{classed("n", hides)} data-v="{sorts}">{text(cell(column, content))}</td>'
     return f"<td{classed(hides)}>{text(cell(column, content))}</td>"
 
 
