@@ -69,12 +69,11 @@ def fc(name: str) -> Law:
 def attention(name: str) -> Law:
     """4 x context x heads x head width per sequence and layer, over what attention read; the law is 2 x sharing / width."""
     row, model = known()[name], models.load(MODEL)
-    batch, layers = int(row["batch"]), int(row["layers"])
     per_element = {c.flops / c.elements for c in model.caches if c.elements}.pop()
     cached = float(row["kv_bytes"]) / WIDTH  # keys and values of all sequences in the layers that ran
-    read_bytes = studied(name).launches.filter(pl.col("role").cast(pl.String) == "attention")["dram_read_bytes"].sum()
-    assert layers and cached
-    return Law(name, batch, cached * per_element / read_bytes, per_element / WIDTH)
+    mine = studied(name).launches.filter(pl.col("role").cast(pl.String) == "attention")
+    read_bytes = float(mine.select(pl.col("dram_read_bytes").sum()).item())
+    return Law(name, int(row["batch"]), cached * per_element / read_bytes, per_element / WIDTH)
 
 
 def matrices(name: str) -> pl.DataFrame:
