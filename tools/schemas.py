@@ -461,6 +461,8 @@ def of_several() -> dict[str, Any]:
         "sweep": thing(
             along=text(),
             basis=BASIS,
+            beside=a("object", "facts that change beside the one that is swept: a value for each row"),
+            dram_bytes_at_first_context=number("of the last row, its cache scaled to the context of the first"),
             rows=rows("swept", along={}),
             roles=rows("swept", along={}),
             projections=rows("swept", along={}),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from math import exp, log
 from typing import Any
 
@@ -20,6 +20,7 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import limit
 
+Scaled = Sequence[tuple[Any, Study, pl.DataFrame]]
 FAMILIES = ("fc", "attention", "other")
 WIDTHS = {"width": "weights"}
 """Words for a fact that people use for another."""
@@ -63,6 +64,12 @@ class Sweep:
     crossover: Crossover
     windows: int = 0
     """Captures that are less than a whole step."""
+    beside: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Facts that change beside the one that is swept, with their value at every place."""
+    at_first_context: float | None = None
+    """Bytes of the last place at the context of the first: the cache's in proportion; null where the context stays."""
+    experts: bool = False
+    """Whether matrices of experts are among those that are not read whole."""
     runs: tuple[Run, ...] = ()
 
 
@@ -92,9 +99,41 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
         attention=power_law(attending) if numeric else None,
         attention_expected=attention_expected(studies),
         runs=tuple(study.run for study in studies),
+        beside=(changed := beside(rows, scaled, along)),
+        at_first_context=at_first_context(rows) if "context" in changed else None,
+        experts=any(study.launches["experts_read"].count() for study in studies),
         windows=sum("token" not in (found := footings(study)) or found["token"].scaled for study in studies),
         crossover=crossover(rows, measure, power_law(known)) if along == "batch" and numeric else Crossover(),
     )
+
+
+BESIDE = ("batch", "context", "weights", "kv", "tp", "accepted", "layers", "model")
+"""Facts that move bytes per token by themselves."""
+
+
+def beside(rows: pl.DataFrame, scaled: Scaled, along: str) -> dict[str, tuple[Any, ...]]:
+    """Every fact of the runs, and the device, that changes from place to place and is not what is swept."""
+    order = {name: n for n, name in enumerate(rows["capture"])}
+    studies = sorted((study for _, study, _ in scaled), key=lambda s: order[s.capture.name])
+    values = {name: tuple(getattr(s.run, name).value for s in studies) for name in BESIDE}
+    values["device"] = tuple(s.gpu.product if s.gpu else None for s in studies)
+    return {name: each for name, each in values.items() if name != WIDTHS.get(along, along) and differ(name, each)}
+
+
+def differ(name: str, values: tuple[Any, ...]) -> bool:
+    """Whether two known values are apart; a context that bytes told may be off by a little."""
+    known = [v for v in values if v is not None]
+    if name == "context" and known:
+        return bool(max(known) > min(known) * (1 + limit("same_context")))
+    return len(set(known)) > 1
+
+
+def at_first_context(rows: pl.DataFrame) -> float | None:
+    """What the last capture would move at the context of the first: the cache's bytes grow with it, nothing else does."""
+    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    if None in (first["context"], last["context"], last["bytes"], last["attention_bytes"]):
+        return None
+    return float(last["bytes"] + last["attention_bytes"] * (first["context"] / last["context"] - 1))
 
 
 def labels(studies: Sequence[Study], along: str, values: Sequence[str] | None) -> list[Any]:
@@ -191,9 +230,6 @@ def points(rows: pl.DataFrame, column: str) -> list[tuple[float, float]]:
     """(along, value) of captures that have both."""
     known = rows.filter(pl.col(column).is_not_null())
     return [(float(x), y) for x, y in known.select("along", column).iter_rows() if isinstance(x, int | float)]
-
-
-Scaled = Sequence[tuple[Any, Study, pl.DataFrame]]
 
 
 def by_role(scaled: Scaled) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from ncu_roofline.capture.units import number, text
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
+from ncu_roofline.present.forms.text import clean
 
 MOST_ROLES = 5
 MEASURES = {"dense": "FC matrices read whole (useful work)", "useful": "FC (useful work)", "executed": "FC (executed work)"}
@@ -35,6 +36,8 @@ def document(sweep: Sweep) -> Document:
         data={
             "along": sweep.along,
             "basis": sweep.basis,
+            "beside": {name: list(values) for name, values in sweep.beside.items()},
+            "dram_bytes_at_first_context": sweep.at_first_context,
             "fits": fits,
             "rows": sweep.rows,
             "roles": sweep.roles,
@@ -63,6 +66,7 @@ def answer(sweep: Sweep) -> Iterator[str]:
         )
         return
     yield ends(sweep, first, last)
+    yield from changes(sweep, first, last)
     if sweep.numeric:
         yield from families(sweep)
         yield from crossing(sweep)
@@ -75,8 +79,26 @@ def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str
         return f"{span}: DRAM bytes were not measured at both ends."
     return (
         f"{span} DRAM bytes per {per(sweep)}{of_what(sweep)} go from "
-        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}{times(first['bytes'], last['bytes'])}."
+        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}"
+        f"{times(first['bytes'], last['bytes']) if sweep.basis in ('token', 'step') else ''}."
     )
+
+
+def changes(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[str]:
+    """What else changes along the sweep, and the part of a changing context in the factor."""
+    if sweep.beside:
+        listed = "; ".join(f"{name} {', '.join(known(v) for v in values)}" for name, values in sweep.beside.items())
+        yield f"Not {sweep.along} alone changes: {listed}."
+    if sweep.at_first_context is not None and first["bytes"]:
+        yield (
+            f"With context {first['context']:,} at {sweep.along} {place(last['along'])} too it would be "
+            f"{text(sweep.at_first_context, 'byte')}{times(first['bytes'], sweep.at_first_context)}."
+        )
+
+
+def known(value: object) -> str:
+    """A fact's value, or that nobody tells it."""
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else clean(str(value))
 
 
 def of_what(sweep: Sweep) -> str:
@@ -208,7 +230,7 @@ def doubts(sweep: Sweep) -> Iterator[str]:
         low, high = sweep.rows["attention_low"].min(), sweep.rows["attention_high"].max()
         bound = f" Its useful intensity lies between {number(low)} and {number(high)} FLOP/byte." if low and high else ""  # type: ignore[arg-type]
         yield f"Attention stands on executed work, which counts whole tiles: an upper bound.{bound}"
-    if sweep.fc_measure == "dense":
+    if sweep.fc_measure == "dense" and sweep.experts:
         yield "Experts are not in the fit of FC: each batch reads others, so their intensity follows the routing."
     if sweep.basis == "part":
         who = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
