@@ -241,3 +241,21 @@ def test_windows_among_captures_are_counted() -> None:
     assert sweep([whole, window]).windows == 0
     cut = replace(window, run=replace(window.run, tokens=Fact(), steps=Fact(), batch=window.run.batch))
     assert (sweep([whole, cut]).windows, sweep([whole, cut]).basis) == (1, "part")
+
+
+def test_a_context_that_changes_beside_the_batch_is_said_and_taken_out() -> None:
+    one, other = planted.study(batch=8, layers=4, context=2048), planted.study(batch=128, layers=4, context=1024)
+    found = sweep([other, one])
+    assert set(found.beside) == {"context"} and [round(c, -1) for c in found.beside["context"]] == [2050, 1020]
+    last = found.rows.row(-1, named=True)
+    first = found.rows.row(0, named=True)
+    # the cache at the first context: its bytes times the quotient of the contexts; the rest stays
+    rest = last["bytes"] - last["attention_bytes"]
+    assert found.at_first_context == pytest.approx(rest + last["attention_bytes"] * first["context"] / last["context"])
+    assert "Not batch alone changes: context " in " ".join(answer(found))
+
+
+def test_a_sweep_of_one_context_says_nothing_of_it() -> None:
+    found = sweep(along_batch(1, 4))
+    assert not found.beside and found.at_first_context is None
+    assert not any("alone changes" in line for line in answer(found))
