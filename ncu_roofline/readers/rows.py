@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -44,7 +45,8 @@ ATTRIBUTES = (
 SAME = 4
 """The first attributes tell devices apart; clocks and free memory may differ between twins."""
 
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 2048
+MOST_WHOLE = 1 << 62
 MOST_CELL_BYTES = 64 << 20
 """Plus the size of the file: a launch takes more bytes in a report than in the frame."""
 
@@ -93,12 +95,11 @@ def table(rows: Iterable[list[Cell]], kept: Columns, file_bytes: int) -> Table:
     pieces: list[pl.DataFrame] = []
     devices: dict[tuple[Any, ...], None] = {}
     count, most = 0, (MOST_CELL_BYTES + file_bytes) // (8 * (FIXED + len(kept.places)))
-    remaining = iter(rows)
+    remaining, attributes = iter(rows), itemgetter(*(kept.places[ATTRIBUTE + name] for name in ATTRIBUTES))
     while count <= most and (piece := list(islice(remaining, ROWS_AT_ONCE))):
         count += len(piece)
         pieces.append(_piece(piece, kept))
-        places = [kept.places[ATTRIBUTE + name] for name in ATTRIBUTES]
-        devices.update(dict.fromkeys(tuple(cells[p] for p in places) for cells in piece))
+        devices.update(dict.fromkeys(map(attributes, piece)))
     frame = pl.concat(pieces) if pieces else _piece([], kept)
     return Table(frame, list(devices), count > most)
 
@@ -129,11 +130,14 @@ def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
 
 
 def _integers(cells: Iterable[Cell]) -> pl.Series:
-    return pl.Series([_integer(cell) for cell in cells], dtype=pl.Int64)
+    listed = list(cells)
+    if all(type(cell) is int and -MOST_WHOLE < cell < MOST_WHOLE for cell in listed):
+        return pl.Series(listed, dtype=pl.Int64)
+    return pl.Series([_integer(cell) for cell in listed], dtype=pl.Int64)
 
 
 def _integer(cell: Cell) -> int | None:
-    if isinstance(cell, int | float) and math.isfinite(cell) and abs(cell) < 1 << 62:
+    if isinstance(cell, int | float) and math.isfinite(cell) and abs(cell) < MOST_WHOLE:
         return int(cell)
     return None
 
@@ -145,7 +149,9 @@ def _triples(cells: Sequence[Cell]) -> pl.Series:
     return pl.select(pl.when(known).then(flat.reshape((len(cells), 3)))).to_series()
 
 
-def _floats(cells: Iterable[Cell], in_ns: bool) -> pl.Series:
+def _floats(cells: Sequence[Cell], in_ns: bool) -> pl.Series:
+    if not in_ns and all(type(cell) is float for cell in cells):
+        return pl.Series(cells, dtype=pl.Float64)
     scale = 1e9 if in_ns else 1.0  # divided here: polars multiplies by the inverse, one digit off
     numbers = [c / scale if isinstance(c, int | float) else None for c in cells]
     return pl.Series(numbers, dtype=pl.Float64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from ncu_roofline.readers.report.wire import BROKEN, U32, DamagedError, message, part, text, whole
@@ -29,6 +30,8 @@ VERSION = 7
 MOST_TABLE_BYTES = 8 << 20
 """Distinct metric names of one file; real tables hold some 100 kB (measured up to 2,200 names)."""
 MOST_SESSIONS = 256
+SHORT_HEADER = 256
+"""Bytes of a header that may come again as it is: those without names and sessions do."""
 HEADER_READ = 512
 """Most headers are smaller; only those with names or a session are longer."""
 SMALLEST_BLOCKS = (100_000, 64)
@@ -102,6 +105,14 @@ def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
     header = begin[4 : 4 + length]
     if length > len(header):
         header += file.read(length - len(header))
+    counts, texts = _told(header) if length <= SHORT_HEADER else _told.__wrapped__(header)
+    start = at + 4 + length
+    return Block(start, start + counts[0], *counts[1:]), texts
+
+
+@lru_cache(maxsize=1 << 12)
+def _told(header: bytes) -> tuple[tuple[int, ...], Header]:
+    """Size of the payload and numbers of entries, as Block has them, and what has a text."""
     try:
         counts: dict[int, int] = {}
         texts: Header = []
@@ -110,9 +121,7 @@ def _block(file: BinaryIO, at: int, size: int) -> tuple[Block, Header]:
                 counts[number] = whole(content)
             elif content and number in TEXTS:
                 texts.append((number, part(content)))
-        start = at + 4 + length
-        found = Block(start, start + counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS, STACKS)))
-        return found, texts
+        return (counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS, STACKS))), texts
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
 
@@ -131,7 +140,7 @@ def head(file: BinaryIO, size: int) -> Head:
                     found.sessions.append(content)
             launches = block.results or block.graph_results
             if launches:
-                found.filled.extend((block.start, min(block.end, size), *(min(count, size) for count in block[2:])))
+                found.filled.extend(block if max(block) <= size else (min(count, size) for count in block))
             found.range_results += block.range_results
             found.unfinished = bool(block.stacks) or (found.unfinished and not launches)
             at = block.start

@@ -53,7 +53,7 @@ def row(data: bytes, wanted: Plan) -> list[Cell]:
         at = _metrics(data, at, wanted, cells) if data[at] == METRIC_KEY else _others(data, at, end, cells)
     if at != end:
         raise DamagedError("a launch that ends inside a field")
-    return _named(cells)
+    return named(cells)
 
 
 def graph_row(data: bytes, wanted: Plan) -> list[Cell]:
@@ -181,6 +181,7 @@ def extent(data: bytes) -> tuple[int, ...] | None:
     return found if all(0 < side < 1 << 32 for side in found) else None
 
 
+@lru_cache(maxsize=1 << 12)
 def ranges(data: bytes) -> list[str]:
     """Names of the open push/pop ranges, outermost first, by domain number."""
     stacks: dict[int, list[str]] = {}
@@ -212,7 +213,8 @@ PARTS: dict[int, tuple[int, Callable[[bytes], Any]]] = {
 }
 
 
-def _named(cells: list[Cell]) -> list[Cell]:
+def named(cells: list[Cell]) -> list[Cell]:
+    """The row with its names, each from the one that stands for it; raises DamagedError where there is none."""
     # kernels that were not mangled have no demangled name; NVIDIA's reader then gives the plain one
     cells[KERNEL] = cells[KERNEL] or cells[MANGLED]
     cells[NAME] = cells[NAME] or cells[MANGLED] or cells[KERNEL]

@@ -21,6 +21,8 @@ MOST_RATIO = 1_000
 """Uncompressed over compressed size, beyond a first SPARED bytes; reports compress 3 to 20 times."""
 SPARED = 256 << 20
 PIECE, BEGINNING = 1 << 20, 1 << 16
+BUFFER = 1 << 15
+"""Read at once: headers and launches lie close together, modules between them are stepped over."""
 CODED = 4096
 """Compressed bytes at a time: they unpack to 128 MiB at the most."""
 
@@ -35,7 +37,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int, list[str]]]:
         try:
             if path.is_dir():
                 raise UnreadableCapture(f"{path.name}: a directory; name a report inside it")
-            file: BinaryIO = open_files.enter_context(path.open("rb", buffering=0))
+            file: BinaryIO = open_files.enter_context(path.open("rb", buffering=BUFFER))
             start = file.read(512)
             notes: list[str] = []
             if start.startswith(COMPRESSED):

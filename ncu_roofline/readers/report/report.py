@@ -15,7 +15,8 @@ from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import rows
 from ncu_roofline.readers.report import container, protocol, recognise
 from ncu_roofline.readers.report.container import Block, Head
-from ncu_roofline.readers.report.launches import graph_row, row
+from ncu_roofline.readers.report.launches import graph_row
+from ncu_roofline.readers.report.layouts import Layouts
 from ncu_roofline.readers.report.plan import FIXED, Cell, Plan, plan
 from ncu_roofline.readers.report.wire import BROKEN
 
@@ -100,23 +101,23 @@ class Loss:
 
 def launches(file: BinaryIO, head: Head, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
     """The rows of all launches that can be decoded, in file order; the rest is counted in `loss`."""
-    at = 0
+    at, decoder = 0, Layouts(wanted)
     try:
         for block in head.blocks():
             at = block.start
-            yield from _decoded(file, block, wanted, loss)
+            yield from _decoded(file, block, decoder, loss)
         loss.stopped = head.stopped
     except BROKEN:
         loss.stopped = at
 
 
-def _decoded(file: BinaryIO, block: Block, wanted: Plan, loss: Loss) -> Iterator[list[Cell]]:
-    every = chain(zip(container.results(file, block), repeat(row)), zip(container.graphs(file, block), repeat(graph_row)))
+def _decoded(file: BinaryIO, block: Block, by: Layouts, loss: Loss) -> Iterator[list[Cell]]:
+    every = chain(zip(container.results(file, block), repeat(by.row)), zip(container.graphs(file, block), repeat(graph_row)))
     end = block.start
     for entry, decoded in every:
         end += 4 + len(entry)
         try:
-            cells = decoded(entry, wanted)
+            cells = decoded(entry, by.wanted)
         except BROKEN:
             loss.damaged += 1
             if loss.damaged > MOST_DAMAGED:
