@@ -12,13 +12,14 @@ from ncu_roofline.analysis.roles import behaviour, roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
 from ncu_roofline.analysis.roofline.gains import gained
-from ncu_roofline.analysis.run import sequence
+from ncu_roofline.analysis.run import files, sequence
 from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.run.selection import Selected, selected
+from ncu_roofline.analysis.run.sequence import Segmented
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED
-from ncu_roofline.capture.schema import complete
+from ncu_roofline.capture.schema import complete, whole_result
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.kernels.roles import Rules
@@ -67,7 +68,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     named = roles.assign(complete(capture.launches, ARCHIVED), chosen.rules)
     worked = with_behaviour(named, gpu, capture, chosen)
     drafts = (capture.run.accepted.value or 1) > 1
-    segmented = sequence.segment(worked, drafts=drafts) if in_order(worked) else sequence.unfollowed(worked)
+    segmented = followed(worked, capture, drafts=drafts)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = useful.useful(segmented.launches, run, chosen.model)
     run, other = with_part(worked_out, run, chosen.model)
@@ -89,12 +90,23 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     )
 
 
+def followed(worked: pl.DataFrame, capture: Capture, *, drafts: bool) -> Segmented:
+    """The launches with their places, where they are in order; raises UnusableInput where files must not be added up."""
+    if not in_order(worked):
+        return sequence.unfollowed(worked)
+    segmented = sequence.segment(worked, drafts=drafts, borders=files.borders(capture.files))
+    files.check(segmented.launches, capture.files)
+    return segmented
+
+
 def left_out(kept: Selected, every: pl.DataFrame) -> tuple[str, ...]:
     """A sentence where launches do not count."""
-    if not kept.left_out:
-        return ()
+    results = every.select(whole_result().sum()).item() - kept.launches.select(whole_result().sum()).item()
+    if kept.left_out <= results:
+        return ()  # results of whole steps check the others
     what = "outside of whole decode steps or whole layers" if kept.phase == "decode" else "no prefill"
-    return (f"{kept.left_out:,} of {every.height:,} launches are {what} and left out (--phase all counts them)",)
+    number, of = kept.left_out - results, every.height - results
+    return (f"{number:,} of {of:,} launches are {what} and left out (--phase all counts them)",)
 
 
 def with_behaviour(named: pl.DataFrame, gpu: Gpu | None, capture: Capture, chosen: Choices) -> pl.DataFrame:

@@ -124,6 +124,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One of several files that were read as one capture."""
+
+    name: str
+    launches: int
+    run: Run
+    """What it says by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """One or several reports of one run on one device."""
 
@@ -136,6 +146,8 @@ class Capture:
     """File name without folders: fit to be shown."""
     taken: float | None = None
     """When the profiler began, in seconds since 1970; None where the file does not tell."""
+    files: tuple[File, ...] = ()
+    """The files in their order, where there are several: the border of a file ends a step."""
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""

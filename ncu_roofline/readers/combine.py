@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, Run
+from ncu_roofline.capture.capture import UNKNOWN, Capture, Device, Fact, File, Run
 from ncu_roofline.capture.schema import OPCODES
 from ncu_roofline.errors import UnreadableCapture
 
@@ -26,6 +26,7 @@ def combine(captures: Sequence[Capture]) -> Capture:
         run=run([c.run for c in captures]),
         notes=notes(captures),
         name=f"{captures[0].name} and {len(captures) - 1} more",
+        files=tuple(File(name=c.name, launches=c.launches.height, run=c.run) for c in captures),
     )
 
 

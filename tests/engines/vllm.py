@@ -65,7 +65,6 @@ def dense(rows: int, sequences: int, layers: int, prefill: bool = False, tp: boo
 
 def mla(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K]:
     """DeepSeek-V2-Lite with MLA; the first layer dense, then shared experts on a side stream."""
-    del prefill
 
     def layer(number: int) -> Iterator[K]:
         yield k(ADD_NORM if number else PLAIN_NORM, rows)
@@ -78,8 +77,11 @@ def mla(rows: int, sequences: int, layers: int, prefill: bool = False) -> list[K
             "void vllm::concat_and_cache_mla_kernel<__nv_bfloat16, __nv_bfloat16, (vllm::Fp8KVCacheDataType)0>(const T1 *)",
             rows,
         )
-        yield k("_fwd_grouped_kernel_stage1", sequences, 1, 4, read=5e6)
-        yield k("_fwd_kernel_stage2", sequences, 16)
+        if prefill:  # the Triton kernels take one query of a sequence: prompts go through FlashAttention
+            yield k(FA3, 132, read=5e6)
+        else:
+            yield k("_fwd_grouped_kernel_stage1", sequences, 1, 4, read=5e6)
+            yield k("_fwd_kernel_stage2", sequences, 16)
         yield k("nvjet_tst_128x8_64x12_1x2_h_bz_TNN", 1, 1, 16, read=2e6)
         yield k(nvjet("64x8_64x16"), 32, read=8e6)
         yield k(ADD_NORM, rows)

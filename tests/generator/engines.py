@@ -154,6 +154,9 @@ def latent(one: Pass, norm: str) -> Launches:
     grid = (one.sequences, ceil(shape.heads / 16), 4)
     if one.prompt:
         yield Kernel(names.flash(192, prompt=True), "attention", (ceil(rows / 64), one.sequences, shape.heads), reads)
+    elif one.positions > 1:
+        # several queries a sequence go the way of prompts (sglang extend_attention.py): the decode kernels take one
+        yield Kernel("_fwd_kernel", "attention", (one.sequences, shape.heads, ceil(one.positions / 64)), reads, 4e5)
     else:
         yield Kernel("_fwd_grouped_kernel_stage1", "attention", grid, reads, 4e5, tells=SEQUENCES, phase="decode")
         size = 4.0 * one.sequences * shape.heads * 512 * 4

@@ -26,7 +26,7 @@ def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
     numbered = decode.with_columns(group=pl.struct(*(pl.col(p).fill_null(-1) for p in PLACE)).rank("dense").cast(pl.Int64))
     role = pl.col("role").cast(pl.String)
     is_fc, is_mixer = (role == "fc").fill_null(False), role.is_in(MIXERS).fill_null(False)
-    places = numbered.select("index", "layer", "group", fc=is_fc, mixer=is_mixer)
+    places = numbered.select("index", "layer", "group", "stream", fc=is_fc, mixer=is_mixer, helper=satellite(numbered))
     steps = numbered.group_by("group", maintain_order=True).agg(
         *(pl.col(p).first() for p in PLACE),
         whole=pl.col("step_whole").all() if "step_whole" in decode.columns else pl.lit(False),
@@ -36,22 +36,12 @@ def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
         .join(of_groups(decode, places), on="group", how="left", maintain_order="left")
         .drop("group")
     )
-    if overlapping(decode):
-        # each stream works on its share of the rows: only what is sampled at the end is of all
-        told = told.with_columns(pl.lit(None, told.schema[c]).alias(c) for c in ("rows", "sequences", "contested"))
     kinds = told.select(*SIGNS, *(c for c in told.columns if "what" in c)).unique(SIGNS, maintain_order=True)
     facts = [of_step(kind, drafts=drafts) for kind in kinds.iter_rows(named=True)]
     named = kinds.select(SIGNS).with_columns(
         batch=pl.Series([f.value for f in facts], dtype=pl.Int64), why=pl.Series([f.evidence for f in facts], dtype=pl.String)
     )
     return told.join(named, on=SIGNS, how="left", nulls_equal=True, maintain_order="left")
-
-
-def overlapping(launches: pl.DataFrame) -> bool:
-    """Whether attention runs on several streams of a device at once: halves of a batch, each on its own."""
-    main = launches.filter(pl.col("role").cast(pl.String) == "attention", ~satellite(launches))
-    streams = main.group_by("process", "device").agg(streams=pl.col("stream").n_unique())
-    return bool((streams["streams"] > 1).any())
 
 
 def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:

@@ -1,4 +1,7 @@
-"""Cached tokens per sequence, by the bytes that attention reads: of the launch that reads the cache, never of its helpers."""
+"""Cached tokens per sequence: as the engine's ranges count them, else by the bytes that attention reads.
+
+Of a layer the launch that reads the cache tells, never its helpers, and never writes.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import polars as pl
 
 from ncu_roofline.analysis.model.types import element_bytes
 from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role
+from ncu_roofline.analysis.run.ranges import ranges
 from ncu_roofline.analysis.run.rows import AXES, satellite
-from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
 from ncu_roofline.knowledge.kernels.rows import CacheRule, cache_rules
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
@@ -27,6 +31,8 @@ class Cache:
     elements: pl.Expr
     width: pl.Expr
     said: str
+    sequences: pl.Expr
+    """Sequences that the launch reads for; null where nothing tells."""
     windowed: bool = False
     """Whether some layers see only a part of the context."""
 
@@ -45,20 +51,55 @@ def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple
 
 
 def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact[int]:
-    """Cached tokens per sequence; unknown without batch or bytes, or where nothing tells the cache's shape."""
-    if run.batch.value is None:
+    """Cached tokens per sequence; unknown without ranges, or without bytes, sequences and the cache's shape."""
+    spoke = [w for w in (by_ranges(launches), by_bytes(launches, run, model)) if w is not None]
+    if not spoke:
         return UNKNOWN
+    first = spoke[0]
+    low, high = first.low or 0.0, first.high or 0.0
+    if high > (1 + TOLERANCE) * low:
+        return Fact(None, "unknown", f"{first.says}: it differs between steps", round(low), round(high), tuple(spoke))
+    value = middle(first)
+    agreed = tuple(replace(w, agrees=abs(middle(w) / value - 1) <= TOLERANCE) for w in spoke)
+    return Fact(value, "inferred", first.says, witnesses=agreed)
+
+
+def middle(one: Witness) -> int:
+    """What a witness tells, between its least and its greatest step."""
+    return round(((one.low or 0.0) + (one.high or 0.0)) / 2)
+
+
+def by_ranges(launches: pl.DataFrame) -> Witness | None:
+    """What the engine's ranges say: the cached tokens of all sequences over their number, the median over the steps."""
+    told = ranges(launches).filter((pl.col("nvtx_cached") > 0) & (pl.col("nvtx_batch") > 0))
+    if told.is_empty():
+        return None
+    seen = told.select(each=pl.col("nvtx_cached") / pl.col("nvtx_batch"))["each"]
+    says = f"{told['nvtx_what'][0]}, cached tokens over sequences"
+    return Witness(says=says, low=float(seen.min()), high=float(seen.max()), rank="nvtx")  # type: ignore[arg-type]
+
+
+def by_bytes(launches: pl.DataFrame, run: Run, model: Model | None) -> Witness | None:
+    """What the launches say that read the cache: bytes over those of a cached token of all their sequences."""
     mains = readers(launches, run)
     told = of_model(mains, run, model) if model else of_kernels(mains, run)
     if told is None:
-        return UNKNOWN
+        return None
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
-    seen = mains.select(tokens=read / told.width / told.elements / run.batch.value).drop_nulls()["tokens"]
-    if told.windowed and seen.len():
-        seen = seen.filter(seen >= seen.max() / 2)  # type: ignore[operator]
-    if not seen.len():
-        return UNKNOWN
-    return Fact(round(float(seen.median())), "inferred", told.said)  # type: ignore[arg-type]
+    tokens = (read / told.width / told.elements / told.sequences).alias("tokens")
+    seen = mains.select("process", "device", "step", tokens).drop_nulls("tokens")
+    if told.windowed:
+        seen = seen.filter(pl.col("tokens") >= pl.col("tokens").max() / 2)
+    if seen.is_empty():
+        return None
+    steps = seen.group_by("process", "device", "step").agg(pl.col("tokens").median())["tokens"]
+    return Witness(says=told.said, low=float(steps.min()), high=float(steps.max()))  # type: ignore[arg-type]
+
+
+def counted(run: Run, mains: pl.DataFrame) -> pl.Expr:
+    """Sequences by the batch, as it was stated or as the launch's own step tells."""
+    of_step = pl.col("step_batch") if "step_batch" in mains.columns else pl.lit(None, pl.Int64)
+    return pl.coalesce(pl.lit(run.batch.value, pl.Int64), of_step)
 
 
 def readers(launches: pl.DataFrame, run: Run) -> pl.DataFrame:
@@ -78,6 +119,7 @@ def of_model(mains: pl.DataFrame, run: Run, model: Model) -> Cache | None:
     return Cache(
         elements=pl.lit(full[0].elements / min(int(run.tp.value or 1), full[0].split)),
         width=cache_width(run, model),
+        sequences=counted(run, mains),
         said="bytes that attention read over bytes of a cached token" + assumed(mains, run, model.native or USUAL),
         windowed=len(full) < sum(c.elements > 0 for c in model.caches),
     )
@@ -93,6 +135,7 @@ def of_kernels(mains: pl.DataFrame, run: Run) -> Cache | None:
     return Cache(
         elements=pl.coalesce([elements(rule) for rule in rules]),
         width=pl.coalesce(cache_width(run, None), pl.lit(usual)),
+        sequences=counted(run, mains) if run.batch.origin == "given" else pl.coalesce([sequences(rule) for rule in rules]),
         said=said + assumed(mains, run, USUAL),
     )
 
@@ -102,6 +145,12 @@ def elements(rule: CacheRule) -> pl.Expr:
     heads = pl.col("grid").arr.get(AXES[rule.heads])
     width = pl.col("name").str.extract(rule.width, 1).cast(pl.Float64, strict=False)
     return pl.when(pl.col("kernel").str.contains(f"^(?:{rule.kernel})$")).then(2 * heads * width)
+
+
+def sequences(rule: CacheRule) -> pl.Expr:
+    """Sequences that the launch reads for, by its own grid; null for other kernels."""
+    mine = pl.col("kernel").str.contains(f"^(?:{rule.kernel})$")
+    return pl.when(mine).then(pl.col("grid").arr.get(AXES[rule.sequences]))
 
 
 def assumed(mains: pl.DataFrame, run: Run, usual: str) -> str:

@@ -10,8 +10,8 @@ from ncu_roofline.capture.schema import PHASES
 
 SMALLEST_PREFILL = 2048
 """Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
-
-
+MOST_DRAFTS = 64
+"""Rows of a sequence, up to which they may be drafts that are verified: the largest trees of SGLang."""
 MOST_PADDING = 2
 """Rows per sampled row, up to which a pass may be a decode step padded to the size of its CUDA graph."""
 
@@ -19,10 +19,10 @@ MOST_PADDING = 2
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, what told them, and what denies it.
 
-    `places` has index, layer, group, fc and mixer of every launch. The LM head and the norm before it may see one
+    `places` has index, layer, group, stream, fc and mixer of every launch. The LM head and the norm before it may see one
     row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
     """
-    at = with_heads(with_leading(told, places), places)
+    at = with_heads(over_streams(with_leading(told, places), places), places)
     anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
     layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.col("group").is_in(bare(places).implode()))
     table = layered.select("group").unique(maintain_order=True)
@@ -31,6 +31,25 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
     denied = contested(layered.filter(kind_of("rows"), ~pl.col("fixed")))
     return table.join(denied, on="group", how="left", maintain_order="left")
+
+
+def over_streams(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Votes of layers whose attention runs on several streams, each on its share of the rows: all shares together."""
+    main = places.filter("mixer", ~pl.col("helper")).group_by("group").agg(streams=pl.col("stream").n_unique())
+    shared = main.filter(pl.col("streams") > 1)
+    if shared.is_empty():
+        return at
+    one = ["group", "rule", "layer"]
+    theirs = pl.col("group").is_in(shared["group"].implode()) & pl.col("layer").is_not_null() & ~pl.col("sampled")
+    least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
+    shares = at.filter(theirs).group_by(*one, "stream").agg(rows=least)
+    # a kernel that runs on some of the streams alone tells of their share only
+    whole = (
+        shares.join(shared, on="group").group_by(one).agg(every=pl.col("rows").sum(), all=pl.len() == pl.col("streams").first())
+    )
+    joined = at.join(whole.filter("all"), on=one, how="left", maintain_order="left")
+    kept = joined.filter(~theirs | pl.col("all")).with_columns(rows=pl.when(theirs).then("every").otherwise("rows"))
+    return kept.drop("every", "all")
 
 
 def bare(places: pl.DataFrame) -> pl.Series:
@@ -103,7 +122,8 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, dr
     Where something drafts, more rows than are usual or sampled may be drafts: only kernels, ranges and very many rows
     tell of a prompt.
     """
-    at = laid.select("index", "layer", "fc", group="pass", mixer=(pl.col("kind") == "mixer").fill_null(False))
+    mixer = (pl.col("kind") == "mixer").fill_null(False)
+    at = laid.select("index", "layer", "fc", "stream", "helper", group="pass", mixer=mixer)
     rows = rows_of_passes(told, at)
     kinds = (
         phase_kinds(launches)
@@ -144,6 +164,8 @@ def by_itself() -> pl.Expr:
         .then(pl.lit("prefill"))
         # so many sequences are padded to so many rows, always: more are prompt tokens
         .when((rows > pl.col("sampled")) & (rows > pl.col("least")))
+        .then(pl.lit("prefill"))
+        .when(rows > MOST_DRAFTS * pl.col("sequences"))
         .then(pl.lit("prefill"))
         .when(rows >= pl.col("sampled"))
         .then(pl.lit("decode"))

@@ -11,6 +11,7 @@ TOLD = {
     "nvtx_phase": pl.Enum(PHASES),
     "nvtx_batch": pl.Int64(),
     "nvtx_rows": pl.Int64(),
+    "nvtx_cached": pl.Int64(),
     "nvtx_drafts": pl.Boolean(),
     "nvtx_what": pl.String(),
 }
@@ -29,7 +30,7 @@ def ranges(launches: pl.DataFrame) -> pl.DataFrame:
 
 def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:
     """The ranges that one rule reads: name and what it says."""
-    groups = {group: number(rule, group) for group in ("batch", "rows")}
+    groups = {group: number(rule, group) for group in ("batch", "rows", "cached")}
     return (
         names.rename("name")
         .to_frame()
@@ -39,6 +40,7 @@ def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:
             nvtx_phase=pl.lit(rule.phase, pl.Enum(PHASES)),
             nvtx_batch=groups["batch"],
             nvtx_rows=groups["rows"],
+            nvtx_cached=groups["cached"],
             nvtx_drafts=pl.lit(rule.drafts),
             nvtx_what=pl.lit(rule.what),
         )

@@ -8,6 +8,7 @@ from ncu_roofline.knowledge.kernels.rows import (
     NamedRule,
     PhaseRule,
     RowRule,
+    embedding_fusions,
     expert_kernels,
     opening_kernels,
     phase_rules,
@@ -99,6 +100,11 @@ def residual(launches: pl.DataFrame) -> pl.Expr:
 def opening(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch may be the embedding that opens a step, by its name."""
     return named(launches, opening_kernels())
+
+
+def embedding_fused(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch looks up the tokens and does more, by its name."""
+    return named(launches, embedding_fusions())
 
 
 def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,18 +44,19 @@ class Segmented:
     accepted: Fact[float] = UNKNOWN
 
 
-def segment(launches: pl.DataFrame, *, drafts: bool = False) -> Segmented:
+def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[int] = ()) -> Segmented:
     """Launches with their place: `phase`, `step` (per phase, from 0), `layer`, `position`, and what their step holds.
 
     All are null where the order of launches does not tell; `step_whole` is false for a step that
-    the window cuts. `drafts` is whether the user says that drafts are verified.
+    the window cuts. `drafts` is whether the user says that drafts are verified, `borders` the launches with which
+    further files begin: no step goes on across them.
     """
     if launches.is_empty():
         return unfollowed(launches)
     whole = launches.select(whole_result().alias("whole"))["whole"]
     if whole.all():
         return whole_results(launches)
-    rows, told = anchors.marked(launches), votes(launches)
+    rows, told = anchors.marked(launches, borders), votes(launches)
     found = anchors.clusters(rows)
     if at := turns(rows, found, told):
         rows = anchors.turned(rows, at)

@@ -45,7 +45,7 @@ class RangeRule:
     """NVTX ranges by which an engine says what a step is."""
 
     nvtx: str
-    """With the groups `batch` (sequences) and `rows`, where the range tells them."""
+    """With the groups `batch` (sequences), `rows` and `cached` (tokens of all sequences), where the range tells them."""
     phase: str
     what: str
     drafts: bool = False
@@ -82,6 +82,8 @@ class CacheRule:
     kernel: str
     heads: str
     """Axis of the grid that counts key/value heads."""
+    sequences: str
+    """Axis of the grid that counts sequences."""
     width: str
     """Where the name has the width of a head: a group."""
 
@@ -117,6 +119,12 @@ def expert_kernels() -> NamedRule:
 def opening_kernels() -> NamedRule:
     """Gathers that open a step where they come before any norm or product."""
     return NamedRule(**tables()["opening"])
+
+
+@cache
+def embedding_fusions() -> NamedRule:
+    """Launches that look up the tokens and do more: a step begins with them."""
+    return NamedRule(**tables()["embeds"])
 
 
 @cache

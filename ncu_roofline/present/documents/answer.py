@@ -12,7 +12,7 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import text
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
+from ncu_roofline.present.documents.words_tokens import each_gpu, filtered, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
 
@@ -40,11 +40,9 @@ def whole_percent(share: float) -> str:
 
 def answer(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[str, ...]:
     """What moves, what limits, what first; a sentence that nothing was measured for is left out."""
+    rest = (stated_step(study, whole), limits(numbers), to_do(first))
     made_up = ("SYNTHETIC capture: a generator wrote it, no GPU measured it.",) if study.run.synthetic.value else ()
-    return (
-        *made_up,
-        *(said for said in (moves(study, numbers, whole), stated_step(study, whole), limits(numbers), to_do(first)) if said),
-    )
+    return (*made_up, *(said for said in (moves(study, numbers, whole), filtered(study), *rest) if said))
 
 
 def moves(study: Study, numbers: Overview, whole: Totals) -> str:

@@ -14,9 +14,11 @@ from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
     amount,
+    checked,
     decides,
     each_gpu,
     experts,
+    filtered,
     found,
     known_facts,
     no_decode,
@@ -70,13 +72,9 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         yield f"{clean(study.capture.name)}: {wholes} {stated_step(study, whole)}".strip()
         return
     yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
-    if clock := stated_step(study, whole):
-        yield clock
-    if tables.by == "role" and (where := shares(tables.main)):
-        deciding = decides(study, tables.main) if whole.phase == "decode" else ""
-        yield f"{where} {deciding}".strip()
-    if positions := speculated(whole):
-        yield positions
+    where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
+    said = (filtered(study), stated_step(study, whole), where, speculated(whole), checked(study))
+    yield from (sentence for sentence in said if sentence)
     yield f"From {found(whole)}. {known_facts(study)}"
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
@@ -87,6 +85,11 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
         yield from experts(tables.projections)
+
+
+def deciding(study: Study, whole: Totals, tables: Tables) -> str:
+    """What more than half of the bytes of decode depends on."""
+    return decides(study, tables.main) if whole.phase == "decode" and shares(tables.main) else ""
 
 
 def shown_tables(study: Study, whole: Totals, tables: Tables) -> Iterator[Table]:

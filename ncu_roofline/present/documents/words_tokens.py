@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from ncu_roofline.analysis.run.clock import clocked
+from ncu_roofline.analysis.run.files import beside
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
@@ -116,6 +117,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+PROGRAM = "profile-from-start"
+"""The profiled program chose what to show: no filter of the person who looks."""
+
+
+def filtered(study: Study) -> str:
+    """That the profiler was told to keep a part of the launches, where the command line says so; else nothing."""
+    told = [part for part in (study.run.launch_filter.value or "").split(", ") if part and not part.startswith(PROGRAM)]
+    return f"The profiler kept a part only ({clean(', '.join(told))}): shares are of what was captured." if told else ""
+
+
 def speculated(whole: Totals) -> str:
     """What a verified position costs, where drafts are verified and nobody says how many are accepted; else nothing."""
     moved = whole.per_position("dram_bytes")
@@ -191,6 +202,27 @@ def several_wholes(study: Study, whole: Totals) -> str:
         return ""
     moved = " and ".join([", ".join(text(b, "byte") for b in rows["dram_bytes"][:-1]), text(rows["dram_bytes"][-1], "byte")])
     return f"{rows.height} results of whole graphs or ranges, a step each: {moved} to and from DRAM."
+
+
+AGREE = 0.02
+"""Reads of single kernels over those of the whole graph, up to which they are of the same step: 0.1 % on an H200."""
+
+
+def checked(study: Study) -> str:
+    """Whether a result of the whole step, given beside single kernels, bears out their sum; else nothing."""
+    found = beside(study.every)
+    if found is None:
+        return ""
+    one = found.results == 1
+    nearest = (
+        "The result of a whole graph or range" if one else f"Of {found.results} results of whole graphs or ranges the nearest"
+    )
+    off = f"{abs(100 * found.over):.1f} % {'more' if found.over > 0 else 'less'}"
+    apart = "they are not of the same step, or kernels are missing" if abs(found.over) > AGREE else "the sum is borne out"
+    return (
+        f"{nearest} reads {text(found.whole, 'byte')}; the kernels of a step, one by one, {text(found.kernels, 'byte')} "
+        f"({off}): {apart}."
+    )
 
 
 def known_facts(study: Study) -> str:

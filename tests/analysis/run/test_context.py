@@ -131,3 +131,22 @@ def test_a_kernel_that_tells_its_cache_needs_no_model() -> None:
 
     assert (fact.value, "taken to be bf16" in fact.evidence) == (2048, True)
     assert context(on, Run().given(batch=8, kv="fp8"), None).value == 4096
+
+
+def test_a_kernel_that_tells_its_sequences_needs_no_batch() -> None:
+    # the grid is (splits, 8 heads, 8 sequences): 2,048 tokens as above
+    on = decode(kernel=CUDNN, role="attention", layer=0, dram_read_bytes=8 * 2048 * 8 * 128 * 2 * 2.0).with_columns(
+        grid=pl.Series([[4, 8, 8]], dtype=pl.Array(pl.Int64, 3))
+    )
+
+    assert context(on, Run(), None).value == 2048
+
+
+def test_the_engines_range_tells_the_context_and_the_bytes_stand_beside_it() -> None:
+    # 32 sequences hold 55,086 tokens: 1,721.4 each; attention reads those of 2 x 860.7
+    name = "execute_32_context_0(sq0sk0sqsq0sqsk0)_generation_32(sq32sk55086sqsq32sqsk55086)"
+    on = attending(dram_read_bytes=[read(55086 / 32, sequences=32)]).with_columns(nvtx=pl.lit([name]))
+    fact = context(on, Run().given(batch=32), MODEL)
+
+    assert (fact.value, fact.evidence) == (1721, "vLLM's step ranges, cached tokens over sequences")
+    assert [(w.rank, w.agrees) for w in fact.witnesses] == [("nvtx", True), ("strong", True)]

@@ -4,11 +4,11 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
 
-KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, ".": None}
+KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, "E": None, ".": None}
 
 
 def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
-    """Launches by letter: m attention, e embedding, s sampling, f product, n norm."""
+    """Launches by letter: m attention, e embedding, s sampling, f product, n norm, E norm with the embedding."""
     letters = [(number, letter) for number, text in enumerate(passes) for letter in text]
     lane = [(lanes or (0,) * len(passes))[number] for number, _ in letters]
     return (
@@ -20,8 +20,9 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             process=pl.col("lane") + 7,
             device=pl.lit(3),
             kind=pl.col("letter").replace_strict(KINDS, return_dtype=pl.String),
+            fused=pl.col("letter") == "E",
             fc=pl.col("letter") == "f",
-            norm=pl.col("letter") == "n",
+            norm=pl.col("letter").is_in(["n", "E"]),
         )
         .with_columns(
             fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"), norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane")
@@ -50,6 +51,11 @@ def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
 
 def test_a_first_pass_without_the_embedding_of_the_others_is_cut() -> None:
     assert whole("nfm", "enfm", "enfms") == [False, True, True]
+
+
+def test_a_first_pass_whose_norm_looks_up_the_tokens_is_whole() -> None:
+    assert whole("Efmfs") == [True]
+    assert whole("nfmfs") == [False]
 
 
 def test_a_last_pass_with_fewer_draws_than_the_others_of_its_depth_is_cut() -> None:
@@ -168,6 +174,16 @@ def test_where_the_engines_range_tells_of_drafts_a_pass_with_fewer_rows_is_one()
     # the first draft runs over all that was verified and samples one row a sequence
     first = range_ | {"sampled_rows": [32, 8]}
     assert numbered([4, 4], ["decode"] * 2, rows=[32, 32], told=first)["draft"].to_list() == [False, True]
+
+
+def test_the_pass_behind_a_verification_over_all_its_rows_drafts() -> None:
+    # 8 sequences of 4 rows are verified; the first draft runs over the 32 rows and samples one of each sequence
+    told = {"sequences": [8, None], "sampled_rows": [32, 8]}
+    found = numbered([9, 3], ["decode", None], rows=[32, 32], told=told)
+    assert (found["phase"].to_list(), found["draft"].to_list()) == (["decode"] * 2, [False, True])
+    # a prompt of 32 rows of which one is sampled is no draft of 8 sequences
+    prompt = numbered([9, 3], ["decode", None], rows=[32, 32], told={"sequences": [8, None], "sampled_rows": [32, 1]})
+    assert prompt["phase"].to_list() == ["decode", None]
 
 
 def test_steps_are_counted_from_0_per_phase_and_only_with_attention() -> None:

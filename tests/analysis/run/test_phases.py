@@ -39,7 +39,9 @@ PASS = {
         ({"rows": SMALLEST_PREFILL, "sampled": SMALLEST_PREFILL, "least": SMALLEST_PREFILL}, "decode"),
         ({"rows": 3, "sampled": 4, "least": 3}, None),  # fewer than are sampled: one of them is wrong
         ({"rows": 32, "sequences": 32}, "decode"),  # one query of each sequence
-        ({"rows": 100, "sequences": 1}, None),  # a prompt, or drafts that are verified
+        ({"rows": 64, "sequences": 1}, None),  # a prompt, or drafts that are verified
+        ({"rows": 65, "sequences": 1}, "prefill"),  # no tree of drafts has as many
+        ({"rows": 128, "sequences": 2}, None),
         ({"rows": SMALLEST_PREFILL, "sampled": 2 * SMALLEST_PREFILL, "least": 1}, "prefill"),
         ({"rows": 1}, "decode"),
         ({"rows": 2}, None),  # a short prompt looks like that
@@ -123,7 +125,7 @@ def votes(*given: dict[str, Any]) -> pl.DataFrame:
 def places(*given: tuple[int | None, int, bool]) -> pl.DataFrame:
     """(layer, group, fc) of every launch."""
     frame = pl.DataFrame(given, schema={"layer": pl.Int64, "group": pl.Int64, "fc": pl.Boolean}, orient="row")
-    return frame.with_columns(index=pl.int_range(pl.len()), mixer=pl.lit(False))
+    return frame.with_columns(index=pl.int_range(pl.len()), mixer=pl.lit(False), stream=pl.lit(7), helper=pl.lit(False))
 
 
 def test_the_rows_that_most_rules_tell_are_agreed_on_and_their_kinds_named() -> None:
@@ -203,6 +205,17 @@ def test_a_pass_of_layers_and_attention_is_told_by_its_layers_alone() -> None:
     told = votes({"rows": 16}, {"rows": 1, "rule": 2}, {"rows": 1, "rule": 3}).drop("layer", "group")
     at = places((0, 0, False), (None, 0, False), (None, 0, False))
     assert rows_of_passes(told, at.with_columns(mixer=pl.lit(True)))["rows"].to_list() == [16]
+
+
+def test_shares_of_streams_add_up_and_a_kernel_of_one_stream_says_nothing() -> None:
+    # halves of 5 and 3 rows in one layer; the launch of rule 2 runs on the first stream alone
+    told = [{"rows": 5}, {"rows": 3}, {"rule": 2, "rows": 5}, {"rule": 3, "rows": 8, "embedding": True}]
+    frame = votes(*told).drop("layer", "group")
+    at = places((0, 0, False), (0, 0, False), (0, 0, False), (None, 0, False)).with_columns(
+        stream=pl.Series([7, 8, 7, 7]), mixer=pl.Series([True, True, False, False])
+    )
+    found = rows_of_passes(frame, at).row(0, named=True)
+    assert (found["rows"], found["contested"]) == (8, None)
 
 
 def test_kinds_of_votes() -> None:

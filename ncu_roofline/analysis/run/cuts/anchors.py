@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.heads import with_ends
-from ncu_roofline.analysis.run.rows import opening, residual, satellite
+from ncu_roofline.analysis.run.rows import embedding_fused, opening, residual, satellite
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
@@ -22,8 +22,11 @@ FEWEST_SATELLITES = 4
 """A mixer kernel that runs once a pass, while others run at least this often, prepares for them."""
 
 
-def marked(launches: pl.DataFrame) -> pl.DataFrame:
-    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm, turn."""
+def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
+    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm, turn.
+
+    `borders` are the launches with which further files begin: each file has lanes of its own.
+    """
     role = pl.col("role").cast(pl.String)
     kind = (
         pl.when(role.is_in(MIXERS))
@@ -40,12 +43,14 @@ def marked(launches: pl.DataFrame) -> pl.DataFrame:
         "name",
         "grid",
         pl.col("process", "device", "stream").fill_null(-1),
+        file=pl.sum_horizontal(pl.lit(0), *((pl.col("index") >= b).cast(pl.Int64) for b in borders)),
         kind=kind,
         fc=(role == "fc").fill_null(False),
         norm=(role == "norm").fill_null(False),
         helper=satellite(launches),
         opening=opening(launches),
         residual=residual(launches),
+        fused=embedding_fused(launches) & (role != "rope").fill_null(True),
     )
     ordered = (
         named.with_columns(lane=lane(named))
@@ -78,7 +83,7 @@ def lane(named: pl.DataFrame) -> pl.Expr:
     ]
     place = pl.struct("process", "device", "stream")
     stream = pl.when(place.is_in(own.implode())).then(pl.col("stream")).otherwise(-1) if own.len() else pl.lit(-1)
-    return pl.struct("process", "device", stream.alias("stream")).rank("dense").cast(pl.Int64)
+    return pl.struct("file", "process", "device", stream.alias("stream")).rank("dense").cast(pl.Int64)
 
 
 def clusters(rows: pl.DataFrame) -> pl.DataFrame:

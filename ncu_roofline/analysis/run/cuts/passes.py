@@ -48,7 +48,7 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     as_others = as_others & ~(pl.col("embedded").fill_null(False) & inner).any().over("lane")
     # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
     bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
-    begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | as_others.fill_null(False)
+    begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | pl.col("fused") | as_others.fill_null(False)
     ended = (~pl.col("closes") | pl.col("sampled").fill_null(False)) & ~draws_fewer()
     return table.with_columns(
         pl.col("mixers").fill_null(0), whole=bounded & begun & ended & (pl.col("mixers") > 0).fill_null(False)
@@ -69,7 +69,11 @@ def spans(rows: pl.DataFrame) -> pl.DataFrame:
 def drawn(rows: pl.DataFrame) -> pl.DataFrame:
     """Passes with the launches that draw or verify, and whether an embedding is among theirs."""
     kind = pl.col("kind").cast(pl.String)
-    return rows.group_by("pass").agg(draws=(kind == "sampling").sum(), opened=(kind == "embedding").any())
+    return rows.group_by("pass").agg(
+        draws=(kind == "sampling").sum(),
+        opened=(kind == "embedding").any() | pl.col("fused").any(),
+        fused=pl.col("fused").any(),
+    )
 
 
 def draws_fewer() -> pl.Expr:
@@ -107,6 +111,10 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     single layer (as the drafts of a model that the window leaves out), or where some that may be steps are not told.
     """
     of_one = ("process", "device", "phase")
+    first = drafts_first()
+    table = table.with_columns(
+        first=first, phase=pl.when(first).then(pl.lit("decode")).otherwise("phase").cast(table["phase"].dtype)
+    )
     decode = pl.col("whole") & (pl.col("phase") == "decode")
     largest = pl.col("mixers").filter(pl.col("phase") == "decode").max().over("lane")
     deep = decode & (pl.col("mixers") == largest)
@@ -117,7 +125,7 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     # as many sequences as rows leave no room for drafts
     plain = (deep & (pl.col("sequences") == pl.col("rows"))).fill_null(False).any().over("lane")
     verified = (small & (rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False) & ~plain
-    draft = (shallow & (verified | pl.lit(drafting))) | (decode & fewer_than_verified())
+    draft = (shallow & (verified | pl.lit(drafting))) | (decode & (fewer_than_verified() | pl.col("first")))
     alone = decode & (largest == 1) & (pl.col("mixers") == 1)
     untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
@@ -138,6 +146,14 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     own = pl.when(pl.col("step").is_not_null()).then(pl.col("whole").all().over(*of_one, "step"))
     served = (~pl.col("draft")).any().over(*of_one, "step")
     return numbered.with_columns(whole=pl.when("draft").then(pl.col("whole") & own & served).otherwise("whole")).sort("pass")
+
+
+def drafts_first() -> pl.Expr:
+    """Whether a pass is the first that drafts behind a verification: over all its rows, and one row a sequence is sampled."""
+    same = pl.col("rows") == pl.col("rows").shift(1).over("lane")
+    one_each = pl.col("sampled_rows") == pl.col("sequences").shift(1).over("lane")
+    behind = pl.col("phase").shift(1).over("lane").cast(pl.String) == "decode"
+    return (pl.col("phase").is_null() & behind & same & one_each & (pl.col("rows") > pl.col("sampled_rows"))).fill_null(False)
 
 
 def fewer_than_verified() -> pl.Expr:
