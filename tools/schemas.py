@@ -520,6 +520,8 @@ def of_none() -> dict[str, Any]:
             environment=a("object"),
             passes=count(null=True),
             passes_exact=a("boolean"),
+            passes_measured=a("integer", null=True),
+            whole_step_command=a("string", null=True),
             rows=a("array", items=thing(metric=text(), why=text())),
             options=a("array", items=thing(option=text(), why=text())),
             notes=texts(),

@@ -14,6 +14,8 @@ from ncu_roofline.knowledge.toml import load
 
 DEFAULT_GPU = ("H100", "9.0")
 OUTPUT = "decode.ncu-rep"
+STEP = "step.ncu-rep"
+"""Of the whole step as one result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Recipe:
     passes_exact: bool
     """False: computed for more dtypes than asked, so an upper bound."""
     notes: tuple[str, ...]
+    whole: tuple[str, ...]
+    """The first command, word by word: the whole step as one graph result; empty where the engine marks no step."""
+    measured: tuple[int, str] | None
+    """Passes that a GPU needed, and the version of Nsight Compute that counted them."""
     snippet: str
     """Code that marks the step; empty where the engine does it."""
     cost: str
@@ -93,6 +99,7 @@ def recipe(
     wanted = tuple(dict.fromkeys(dtypes)) or tuple(facts["default"])
     _check_dtypes(wanted, facts)
     counted = purpose != "bytes"
+    tried = [row for row in table()["measured"] if capability in row["compute_capabilities"]]
     passes, exact = _passes(wanted, facts) if counted else (table()["base"]["passes"], True)
     return Recipe(
         gpu=name,
@@ -109,9 +116,24 @@ def recipe(
         passes_exact=exact,
         notes=(*how["notes"], *table()["notes"]["always"]),
         snippet=how.get("snippet", "").strip(),
-        cost=table()["notes"]["cost"],
+        whole=_whole(facts, how, engine, tuple(program)) if purpose == "decode" else (),
+        measured=next(((row["passes"], row["version"]) for row in tried if counted and row["dtypes"] == list(wanted)), None),
+        cost=" ".join([table()["notes"]["cost"], *(row["says"] for row in tried)]),
         doubts=_doubts(facts, passes, counted),
     )
+
+
+def _whole(facts: Mapping[str, Any], how: Mapping[str, Any], engine: str, program: tuple[str, ...]) -> tuple[str, ...]:
+    """The command for the whole step as one graph result, word by word."""
+    rules = table()["whole"]
+    if engine not in rules["engines"]:
+        return ()
+    variables = [f"{k}={shlex.quote(v)}" for k, v in {"LC_ALL": "C", **how.get("environment", {})}.items()]
+    options = [rules["replaced"].get(option.part, option.part) for option in _options(how["window"])]
+    kept = [word for option in options if option not in rules["without"] for word in option.split()]
+    memory = [m["name"] for m in table()[facts["memory"]]["metrics"] if m["name"].endswith(".sum")]
+    metrics = ",".join([*rules["metrics"], *memory])
+    return (*variables, "ncu", *kept, "--metrics", metrics, "-f", "-o", STEP, *map(shlex.quote, program or how["command"]))
 
 
 def for_gap(missing: Iterable[str], *, gpu: tuple[str, str] = DEFAULT_GPU, dtypes: Sequence[str] = ()) -> Recipe:

@@ -16,6 +16,7 @@ from ncu_roofline.knowledge.counters import wanted
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.recipe import Recipe, for_gap, recipe, table
 from ncu_roofline.present.documents.recipe import markdown, passes, script
+from ncu_roofline.readers import read
 from tests.synthetic import decode_run
 
 CAPABILITIES = [c for a in table()["architecture"] for c in a["compute_capabilities"]]
@@ -183,6 +184,27 @@ def test_command_line_prints_script_json_and_markdown(capsys: pytest.CaptureFixt
     assert said("--format", "markdown", *typed) == markdown(made)
     data = json.loads(said("--format", "json", *typed))
     assert (data["command"], data["passes"]) == (made.command, 2)
+
+
+def test_the_whole_step_comes_first_and_asks_what_a_graph_result_can_tell() -> None:
+    made = recipe(("H100", "9.0"), dtypes=["bf16", "fp8"], program=["python", "run.py"])
+    whole = " ".join(made.whole)
+    assert "--graph-profiling graph" in whole and "--graph-profiling node" not in whole
+    asked = made.whole[made.whole.index("--metrics") + 1].split(",")
+    assert asked == ["gpu__time_duration.sum", "lts__t_bytes.sum", "dram__bytes_read.sum", "dram__bytes_write.sum"]
+    assert script(made).index("step.ncu-rep") < script(made).index("decode.ncu-rep")
+
+
+def test_the_engine_without_a_marked_step_has_no_whole_step() -> None:
+    assert recipe(engine="llama.cpp").whole == ()
+    assert recipe(purpose="bytes").whole == ()
+
+
+def test_measured_passes_stand_beside_the_promise_and_are_those_of_our_captures() -> None:
+    made = recipe(("H100", "9.0"), dtypes=["bf16", "fp8"])
+    launches = read(Path(__file__).parents[2] / "fixtures" / "measured" / "h100-dense-b8.ncu-repz").launches
+    assert made.measured == (int(launches["m:profiler__replayer_passes"].max()), "2025.3.1")  # type: ignore[arg-type]
+    assert passes(made).startswith("3 replay passes, as measured")
 
 
 def test_assumed_gpu_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import polars as pl
 
-from ncu_roofline.knowledge.recipe import OUTPUT, Reason, Recipe
+from ncu_roofline.knowledge.recipe import OUTPUT, STEP, Reason, Recipe, table
 from ncu_roofline.present.forms.document import Document, Table
 
 WIDTH = 100
@@ -31,30 +31,64 @@ def passes(recipe: Recipe) -> str:
         return "replay passes not computed"
     most = "" if recipe.passes_exact else "at most "
     count = f"{most}{recipe.passes} replay pass{'es' * (recipe.passes > 1)}"
+    if recipe.measured:
+        taken, version = recipe.measured
+        return f"{taken} replay passes, as measured with Nsight Compute {version} (NVIDIA's scheduler promises {recipe.passes})"
     return f"{count} by NVIDIA's scheduler (ncu itself may add one or two)"
 
 
 def script(recipe: Recipe) -> str:
-    """A POSIX shell script: answer, command, then the reasons as comments."""
-    parts = [*comments(answer(recipe)), command(recipe), ""]
+    """A POSIX shell script: answer, commands, then the reasons as comments."""
+    parts = [*comments(answer(recipe)), "", *first(recipe), command(recipe), ""]
     parts += ["# Why each option stands there:", *reasons(recipe.options)]
     parts += ["#", "# What each metric is for:", *reasons(recipe.metrics), "#", "# How to get one clean step:"]
     parts += [*comments(recipe.notes[:1], "- "), *(f"#       {line}" for line in recipe.snippet.splitlines())]
     parts += comments(recipe.notes[1:], "- ")
     if recipe.doubts:
         parts += ["#", "# What cannot be promised:", *comments(recipe.doubts, "- ")]
-    return "\n".join([*parts, "#", f"# Then: ncu-roofline summary {OUTPUT}"]) + "\n"
+    then = [f"summary {name}" for name in ((STEP,) if recipe.whole else ()) + (OUTPUT,)] + [f"slim {OUTPUT} -o slim.ncu-repz"]
+    return "\n".join([*parts, "#", "# Then:", *(f"#   ncu-roofline {what}" for what in then)]) + "\n"
+
+
+def first(recipe: Recipe) -> list[str]:
+    """The whole step before its kernels, and what each is for; nothing where only the kernels can be had."""
+    if not recipe.whole:
+        return []
+    rules = table()["whole"]
+    said = comments([f"1. {rules['why']}", rules["needs"]])
+    return [
+        *said,
+        folded(recipe.whole),
+        "",
+        *comments(["2. A few layers kernel by kernel: where the bytes go, FLOPs, and time."]),
+    ]
 
 
 def command(recipe: Recipe) -> str:
-    """The command, an option or a metric per line; a line that ends in a backslash joins the next."""
-    words = list(recipe.words)
+    """The command that captures kernel by kernel."""
+    return folded(recipe.words)
+
+
+def folded(command: Sequence[str]) -> str:
+    """A command, an option or a metric per line; a line that ends in a backslash joins the next."""
+    words = list(command)
     at = words.index("--metrics")
     before = [word for word in words[:at] if "=" in word and not word.startswith("-")]
     metrics = words[at + 1].replace(",", ",\\\n")
-    options = [f"  {option.part} \\" for option in recipe.options]
+    options = [f"  {option} \\" for option in paired(words[words.index("ncu") + 1 : at])]
     head = " ".join([*before, "ncu", "\\"])
     return "\n".join([head, *options, "  --metrics \\", f"{metrics} \\", f"  {' '.join(words[at + 2 :])}"])
+
+
+def paired(words: Sequence[str]) -> list[str]:
+    """Options with their values."""
+    found: list[str] = []
+    for word in words:
+        if word.startswith("--"):
+            found.append(word)
+        else:
+            found[-1] += f" {word}"
+    return found
 
 
 def comments(sentences: Iterable[str], mark: str = "") -> list[str]:
@@ -89,6 +123,7 @@ def document(recipe: Recipe) -> Document:
         doubts=recipe.doubts,
         data={
             "command": recipe.command,
+            "whole_step_command": " ".join(recipe.whole) or None,
             "gpu": recipe.gpu,
             "compute_capability": recipe.compute_capability,
             "architecture": recipe.architecture,
@@ -98,6 +133,7 @@ def document(recipe: Recipe) -> Document:
             "environment": dict(recipe.environment),
             "passes": recipe.passes,
             "passes_exact": recipe.passes_exact,
+            "passes_measured": recipe.measured[0] if recipe.measured else None,
             "rows": metrics,
             "options": options,
             "notes": recipe.notes,
