@@ -49,23 +49,9 @@ Tpot = Annotated[
     ),
 ]
 
-NAMES = (
-    "tokens",
-    "batch",
-    "steps",
-    "context",
-    "accepted",
-    "model",
-    "weights",
-    "head",
-    "kv",
-    "tp",
-    "layers_captured",
-    "step_time",
-    "tpot",
-)
-
 
 def stated(options: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a run among a command's options."""
-    return {name: options[name] for name in NAMES if name in options}
+    from ncu_roofline.readers.facts import CHECKS
+
+    return {name: options[name] for name in CHECKS if name in options}
