@@ -20,6 +20,9 @@ class Thresholds:
     launch_cost_seconds: float
     locked_clock_ratio: float
     recognised_part: float
+    largest_group: float
+    latent_flops: float
+    least_over_floor: float
 
 
 THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))

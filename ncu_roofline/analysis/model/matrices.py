@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
+from ncu_roofline.analysis.model.alignment import LARGEST_MISFIT, Matrix, Product, aligned
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, setting_of
 from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
@@ -241,7 +241,7 @@ def heads(products: pl.DataFrame, streams: Streams) -> pl.DataFrame:
     matrix = nearest(outside, [each.matrix(head, 0, 1) for each in (streams, published)])
     off = fit(matrix)
     last = pl.col("index") == pl.col("index").max().over("phase", "step", "process", "device")
-    chosen = outside.filter((off < 0.35) | (off.is_null() & last & pl.col("step").is_not_null()))
+    chosen = outside.filter((off < LARGEST_MISFIT) | (off.is_null() & last & pl.col("step").is_not_null()))
     name, n, k, size, rows, experts = described_matrix(matrix, streams.rows)
     return chosen.select(
         "index",

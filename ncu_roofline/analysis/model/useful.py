@@ -8,13 +8,10 @@ from ncu_roofline.analysis.model.matrices import match
 from ncu_roofline.analysis.model.types import element_bytes
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
 
-LARGEST_GROUP = 16
-"""Query heads per key/value head, at most, of published models with grouped-query attention."""
-LATENT_FLOPS = 2 * 128 * (576 + 512) / 576
-"""FLOPs per cached element of absorbed MLA: 128 heads (DeepSeek-V3) use 576 numbers for scores, 512 of them for values."""
 COLUMNS = ("useful_flops", "useful_flops_source", "useful_intensity_low", "useful_intensity_high")
 
 
@@ -132,4 +129,4 @@ def most_per_element(model: Model | None) -> pl.Expr:
     if told:
         return pl.lit(max(told))
     latent = pl.col("kernel").cast(pl.String).str.contains("(?:^|[^A-Za-z]|[Ff]lash)(?:mla|Mla|MLA)").fill_null(False)
-    return pl.when(latent).then(LATENT_FLOPS).otherwise(2.0 * LARGEST_GROUP)
+    return pl.when(latent).then(THRESHOLDS.latent_flops).otherwise(2.0 * THRESHOLDS.largest_group)

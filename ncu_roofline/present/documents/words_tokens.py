@@ -12,6 +12,7 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.capture.units import number, text
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.grammar import of_all
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean
@@ -241,8 +242,6 @@ def known_facts(study: Study) -> str:
     return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or the number of layers."
 
 
-LEAST_OVER_FLOOR = 0.9
-"""Caches between kernels explain a little less than the floor, not more."""
 LESS = {
     "fc": "the weights are narrower than the model's own type (--weights)",
     "attention": "the cache is narrower (--kv) or the context shorter than stated",
@@ -257,7 +256,7 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
                 f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
                 f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
             )
-            if row["over_floor"] < LEAST_OVER_FLOOR:
+            if row["over_floor"] < THRESHOLDS.least_over_floor:
                 yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."
         elif row["measured_bytes"] and study.run.context.origin == "inferred":
             yield f"{row['role']} cannot be held against its floor, since these bytes told the context: --context states it."
