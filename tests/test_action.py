@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,41 @@ def test_a_path_is_never_a_command(tmp_path: Path) -> None:
 def test_inputs_reach_the_shell_as_variables_only_and_actions_are_pinned() -> None:
     assert not [s["run"] for s in STEPS if "${{" in s.get("run", "")]
     assert all(len(s["uses"].split("@")[1]) == 40 for s in STEPS if "uses" in s)
+
+
+def test_the_phase_goes_to_the_comparison(tmp_path: Path) -> None:
+    code, outputs, _ = done(tmp_path, "h100-dense-b8.ncu-repz", "h100-fp8-b8.ncu-repz", phase="prefill")
+
+    # the captures hold decode alone
+    assert (code, outputs["verdict"]) == (3, "unusable")
+
+
+def test_both_captures_are_read_once() -> None:
+    script = (ROOT / "examples" / "github" / "compare.sh").read_text(encoding="utf-8")
+    example = (ROOT / "examples" / "github" / "bytes-per-token.yml").read_text(encoding="utf-8")
+
+    assert [text.count("ncu-roofline compare ") for text in (script, example)] == [1, 1]
+
+
+def test_the_example_installs_this_version() -> None:
+    example = (ROOT / "examples" / "github" / "bytes-per-token.yml").read_text(encoding="utf-8")
+
+    assert f"ncu-roofline=={project()['version']}" in example
+
+
+def project() -> dict[str, str]:
+    """The project's own table."""
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    return {"version": next(line.split('"')[1] for line in lines if line.startswith("version = "))}
+
+
+def test_every_action_of_others_is_pinned_by_commit() -> None:
+    files = [
+        ROOT / "action.yml",
+        *(ROOT / "examples" / "github").glob("*.yml"),
+        *(ROOT / ".github" / "workflows").glob("*.yml"),
+    ]
+    used = [u for file in files for u in re.findall(r"uses: (\S+)", file.read_text(encoding="utf-8"))]
+
+    assert len(used) >= 10
+    assert [u for u in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", u)] == []

@@ -8,11 +8,11 @@ args=("$BASE" "$HEAD" --force)
 while IFS= read -r rule; do [ -z "$rule" ] || args+=(--fail-if "$rule"); done <<< "$FAIL_IF"
 while IFS= read -r what; do [ -z "$what" ] || args+=(--vary "$what"); done <<< "$VARY"
 [ -z "$MODEL" ] || args+=(--model "$MODEL")
+[ -z "$PHASE" ] || args+=(--phase "$PHASE")
 
 rm -f "$json" "$COMMENT"
-ncu-roofline compare "${args[@]}" --format json -o "$json"
+ncu-roofline compare "${args[@]}" --format json -o "$json" --comment "$COMMENT"
 code=$?
-ncu-roofline compare "${args[@]}" --format markdown -o "$COMMENT" --quiet 2> /dev/null
 
 if [ -s "$COMMENT" ]; then
   cat "$COMMENT" >> "$GITHUB_STEP_SUMMARY"

@@ -11,7 +11,19 @@ from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
-from ncu_roofline.cli.options import Answer, Force, GpuName, Output, Reader, ReaderKind, Ridge, RidgeKind, RolesFile, Told
+from ncu_roofline.cli.options import (
+    Answer,
+    Force,
+    GpuName,
+    Output,
+    PhaseKind,
+    Reader,
+    ReaderKind,
+    Ridge,
+    RidgeKind,
+    RolesFile,
+    Told,
+)
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study
@@ -34,6 +46,7 @@ def compare(
     kv: facts.Kv = None,
     tp: facts.Tp = None,
     layers_captured: facts.LayersCaptured = None,
+    phase: PhaseKind = None,
     step_time: its.StepTime = None,
     tpot: its.Tpot = None,
     base_run: its.BaseRun = None,
@@ -49,6 +62,7 @@ def compare(
     by: its.Rows = its.By.ROLE,
     form: Told = Answer.TABLE,
     output: Output = None,
+    comment: its.CommentFile = None,
     force: Force = False,
 ) -> None:
     """Judge a change by two captures: fewer bytes per token, or a FLOP mirage.
@@ -67,7 +81,7 @@ def compare(
     rules = gate.rules(fail_if or []) if fail_if is not None or allow_cannot_tell else ()
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
-    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles}
+    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
     clocks = clocks_of(stated)
     its_base, its_head = {**clocks[0], **facts_of(base_run)}, {**clocks[1], **facts_of(head_run)}
     comparison = compared(
@@ -83,6 +97,8 @@ def compare(
 
         said = replace(said, brief=of_comparison(comparison))
     write(said, form, output, force)
+    if comment is not None:
+        write(said, Answer.MARKDOWN, comment, force)
     refuse(comparison, outcomes)
 
 

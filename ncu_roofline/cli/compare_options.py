@@ -76,6 +76,10 @@ Vary = Annotated[
         help="What is changed on purpose: batch, weights, kv, context, kernel, model, layers, tp, accepted, device, clocks.",
     ),
 ]
+CommentFile = Annotated[
+    Path | None,
+    typer.Option("--comment", metavar="FILE", help="Write the answer as Markdown too, for a comment.", rich_help_panel=OUTPUT),
+]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Show numbers of a pair that is not comparable.", rich_help_panel=JUDGING)
 ]
