@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee traces bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ slow: $(READY) ## the tests that build, install and run whole notebooks
 
 coverage: $(READY) ## pytest with the coverage of the analysis modules
 	$(BIN)/python -m pytest --cov=ncu_roofline --cov-report=term-missing:skip-covered
+
+traces: $(READY) ## what step says of the public traces beside the repository; writes docs/traces.md
+	$(BIN)/python -m tools.traces
 
 bench: $(READY) ## time this project against the alternatives; writes bench/RESULTS.md
 	$(BIN)/python -m bench

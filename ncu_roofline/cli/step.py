@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import RUN, As, Force, Format, GpuName, Output, RolesFile
+
+if TYPE_CHECKING:
+    from ncu_roofline.analysis.model.floor import Floor
+    from ncu_roofline.analysis.study import Study
+    from ncu_roofline.analysis.timeline.steps import Stepped
 
 Trace = Annotated[
     Path,
@@ -27,6 +33,13 @@ With = Annotated[
 def step(
     trace: Trace,
     with_: With = None,
+    batch: facts.Batch = None,
+    context: facts.Context = None,
+    accepted: facts.Accepted = None,
+    model: facts.ModelName = None,
+    weights: facts.Weights = None,
+    kv: facts.Kv = None,
+    tp: facts.Tp = None,
     gpu: GpuName = None,
     roles: RolesFile = None,
     form: As = Format.TABLE,
@@ -37,17 +50,36 @@ def step(
 
     Example: ncu-roofline step trace.json.gz --with decode.ncu-rep
     """
-    from ncu_roofline.analysis.study import Choices
+    stated = facts.stated(locals())
+    from ncu_roofline.analysis.timeline.gaps import gaps
     from ncu_roofline.analysis.timeline.match import matched
-    from ncu_roofline.analysis.timeline.steps import stepped
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.cli.progress import progress
-    from ncu_roofline.knowledge.kernels.roles import load_rules
-    from ncu_roofline.present.documents.step import document
-    from ncu_roofline.readers.timeline.timeline import read
+    from ncu_roofline.cli.timelines import followed
+    from ncu_roofline.present.documents.step import Beside, document
 
-    with progress(f"reading {trace}"):
-        found = stepped(read(trace), Choices(gpu=gpu, rules=load_rules(roles)))
-    pair = matched(found, load([with_], gpu=gpu, roles=roles)) if with_ else None
-    write(document(found, pair), form, output, force)
+    capture = load([with_], gpu=gpu, roles=roles, facts=stated) if with_ else None
+    found = followed(trace, stated, gpu=gpu, roles=roles, beside=capture)
+    beside = Beside(
+        capture=matched(found, capture) if capture else None, floor=least(found, capture, stated) if model else None
+    )
+    write(document(found, gaps(found), beside), form, output, force)
+
+
+def least(found: Stepped, capture: Study | None, stated: dict[str, Any]) -> Floor:
+    """The floor of a step of the trace: batch and context as stated, else as the trace or the capture tells them."""
+    from ncu_roofline.analysis.model.floor import floor
+    from ncu_roofline.analysis.model.footprint import Setting
+    from ncu_roofline.errors import UnusableInput
+    from ncu_roofline.knowledge.models import models
+
+    runs = [found.study.run, *([capture.run] if capture else [])]
+    batch, context = (next((v for run in runs if (v := getattr(run, f).value)), None) for f in ("batch", "context"))
+    device = found.study.gpu or (capture.gpu if capture else None)
+    if batch is None or device is None:
+        raise UnusableInput(
+            f"the floor needs the {'batch' if batch is None else 'GPU'} of the trace, which it does not tell; "
+            f"state `{'batch' if batch is None else 'gpu'}=`"
+        )
+    setting = Setting(batch=batch, context=context, weights=stated["weights"], kv=stated["kv"], tp=stated["tp"] or 1)
+    return floor(models.load(stated["model"]), device, setting)

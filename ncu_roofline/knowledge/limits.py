@@ -23,6 +23,7 @@ class Thresholds:
     largest_group: float
     latent_flops: float
     least_over_floor: float
+    launch_bound: float
 
 
 THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))

@@ -9,13 +9,18 @@ import polars as pl
 
 from ncu_roofline.analysis.run import ranges
 from ncu_roofline.analysis.study import Choices, Study, study
-from ncu_roofline.capture.capture import Capture, Device, Fact
+from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name
 from ncu_roofline.capture.schema import LAUNCHES, complete, conform
 from ncu_roofline.capture.timeline import Timeline
 from ncu_roofline.knowledge.kernels.rows import range_rules
 
 NANO = 1e-9
+MIXERS = ("attention", "ssm")
+
+
+MARK_ALIKE = 0.5
+"""How far the kernels of a step told by its LM head may be from the median number: a prompt, or two steps, has another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,27 +29,47 @@ class Stepped:
 
     source: str
     kernels: pl.DataFrame
-    """One row per kernel in order of start: name, role, start and end in nanoseconds, device, `number` of its decode step."""
+    """One row per kernel in order of start: name, role, start and end in nanoseconds, device, `number` of its decode step,
+    `active` and `idle` nanoseconds that it adds to those in which its device works, or waits, since `since`; `launched`."""
     study: Study
     steps: Fact[int]
     kernel_seconds: float
     span_seconds: float
-    times: tuple[float, ...]
-    """One per step: to the start of the next one; where none follows another, from its first start to its last end."""
+    table: pl.DataFrame
+    """One row per step that has a time: device, number, nanoseconds, active (those in which a kernel runs)."""
     to_next: bool
-    """Whether `times` are from start to start."""
+    """Whether a step lasts to the start of the next one; where none follows another, from its first start to its last end."""
     busy: float | None
     """Share of the steps' time in which a kernel runs; of the whole span where no step is known."""
     overlapped_seconds: float
     """Kernel time beyond the time in which some kernel runs."""
-    gap_seconds: float | None
-    """Idle time of one step, the mean."""
     notes: tuple[str, ...]
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Seconds of the steps."""
+        return tuple(n / 1e9 for n in self.table["nanoseconds"])
 
     @property
     def median(self) -> float | None:
         """Of the steps' times."""
         return quantile(self.times, 0.5)
+
+    @property
+    def gap_seconds(self) -> float | None:
+        """Idle time of one step, the mean."""
+        idle = (self.table["nanoseconds"] - self.table["active"]).mean()
+        return max(0.0, idle / 1e9) if isinstance(idle, float) else None
+
+    @property
+    def gap_median(self) -> float | None:
+        """Idle time of the median step: a stall of one step is not in it."""
+        return quantile(tuple(n / 1e9 for n in self.table["nanoseconds"] - self.table["active"]), 0.5)
+
+    @property
+    def busy_median(self) -> float | None:
+        """Share of its time in which a kernel runs, of the median step."""
+        return quantile(tuple(a / n for a, n in self.table.select("active", "nanoseconds").iter_rows() if n), 0.5)
 
 
 def quantile(times: tuple[float, ...], share: float) -> float | None:
@@ -53,27 +78,120 @@ def quantile(times: tuple[float, ...], share: float) -> float | None:
     return float(found) if found is not None else None
 
 
-def stepped(timeline: Timeline, choices: Choices | None = None) -> Stepped:
-    """The steps of a timeline and their times; no step is guessed."""
+def stepped(
+    timeline: Timeline, choices: Choices | None = None, *, beside: Study | None = None, run: Run | None = None
+) -> Stepped:
+    """The steps of a timeline and their times; no step is guessed.
+
+    `beside` is a capture of the same run, whose LM head marks the steps where nothing in the trace tells them; `run` is what
+    the user states.
+    """
     events = timeline.events.filter(pl.col("kind") == "kernel")
-    followed = study(capture_of(timeline, events), replace(choices or Choices(), phase="all"))
+    capture = replace(capture_of(timeline, events), run=run or Run())
+    followed = in_order(capture, replace(choices or Choices(), phase="all"))
     named = followed.every.sort("index")
-    clock = events.select("name", "grid", "device", "start", end=pl.col("start") + pl.col("nanoseconds"))
+    end = pl.col("start") + pl.col("nanoseconds")
+    clock = events.select("name", "grid", "device", "start", "launched", end=end)
     clock = clock.with_columns(named.select("index", "kernel", pl.col("role").cast(pl.String)))
     told, steps = by_ranges(timeline, clock)
-    if steps is not None:
-        return measured(timeline, replace_run(followed, steps), worked(told), steps)
-    whole = pl.col("step_whole").fill_null(False) & (pl.col("phase").cast(pl.String) == "decode")
-    known = followed.run.steps.value is not None
-    number = named.select(pl.when(whole & known).then("step").alias("number"))["number"]
-    return measured(timeline, followed, worked(clock.with_columns(number)), at_least(followed.run.steps))
+    if steps is None:
+        told, steps = clock.with_columns(number=numbers(followed)), by_order(followed)
+    if steps.value is None and steps.low is None and beside is not None:
+        told, steps = by_head(clock, beside) or (told, steps)
+    return measured(timeline, replace_run(followed, steps), worked(told), steps)
 
 
-def at_least(steps: Fact[int]) -> Fact[int]:
-    """What the order of kernels tells of the steps: those that it found whole; others may not look like one."""
-    if steps.value is None:
+def in_order(capture: Capture, choices: Choices) -> Study:
+    """The kernels as a study; where streams hide steps that their order in time shows, all of them alike, in that."""
+    first = study(capture, choices)
+    if capture.launches["stream"].n_unique() == 1:
+        return first
+    one = replace(capture, launches=capture.launches.with_columns(stream=pl.lit(None, pl.Int64)))
+    second = study(one, choices)
+    more = (passes(second) or 0) > (passes(first) or 0)
+    return second if more and same_depth(second) and not other_work(second) else first
+
+
+def numbers(followed: Study) -> pl.Series:
+    """The whole decode step of each kernel; null outside of them, and where nothing tells whether they are decode."""
+    whole = whole_steps(followed.run) & pl.lit(passes(followed) is not None)
+    return followed.every.sort("index").select(pl.when(whole).then("step").alias("number"))["number"]
+
+
+def whole_steps(run: Run) -> pl.Expr:
+    """Whether a launch is part of a whole decode step; a batch that the user states says so where nothing else tells."""
+    stated = pl.lit(run.batch.origin == "given")
+    decode = (pl.col("phase").cast(pl.String) == "decode").fill_null(stated)
+    return pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null() & decode
+
+
+def passes(followed: Study) -> int | None:
+    """Whole decode steps that the order of kernels shows; None where it shows none."""
+    if followed.run.steps.value is not None:
+        return followed.run.steps.value
+    if followed.run.batch.origin != "given":
+        return None
+    whole = followed.every.filter(whole_steps(followed.run))
+    return whole.select("process", "device", "step").n_unique() if whole.height and same_depth(followed) else None
+
+
+def by_order(followed: Study) -> Fact[int]:
+    """What the order of kernels tells of the steps: those found whole, all of them where nothing else can hold one."""
+    number, steps = passes(followed), followed.run.steps
+    if number is None:
         return steps
-    return Fact(None, "unknown", steps.evidence, low=steps.value)
+    evidence = steps.evidence if steps.value is not None else "whole passes, taken for decode because a batch is stated"
+    if same_depth(followed) and not other_work(followed):
+        return Fact(number, "inferred", evidence)
+    return Fact(None, "unknown", evidence, low=number)
+
+
+def same_depth(followed: Study) -> bool:
+    """Whether several whole steps have as many kernels of attention each: a lost end would make one of two."""
+    mixers = pl.col("role").cast(pl.String).is_in(MIXERS).sum()
+    each = followed.every.filter(whole_steps(followed.run)).group_by("process", "device", "step").agg(mixers.alias("mixers"))
+    return each.height > 1 and each["mixers"].n_unique() == 1 and each["mixers"][0] > 0
+
+
+def other_work(followed: Study) -> bool:
+    """Whether a kernel outside of the steps could be of another one: products, attention, or what nobody knows."""
+    role = pl.col("role").cast(pl.String)
+    work = role.is_null() | role.is_in([*MIXERS, "fc", "fused-step"])
+    return (
+        followed.every.filter(
+            ~whole_steps(followed.run) & work & (pl.col("phase").cast(pl.String) != "prefill").fill_null(True)
+        ).height
+        > 0
+    )
+
+
+def by_head(clock: pl.DataFrame, beside: Study) -> tuple[pl.DataFrame, Fact[int]] | None:
+    """Steps that end with the kernel that ends those of the capture: a product that runs once in each, outside of layers."""
+    whole = beside.every.filter(whole_steps(beside.run))
+    if whole.is_empty() or clock["device"].n_unique() > 1:
+        return None
+    steps = whole.select("process", "device", "step").n_unique()
+    heads = (
+        whole.filter((pl.col("role").cast(pl.String) == "fc") & pl.col("layer").is_null())
+        .with_columns(pl.col("grid").arr.to_list())
+        .group_by("name", "grid")
+        .len()
+        .filter(pl.col("len") == steps)
+    )
+    is_head = pl.struct("name", "grid").is_in(heads.select(pl.struct("name", "grid")).to_series().implode())
+    counted = clock.with_columns(number=is_head.cast(pl.Int64).cum_sum().shift(1, fill_value=0), head=is_head)
+    sized = counted.with_columns(rows=pl.len().over("number"), ended=pl.col("head").any().over("number"))
+    usual = sized.filter("ended").unique("number")["rows"].median()
+    if usual is None:
+        return None
+    alike = pl.col("ended") & ((pl.col("rows") / usual - 1).abs() < MARK_ALIKE)
+    # the window may begin inside of the first
+    kept = sized.with_columns(number=pl.when(alike & ((pl.col("number") > 0) | (pl.col("rows") >= usual))).then("number"))
+    found = kept["number"].drop_nulls().n_unique()
+    if not found:
+        return None
+    said = f"each ends with the LM head of {beside.capture.name}"
+    return kept.drop("head", "rows", "ended"), Fact(None, "unknown", said, low=found)
 
 
 def replace_run(followed: Study, steps: Fact[int]) -> Study:
@@ -134,27 +252,17 @@ def by_ranges(timeline: Timeline, clock: pl.DataFrame) -> tuple[pl.DataFrame, Fa
 
 
 def worked(clock: pl.DataFrame) -> pl.DataFrame:
-    """Kernels with `active`: the nanoseconds that each adds to those in which its device works."""
+    """Kernels with the nanoseconds that each adds to those in which its device works, or waits since the last one ended."""
     before = pl.col("end").cum_max().shift(1).over("device").fill_null(pl.col("start"))
-    added = pl.col("end") - pl.max_horizontal("start", before)
-    return clock.with_columns(active=added.clip(lower_bound=0))
+    added = (pl.col("end") - pl.max_horizontal("start", "since")).clip(lower_bound=0)
+    return clock.with_columns(since=before).with_columns(
+        active=added, idle=(pl.col("start") - pl.col("since")).clip(lower_bound=0)
+    )
 
 
 def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, steps: Fact[int]) -> Stepped:
     """The times of the steps, and of the whole."""
-    table = (
-        kernels.filter(pl.col("number").is_not_null())
-        .group_by("device", "number")
-        .agg(pl.col("start").min(), pl.col("end").max(), pl.col("active").sum(), first=pl.col("index").min(), rows=pl.len())
-        .sort("device", "number")
-    )
-    follows = (pl.col("number").shift(-1) == pl.col("number") + 1) & (
-        pl.col("first").shift(-1) == pl.col("first") + pl.col("rows")
-    )
-    after = table.with_columns(next=pl.when(follows).then(pl.col("start").shift(-1)).over("device"))
-    to_next = after["next"].count() > 0
-    until = pl.col("next") if to_next else pl.col("end")
-    lasting = after.select("active", nanoseconds=until - pl.col("start")).drop_nulls()
+    lasting, to_next = lasted(kernels)
     devices = kernels["device"].n_unique()
     span = int(kernels["end"].max()) - int(kernels["start"].min())  # type: ignore[arg-type]
     active, every = float(lasting["active"].sum()), float(lasting["nanoseconds"].sum())
@@ -168,21 +276,50 @@ def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, steps: 
         steps=steps,
         kernel_seconds=total / 1e9,
         span_seconds=span / 1e9,
-        times=tuple(t / 1e9 for t in lasting["nanoseconds"]),
+        table=lasting,
         to_next=to_next,
         busy=min(1.0, active / every) if every else None,
         overlapped_seconds=(total - float(kernels["active"].sum())) / 1e9,
-        gap_seconds=max(0.0, every - active) / lasting.height / 1e9 if lasting.height else None,
         notes=followed.notes,
     )
 
 
-def by_role(found: Stepped) -> pl.DataFrame:
-    """Time by role: of one step where steps are known, else of the whole trace."""
-    counted = found.kernels.filter(pl.col("number").is_not_null()) if found.times else found.kernels
-    passes = counted.select("device", "number").n_unique() if found.times else 1
+def lasted(kernels: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+    """Each step that has a time, and whether that is to the start of the next: no other kernel is between them."""
+    table = (
+        kernels.filter(pl.col("number").is_not_null())
+        .group_by("device", "number")
+        .agg(pl.col("start").min(), pl.col("end").max(), pl.col("active").sum(), first=pl.col("index").min(), rows=pl.len())
+        .sort("device", "number")
+    )
+    follows = (pl.col("number").shift(-1) == pl.col("number") + 1) & (
+        pl.col("first").shift(-1) == pl.col("first") + pl.col("rows")
+    )
+    after = table.with_columns(next=pl.when(follows).then(pl.col("start").shift(-1)).over("device"))
+    to_next = after["next"].count() > 0
+    until = pl.col("next") if to_next else pl.col("end")
+    lasting = after.select("device", "number", "active", nanoseconds=until - pl.col("start"))
+    return lasting.drop_nulls("nanoseconds"), to_next
+
+
+def of_steps(found: Stepped) -> tuple[pl.DataFrame, int]:
+    """The kernels of all decode steps and how many steps they are; the whole trace as one where none is known."""
+    inside = found.kernels.filter(pl.col("number").is_not_null())
+    if inside.is_empty():
+        return found.kernels, 1
+    return inside, inside.select("device", "number").n_unique()
+
+
+def by(found: Stepped, *keys: str) -> pl.DataFrame:
+    """Time by role or kernel: of one step where steps are known, else of the whole trace."""
+    counted, passes = of_steps(found)
     size = (pl.col("end") - pl.col("start")).sum()
-    rows = counted.group_by("role").agg(launches=pl.len() / passes, seconds=size / 1e9 / passes)
-    if (rows["launches"] % 1 == 0).all():  # every step has as many of each
-        rows = rows.with_columns(pl.col("launches").cast(pl.Int64))
-    return rows.with_columns(time_share=pl.col("seconds") / pl.col("seconds").sum()).sort("seconds", descending=True)
+    rows = counted.group_by(keys).agg(pl.col("name").first(), launches=pl.len() / passes, seconds=size / 1e9 / passes)
+    rows = counting(rows, "launches")
+    whole = pl.when(pl.col("seconds").sum() > 0).then(pl.col("seconds").sum())
+    return rows.with_columns(time_share=pl.col("seconds") / whole).sort("seconds", *keys, descending=True, nulls_last=True)
+
+
+def counting(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A count per step as whole numbers where every step has as many."""
+    return rows.with_columns(pl.col(column).cast(pl.Int64)) if (rows[column] % 1 == 0).all() else rows

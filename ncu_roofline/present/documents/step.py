@@ -1,31 +1,60 @@
-"""Words and table of `step`: how long the real step takes, and where its time goes."""
+"""Words and tables of `step`: how long the real step takes, where its time goes, what it waits for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.model.floor import Floor
+from ncu_roofline.analysis.run.speculation import per_sequence
+from ncu_roofline.analysis.timeline.gaps import Gaps
 from ncu_roofline.analysis.timeline.match import Matched
-from ncu_roofline.analysis.timeline.steps import Stepped, by_role, quantile
+from ncu_roofline.analysis.timeline.steps import Stepped, by, quantile
 from ncu_roofline.capture.units import percent, text
-from ncu_roofline.present.documents.grammar import sentence
+from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import told
+from ncu_roofline.present.forms.short import called
+from ncu_roofline.present.forms.text import clean
 
 COLUMNS = ("role", "launches", "seconds", "time_share")
+KERNELS = ("kernel", "role", "launches", "seconds", "time_share")
+PLACES = ("place", "gaps", "seconds", "idle_share")
+CHANGED = ("kernel", "role", "seconds", "profiled_seconds", "profiled_change", "reached")
+MOST = 8
+WORTH = 0.02
+"""Gaps and changes below this part of the step are not listed."""
+APART = 0.05
+"""Shares that differ by more than this are both said."""
 
 
-def document(found: Stepped, pair: Matched | None = None) -> Document:
-    """The answer, the time by role, and what cannot be trusted."""
-    rows = by_role(found)
-    per = "one step" if found.times else "the whole trace"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the step is set beside: a capture for its bytes, a model for its floor."""
+
+    capture: Matched | None = None
+    floor: Floor | None = None
+
+
+def document(found: Stepped, idle: Gaps, beside: Beside | None = None) -> Document:
+    """The answer, the time by role and kernel, the gaps, and what cannot be trusted."""
+    other = beside or Beside()
+    rows = by(found, "role").drop("name")
     return Document(
-        answer=(first(found), *second(found), *third(found, pair)),
-        tables=(Table(f"Time by role, of {per}", rows, COLUMNS),),
-        doubts=tuple(sentence(n) for n in found.notes),
-        footer=(f"{found.source}: {kernels(found.kernels.height)}, {seconds(found.kernel_seconds)} of kernel time.",),
-        data=data(found, pair, rows),
+        answer=(
+            *first(found),
+            *second(found),
+            *waiting(found, idle),
+            *third(found, other.capture),
+            *against(found, other.floor),
+        ),
+        tables=tuple(tables(found, idle, other, rows)),
+        doubts=tuple(doubts(found, other)),
+        footer=(f"{clean(found.source)}: {kernels(found.kernels.height)}, {seconds(found.kernel_seconds)} of kernel time.",),
+        data=data(found, idle, other, rows),
     )
 
 
@@ -39,46 +68,120 @@ def kernels(number: int) -> str:
     return f"{number:,} {'kernel' if number == 1 else 'kernels'}"
 
 
-def first(found: Stepped) -> str:
+def first(found: Stepped) -> Iterator[str]:
     """How long the step takes, or why that is not known."""
-    busy = f"GPU busy {percent(found.busy)}" if found.busy is not None else "GPU share unknown"
-    if found.median is None:
+    busy, idle = found.busy_median, found.gap_median
+    if found.median is None or busy is None or idle is None:
         why = found.steps.evidence or "the order of kernels does not tell"
-        return f"No decode step is found ({why}): {seconds(found.span_seconds)} of trace, {busy}."
+        whole = f"GPU busy {percent(found.busy)}" if found.busy is not None else "GPU share unknown"
+        yield f"No decode step is found ({clean(why)}): {seconds(found.span_seconds)} of trace, {whole}."
+        return
     number = len(found.times)
     low, high = quantile(found.times, 0.1), quantile(found.times, 0.9)
     spread = f"median of {number}; p10–p90 {seconds(low)}–{seconds(high)}" if number > 1 and low and high else "one step"
-    gaps = f", {seconds(found.gap_seconds)} idle" if found.gap_seconds is not None else ""
-    return f"The step takes {seconds(found.median)} ({spread}): {busy}{gaps}."
+    yield f"The step takes {seconds(found.median)} ({spread}): GPU busy {percent(busy)}, {seconds(max(idle, 0.0))} idle."
+    if found.busy is not None and abs(found.busy - busy) > APART:
+        yield f"Over all {number} steps it is busy {percent(found.busy)}: some take far longer than the others."
 
 
-def second(found: Stepped) -> tuple[str, ...]:
+def second(found: Stepped) -> Iterator[str]:
     """Tokens per second, and what the time of a step is."""
     if found.median is None:
-        return ()
-    how = "start to start of the next" if found.to_next else "first kernel's start to last kernel's end"
-    batch = found.study.run.batch.value
-    rate = f", so {batch / found.median:.3g} tokens/s at batch {batch}" if batch else ""
-    return (f"A step is timed from its {how}{rate}." if found.to_next else f"A step is timed from its {how}.",)
+        return
+    how = "start to the start of the next" if found.to_next else "first kernel's start to its last kernel's end"
+    batch, each = found.study.run.batch, per_sequence(found.study.run)
+    rate = f", so {batch.value * each / found.median:.3g} tokens/s at batch {batch.value:,}" if batch.value and each else ""
+    yield f"A step is timed from its {how}{rate}."
 
 
-def third(found: Stepped, pair: Matched | None) -> tuple[str, ...]:
+def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:
+    """Where the GPU waits, and whether for the host."""
+    worth = idle.places.head(1)
+    whole = found.gap_seconds if found.table.height else None
+    if worth.is_empty() or (whole is not None and found.median and whole < WORTH * found.median):
+        return
+    place, share = worth["place"][0], worth["idle_share"][0]
+    late = "" if idle.waits is None else f"; {percent(idle.waits)} of it because the host launches too late"
+    yield f"Most of the idle time is {place} ({percent(share)}){late}."
+    if idle.launch_bound:
+        yield f"It is launch-bound: the host costs {percent(idle.step_share)} of the time. A CUDA graph or fewer kernels help."
+
+
+def third(found: Stepped, pair: Matched | None) -> Iterator[str]:
     """Bytes per second of the step, where a capture tells the bytes."""
     if pair is None:
-        return ()
+        return
     value, low = pair.rate(found.median)
-    joined = f"{percent(pair.share)} of the steps' kernels are in the capture"
-    if value is None:
-        return (
-            (f"{joined}; their bytes alone make {text(low, 'byte/s')}, the whole step moves more.",) if low else (f"{joined}.",)
-        )
+    whose = "the steps' kernels" if found.times else "the trace's kernels"
+    joined = f"{percent(pair.share)} of {whose} are measured in the capture"
+    if pair.covered is not None and pair.covered < 1:
+        joined += f", and {percent(pair.covered)} of the capture's step is in the trace"
     gpu = found.study.gpu
-    share = f", {percent(value / gpu.bandwidth)} of the DRAM peak" if gpu else ""
-    return (f"The step moves {text(value, 'byte/s')}{share}; {joined}.",)
+    moved = value if value is not None else low
+    if moved is None:
+        yield f"{joined}."
+        return
+    share = f", {percent(moved / gpu.bandwidth)} of the DRAM peak" if gpu else ""
+    if value is None:
+        yield f"{joined}; their bytes alone make {text(moved, 'byte/s')}{share}: the whole step moves more."
+        return
+    best = gpu.achieved.ceiling if gpu else None
+    typical = f" ({percent(moved / best)} of the best that a kernel was seen to reach)" if best else ""
+    yield f"The step moves {text(moved, 'byte/s')}{share}{typical}; {joined}."
 
 
-def data(found: Stepped, pair: Matched | None, rows: pl.DataFrame) -> dict[str, Any]:
+def against(found: Stepped, least: Floor | None) -> Iterator[str]:
+    """The floor's bytes over the real time, and how far the step is from its floor."""
+    if least is None or found.median is None:
+        return
+    setting = least.setting
+    context = f", context {setting.context:,}" if setting.context is not None else ", no cache (--context)"
+    times = least.slowdown(found.median)
+    yield (
+        f"The least bytes ({text(least.bytes, 'byte')} at batch {setting.batch:,}{context}) pass at "
+        f"{percent(least.bandwidth_share(found.median))} of the DRAM peak: the step takes {times:.2f} times its floor of "
+        f"{seconds(least.step_seconds)}."
+    )
+    if times < 1:
+        yield "No run can be below its floor: the weights or the cache are narrower, or the batch or context smaller."
+
+
+def tables(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> Iterator[Table]:
+    """By role, by kernel, the gaps, and what the profiler timed otherwise."""
+    per = "one step" if found.times else "the whole trace"
+    yield Table(f"Time by role, of {per}", rows, COLUMNS)
+    each = called(by(found, "kernel", "role").head(MOST))
+    yield Table(f"Time by kernel, of {per}", each, KERNELS, spare=("launches", "role"))
+    whole = found.median or found.span_seconds
+    places = idle.places.filter(pl.col("seconds") > WORTH * whole).head(MOST)
+    if places.height:
+        yield Table(f"Idle time, {'mean of the steps' if found.times else 'of ' + per}", places, PLACES)
+    if other.capture is not None and found.times:
+        apart = (pl.col("seconds") - pl.col("profiled_seconds")).abs() > WORTH * whole
+        changed = other.capture.kernels.filter(apart).head(MOST)
+        if changed.height:
+            yield Table("Slower or faster than under the profiler, of one step", called(changed), CHANGED, spare=("role",))
+
+
+def doubts(found: Stepped, other: Beside) -> Iterator[str]:
+    """What cannot be trusted."""
+    if found.steps.value is None and found.steps.low is not None:
+        number = f"{found.steps.low:g} {'is' if found.steps.low == 1 else 'are'}"
+        yield f"How many steps the trace holds is not known: {number} found whole ({clean(found.steps.evidence)})."
+    prompts = found.study.run.prefill_passes.value
+    if prompts and found.times:
+        yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."
+    overlap = found.overlapped_seconds / found.kernel_seconds if found.kernel_seconds else 0.0
+    if overlap > WORTH:
+        yield f"Kernels overlap for {percent(overlap)} of their time: their times add up to more than the GPU is busy."
+    yield from (sentence(options(n)) for n in found.notes)
+    if other.floor is not None:
+        yield from (sentence(options(n)) for n in other.floor.doubts)
+
+
+def data(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> dict[str, Any]:
     """The JSON form."""
+    pair, least = other.capture, other.floor
     value, low = pair.rate(found.median) if pair else (None, None)
     steps = told(found.steps)
     return {
@@ -89,10 +192,31 @@ def data(found: Stepped, pair: Matched | None, rows: pl.DataFrame) -> dict[str, 
         "steps": {key: steps[key] for key in ("value", "low", "high", "origin")},
         "measured_step_seconds": {"median": found.median, "p10": quantile(found.times, 0.1), "p90": quantile(found.times, 0.9)},
         "busy": found.busy,
+        "busy_median": found.busy_median,
         "overlapped_seconds": found.overlapped_seconds,
         "gap_seconds": found.gap_seconds,
+        "gap_seconds_median": found.gap_median,
+        "gaps": idle.places,
+        "waits_for_host": idle.waits,
+        "launch_bound": None if idle.waits is None else idle.launch_bound,
+        "by_kernel": by(found, "kernel", "role").head(40),
         "matched": pair.share if pair else None,
+        "covered": pair.covered if pair else None,
         "achieved_bytes_per_second": value,
         "achieved_bytes_per_second_low": low,
-        "notes": list(found.notes),
+        "beside_profiler": pair.kernels.head(40) if pair else None,
+        "floor": floor_data(found, least),
+        "notes": list(doubts(found, other)),
+    }
+
+
+def floor_data(found: Stepped, least: Floor | None) -> dict[str, float] | None:
+    """The floor beside the step for programs; null without a model or a step."""
+    if least is None or found.median is None:
+        return None
+    return {
+        "bytes": least.bytes,
+        "seconds": least.step_seconds,
+        "over_floor": least.slowdown(found.median),
+        "bandwidth_share": least.bandwidth_share(found.median),
     }

@@ -150,6 +150,12 @@ ONLY_SHOWN: dict[str, Shown] = {
     "ridge_fp4": Shown("FP4", unit("")),
     "ridge_int8": Shown("INT8", unit("")),
     "doubtful": word(""),
+    "place": word("where"),
+    "gaps": Shown("gaps", count),
+    "idle_share": Shown("of idle", percent),
+    "profiled_seconds": Shown("profiled", unit("s")),
+    "profiled_change": Shown("change", change),
+    "reached": Shown("reaches", unit("byte/s")),
 }
 """Columns that documents make for people alone, and members of a family whose headings differ."""
 

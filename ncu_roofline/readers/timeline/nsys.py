@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +17,7 @@ from ncu_roofline.errors import UnreadableCapture
 
 KERNELS, GRAPHS = "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 MEMORY = {"copy": "CUPTI_ACTIVITY_KIND_MEMCPY", "set": "CUPTI_ACTIVITY_KIND_MEMSET"}
+DIAGNOSTICS = "DIAGNOSTIC_EVENT"
 CALLS = "CUPTI_ACTIVITY_KIND_RUNTIME"
 MOST_ROWS, BATCH = 20_000_000, 2**16
 BELIEVED = f"k.end - k.start BETWEEN 0 AND {LONGEST} AND abs(k.start) <= {FARTHEST}"
@@ -46,7 +48,7 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     if work.is_empty():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
     others = [frame(memory(base, kind, table), WORK) for kind, table in MEMORY.items() if table in tables]
-    notes = hidden(base) if GRAPHS in tables else ()
+    notes = (*(hidden(base) if GRAPHS in tables else ()), *(lost(base) if DIAGNOSTICS in tables else ()))
     return Timeline(
         source=name,
         events=with_calls(pl.concat([work, *others]), frame(calls(base, tables), CALLED)),
@@ -98,6 +100,15 @@ def hidden(base: sqlite3.Connection) -> tuple[str, ...]:
     """A sentence where whole graphs were traced and not their kernels."""
     number = base.execute(f"SELECT COUNT(*) FROM {GRAPHS}").fetchone()[0]
     said = f"{number:,} launches of CUDA graphs were traced whole, so their kernels are missing; use --cuda-graph-trace=node."
+    return (said,) if number else ()
+
+
+def lost(base: sqlite3.Connection) -> tuple[str, ...]:
+    """A sentence where the profiler says that it dropped events of the GPU."""
+    rows = base.execute(f"SELECT text FROM {DIAGNOSTICS} WHERE text LIKE '%CUPTI events dropped: %'").fetchmany(100)
+    found = [re.search(r"CUPTI events dropped: (\d{1,15})", str(text)) for (text,) in rows]
+    number = sum(int(match[1]) for match in found if match)
+    said = f"Nsight Systems dropped {number:,} events of the GPU: kernels are missing, so no sum is whole."
     return (said,) if number else ()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.timeline.steps import stepped
+from ncu_roofline.analysis.timeline.steps import by, stepped
 from ncu_roofline.capture.timeline import RANGES, SCHEMA, Timeline
 from ncu_roofline.readers.timeline.timeline import read
 from tests.generator.timelines import timeline, write_kineto
@@ -13,8 +13,11 @@ from tests.generator.timelines import timeline, write_kineto
 STEP = "execute_context_0(0)_generation_4(4)"
 
 
-def of(times: list[tuple[int, int, int]], ranges: list[tuple[str, int, int]]) -> Timeline:
-    rows = [("kernel", "k", start, size, 0, stream, None, None, None, None, None) for start, size, stream in times]
+def of(
+    times: list[tuple[int, int, int]], ranges: list[tuple[str, int, int]], launched: tuple[int | None, ...] | None = None
+) -> Timeline:
+    calls = launched or (None,) * len(times)
+    rows = [("kernel", "k", t, size, 0, s, None, None, None, None, c) for (t, size, s), c in zip(times, calls, strict=True)]
     return Timeline(
         source="synthetic",
         events=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
@@ -61,6 +64,26 @@ def test_generated_kernels_and_overlaps_are_exact(seed: int, tmp_path: Path) -> 
     assert found.kernel_seconds - found.overlapped_seconds == pytest.approx(made.busy_seconds, rel=1e-12)
     if found.to_next:  # every time is that of a pass that another follows
         assert all(any(t == pytest.approx(p, rel=1e-9) for p in made.periods) for t in found.times)
+
+
+def test_a_stall_of_one_step_moves_no_median() -> None:
+    # three steps of 100 of which 60 are busy, one of 10,000
+    times = [(at, 60, 7) for at in (0, 100, 200, 300, 10_300)]
+    found = stepped(of(times, [(STEP, at, at + 60) for at, *_ in times]))
+
+    assert found.median == pytest.approx(100e-9) and found.busy_median == pytest.approx(0.6)
+    assert found.gap_median == pytest.approx(40e-9)
+    assert found.busy == pytest.approx(4 * 60 / 10_300) and found.gap_seconds == pytest.approx((3 * 40 + 9940) / 4 * 1e-9)
+
+
+def test_time_by_kernel_is_of_one_step() -> None:
+    found = stepped(
+        of([(0, 40, 7), (50, 20, 7), (100, 50, 7), (200, 10, 7)], [(STEP, 0, 70), (STEP, 100, 150), (STEP, 200, 210)])
+    )
+    [row] = by(found, "kernel").to_dicts()
+
+    # (40 + 20 + 50 + 10) over three steps
+    assert (row["kernel"], row["seconds"], row["launches"], row["time_share"]) == ("k", pytest.approx(40e-9), 4 / 3, 1.0)
 
 
 @pytest.mark.parametrize("seed", range(6))

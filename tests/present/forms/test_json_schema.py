@@ -87,6 +87,13 @@ def test_every_command_that_answers_in_json_has_a_schema_and_is_asked_here() -> 
 @pytest.mark.parametrize("seed", [1, 0])  # one without a step, one with
 def test_the_answer_of_a_trace_follows_its_schema(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = run(capsys, "step", str(write_kineto(timeline(seed), tmp_path / "t.json")), "--format", "json")
+    with_both = run(
+        capsys,
+        "step",
+        str(tmp_path / "t.json"),
+        *("--with", str(FOLDER / "dense-b8.ncu-repz"), "--model", "llama-3.1-8b", "--batch", "8", "--format", "json"),
+    )
+    valid(with_both.out, "step")
 
     assert answer.code == 0, answer.err
     assert (valid(answer.out, "step")["measured_step_seconds"]["median"] is None) == (seed == 1)

@@ -142,6 +142,16 @@ def test_calls_of_the_host_are_found_in_an_export_of_nsight_systems(tmp_path: Pa
     assert kernels(read(tmp_path / "t.sqlite").events)["launched"].to_list() == [e.launched for e in made.events]
 
 
+def test_events_that_the_profiler_dropped_are_said(tmp_path: Path) -> None:
+    write_nsys(timeline(0, "plain"), tmp_path / "t.sqlite")
+    with sqlite3.connect(tmp_path / "t.sqlite") as base:
+        base.execute("CREATE TABLE DIAGNOSTIC_EVENT (severity, text)")
+        base.execute("INSERT INTO DIAGNOSTIC_EVENT VALUES (1, 'Number of incomplete CUPTI events dropped: 16173. Incomplete')")
+    base.close()
+
+    assert "16,173 events" in read(tmp_path / "t.sqlite").notes[0]
+
+
 def test_lines_before_the_header_of_a_csv_are_passed_over(tmp_path: Path) -> None:
     rows = "Start (ns),Duration (ns),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n"
     rows += '10,5,1,2,1,1,32,1,1,NVIDIA H100 (0),7,"a, b"\n20,3,2,,,,,,,NVIDIA H100 (0),7,[CUDA memset]\n'
