@@ -6,7 +6,7 @@ READY := $(VENV)/ready-dev
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee traces bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee traces answers bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ judge: $(READY) ## judge what is said of 1,000 synthetic runs and 2,000 pairs; w
 
 referee: $(READY) ## our numbers beside NVIDIA's in the captures beside the repository; writes docs/referee.md
 	$(BIN)/python -m tools.referee
+
+answers: $(READY) ## how many of the captures beside the repository get bytes, intensity, side and bandwidth share
+	$(BIN)/python -m tools.answers
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.pages

@@ -11,6 +11,8 @@ from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.capture.capture import Capture, Device
+from ncu_roofline.analysis.run.tokens import totals
+from ncu_roofline.present.documents.answer import answer
 from ncu_roofline.present.documents.summary import document
 from ncu_roofline.present.documents.words_health import doubt, words
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, TENSOR, launch, launches
@@ -182,3 +184,48 @@ def test_bytes_by_a_clock_that_nobody_measured_are_not_said_to_be_within_a_thous
     assert words(told["derived_nominal"])[0].startswith("DRAM bytes of 1 of 2 launches are rebuilt from the share")
     assert "nominal clock" in words(told["derived_nominal"])[0]
     assert words(told["derived_cycles"])[0].startswith("DRAM bytes of 1 of 2 launches are rebuilt from active memory cycles")
+
+
+READS = {"dram__bytes_read.sum": 57e6}
+SHARE = {"dram__throughput.avg.pct_of_peak_sustained_elapsed": 82.0}
+
+
+def said(taken: Study) -> tuple[str, ...]:
+    return answer(taken, overview(taken), totals(taken.launches, taken.run), pl.DataFrame())
+
+
+def test_reads_alone_are_told_as_what_they_are() -> None:
+    alone = of(launch(m=READS), launch(m=READS))
+    findings = found(alone)
+
+    assert words(findings["missing_writes"])[0] == "Both launches read 114 MB together; what they wrote is unknown."
+    assert "missing_bytes" not in findings
+    assert said(alone)[0] == "114 MB read in the whole capture; what was written is unknown."
+
+
+def test_reads_of_some_launches_are_the_least_that_was_read() -> None:
+    some = of(launch(m=READS), launch(m={"dram__bytes_read.sum": None}))
+
+    assert said(some)[0].startswith("At least 57 MB read in the whole capture")
+
+
+def test_nothing_is_called_unknown_beside_its_own_measurement() -> None:
+    rated = found(of(launch(seconds=None, m={**SHARE})))
+    shared = found(of(launch(m=SHARE), device=Device()))
+
+    assert words(rated["missing_time"])[0].startswith("No duration for the only launch: its rates are known")
+    assert words(shared["device_unknown"])[0].endswith("the side is unknown.")
+
+
+def test_launches_without_bytes_have_their_side_told_by_number() -> None:
+    left = of(launch(m={**WORK, **READS, f"{TENSOR}bf16_dst_fp32.sum": 57e7}))  # at most 10 FLOP/byte
+
+    assert said(left)[1] == "The only launch is left of the ridge."
+
+
+def test_a_shape_that_nobody_confirmed_is_said_to_be_that() -> None:
+    name = "bmm_Bfloat16_E2m1E2m1_Fp32_t128x8x512_sm120"
+    counted = {**WORK, **BYTES, "sm__inst_executed_pipe_tensor.sum": 1e5}
+    findings = found(of(launch(name, m=counted), device=Device(compute_capability="12.0")))
+
+    assert "16,384 operations per FP4 instruction (m16n8k64)" in words(findings["derived_instructions"])[0]
