@@ -9,9 +9,9 @@ import polars as pl
 from ncu_roofline.analysis.health.health import Finding, health
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
+from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.capture.capture import Capture, Device
-from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.present.documents.answer import answer
 from ncu_roofline.present.documents.summary import document
 from ncu_roofline.present.documents.words_health import doubt, words
