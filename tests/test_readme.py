@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/concepts.md", "docs/recipe.md", "docs/howto-role.md")
+PAGES = ("README.md", "docs/README.md", "docs/tutorial.md", "docs/concepts.md", "docs/recipe.md", "docs/howto-role.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ANYTHING = "..."
 

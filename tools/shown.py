@@ -1,4 +1,4 @@
-"""Writes today's output under every command that README.md shows: `python -m tools.shown`.
+"""Writes today's output under every command that README.md, the home page and the tutorial show: `python -m tools.shown`.
 
 Where a block ends in a line of three dots, only as many lines are kept as stood before it.
 """
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from tests.test_readme import ANYTHING, ROOT, commands, printed
 
-PAGE = "README.md"
+PAGES = ("README.md", "docs/README.md", "docs/tutorial.md")
 
 
-def refreshed(text: str) -> str:
+def refreshed(name: str, text: str) -> str:
     """The page with the output of today."""
     with tempfile.TemporaryDirectory() as out:
-        for shown in commands(PAGE):
+        for shown in commands(name):
             real = printed(shown.command, Path(out))
             if shown.output and shown.output[-1].strip() == ANYTHING:
                 real = [*real[: len(shown.output) - 1], ANYTHING]
@@ -28,9 +28,10 @@ def refreshed(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the page in place."""
-    page = ROOT / PAGE
-    page.write_text(refreshed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrites the pages in place."""
+    for name in PAGES:
+        page = ROOT / name
+        page.write_text(refreshed(name, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
