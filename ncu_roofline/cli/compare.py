@@ -51,6 +51,8 @@ def compare(
     tpot: its.Tpot = None,
     base_run: its.BaseRun = None,
     head_run: its.HeadRun = None,
+    base_trace: its.BaseTrace = None,
+    head_trace: its.HeadTrace = None,
     vary: its.Vary = None,
     anyway: its.Anyway = False,
     fail_if: its.FailIf = None,
@@ -83,13 +85,14 @@ def compare(
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
     clocks = clocks_of(stated)
-    its_base, its_head = {**clocks[0], **facts_of(base_run)}, {**clocks[1], **facts_of(head_run)}
-    comparison = compared(
-        studies(before, {**both, **its_base}, choices),
-        studies(after, {**both, **its_head}, choices),
-        vary=wanted,
-        anyway=anyway,
-    )
+    its_base, its_head = {**both, **clocks[0], **facts_of(base_run)}, {**both, **clocks[1], **facts_of(head_run)}
+    one, other = studies(before, its_base, choices), studies(after, its_head, choices)
+    traced = None
+    if base_trace is not None or head_trace is not None:
+        from ncu_roofline.cli.timelines import clocks_of_traces
+
+        traced = clocks_of_traces((base_trace, head_trace), (one[0], other[0]), (its_base, its_head), gpu=gpu, roles=roles)
+    comparison = compared(one, other, vary=wanted, anyway=anyway, clocks=traced)
     outcomes = gate.outcomes(comparison, rules, allow_cannot_tell=allow_cannot_tell)
     said = document(comparison, by.value, outcomes)
     if form is Answer.BRIEF:

@@ -101,6 +101,15 @@ Tpot = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+BaseTrace = Annotated[
+    Path | None,
+    typer.Option(
+        "--base-trace", metavar="TRACE", help="Timeline of the base, for the time of its real steps.", rich_help_panel=SIDES
+    ),
+]
+HeadTrace = Annotated[
+    Path | None, typer.Option("--head-trace", metavar="TRACE", help="Timeline of the head, likewise.", rich_help_panel=SIDES)
+]
 FailIf = Annotated[
     Words,
     typer.Option(

@@ -6,14 +6,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ncu_roofline.analysis.compare.clocks import Clocks
 from ncu_roofline.analysis.study import Choices, Study
+from ncu_roofline.analysis.timeline.match import matched
 from ncu_roofline.analysis.timeline.steps import Stepped, stepped
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.cli.progress import progress
+from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.kernels.roles import load_rules
 from ncu_roofline.knowledge.models.models import load
 from ncu_roofline.readers.facts import options
 from ncu_roofline.readers.timeline.timeline import read
+
+TIMES = ("step_time", "tpot")
+"""What a user states of a step's time: a trace tells it itself."""
+
+
+def clocks_of_traces(
+    traces: tuple[Path | None, Path | None],
+    captures: tuple[Study, Study],
+    stated: tuple[Mapping[str, Any], Mapping[str, Any]],
+    **choices: Any,
+) -> Clocks:
+    """The real steps of both sides, each of a run whose capture stands beside it."""
+    base, head = traces
+    if base is None or head is None:
+        raise UnusableInput("a trace is needed of both sides: --base-trace and --head-trace; one alone compares with nothing")
+    found = [
+        followed(trace, {k: v for k, v in facts.items() if k not in TIMES}, beside=capture, **choices)
+        for trace, capture, facts in zip((base, head), captures, stated, strict=True)
+    ]
+    shares = [matched(steps, capture).share for steps, capture in zip(found, captures, strict=True)]
+    return Clocks(base=found[0].times, head=found[1].times, matched=(shares[0], shares[1]))
 
 
 def followed(

@@ -30,6 +30,8 @@ class Clocks:
     base: tuple[float, ...]
     head: tuple[float, ...]
     stated: bool = False
+    matched: tuple[float, float] | None = None
+    """Of the kernels of each trace, those that its capture measured: few of another run."""
 
     def __post_init__(self) -> None:
         """Raises UnusableInput where a side has no step."""
@@ -38,6 +40,14 @@ class Clocks:
                 raise UnusableInput(
                     f"the trace of the {name} shows no decode step to take a time from; state it by `step_time=`"
                 )
+
+
+def chosen(clocks: Clocks | None, base: Sequence[Study], head: Sequence[Study]) -> Clocks | None:
+    """The clocks of the traces, or those that the user states; not both."""
+    told = stated(base, head)
+    if clocks is not None and told is not None:
+        raise UnusableInput("both traces and `step_time=` tell the time of the step; leave one")
+    return clocks or told
 
 
 def stated(base: Sequence[Study], head: Sequence[Study]) -> Clocks | None:

@@ -99,7 +99,7 @@ def compare(
     pairs, one, other = aligned(before, after)
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
-    clocks = clocks or real.stated(base, head)
+    clocks = real.chosen(clocks, base, head)
     judged = real.by_clock(judged, (before, after), clocks, comparable)
     judged = undecided(judged, before, after)
     assumed = comparability.assumed(base, head, vary)

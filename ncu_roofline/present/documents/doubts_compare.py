@@ -15,6 +15,9 @@ from ncu_roofline.present.documents.grammar import invented, options
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, name_of, one_sided
 from ncu_roofline.present.forms.columns import percent
 
+ONE_RUN = 0.9
+"""Part of a trace's kernels that its capture measured, from which nobody asks whether both are of one run."""
+
 
 def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
@@ -41,6 +44,9 @@ def clock_doubts(comparison: Comparison) -> Iterator[str]:
         return
     steps = f"{len(clocks.base):,} steps of the base and {len(clocks.head):,} of the head"
     yield f"Time is the median of {steps}, known to {reach}; tables by role and kernel have kernel times."
+    for name, share in zip(("base", "head"), clocks.matched or (1.0, 1.0), strict=True):
+        if share < ONE_RUN:
+            yield f"Of the kernels in the trace of the {name} its capture measured {percent(share)}: are both of one run?"
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Time from the real steps in place of kernel times: verdicts by hand, and one of our own pairs."""
 
+from dataclasses import replace
 from math import log, pi, sqrt
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import limit
+from ncu_roofline.readers import saved
 from tests.command import run as command
+from tests.generator.timelines import Timeline, timeline, write_kineto
 from tests.planted import study
 
 MEASURED = Path(__file__).parents[3] / "fixtures" / "measured"
@@ -103,3 +106,46 @@ def test_a_stated_time_makes_the_verdict_and_is_said(capsys: pytest.CaptureFixtu
 
     assert slower.startswith("Bytes cut, slower") and slower == same
     assert "Time is that of the step as stated" in " ".join(slower.split())
+
+
+def slower(made: Timeline, factor: int) -> Timeline:
+    """The same run at so many times the pace."""
+    events = [replace(e, start=factor * e.start, end=factor * e.end, launched=factor * e.launched) for e in made.events]
+    return replace(made, events=events)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "Same bytes: "), (2, "Same bytes, slower: ")])
+def test_traces_of_both_sides_tell_whether_the_step_got_faster(
+    factor: int, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = timeline(2, "plain")
+    capture = tmp_path / "capture.parquet"
+    capture.write_bytes(saved.packed(made.capture.capture))
+    base = write_kineto(made, tmp_path / "base.json")
+    head = write_kineto(slower(made, factor), tmp_path / "head.json.gz")
+    answer = command(capsys, "compare", str(capture), str(capture), "--base-trace", str(base), "--head-trace", str(head))
+
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith(verdict)
+    assert "Time is the median of 8 steps of the base and 8 of the head" in " ".join(answer.out.split())
+    assert "of one run" not in answer.out
+
+
+def test_a_trace_of_one_side_alone_and_one_without_a_step_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture = tmp_path / "capture.parquet"
+    capture.write_bytes(saved.packed(timeline(2, "plain").capture.capture))
+    dull = str(write_kineto(timeline(1, "plain"), tmp_path / "dull.json"))
+    pair_of = ("compare", str(capture), str(capture), "--base-trace", dull)
+
+    assert "needed of both sides" in command(capsys, *pair_of).err
+    assert "shows no decode step" in command(capsys, *pair_of, "--head-trace", dull).err
+    told = command(capsys, *pair_of, "--head-trace", dull, "--step-time", "1ms,1ms")
+    assert told.code == 3
+
+
+def test_traces_and_stated_times_together_are_refused() -> None:
+    one, other = (replace(s, run=s.run.given(step_time=1.0)) for s in pair())
+    with pytest.raises(UnusableInput, match="leave one"):
+        compare([one], [other], vary=frozenset({"weights"}), clocks=Clocks(base=(1.0,), head=(1.0,)))
