@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.csv import text as csv_text
 
-MOST = 64 * 2**20
+MOST = 16 * 2**20
 """Bytes of such a table: it is turned in memory, and those seen have under 1 MB."""
 NAMES = ("Demangled Name", "Kernel Name", "Function Name")
 """What the interface calls a kernel, the fullest first."""
@@ -69,7 +69,7 @@ def found(path: Path) -> Export | None:
     if len(content) > MOST or not any(name.encode() in content for name in NAMES):
         return None
     rows = parsed(content.decode("utf-8", "replace"), path.name)
-    return summarised(rows) or exported(rows) or exported([list(row) for row in zip_longest(*rows, fillvalue="")])
+    return summarised(rows) or exported(rows) or exported(turned(rows))
 
 
 def is_page(content: bytes) -> bool:
@@ -86,6 +86,12 @@ def parsed(text: str, file: str) -> Rows:
         return [row for row in csv.reader(StringIO(text), delimiter=separator) if row]
     except csv.Error as error:
         raise UnreadableCapture(f"{file}: its rows cannot be told apart ({error}); {csv_text.EXPORT}") from error
+
+
+def turned(rows: Rows) -> Rows:
+    """Columns as rows, of the rows that are as long as the one that names kernels; none without such a row."""
+    width = next((len(row) for row in rows if row[0].strip() in NAMES), 0)
+    return [list(column) for column in zip(*(row for row in rows if len(row) == width), strict=True)] if width > 1 else []
 
 
 def summarised(rows: Rows) -> Export | None:
@@ -120,7 +126,8 @@ def exported(rows: Rows) -> Export | None:
     kernel = next(names.index(name) for name in NAMES if name in names)
     body = [row for row in rows[start + 1 :] if len(row) == len(names) and row[kernel] not in ("", names[kernel])]
     numbered = "ID" in names and all(row[names.index("ID")].isdigit() for row in body)
-    kept = [at for at, name in enumerate(names) if at != kernel and name not in (*NAMES, "ID") and names.index(name) == at]
+    firsts = {name: at for at, name in reversed(list(enumerate(names)))}
+    kept = [at for name, at in firsts.items() if name not in (*NAMES, "ID")][::-1]
     header = ["ID", "Kernel Name", *(names[at] for at in kept)]
     made = [header, ["", "", *(units[at] for at in kept)]]
     for at, row in enumerate(body):

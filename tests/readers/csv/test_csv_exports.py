@@ -71,3 +71,12 @@ def test_a_turned_table_without_a_kernel_or_a_counter_is_refused(tmp_path: Path)
         rows = [r for r in EXPORT if r[0] != row and r[0] != "Demangled Name" and "dram" not in r[0]]
         with pytest.raises(UnreadableCapture, match="no Nsight Compute table in it"):
             read(tmp_path, rows)
+
+
+def test_ragged_and_wide_tables_take_no_longer_than_their_length(tmp_path: Path) -> None:
+    wide = [["Function Name", *(f"a__b{n}.sum [byte]" for n in range(20_000))], ["gemv", *["1"] * 20_000]]
+    ragged = [["Function Name", "gemv"], ["x"] * 200_000, *([["y"]] * 200_000)]
+
+    assert read(tmp_path, wide).launches.height == 1
+    with pytest.raises(UnreadableCapture):
+        read(tmp_path, ragged)
