@@ -70,7 +70,17 @@ def main() -> None:
         print(pages[-1])
         print(worst_pairs(verdicts, asked.show))
     if asked.write:
-        RESULTS.write_text("# What the judge found\n\nSynthetic runs; `make judge` writes this page.\n\n" + "\n".join(pages))
+        RESULTS.write_text(page(pages, RESULTS.read_text() if RESULTS.exists() else ""))
+
+
+TITLE = "# What the judge found\n\nSynthetic runs; `make judge` writes this page.\n\n"
+
+
+def page(parts: list[str], before: str) -> str:
+    """The page with these parts in the place of those of the same heading; the others stay."""
+    known = {part.splitlines()[0]: part.rstrip() + "\n" for part in re.split(r"(?m)^(?=## )", before)[1:]}
+    known |= {part.splitlines()[0]: part.rstrip() + "\n" for part in parts}
+    return TITLE + "\n".join(known.values())
 
 
 def judged_runs(seeds: Iterable[int], kind: str | None = None) -> Iterator[Judged]:

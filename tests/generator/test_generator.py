@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.generator.engines import ENGINES
-from tests.generator.judge import agrees, outcome
+from tests.generator.judge import agrees, outcome, page
 from tests.generator.judge_pairs import claim
 from tests.generator.kernels import Pass
 from tests.generator.plans import KINDS, Plan, plan
@@ -109,3 +109,11 @@ def test_both_traces_hold_every_kernel_of_every_variant(tmp_path: Path) -> None:
         assert made.variant == variant
         assert len(written) == count == len(made.events)
         assert total == round(made.kernel_seconds * 1e9) == round(1e3 * sum(e["dur"] for e in written))
+
+
+def test_a_part_of_the_page_that_was_not_judged_again_stays() -> None:
+    before = "# What the judge found\n\nwords\n\n## Facts of runs\n\nold\n\n## Verdicts on pairs\n\nkept\n"
+    assert page(["## Facts of runs\n\nnew\n"], before).split("## ")[1:] == [
+        "Facts of runs\n\nnew\n\n",
+        "Verdicts on pairs\n\nkept\n",
+    ]

@@ -98,7 +98,8 @@ def truth_of(
         "written_per_token": moved(made, decoding, sums[1], frame, "dram__bytes_write"),
     }
     kinds = [made.passes[p].kind for p in shown.passes]
-    if set(kinds) == {"draft"}:
+    held = {made.passes[n].kind for u in found for n in u.numbers if inside(whole, n, window)}
+    if set(kinds) == {"draft"} or (held == {"draft"} and not any(k.phase == "verify" for k in shown.kernels)):
         facts |= dict.fromkeys(("steps", "batch", "tokens", "layers", "read_per_token", "written_per_token"), ANYTHING)
     phases = [k if k in ("decode", "prefill") else None for k in kinds for _ in range(ranks)]
     roles = [judged(k) for k in shown.kernels for _ in range(ranks)]
@@ -108,6 +109,14 @@ def truth_of(
         roles=pl.Series(roles, dtype=pl.String),
         phases_determined=facts["batch"].determined and all(recognised(made, u) for u in decoding),
     )
+
+
+def inside(whole: Stretch, number: int, window: tuple[int, int]) -> bool:
+    """Whether the window holds this pass from end to end."""
+    from tests.generator.runs import bounds
+
+    first, last = bounds(whole, [number])
+    return window[0] <= first and last <= window[1]
 
 
 def judged(kernel: Kernel) -> str | None:

@@ -56,6 +56,9 @@ def settled(launches: pl.DataFrame) -> pl.Series:
     seen = _with_neighbours(launches, streams).with_columns(_in_layers(launches))
     unfused = seen.with_columns(_unfused_softmax())
     products = unfused.with_columns(_unfused_product(streams)).with_columns(*_opens(streams), _draws(streams))
+    # the window may end between a softmax and its draw
+    cut = (pl.col("open") == "softmax") & streams.within(pl.col("row") == pl.col("row").max())
+    products = products.with_columns(draws=pl.col("draws") | (cut & pl.col("draws").any().over("name")).fill_null(False))
     return products.select(
         pl.coalesce(
             _given("attention", "unfused_softmax", "unfused_product"),

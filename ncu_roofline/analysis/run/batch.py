@@ -70,13 +70,17 @@ def witnesses(told: Mapping[str, Any], *, drafts: bool) -> list[Witness]:
     told_rows = rows if rows is not None else sampled
     # more rows than are sampled, beyond padding: prompt tokens or drafts, and nothing says which
     mixed = drafts or (None not in (rows, sampled) and rows >= MOST_PADDING * sampled)
+    # fewer rows than are sampled: a half of the batch that runs beside another, or of another pass
+    torn = None not in (rows, sampled) and rows < sampled and not drafts
     bound = "bound" if mixed or sequences is not None else "strong"
     found = []
     if (named := told["nvtx_batch"]) is not None:
         found.append(Witness(says=told["nvtx_what"], low=named, high=named, rank="nvtx"))
     if sequences is not None:
         found.append(Witness(says=told["what_sequences"], low=sequences, high=sequences))
-    if sampled is not None:
+    if torn:
+        found.append(Witness(says=told["what_sampled"], low=sampled, high=sampled))
+    elif sampled is not None:
         found.append(Witness(says=told["what_sampled"], low=None if bound == "bound" else sampled, high=sampled, rank=bound))
     alone = bound == "strong" and sampled in (None, rows)
     if rows is not None and told["contested"] and alone and sampled is None:

@@ -12,6 +12,8 @@ SMALLEST_PREFILL = 2048
 """Rows that no decode step has: twice the default limit of running sequences (1024 in vLLM)."""
 MOST_DRAFTS = 64
 """Rows of a sequence, up to which they may be drafts that are verified: the largest trees of SGLang."""
+FEW_DRAFTS = 16
+"""Rows of a sequence that engines verify in a chain of drafts, at most."""
 MOST_PADDING = 2
 """Rows per sampled row, up to which a pass may be a decode step padded to the size of its CUDA graph."""
 
@@ -35,7 +37,11 @@ def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 
 def over_streams(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Votes of layers whose attention runs on several streams, each on its share of the rows: all shares together."""
-    main = places.filter("mixer", ~pl.col("helper")).group_by("group").agg(streams=pl.col("stream").n_unique())
+    main = (
+        places.filter("mixer", ~pl.col("helper") | pl.col("layer").is_not_null())
+        .group_by("group")
+        .agg(streams=pl.col("stream").n_unique())
+    )
     shared = main.filter(pl.col("streams") > 1)
     if shared.is_empty():
         return at
@@ -131,7 +137,11 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, dr
         .group_by("group")
         .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
     )
-    every = laid.group_by(group="pass").agg(pl.col("lane").first()).with_columns(last=pl.col("group").max().over("lane"))
+    every = (
+        laid.group_by(group="pass")
+        .agg(pl.col("lane").first())
+        .with_columns(first=pl.col("group").min().over("lane") == pl.col("group"), last=pl.col("group").max().over("lane"))
+    )
     table = every.join(rows, on="group", how="left").join(kinds, on="group", how="left").sort("group")
     told_so = pl.col("nvtx_phase").cast(pl.String)
     table = (
@@ -160,6 +170,9 @@ def by_itself() -> pl.Expr:
         .then(pl.lit("prefill"))
         .when("only_decode")
         .then(pl.lit("decode"))
+        # as many rows of each sequence, and few: the first draft behind a verification looks like that
+        .when(like_drafts())
+        .then(None)
         .when(rows >= MOST_PADDING * pl.col("sampled"))
         .then(pl.lit("prefill"))
         # so many sequences are padded to so many rows, always: more are prompt tokens
@@ -177,11 +190,20 @@ def by_itself() -> pl.Expr:
     )
 
 
+def like_drafts() -> pl.Expr:
+    """Whether a window's first pass has as many rows of each sequence that is sampled, and few.
+
+    So has the first draft of a chain, behind a verification that the window does not hold.
+    """
+    rows, sampled = pl.col("rows"), pl.col("sampled")
+    return (pl.col("first") & (rows % sampled == 0) & (rows > sampled) & (rows <= FEW_DRAFTS * sampled)).fill_null(False)
+
+
 def by_others() -> pl.Expr:
     """A pass with more than twice the rows of the usual decode step is a prefill, unless its kernels or samples say decode."""
     rows, decode = pl.col("rows"), pl.col("phase") == "decode"
     usual = rows.filter(decode).mode().min()
-    more = (rows > 2 * usual) & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
+    more = (rows > 2 * usual) & ~like_drafts() & ~pl.col("only_decode").fill_null(False) & (rows.filter(decode).count() > 1)
     # as many sequences came as rows: every row is sampled
     sure = (decode & ((rows <= pl.col("sampled")) | (rows <= pl.col("sequences")))).fill_null(False)
     # the step that the window cuts off lacks its end, and has the rows of those before it

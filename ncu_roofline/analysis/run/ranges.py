@@ -20,6 +20,8 @@ TOLD = {
 def ranges(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per launch inside a range that a rule reads: index and what it says; the first rule counts."""
     inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
+    if inside.is_empty():
+        return pl.DataFrame(schema={"index": launches.schema["index"], **TOLD})
     names = inside["nvtx"].explode().unique().drop_nulls()
     told = pl.concat([read(names, rule) for rule in range_rules()]).unique("name", keep="first", maintain_order=True)
     joined = inside.explode("nvtx").join(told, left_on="nvtx", right_on="name", maintain_order="left")

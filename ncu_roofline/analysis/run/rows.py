@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from ncu_roofline.knowledge.kernels.rows import (
@@ -22,32 +24,47 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, fixed, rows."""
-    return pl.concat([vote(launches, number, rule) for number, rule in enumerate(row_rules())])
+    seen = texts(launches)
+    told = [vote(launches, number, rule, seen) for number, rule in enumerate(row_rules())]
+    spoke = [votes for votes in told if votes is not None]
+    return pl.concat(spoke) if spoke else launches.clear().select(*columns_of(0, row_rules()[0]))
 
 
-def vote(launches: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
-    """The launches of one rule with their rows."""
+def texts(launches: pl.DataFrame) -> dict[str, pl.Series]:
+    """Function names and demangled names, each once."""
+    return {column: distinct(launches[column]) for column in ("kernel", "name")}
+
+
+def vote(launches: pl.DataFrame, number: int, rule: RowRule, seen: Mapping[str, pl.Series]) -> pl.DataFrame | None:
+    """The launches of one rule with their rows; None where none of these names is the rule's."""
     chosen = launches.lazy()
-    if rule.kernel:
-        chosen = chosen.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
-    if rule.name:
-        chosen = chosen.filter(pl.col("name").is_in(matching(launches["name"], rule.name)))
+    patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
+    for column, pattern in patterns.items():
+        if pattern is None:
+            continue
+        if not (mine := matching(seen[column], pattern)):
+            return None
+        chosen = chosen.filter(pl.col(column).is_in(mine))
     if rule.role:
         chosen = chosen.filter(pl.col("role").cast(pl.String) == rule.role)
     if rule.flat:
         chosen = chosen.filter(pl.col("grid").arr.get(1) == 1)
-    counted = chosen.select(
-        "index",
-        rule=pl.lit(number, pl.Int64),
-        what=pl.lit(rule.what),
-        least=pl.lit(rule.least),
-        sampled=pl.lit(rule.sampled),
-        sequences=pl.lit(rule.sequences),
-        embedding=pl.lit(rule.role == "embedding"),
-        fixed=pl.lit(rule.value is not None),
-        rows=rows_of(rule),
-    )
-    return counted.filter(pl.col("rows") > rule.over).collect()
+    return chosen.select(columns_of(number, rule)).filter(pl.col("rows") > rule.over).collect()
+
+
+def columns_of(number: int, rule: RowRule) -> list[pl.Expr]:
+    """What a rule says of its launches."""
+    return [
+        pl.col("index"),
+        pl.lit(number, pl.Int64).alias("rule"),
+        pl.lit(rule.what).alias("what"),
+        pl.lit(rule.least).alias("least"),
+        pl.lit(rule.sampled).alias("sampled"),
+        pl.lit(rule.sequences).alias("sequences"),
+        pl.lit(rule.role == "embedding").alias("embedding"),
+        pl.lit(rule.value is not None).alias("fixed"),
+        rows_of(rule).alias("rows"),
+    ]
 
 
 def rows_of(rule: RowRule) -> pl.Expr:
@@ -59,25 +76,30 @@ def rows_of(rule: RowRule) -> pl.Expr:
     return pl.col("name").str.extract(str(rule.name), 1).cast(pl.Int64, strict=False)
 
 
+def distinct(texts: pl.Series) -> pl.Series:
+    """Each text once: a capture has few names and many launches."""
+    return texts.drop_nulls().unique()
+
+
 def matching(texts: pl.Series, pattern: str) -> list[str]:
-    """The distinct texts in which the pattern is found; each is looked at once."""
-    distinct = texts.drop_nulls().unique()
-    found: list[str] = distinct.filter(distinct.str.contains(pattern)).to_list()
+    """The distinct texts in which the pattern is found."""
+    found: list[str] = texts.filter(texts.str.contains(pattern)).to_list()
     return found
 
 
 def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
     """Launches of kernels that run in one phase only: index, phase, what."""
-    told = [of_rule(launches, rule) for rule in phase_rules()]
-    return pl.concat(told)
+    kernels = distinct(launches["kernel"])
+    return pl.concat([of_rule(launches, rule, kernels) for rule in phase_rules()])
 
 
-def of_rule(launches: pl.DataFrame, rule: PhaseRule) -> pl.DataFrame:
+def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: pl.Series) -> pl.DataFrame:
     """The launches of one phase rule."""
-    mine = launches.filter(pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$")))
+    mine = matching(kernels, f"^(?:{rule.kernel})$")
+    chosen = launches.filter(pl.col("kernel").is_in(mine)) if mine else launches.clear()
     if rule.axis is not None:
-        mine = mine.filter(pl.col("grid").arr.get(AXES[rule.axis]) > rule.over)
-    return mine.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))
+        chosen = chosen.filter(pl.col("grid").arr.get(AXES[rule.axis]) > rule.over)
+    return chosen.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))
 
 
 def satellite(launches: pl.DataFrame) -> pl.Expr:
@@ -110,8 +132,8 @@ def embedding_fused(launches: pl.DataFrame) -> pl.Expr:
 def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:
     """Whether the kernel's function name, or a part of its demangled name, is one of the rule's."""
     found = pl.lit(False)
-    if rule.kernel:
-        found = found | pl.col("kernel").is_in(matching(launches["kernel"], f"^(?:{rule.kernel})$"))
-    if rule.name:
-        found = found | pl.col("name").is_in(matching(launches["name"], rule.name))
+    patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
+    for column, pattern in patterns.items():
+        if pattern is not None and (mine := matching(distinct(launches[column]), pattern)):
+            found = found | pl.col(column).is_in(mine)
     return found

@@ -74,8 +74,21 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     # a single layer that decodes is a draft's, whoever it drafts for
     alone = table.filter((pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)).height
     told_in = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
+    if told_in.steps.value is None:
+        told_in = replace(told_in, batch=with_untold(told_in.batch, table))
     untold = table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height
     return replace(told_in, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else told_in
+
+
+def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
+    """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are."""
+    if batch.value is None:
+        return batch
+    others = table.filter((pl.col("mixers") > 0) & pl.col("phase").is_null() & (pl.col("rows") != batch.value))["rows"]
+    if not others.len():
+        return batch
+    least, most = min(batch.value, int(others.min())), max(batch.value, int(others.max()))  # type: ignore[arg-type]
+    return Fact(None, "unknown", f"pieces of steps, of {least} to {most} rows", least, most, batch.witnesses)
 
 
 def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segmented:

@@ -209,3 +209,5 @@ def test_a_softmax_right_before_the_draw_is_its_own_however_few_layers_there_are
     step += ["triton_red_fused__softmax_22", "triton_red_fused_argmax_23"]
 
     assert roles(*step * 3)[5::7] == ["sampling"] * 3
+    # and where the window ends behind it
+    assert roles(*(step * 3)[:-1])[-1] == "sampling"

@@ -48,6 +48,8 @@ def unknown(evidence: str) -> Fact:
         # padded to the size of a CUDA graph, less than twice as many
         ({"norm": 8, "sampling": 5}, told(5, "sampling grids: 5 rows in every decode step")),
         ({"norm": 10, "sampling": 5}, unknown("a step works on 10 rows and samples 5: drafts or prompt tokens are among them")),
+        # fewer rows than are sampled: of one half of a batch, or of another pass
+        ({"norm": 2, "sampling": 4, "verify": 2}, unknown("rejection-sampling grids say 2; sampling grids say 4")),
         ({"norm": 12, "sampling": 4, "verify": 3}, told(3, "rejection-sampling grids: 3 rows in every decode step")),
     ],
 )

@@ -146,6 +146,12 @@ def test_a_mixed_step_is_left_out_of_the_tokens() -> None:
     assert account(found)[3] == 42
 
 
+def test_pieces_of_two_models_in_turn_are_not_of_one_batch() -> None:
+    # the end of a step of 64 rows, then the beginning of one of 24 that may be decode or a prompt
+    found = studied([*layers(64, 1)[3:], *head(64)], step(24)[:20])
+    assert (found.run.batch.value, found.run.batch.low, found.run.batch.high) == (None, 24, 64)
+
+
 def test_both_ranks_of_two_in_one_file_are_one_run() -> None:
     def with_reduce(process: int) -> Kernels:
         place = {"process": process, "device": 0}

@@ -52,6 +52,13 @@ def test_right_before_the_next_embedding_a_head_is_told_at_any_depth_and_so_is_t
     assert heads(("e" + LAYER) * 3) == []
 
 
+def test_a_lone_step_of_two_layers_ends_with_its_widest_product_that_runs_once() -> None:
+    assert heads("e" + LAYER * 2 + "nw") == [16]
+    # of one layer it may be the first product behind the norm, as wide
+    assert heads("e" + LAYER + "nw") == []
+    assert heads("e" + LAYER * 2 + "nw", wide=(140, 1, 1)) == []
+
+
 def test_what_only_finishes_the_head_belongs_to_it() -> None:
     finish = rows((LAYER * 4 + "nhf") * 3).with_columns(helper=pl.col("row") % 31 == 30)
     assert with_ends(finish).filter(pl.col("kind") == "sampling")["row"].to_list() == [29, 30, 60, 61, 91, 92]

@@ -186,6 +186,12 @@ def test_the_pass_behind_a_verification_over_all_its_rows_drafts() -> None:
     assert prompt["phase"].to_list() == ["decode", None]
 
 
+def test_a_last_step_with_fewer_drafts_than_others_is_cut() -> None:
+    found = numbered([9, 3, 3, 9, 3], ["decode"] * 5, rows=[24, 8, 8, 24, 8])
+    assert found["step"].to_list() == [0, 0, 0, 1, 1]
+    assert found["whole"].to_list() == [True, True, True, False, False]
+
+
 def test_steps_are_counted_from_0_per_phase_and_only_with_attention() -> None:
     phase: list[str | None] = ["prefill", "decode", "decode", "prefill", "decode", "decode"]
     found = numbered([1, 0, 1, 1, 0, 1], phase, whole=[True, False, True, True, False, True])

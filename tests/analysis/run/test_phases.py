@@ -23,6 +23,7 @@ PASS = {
     "least": pl.Int64,
     "only_prefill": pl.Boolean,
     "only_decode": pl.Boolean,
+    "first": pl.Boolean,
 }
 
 
@@ -32,6 +33,8 @@ PASS = {
         ({"only_prefill": True, "rows": 1, "sampled": 1}, "prefill"),
         ({"only_decode": True, "rows": SMALLEST_PREFILL}, "decode"),
         ({"rows": 8, "sampled": 4, "least": 8}, "prefill"),  # twice as many as are sampled
+        ({"rows": 8, "sampled": 4, "least": 8, "first": True}, None),  # or the first draft behind a verification
+        ({"rows": 68, "sampled": 4, "least": 8, "first": True}, "prefill"),  # 17 rows each: no chain of drafts
         ({"rows": 7, "sampled": 4, "least": 7}, "decode"),  # padded
         ({"rows": 7, "sampled": 4, "least": 6}, "prefill"),  # more than these are padded to
         ({"rows": 4, "sampled": 4, "least": 3}, "decode"),
@@ -66,8 +69,8 @@ def others(
     schema = {"rows": pl.Int64, "phase": pl.String, "only_decode": pl.Boolean, "sampled": pl.Int64, "sequences": pl.Int64}
     told = {"rows": rows, "phase": phase, "only_decode": only_decode or nothing, "sampled": sampled or nothing}
     told |= {"sequences": nothing}
-    schema |= {"last": pl.Boolean}
-    told |= {"last": [False] * len(rows)}
+    schema |= {"last": pl.Boolean, "first": pl.Boolean}
+    told |= {"last": [False] * len(rows), "first": [False] * len(rows)}
     table = pl.DataFrame(told, schema=schema)
     return table.select(by_others()).to_series().to_list()
 

@@ -7,10 +7,27 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.rows import named, of_experts, opening, phase_kinds, residual, rows_of, satellite, vote, votes
+from ncu_roofline.analysis.run.rows import (
+    named,
+    of_experts,
+    opening,
+    phase_kinds,
+    residual,
+    rows_of,
+    satellite,
+    texts,
+    vote,
+    votes,
+)
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.kernels.rows import NamedRule, RowRule, row_rules
 from tests.kernels import launch, launches
+
+
+def voted(on: pl.DataFrame, number: int, rule: RowRule) -> pl.DataFrame:
+    found = vote(on, number, rule, texts(on))
+    assert found is not None
+    return found
 
 
 def frame(*rows: dict[str, Any], roles: list[str | None] | None = None) -> pl.DataFrame:
@@ -24,7 +41,7 @@ def grids(*sides: list[int], kernel: str = "k", role: str | None = None) -> pl.D
 
 
 def told(rule: RowRule, on: pl.DataFrame) -> list[int]:
-    return vote(on, 0, rule)["rows"].to_list()
+    return voted(on, 0, rule)["rows"].to_list()
 
 
 @pytest.mark.parametrize(("axis", "rows"), [("x", 5), ("y", 6), ("z", 7)])
@@ -40,20 +57,20 @@ def test_a_rule_may_state_a_number_or_find_it_in_the_name() -> None:
 
 def test_a_rule_speaks_of_whole_function_names_and_of_parts_of_demangled_ones() -> None:
     on = frame(launch("void norm(x)", kernel="norm"), launch("void norm2(x)", kernel="norm2"))
-    assert vote(on, 0, RowRule(what="w", kernel="norm", axis="x"))["index"].to_list() == [0]
-    assert vote(on, 0, RowRule(what="w", name="norm", axis="x"))["index"].to_list() == [0, 1]
-    assert vote(on, 0, RowRule(what="w", kernel="norm|norm2", name=r"norm2\(", axis="x"))["index"].to_list() == [1]
+    assert voted(on, 0, RowRule(what="w", kernel="norm", axis="x"))["index"].to_list() == [0]
+    assert voted(on, 0, RowRule(what="w", name="norm", axis="x"))["index"].to_list() == [0, 1]
+    assert voted(on, 0, RowRule(what="w", kernel="norm|norm2", name=r"norm2\(", axis="x"))["index"].to_list() == [1]
 
 
 def test_a_rule_of_a_role_speaks_of_launches_of_that_role() -> None:
     on = frame(launch("k", kernel="k"), launch("k", kernel="k"), launch("k", kernel="k"), roles=["norm", "fc", None])
-    assert vote(on, 0, RowRule(what="w", kernel="k", role="norm", axis="x"))["index"].to_list() == [0]
+    assert voted(on, 0, RowRule(what="w", kernel="k", role="norm", axis="x"))["index"].to_list() == [0]
 
 
 def test_a_flat_rule_counts_only_grids_of_one_row_of_blocks() -> None:
     on = grids([4, 1, 1], [4, 2, 1], [4, 1, 3])
-    assert vote(on, 0, RowRule(what="w", kernel="k", axis="x", flat=True))["index"].to_list() == [0, 2]
-    assert vote(on, 0, RowRule(what="w", kernel="k", axis="x"))["index"].to_list() == [0, 1, 2]
+    assert voted(on, 0, RowRule(what="w", kernel="k", axis="x", flat=True))["index"].to_list() == [0, 2]
+    assert voted(on, 0, RowRule(what="w", kernel="k", axis="x"))["index"].to_list() == [0, 1, 2]
 
 
 def test_no_rows_are_no_vote() -> None:
@@ -66,7 +83,7 @@ def test_no_rows_are_no_vote() -> None:
 def test_a_vote_carries_what_its_rule_says() -> None:
     on = grids([4, 1, 1], role="embedding")
     rule = RowRule(what="w", kernel="k", axis="x", least=True, sequences=True, role="embedding")
-    assert vote(on, 7, rule).row(0, named=True) == {
+    assert voted(on, 7, rule).row(0, named=True) == {
         "index": 0,
         "rule": 7,
         "what": "w",
@@ -77,7 +94,7 @@ def test_a_vote_carries_what_its_rule_says() -> None:
         "fixed": False,
         "rows": 4,
     }
-    fixed = vote(on, 8, RowRule(what="w", kernel="k", value=3, sampled=True)).row(0, named=True)
+    fixed = voted(on, 8, RowRule(what="w", kernel="k", value=3, sampled=True)).row(0, named=True)
     assert (fixed["least"], fixed["sampled"], fixed["embedding"], fixed["fixed"]) == (False, True, False, True)
 
 

@@ -145,7 +145,13 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     # a step is whole with all its drafts, and none is where only they are
     own = pl.when(pl.col("step").is_not_null()).then(pl.col("whole").all().over(*of_one, "step"))
     served = (~pl.col("draft")).any().over(*of_one, "step")
-    return numbered.with_columns(whole=pl.when("draft").then(pl.col("whole") & own & served).otherwise("whole")).sort("pass")
+    # the last step may lack some of the drafts that others have
+    made = pl.when(pl.col("step").is_not_null()).then(pl.col("draft").sum().over(*of_one, "step"))
+    every = (made >= made.max().over(of_one)).fill_null(True)
+    alone = pl.col("draft") | ~every
+    return numbered.with_columns(whole=pl.when(alone).then(pl.col("whole") & own & served & every).otherwise("whole")).sort(
+        "pass"
+    )
 
 
 def drafts_first() -> pl.Expr:
