@@ -14,6 +14,7 @@ PARTS = {
     "Segmentation": "bench.sequence",
     "A trace of 1 GB": "bench.traces",
     "An archive of a million launches": "bench.archive",
+    "A fleet of 10,000 captures": "bench.fleet",
 }
 PAGE = Path(__file__).with_name("RESULTS.md")
 

@@ -8,6 +8,7 @@ tells the smallest steps. So a drift is no step.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -132,8 +133,7 @@ class Found:
 
 def beside(sums: Sums, places: Sequence[int], at: int) -> tuple[int, int]:
     """The points around a place that no other step parts from it."""
-    low = max(p for p in places if p < at)
-    high = min(p for p in places if p > at)
+    low, high = places[bisect_left(places, at) - 1], places[bisect_right(places, at)]
     return max(low, at - sums.window), min(high, at + sums.window)
 
 
@@ -150,7 +150,8 @@ def searched(sums: Sums, length: int, scatter: float, bar: float) -> Found:
     """The places that stand out of the scatter, the clearest first; then without those that a bend makes."""
     places = [0, length]
     while len(places) <= length // (2 * SHORTEST):
-        strongest = max((strength(sums, places, at), at) for at in range(1, length) if at not in places)
+        taken = set(places)
+        strongest = max((strength(sums, places, at), at) for at in range(1, length) if at not in taken)
         if strongest[0] < bar * scatter:
             break
         places = moved(sums, sorted([*places, strongest[1]]))
@@ -169,7 +170,8 @@ def moved(sums: Sums, places: list[int]) -> list[int]:
 def proven(sums: Sums, places: list[int], scatter: float, bar: float) -> Found:
     """The places that also stand out of how the fits themselves wander; the weakest leaves first."""
     while True:
-        quiet = [s for at in range(1, places[-1]) if at not in places and (s := strength(sums, places, at))]
+        taken = set(places)
+        quiet = [s for at in range(1, places[-1]) if at not in taken and (s := strength(sums, places, at))]
         wander = max(median(quiet) / NORMAL if quiet else 0.0, scatter)
         each = [(strength(sums, [p for p in places if p != at], at), at) for at in places[1:-1]]
         if not each or min(each)[0] >= bar * wander:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,10 +158,10 @@ def trend(found: Series, metric: str, points: Sequence[ChangePoint]) -> pl.DataF
 
 def level_at(known: Sequence[tuple[int, float]], place: int, breaks: Sequence[int]) -> float:
     """The straight line through the points around a place that no change point parts from it, at that place."""
-    begin = max((b for b in breaks if b <= place), default=0)
-    end = min((b for b in breaks if b > place), default=known[-1][0] + 1)
-    near = [(i, v) for i, v in known if begin <= i < end and abs(i - place) <= REFERENCE // 2]
-    return line(near, place)[0]
+    after = bisect_right(breaks, place)
+    begin = max(breaks[after - 1] if after else 0, place - REFERENCE // 2)
+    end = min(breaks[after] if after < len(breaks) else known[-1][0] + 1, place + REFERENCE // 2 + 1)
+    return line(known[bisect_left(known, (begin,)) : bisect_left(known, (end,))], place)[0]
 
 
 def line(points: Sequence[tuple[int, float]], place: int) -> tuple[float, float]:
