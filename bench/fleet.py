@@ -1,6 +1,7 @@
 """What an archive of 10,000 captures of 593 launches answers in what time: `python -m bench.fleet [FOLDER] [--save]`.
 
-Grown from our own measured capture: its launches over and over, with noise, so that numbers pack as badly as real ones.
+Grown from our own measured capture: its launches over and over, with noise in bytes and time. Such launches pack better than
+real ones (26 bytes each, where those of our seven captures of an H100 take 90 to 100 in one object), and runs as well as those.
 `--save` writes the result into docs/scale.md.
 """
 

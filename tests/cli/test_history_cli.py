@@ -110,3 +110,13 @@ def test_no_archive_is_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path
 
     assert (answer.code, answer.out) == (3, "")
     assert "no archive of runs; make one with `ncu-roofline ingest CAPTURES --to ARCHIVE`" in answer.err
+
+
+def test_what_orders_the_points_is_said_where_no_commit_time_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    runs = grown(6, {}).with_columns(
+        pl.lit(None).cast(pl.Datetime("us", "UTC")).alias("commit_time"), when_source=pl.lit("file")
+    )
+    answer = " ".join(run(capsys, "history", kept(tmp_path / "archive", runs)).out.split())
+
+    assert "6 captures are ordered by the time of their file; --meta commit_time=TIME tells their place." in answer
+    assert "5 points have the time of another one: those are ordered by the names of their files." in answer

@@ -191,6 +191,9 @@ def doubts(stories: Sequence[Story]) -> Iterator[str]:
     by_file = sum(told.series.unordered for told in several)
     if by_file:
         yield f"{by_file:,} captures are ordered by the time of their file; --meta commit_time=TIME tells their place."
+    together = sum(told.series.points.height - told.series.points["when"].n_unique() for told in several)
+    if together:
+        yield f"{together:,} points have the time of another one: those are ordered by the names of their files."
     unnamed = sum(told.series.points["commit"].null_count() for told in several)
     if unnamed:
         yield f"{unnamed:,} captures name no commit: each is a point of its own."
