@@ -166,7 +166,7 @@ def gaps(launches: pl.DataFrame) -> dict[str, float]:
 
 
 def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
-    """Sums of each row; null where more than a small part of the row was not measured."""
+    """Sums of each row; null where more than a small part of the row was not measured, as a time of nothing was not."""
     weight = pl.col("seconds").fill_null(0.0)
 
     def total(q: str) -> pl.Expr:
@@ -174,7 +174,8 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
         by_time = weight.filter(lacking).sum() / weight.sum()
         by_count = lacking.sum() / pl.len()
         part = pl.when(weight.sum() > 0).then(by_time).otherwise(by_count) if q != "seconds" else by_count
-        return pl.when(part <= limit("unknown_part")).then(pl.col(q).sum()).alias(q)
+        known = part <= limit("unknown_part")
+        return pl.when(known & (pl.col(q).sum() > 0) if q == "seconds" else known).then(pl.col(q).sum()).alias(q)
 
     return launches.group_by(by, maintain_order=True).agg(
         *(total(q) for q in QUANTITIES),

@@ -147,6 +147,11 @@ class Judged:
         return {name: told(name, getattr(self, name)) for name in ("bytes", "seconds")}
 
     @property
+    def itself(self) -> bool:
+        """Whether both sides hold the same measurements, which no chance can have made differ."""
+        return self.bytes.reach == 0
+
+    @property
     def realised(self) -> float | None:
         """ln(time ratio) / ln(bytes ratio): the part of the allowed speed-up that was seen."""
         moved = self.bytes.direction not in (None, 0)

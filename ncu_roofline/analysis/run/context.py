@@ -87,7 +87,7 @@ def by_bytes(launches: pl.DataFrame, run: Run, model: Model | None) -> Witness |
         return None
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
     tokens = (read / told.width / told.elements / told.sequences).alias("tokens")
-    seen = mains.select("process", "device", "step", tokens).drop_nulls("tokens")
+    seen = mains.select("process", "device", "step", tokens).filter(pl.col("tokens") >= 1)
     if told.windowed:
         seen = seen.filter(pl.col("tokens") >= pl.col("tokens").max() / 2)
     if seen.is_empty():

@@ -19,6 +19,13 @@ ONE_RUN = 0.9
 """Part of a trace's kernels that its capture measured, from which nobody asks whether both are of one run."""
 
 
+LACKING = {
+    "bytes": ("DRAM bytes", " (by time)", "were"),
+    "flops": ("FLOPs", " (by time)", "were"),
+    "seconds": ("Time", "", "was"),
+}
+
+
 def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
     notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
@@ -68,13 +75,15 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
     """How well noise is known."""
     judged = comparison.judged
     told = comparison.clocks is not None and comparison.clocks.stated
-    assumed = [NAMES[q] for q in ("bytes", "seconds") if not getattr(judged, q).measured and not (q == "seconds" and told)]
+    by_chance = ("bytes",) if told else ("bytes", "seconds")
+    changes = {q: getattr(judged, q) for q in by_chance}
+    assumed = [NAMES[q] for q, c in changes.items() if not c.measured and None not in (c.base, c.head)]
     if assumed:
         yield (
             f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): "
             "its limits are assumed."
         )
-    elif min(comparison.base.captures, comparison.head.captures) == 1:
+    elif not judged.itself and min(comparison.base.captures, comparison.head.captures) == 1:
         yield (
             "One capture a side: noise is the spread between equal launches, and for time the drift between captures that was "
             "seen elsewhere; repeated captures would measure it."
@@ -103,8 +112,8 @@ def unknowns(comparison: Comparison) -> Iterator[str]:
     for name, side in (("base", comparison.base), ("head", comparison.head)):
         for quantity, part in gaps(side.launches).items():
             if part > 0 and not (blind and quantity == "flops"):
-                counted = "" if quantity == "seconds" else " (by time)"
-                yield f"{NAMES[quantity]} of {percent(part)} of the {name}'s launches{counted} were not measured."
+                what, counted, was = LACKING[quantity]
+                yield f"{what} of {percent(part)} of the {name}'s launches{counted} {was} not measured."
 
 
 def windows(comparison: Comparison) -> Iterator[str]:

@@ -53,7 +53,14 @@ def signed(value: float | None) -> str:
 def moved(each: Change, quantity: str, basis: str) -> str:
     """`18.7 GB to 10.0 GB of DRAM bytes per token (-46.6 %)`."""
     sides = f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
-    return f"{sides} per {basis} ({signed(each.part)})"
+    return f"{sides} per {basis} ({changed(each)})"
+
+
+def changed(each: Change) -> str:
+    """`-46.6 %`; of a number that one side has nothing of, which."""
+    if each.part is None and each.base and each.head == 0:
+        return "all gone"
+    return "none before" if each.part is None and each.base == 0 and each.head else signed(each.part)
 
 
 def taken_time(each: Change, basis: str) -> str:
@@ -65,7 +72,9 @@ def taken_time(each: Change, basis: str) -> str:
 
 def inside(each: Change) -> str:
     """`-0.1 %, noise ±0.5 %`."""
-    return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.part is not None else "0 on both sides"
+    if each.part is None:
+        return "0 on both sides"
+    return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.reach else "the same measurements, to the last digit"
 
 
 def reason(comparison: Comparison) -> str:
@@ -82,6 +91,8 @@ def reason(comparison: Comparison) -> str:
                 f"{percent(limit('beyond_ridge'))}): here FLOPs count as well; bytes {signed(judged.bytes.part)}, "
                 f"FLOPs {signed(judged.flops.part)}, time {signed(judged.seconds.part)}."
             )
+        case "no_change" if judged.itself:
+            return "both sides hold the same measurements, to the last digit; other captures tell whether anything changed."
         case "no_change":
             return (
                 f"DRAM bytes ({inside(judged.bytes)}), FLOPs ({flops_words(judged.flops)}) and time "
@@ -116,7 +127,7 @@ def by_change(comparison: Comparison) -> str:
                 f"{seen(judged)}.{eaten(comparison)}"
             )
         case _:
-            paid = "" if judged.seconds.log is None else f", {seen(judged)}"
+            paid = "" if judged.realised is None else f", {seen(judged)}"
             less = judged.realised is not None and judged.realised < limit("realised")
             return (
                 f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}; {time}{paid}."
@@ -128,8 +139,15 @@ def untold(seconds: Change) -> str:
     """What is known of a time whose change cannot be told."""
     if seconds.log is None:
         return "time was not measured on both sides"
-    possible = f"{bound(seconds.low)} to {bound(seconds.high)} possible"
-    return f"whether time did cannot be told: {signed(seconds.part)} seen, {possible}"
+    return f"whether time did cannot be told: {signed(seconds.part)} seen, {possible(seconds)}"
+
+
+def possible(each: Change) -> str:
+    """`-5.1 % to +6.4 % possible`; of an interval with one end, `-5.1 % or more possible`."""
+    if each.low is None or each.high is None:
+        end = each.low if each.high is None else each.high
+        return "any value possible" if end is None else f"{signed(end)} or {'more' if each.high is None else 'less'} possible"
+    return f"{signed(each.low)} to {signed(each.high)} possible"
 
 
 def both(judged: Judged) -> str:
@@ -140,8 +158,8 @@ def both(judged: Judged) -> str:
     elif seconds.log is None:
         time = "time not measured"
     else:
-        time = f"time {signed(seconds.part)} seen, {bound(seconds.low)} to {bound(seconds.high)} possible"
-    return f"bytes {signed(judged.bytes.part)}, {time}"
+        time = f"time {signed(seconds.part)} seen, {possible(seconds)}"
+    return f"bytes {changed(judged.bytes)}, {time}"
 
 
 def ratio(value: float | None) -> str:
@@ -152,8 +170,8 @@ def ratio(value: float | None) -> str:
 def seen(judged: Judged) -> str:
     """The speed-up and the part realised."""
     if judged.realised is None:
-        return "gone altogether"
-    if judged.realised < 0:
+        return ratio(judged.speedup)
+    if judged.realised < 0.005:
         return f"{ratio(judged.speedup)}: none of the gain that the bytes allow"
     if judged.realised > 1.5:
         return f"{ratio(judged.speedup)}: more than the bytes explain, so something beside them changed"
@@ -301,6 +319,11 @@ def cap(comparison: Comparison) -> Iterator[str]:
         yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
 
 
+def noise(each: Change) -> str:
+    """`±0.5 %`, and whether that is measured."""
+    return f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed")
+
+
 def judged_table(comparison: Comparison) -> pl.DataFrame:
     """Bytes, FLOPs and time: base, head, change and noise as text."""
     rows: list[dict[str, str | None]] = []
@@ -312,7 +335,7 @@ def judged_table(comparison: Comparison) -> pl.DataFrame:
                 "base": text(each.base, UNITS[q]),
                 "head": text(each.head, UNITS[q]),
                 "change": signed(each.part) if each.log is not None else None,
-                "noise": f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed"),
+                "noise": None if None in (each.base, each.head) else noise(each),
             }
         )
     base, head = comparison.useful

@@ -11,7 +11,8 @@ import pytest
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact
-from ncu_roofline.present.documents.words_compare import answer
+from ncu_roofline.present.documents.doubts_compare import doubts
+from ncu_roofline.present.documents.words_compare import answer, judged_table
 from tests.planted import plain
 
 
@@ -127,3 +128,40 @@ def test_communication_that_comes_or_goes_is_compared_where_ranks_are_told() -> 
 
     for found in both(told(layered([1e9] * 4, "comm")), told(layered([1e9] * 4))):
         assert not found.blocking
+
+
+def test_a_time_of_nothing_is_no_speed_up() -> None:
+    for found in both(plain({}), plain({"seconds": 0.0})):
+        assert (found.verdict, found.judged.answers["seconds"]) == ("same_bytes", None)
+        assert "time was not measured on both sides" in answer(found)[0]
+
+
+def test_bytes_that_are_gone_altogether_are_said_to_be() -> None:
+    found, back = both(plain({}), plain({"dram_bytes": 0.0}))
+    assert (found.verdict, back.verdict) == ("cuts_bytes", "moves_more")
+    assert "bytes all gone" in answer(found)[0] and "(all gone)" in answer(found)[1]
+    assert "(none before)" in answer(back)[0]
+
+
+def test_a_gain_too_small_to_print_is_none() -> None:
+    found, _ = both(plain({}), plain({"dram_bytes": 5e7}))
+    assert "1x: none of the gain that the bytes allow" in answer(found)[1]
+
+
+def test_a_time_that_could_be_anything_above_has_one_end() -> None:
+    # a twentieth of the launches lacks its time and nothing bounds it from above
+    found, _ = both(plain({"count": 40}), plain({"count": 40, "seconds": [None] + [1e-4] * 39}))
+    assert " or more possible." in answer(found)[0] and "any value" not in answer(found)[0]
+
+
+def test_a_capture_against_itself_is_called_the_same_measurements() -> None:
+    found, _ = both(plain({}), plain({}, name="copy"))
+    assert answer(found)[0].startswith("No change: both sides hold the same measurements, to the last digit")
+    assert not [d for d in doubts(found) if "noise" in d]
+
+
+def test_what_was_not_measured_has_no_noise() -> None:
+    found, _ = both(plain({"seconds": None}), plain({"seconds": None, "dram_bytes": 5e7}))
+    assert judged_table(found).select("number", "noise").rows()[-1] == ("time per token", None)
+    assert not [d for d in doubts(found) if "noise of time" in d]
+    assert "Time of 100 % of the base's launches was not measured." in doubts(found)

@@ -248,6 +248,11 @@ def test_a_sum_of_times_is_known_while_a_twentieth_of_the_launches_lacks_it() ->
     assert total(seconds=[None] + [1.0] * 18)["seconds"] is None
 
 
+def test_a_sum_of_times_that_is_nothing_was_not_measured() -> None:
+    assert total(seconds=[0.0, 0.0])["seconds"] is None
+    assert total(seconds=[0.0, 2.0])["seconds"] == 2.0
+
+
 def test_without_times_a_twentieth_of_the_launches_decides() -> None:
     assert total(bytes=[None] + [1.0] * 19, seconds=[None] * 20)["bytes"] == 19.0
     assert total(bytes=[None] + [1.0] * 18, seconds=[None] * 19)["bytes"] is None

@@ -40,6 +40,8 @@ def test_the_context_is_the_median_of_what_attention_reads_per_sequence() -> Non
     assert seen([read(100), None]) == 100
     assert seen([read(100.4)]) == 100
     assert seen([None]) is None
+    assert seen([0.0]) is None
+    assert seen([0.0, read(100)]) == 100
     fact = context(attending(dram_read_bytes=[read(7)]), Run().given(batch=2), MODEL)
     assert (fact.value, fact.origin) == (7, "inferred")
 
