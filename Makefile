@@ -48,8 +48,8 @@ bench: $(READY) ## time this project against the alternatives; writes bench/RESU
 	$(BIN)/python -m bench
 
 fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt and fuzz-inputs.txt
-	$(BIN)/python -m tests.fuzz_report --cuts 1000 --flips 10000 $(REPORTS) > bench/fuzz.txt
-	$(BIN)/python -m tests.fuzz_inputs --runs 10000 > bench/fuzz-inputs.txt
+	nice $(BIN)/python -m tests.fuzz_report --cuts 1000 --flips 10000 $(REPORTS) > bench/fuzz.txt
+	nice $(BIN)/python -m tests.fuzz_inputs --runs 10000 > bench/fuzz-inputs.txt
 
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
 	$(BIN)/python -m tools.mutation

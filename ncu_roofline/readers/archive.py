@@ -247,8 +247,13 @@ def read(path: Path) -> Capture:
     """
     found = files(path)
     facts = [Capture(launches=pl.DataFrame(), **saved.checked(file)) for file in found]
-    every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
-    return as_one(every, facts, path.name)
+    try:
+        every = scan(path).drop("device_name", "label", *([] if len(found) > 1 else [CAPTURE]))
+        return as_one(every, facts, path.name)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        for file in found:  # one of them is damaged where its checks did not look: reading it alone names it
+            saved.read(file)
+        raise UnreadableCapture(f"{path.name}: one of its {len(found)} files is damaged; save its captures again") from error
 
 
 def as_one(scanned: pl.LazyFrame, facts: Sequence[Capture], name: str) -> Capture:

@@ -52,9 +52,17 @@ class Overview:
     """Launches whose side is known for certain: left of the ridge by a partial count of the work is not."""
 
 
+SEEN = (
+    *("name", "times", "seconds", "dram_bytes", "dram_read_bytes", "flops", "flops_complete", "flops_fp32", "tensor_flops"),
+    *("role", "family", "path", "bound", "bound_source", "limited_by", "bandwidth_share", "bandwidth", "bandwidth_at_clock"),
+    *("peak_at_clock", "ridge_spec", "ridge_profiled"),
+)
+"""What the first sentences are made of."""
+
+
 def overview(study: Study) -> Overview:
     """The numbers that the first sentences are made of."""
-    launches = study.launches
+    launches = study.launches.select(SEEN)  # filtering copies: of a million launches only what is looked at
     sided = launches.filter(pl.col("bound").is_not_null())
     limited = launches.filter(pl.col("limited_by").is_not_null())
     by_part = (pl.col("bound_source") == "partial") & lacking()
@@ -70,7 +78,7 @@ def overview(study: Study) -> Overview:
         bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
         reads_known=launch_count(launches.filter(pl.col("dram_read_bytes").is_not_null())),
         flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
-        roles=group(launches, "role"),
+        roles=group(study.launches, "role"),
         families=families(launches),
         memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
         latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),

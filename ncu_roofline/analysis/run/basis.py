@@ -109,26 +109,30 @@ def of_steps(frame: pl.DataFrame, column: str) -> float | None:
     return float(steps[column].sum()) / gpus(frame)
 
 
+def where(launches: pl.DataFrame, kept: pl.Expr) -> pl.DataFrame:
+    """The launches that are kept; the frame itself where all are, for a million rows are not copied for nothing."""
+    all_kept = launches.select(kept.fill_null(False).all()).item()
+    return launches if all_kept else launches.filter(kept)
+
+
 def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
     """Launches of no prefill pass, nor beside nothing but prefill passes."""
     phase = pl.col("phase").cast(pl.String).fill_null("unknown")
     prefill, stepping = phase == "prefill", pl.col("step").is_not_null()
     alone = prefill.any() & ~(stepping & ~prefill).any() & ~(phase == "decode").any()
-    return launches.filter(~prefill & ~alone)
+    return where(launches, ~prefill & ~alone)
 
 
 def whole_layers(decode: pl.DataFrame) -> pl.DataFrame:
     """The launches of whole layers where the window holds some and no whole step; else all."""
-    whole = decode.filter(pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
+    whole = where(decode, pl.col("layer_whole").fill_null(False) & pl.col("layer").is_not_null())
     return whole if whole.height and not decode["step_whole"].any() else decode
 
 
 def layers_in(frame: pl.DataFrame) -> int:
     """Layers of one rank in these launches."""
-    layered = frame.filter(pl.col("layer").is_not_null())
-    return (
-        round(layered.select("process", "device", "phase", "step", "layer").n_unique() / gpus(frame)) if layered.height else 0
-    )
+    layered = frame.select("process", "device", "phase", "step", "layer").filter(pl.col("layer").is_not_null())
+    return round(layered.n_unique() / gpus(frame)) if layered.height else 0
 
 
 Found = tuple[pl.DataFrame, float, float, str] | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import lacking
-from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in
+from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in, where
 from ncu_roofline.analysis.run.clock import stated_seconds
 from ncu_roofline.analysis.sums import known_sum
 from ncu_roofline.capture.capture import Run
@@ -145,7 +145,7 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role", phase: str = "
     found = every_matrix(launches, run) if by == "projection" else basis(launches, run, phase)
     keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")
-    counted = found.launches.filter(pl.col(keys[0]).is_not_null()) if placed else found.launches
+    counted = where(found.launches, pl.col(keys[0]).is_not_null()) if placed else found.launches
     table = counted.group_by(keys, maintain_order=True).agg(pl.len().alias("launches"), *sums(), *unknowns(), *streamed(by))
     divided = table.with_columns(divisions(found, by))
     spread = spreads(counted, keys, by)
@@ -206,7 +206,7 @@ def spreads(counted: pl.DataFrame, keys: list[str], by: str) -> pl.DataFrame:
     folds = (("low", pl.Expr.min), ("median", pl.Expr.median), ("high", pl.Expr.max))
     parts = [fold(pl.col(m)).alias(f"{m}_{name}") for m in SPREAD for name, fold in folds]
     for unit, place in (("step", ["step"]), ("layer", ["step", "layer"])):
-        whole = counted.filter(pl.col(f"{unit}_whole").fill_null(False) & pl.col(unit).is_not_null())
+        whole = where(counted, pl.col(f"{unit}_whole").fill_null(False) & pl.col(unit).is_not_null())
         if unit != by and whole.select(place).n_unique() > 1:
             within = ["process", "device", *(p for p in place if p not in keys)]
             each = whole.group_by([*keys, *within]).agg(sums())

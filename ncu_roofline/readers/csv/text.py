@@ -22,6 +22,8 @@ KERNEL = b"Kernel Name"
 EXPORT = "export it with `ncu --import REPORT --csv --page raw`"
 ID = r"^\d+(\.0)?$"
 """A launch's number; with a fraction where a table program saved the file."""
+BEGUN = re.compile(r'"\d*"?')
+"""A row of which only the beginning of its number is left, on a last line that does not end."""
 EXTRA = "extra"
 """Name of a column behind the last: anything in it is one field too many."""
 
@@ -198,6 +200,8 @@ def _rows(page: Page, text: str) -> list[str]:
             is_open = own.count('"') % 2 == 1
     if is_open:
         raise cut_short(page.file, rows[-1][0])
+    if page.quoted and BEGUN.fullmatch(last := text.rpartition("\n")[2]):
+        raise cut_short(page.file, last)
     return ["\n".join(lines) for lines in rows]
 
 

@@ -94,6 +94,11 @@ def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
                     "does; unpack it yourself with zstd if you trust it"
                 )
             target.write(piece)
+        target.flush()
+    except OSError as error:
+        raise UnreadableCapture(
+            f"{path.name}: cannot be unpacked ({error.strerror}); make room in {tempfile.gettempdir()}, or set TMPDIR"
+        ) from error
     except zstandard.ZstdError:
         whole = False
     return [] if whole else [f"The compressed stream is damaged or cut off after {written:,} bytes of the report."]
