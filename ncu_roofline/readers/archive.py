@@ -154,8 +154,8 @@ def fingerprint(path: Path, metrics: Iterable[str] = ()) -> str:
 
 
 def slug(name: str | None) -> str:
-    """A device name that can be a folder: 'NVIDIA H200' is NVIDIA-H200."""
-    return re.sub(r"[^\w.]+", "-", name or "unknown").strip("-.") or "unknown"
+    """A device name that can be a folder: 'NVIDIA H200' is NVIDIA-H200; a stranger's may be of any length."""
+    return re.sub(r"[^\w.]+", "-", (name or "unknown")[:60]).strip("-.") or "unknown"
 
 
 def archived(capture: Capture) -> Capture:

@@ -118,6 +118,8 @@ def moment(key: str, value: Any) -> datetime:
 
 def whence(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file, and whence it is: what was told, else what stands beside it; its own time at the least."""
+    if path.exists() and not path.is_file():
+        raise UnreadableCapture(f"{path.name}: not a file but a folder, a pipe or a device; name a file")
     try:
         known = {"id": identity(path), **told_beside(path), **told}
         written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)

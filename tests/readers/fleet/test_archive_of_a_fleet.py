@@ -246,3 +246,18 @@ def test_saving_into_an_archive_of_a_fleet_is_ingesting(store: Folder, capsys: p
 
     assert "Ingested 1, 0 were there already" in answer.err
     assert tables.runs(store).filter(pl.col("label") == "x")["capture"].unique().to_list() == ["h100-fp8-b8.ncu-repz"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ncu-rep")
+
+    assert "not a file but a folder, a pipe or a device" in (nr.ingest(tmp_path / "pipe.ncu-rep").reason or "")
+
+
+def test_a_device_of_any_name_has_a_folder(tmp_path: Path) -> None:
+    rows = nr.ingest(THREE[0])
+    store = Folder(str(tmp_path))
+    tables.keep(store, "c" * 32, rows.runs, rows.launches, ("2026-01-01", "../é" * 5000))
+
+    (name,) = store.names("launches")
+    assert name.count("/") == 3 and len(name) < 200
