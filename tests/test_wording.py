@@ -98,7 +98,7 @@ def test_misses_of_the_l2_are_not_called_bytes_of_dram() -> None:
 
 
 def test_launches_of_an_unknown_step_are_not_called_decode() -> None:
-    assert tokens_of(launch(), launch("norm"))[-1].startswith("From 2 launches: neither steps nor tokens")
+    assert tokens_of(launch(), launch("norm"))[-1].startswith("From x.ncu-rep, 2 launches: neither steps nor tokens")
 
 
 def test_a_note_begins_with_a_capital_unless_a_name_begins_it() -> None:

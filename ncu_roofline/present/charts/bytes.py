@@ -6,8 +6,8 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
+from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.forms.columns import percent
 
 MOST = 9

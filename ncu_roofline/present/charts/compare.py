@@ -6,8 +6,8 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts.bytes import IN_BYTES
-from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.words_compare import TITLES, signed
 

@@ -9,9 +9,8 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.charts.labels import LETTER, Box, Label, line_boxes, text_box
-from ncu_roofline.present.documents.answer import three
 from ncu_roofline.present.documents.words_roofline import on_plane, precision
 from ncu_roofline.present.forms.plane import Plane, ticks
 

@@ -10,7 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
 from ncu_roofline.present.documents.grammar import invented
-from ncu_roofline.present.documents.sweep import answer, place
+from ncu_roofline.present.documents.sweep import answer, crossing, families, place
 
 WIDTH, HEIGHT = 620, 380
 KINDS = {"dense": "useful work", "useful": "useful work", "executed": "executed work"}
@@ -128,7 +128,8 @@ def roofs(marks: pl.DataFrame) -> list[alt.Chart]:
 
 def heading(sweep: Sweep) -> alt.Title:
     """What the sweep found, in sentences."""
-    found = [*invented(sweep.runs), *list(answer(sweep))[1:4]]
+    said = [*families(sweep), *crossing(sweep)] if sweep.numeric else list(answer(sweep))[:1]
+    found = [*invented(sweep.runs), *said]
     return alt.Title(f"FC and attention along {sweep.along}", subtitle=[wrapped for s in found for wrapped in lines(s)])
 
 

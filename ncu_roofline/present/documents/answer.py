@@ -10,7 +10,7 @@ from ncu_roofline.analysis.roofline.gains import GLUE, PADDING
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.words_tokens import each_gpu, filtered, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
@@ -18,15 +18,6 @@ from ncu_roofline.present.forms.text import clean
 
 PER = {"token": "per token", "step": "per decode step", "capture": "in the whole capture"}
 PARTS = {"fc": "weights", "attention": "KV cache", "other": "the rest", "kv-cache": "cache writes", "unclassified": "unknown"}
-
-
-def three(value: float, unit: str) -> str:
-    """A quantity with three digits.
-
-    >>> three(12621234.0, "byte"), three(396_700_000.0, "byte"), three(0.000059624, "s")
-    ('12.6 MB', '397 MB', '59.6 µs')
-    """
-    return text(float(f"{value:.3g}"), unit)
 
 
 def whole_percent(share: float) -> str:

@@ -15,7 +15,7 @@ from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum
-from ncu_roofline.capture.units import launches
+from ncu_roofline.capture.units import launches, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
@@ -176,7 +176,7 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
         counted = f"{numbers.launches:,} of {launches(study.every.height)}"
     seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
     per = " per token" if whole.basis == "token" else ""
-    took = f", {words.three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
+    took = f", {three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
     return f"From {counted} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
 
 

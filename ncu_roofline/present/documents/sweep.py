@@ -9,14 +9,14 @@ import polars as pl
 
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import Sweep
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.text import clean
 
 MOST_ROLES = 5
-MEASURES = {"dense": "FC matrices read whole (useful work)", "useful": "FC (useful work)", "executed": "FC (executed work)"}
+MEASURES = {"dense": "useful", "useful": "useful", "executed": "executed"}
 
 
 def document(sweep: Sweep) -> Document:
@@ -55,7 +55,7 @@ def answer(sweep: Sweep) -> Iterator[str]:
     """Bytes first, then both families, then the crossing."""
     first, last = sweep.rows.row(0, named=True), sweep.rows.row(-1, named=True)
     if sweep.rows.height == 1:
-        moved = f"{text(first['bytes'], 'byte')} of DRAM per {per(sweep)}"
+        moved = f"{three(first['bytes'], 'byte')} of DRAM per {per(sweep)}"
         yield f"One capture at {sweep.along} {place(first['along'])}: {moved}; a sweep needs two."
         return
     if sweep.rows["along"].n_unique() == 1:
@@ -78,8 +78,8 @@ def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str
     if first["bytes"] is None or last["bytes"] is None:
         return f"{span}: DRAM bytes were not measured at both ends."
     return (
-        f"{span} DRAM bytes per {per(sweep)}{of_what(sweep)} go from "
-        f"{text(first['bytes'], 'byte')} to {text(last['bytes'], 'byte')}"
+        f"{three(first['bytes'], 'byte')} to {three(last['bytes'], 'byte')} per {per(sweep)}{of_what(sweep)}, "
+        f"from {sweep.along} {place(first['along'])} to {place(last['along'])}"
         f"{times(first['bytes'], last['bytes']) if sweep.basis in ('token', 'step') else ''}."
     )
 
@@ -92,7 +92,7 @@ def changes(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> 
     if sweep.at_first_context is not None and first["bytes"]:
         yield (
             f"With context {first['context']:,} at {sweep.along} {place(last['along'])} too it would be "
-            f"{text(sweep.at_first_context, 'byte')}{times(first['bytes'], sweep.at_first_context)}."
+            f"{three(sweep.at_first_context, 'byte')}{times(first['bytes'], sweep.at_first_context)}."
         )
 
 
@@ -105,7 +105,7 @@ def of_what(sweep: Sweep) -> str:
     """That bytes are those of what each captured, where that is less than a step."""
     if sweep.basis != "part":
         return ""
-    some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one,"
+    some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one"
     return f" of what each captured{some}"
 
 
@@ -116,7 +116,7 @@ def place(value: object) -> str:
 
 def times(first: float | None, last: float | None) -> str:
     """By which factor."""
-    return f", a factor of {number(first / last)}" if first and last else ""
+    return f": a factor of {float(f'{first / last:.3g}'):g}" if first and last else ""
 
 
 def families(sweep: Sweep) -> Iterator[str]:
@@ -126,25 +126,44 @@ def families(sweep: Sweep) -> Iterator[str]:
         ends = sweep.rows[column].drop_nulls()
         against = ""
         if sweep.fc_slope is not None and sweep.fc_measure != "executed":
-            law = f" against 2/s = {number(sweep.fc_expected)}" if sweep.fc_expected else ""
-            against = f", {number(sweep.fc_slope.value)} FLOP/byte for each sequence{law}"
-        yield f"{MEASURES[sweep.fc_measure]}: {number(ends[0])} to {number(ends[-1])} FLOP/byte, {shape(sweep.fc)}{against}."
+            law = f", {figure(sweep.fc_expected)} by theory" if sweep.fc_expected else ""
+            against = f": {figure(sweep.fc_slope.value)} for each sequence{law}"
+        way = f"{verb(sweep.fc)} {figure(ends[0])} to {figure(ends[-1])} {MEASURES[sweep.fc_measure]} FLOP/byte"
+        yield f"FC {way}{against} ({exponent(sweep.fc)})."
     if sweep.attention is not None:
         useful = sweep.rows["attention_useful_intensity"].drop_nulls()
         known = useful if useful.len() else sweep.rows["attention_executed_intensity"].drop_nulls()
         kind = "useful" if useful.len() else "executed"
         low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
-        between = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(low)
-        yield f"Attention ({kind} work): {between} FLOP/byte, {shape(sweep.attention)}."
+        between = f"{figure(low)} to {figure(high)}" if figure(low) != figure(high) else figure(low)
+        law = f", {figure(sweep.attention_expected)} by theory" if sweep.attention_expected and kind == "useful" else ""
+        yield f"Attention {STAYS[trend(sweep.attention)]} {between} {kind} FLOP/byte{law} ({exponent(sweep.attention)})."
 
 
-def shape(fit: PowerLaw) -> str:
-    """How a curve goes, with its exponent."""
+STAYS = {"flat": "stays at", "rising": "climbs from", "falling": "falls from"}
+
+
+def trend(fit: PowerLaw) -> str:
+    """How a curve goes."""
+    return "flat" if abs(fit.exponent) < 0.15 else "rising" if fit.exponent > 0 else "falling"
+
+
+def verb(fit: PowerLaw) -> str:
+    """What a family does along the sweep."""
+    return STAYS[trend(fit)]
+
+
+def exponent(fit: PowerLaw) -> str:
+    """The exponent of a curve, with its interval."""
     interval = ""
     if fit.exponent_low is not None and fit.exponent_high is not None:
-        interval = f" ({signless(fit.exponent_low)} to {signless(fit.exponent_high)})"
-    kind = "flat" if abs(fit.exponent) < 0.15 else "rising" if fit.exponent > 0 else "falling"
-    return f"{kind}, exponent {signless(fit.exponent)}{interval}"
+        interval = f", {signless(fit.exponent_low)} to {signless(fit.exponent_high)}"
+    return f"exponent {signless(fit.exponent)}{interval}"
+
+
+def figure(value: float) -> str:
+    """Three digits."""
+    return number(float(f"{value:.3g}"))
 
 
 def signless(value: float) -> str:
@@ -164,9 +183,9 @@ def crossing(sweep: Sweep) -> Iterator[str]:
         yield f"FC is beyond its ridge from the first capture on (batch {number(cross.high or 0)}): the crossing lies below."
     else:
         upper = " by executed work, an upper bound" if sweep.fc_measure == "executed" else ""
-        guess = f"; the fit reaches it at about {number(cross.estimate)}" if cross.estimate else ""
-        stands = f"at batch {number(cross.low or 0)} FC stands at {percent(cross.share)} of it"
-        yield f"The ridge is not reached: {stands}{upper}{guess}."
+        guess = f", and would reach it at about {number(cross.estimate)}" if cross.estimate else ""
+        stands = f"FC is at {percent(cross.share)} of it at batch {number(cross.low or 0)}"
+        yield f"It stays left of the ridge: {stands}{upper}{guess}."
 
 
 def main_table(sweep: Sweep) -> Table:
@@ -219,7 +238,7 @@ def role_table(sweep: Sweep) -> Table:
 
 def as_bytes(value: float) -> str:
     """Bytes for people."""
-    return text(value, "byte")
+    return three(value, "byte")
 
 
 def doubts(sweep: Sweep) -> Iterator[str]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
@@ -71,20 +71,21 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     if wholes := several_wholes(study, whole):
         yield f"{clean(study.capture.name)}: {wholes} {stated_step(study, whole)}".strip()
         return
-    yield f"{clean(study.capture.name)}: {per(whole)}{each_gpu(whole)}, {amount(study, whole)}{over_all(whole)}."
+    basis = per(whole)
+    yield f"{basis[:1].upper()}{basis[1:]}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
     where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
     said = (filtered(study), stated_step(study, whole), where, speculated(whole), checked(study))
     yield from (sentence for sentence in said if sentence)
-    yield f"From {found(whole)}. {known_facts(study)}"
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
     if tables.all_layers is not None:
         held, every = study.run.layers_captured.value or (0, 0)
-        yield f"With all {every} layers alike, not {held}, {text(tables.all_layers, 'byte')} would move per token."
+        yield f"With all {every} layers alike, not {held}, {three(tables.all_layers, 'byte')} would move per token."
     if tables.floor is not None:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
         yield from experts(tables.projections)
+    yield f"From {clean(study.capture.name)}, {found(whole)}. {known_facts(study)}"
 
 
 def deciding(study: Study, whole: Totals, tables: Tables) -> str:

@@ -11,7 +11,7 @@ from ncu_roofline.analysis.run.files import beside
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.grammar import of_all
 from ncu_roofline.present.forms.columns import percent
@@ -34,11 +34,11 @@ def no_decode(study: Study) -> str:
 def amount(study: Study, whole: Totals) -> str:
     """Bytes, time and work in the unit of the basis."""
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    done = [f"{text(value('seconds'), 's')} of {time_of(whole)}"] if value("seconds") is not None else []
+    done = [f"{three(value('seconds'), 's')} of {time_of(whole)}"] if value("seconds") is not None else []
     if (flops := value("flops")) is not None:
-        done.append(f"{'at least ' * whole.flops_least}{text(flops, 'FLOP')} executed")
+        done.append(f"{'at least ' * whole.flops_least}{three(flops, 'FLOP')} executed")
     if (useful := value("useful_flops")) is not None:
-        done.append(f"{text(useful, 'FLOP')} useful (where known)")
+        done.append(f"{three(useful, 'FLOP')} useful (where known)")
     return ", ".join([moved(study, whole), *done])
 
 
@@ -52,15 +52,15 @@ def stated_step(study: Study, whole: Totals) -> str:
     clock = clocked(whole, study.gpu)
     if clock is None:
         return unused(study, whole)
-    takes = f"A step takes {text(clock.seconds, 's')} as stated"
+    takes = f"A step takes {three(clock.seconds, 's')} as stated"
     kernels = clock.kernel_seconds
-    beside = "" if kernels is None else f" Its kernels add up to {text(kernels, 's')} under the profiler."
+    beside = "" if kernels is None else f" Its kernels add up to {three(kernels, 's')} under the profiler."
     if clock.rate is None:
         return f"{takes}; its bytes are not known.{beside}"
     least, verb = "at least " * clock.least, "reads" if clock.reads else "moves"
     share = "" if clock.share is None else f", {least}{percent(clock.share)} of the DRAM peak"
     beyond = " No GPU can: it is the time of less than this step, or caches serve it." if (clock.share or 0) > 1 else ""
-    return f"{takes}: it {verb} {least}{text(clock.rate, 'byte/s')}{share}.{beyond}{beside}"
+    return f"{takes}: it {verb} {least}{three(clock.rate, 'byte/s')}{share}.{beyond}{beside}"
 
 
 def unused(study: Study, whole: Totals) -> str:
@@ -93,9 +93,9 @@ def moved(study: Study, whole: Totals) -> str:
     if total is None:
         return "DRAM bytes were not measured" + " for these launches" * (study.launches["dram_bytes"].count() > 0)
     if (study.launches["dram_bytes_source"] == "l2_miss").any():
-        return f"{text(total, 'byte')} missed in L2"
-    parts = f" ({text(read, 'byte')} read, {text(written, 'byte')} written)" if None not in (read, written) else ""
-    return f"{text(total, 'byte')} to and from DRAM{parts}"
+        return f"{three(total, 'byte')} missed in L2"
+    parts = f" ({three(read, 'byte')} read, {three(written, 'byte')} written)" if None not in (read, written) else ""
+    return f"{three(total, 'byte')} to and from DRAM{parts}"
 
 
 def per(whole: Totals) -> str:
@@ -135,8 +135,8 @@ def speculated(whole: Totals) -> str:
         return ""
     positions = whole.positions or 0.0
     return (
-        f"A step verifies {number(positions / whole.steps)} positions, {text(moved, 'byte')} each: bytes per token are between "
-        "that and those of the step over its sequences; --accepted settles it."
+        f"A step verifies {number(positions / whole.steps)} positions, {three(moved, 'byte')} each: bytes per token are "
+        "between that and those of the step over its sequences; --accepted settles it."
     )
 
 
@@ -152,7 +152,7 @@ def over_all(whole: Totals) -> str:
     everything = whole.over_all("dram_bytes")
     if not each_gpu(whole) or everything is None or whole.tp == 1:
         return ""
-    return f"; over all {whole.tp} GPUs {text(everything, 'byte')}"
+    return f"; over all {whole.tp} GPUs {three(everything, 'byte')}"
 
 
 def shares(roles: pl.DataFrame) -> str:
@@ -201,7 +201,7 @@ def several_wholes(study: Study, whole: Totals) -> str:
     rows = study.launches.filter(whole_result())
     if whole.basis != "capture" or rows.height < 2 or not rows["dram_bytes"].count():
         return ""
-    moved = " and ".join([", ".join(text(b, "byte") for b in rows["dram_bytes"][:-1]), text(rows["dram_bytes"][-1], "byte")])
+    moved = " and ".join([", ".join(three(b, "byte") for b in rows["dram_bytes"][:-1]), three(rows["dram_bytes"][-1], "byte")])
     return f"{rows.height} results of whole graphs or ranges, a step each: {moved} to and from DRAM."
 
 
@@ -221,7 +221,7 @@ def checked(study: Study) -> str:
     off = f"{abs(100 * found.over):.1f} % {'more' if found.over > 0 else 'less'}"
     apart = "they are not of the same step, or kernels are missing" if abs(found.over) > AGREE else "the sum is borne out"
     return (
-        f"{nearest} reads {text(found.whole, 'byte')}; the kernels of a step, one by one, {text(found.kernels, 'byte')} "
+        f"{nearest} reads {three(found.whole, 'byte')}; the kernels of a step, one by one, {three(found.kernels, 'byte')} "
         f"({off}): {apart}."
     )
 
@@ -253,8 +253,8 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
     for row in floor.iter_rows(named=True):
         if row["over_floor"] is not None:
             yield (
-                f"{row['role']} moves {text(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
-                f"the {text(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
+                f"{row['role']} moves {three(row['measured_bytes'], 'byte')} per step, {row['over_floor']:.2f} times "
+                f"the {three(row['floor_bytes'], 'byte')} of the floor of {clean(str(study.run.model.value))}."
             )
             if row["over_floor"] < THRESHOLDS.least_over_floor:
                 yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."

@@ -183,7 +183,7 @@ def test_the_command_answers_in_sentences_first(tmp_path: Path, capsys: pytest.C
     write_raw_csv(tmp_path / "decode.csv", Plan(model=TINY, batch=8, layers=4, steps=2))
     answer = command(capsys, "tokens", str(tmp_path / "decode.csv"), "--gpu", "h100")
     assert answer.code == 0
-    assert answer.out.replace("\n", " ").startswith("decode.csv: per token, ")
+    assert answer.out.replace("\n", " ").startswith("Per token: ")
     assert "2 whole decode steps" in answer.out.replace("\n", " ")
 
 

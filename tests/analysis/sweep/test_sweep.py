@@ -116,7 +116,7 @@ def test_a_label_is_any_word_with_a_value_for_each_capture() -> None:
     found = sweep([planted.study(batch=8, layers=2, weights=w) for w in ("bf16", "fp8")], "engine", ["old", "new"])
     assert found.rows["along"].to_list() == ["new", "old"]
     assert found.fc is None
-    assert "From engine new to old" in next(iter(answer(found)))
+    assert "from engine new to old" in next(iter(answer(found)))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_without_the_model_only_executed_work_is_known_and_it_says_so(capsys: py
     ]
     main_or_exit(["sweep", *captures])
     out = capsys.readouterr().out.replace("\n  ", " ").replace("\n", " ")
-    assert "FC (executed work)" in out and "an upper bound" in out and "counts whole tiles" in out
+    assert "executed FLOP/byte" in out and "an upper bound" in out and "counts whole tiles" in out
     assert "the fit reaches it" not in out
 
 
@@ -218,12 +218,12 @@ def test_captures_at_one_place_sweep_nothing_and_say_so() -> None:
 @pytest.mark.parametrize(
     ("basis", "windows", "of_what", "doubt"),
     [
-        ("token", 0, "per token go from", None),
-        ("part", 2, "per token of what each captured go from", "The captures are parts of a step:"),
+        ("token", 0, "per token, from", None),
+        ("part", 2, "per token of what each captured, from", "The captures are parts of a step:"),
         (
             "part",
             1,
-            "per token of what each captured, here a whole step and there a part of one, go from",
+            "per token of what each captured, here a whole step and there a part of one, from",
             "1 of 2 captures is a part of a step:",
         ),
     ],
