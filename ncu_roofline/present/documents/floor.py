@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.model.floor import Floor
-from ncu_roofline.capture.units import percent, text
+from ncu_roofline.capture.units import percent, text, three
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.documents import words_typical as typical
@@ -54,15 +54,17 @@ def filled(rows: pl.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
 def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
     setting = least.setting
     where = gpu.name if setting.tp == 1 else f"{setting.tp} x {gpu.name}"
-    cache = ""
+    cache, context = "", ""
     if setting.context is not None:
-        cache = f" and {text(least.kv_bytes, 'byte')} of KV cache (context {setting.context:,})"
+        cache = f" and {three(least.kv_bytes, 'byte')} of KV cache"
+        context = f", context {setting.context:,}"
     said = [
-        f"{model.name} on {where}, batch {setting.batch}: a decode step reads at least "
-        f"{text(least.weight_bytes, 'byte')} of weights{cache}, takes at least {text(least.step_seconds, 's')} and "
-        f"yields at most {text(least.tokens_per_second)} token/s: {text(least.bytes_per_token, 'byte/token')}.",
-        f"Its bytes take {text(least.memory_seconds, 's')} at {text(gpu.bandwidth, 'byte/s')}, its arithmetic "
-        f"{text(least.compute_seconds, 's')} at the {least.fc_precision} peak: the step is {least.bound}-bound.",
+        f"At least {three(least.bytes_per_token, 'byte')} per token and {three(least.step_seconds, 's')} per step, "
+        f"so at most {three(least.tokens_per_second, '').strip()} token/s: {model.name} on {where}, "
+        f"batch {setting.batch}{context}.",
+        f"A step reads {three(least.weight_bytes, 'byte')} of weights{cache}. That takes {three(least.memory_seconds, 's')} "
+        f"at {three(gpu.bandwidth, 'byte/s')}, its arithmetic {three(least.compute_seconds, 's')} at the "
+        f"{least.fc_precision} peak: the step is {least.bound}-bound.",
     ]
     said += typical.sentences(least, gpu)
     if model.experts:

@@ -34,7 +34,8 @@ def no_decode(study: Study) -> str:
 def amount(study: Study, whole: Totals) -> str:
     """Bytes, time and work in the unit of the basis."""
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    done = [f"{three(value('seconds'), 's')} of {time_of(whole)}"] if value("seconds") is not None else []
+    seconds = value("seconds")
+    done = [f"{three(seconds, 's')} of {time_of(whole)}"] if seconds is not None else []
     if (flops := value("flops")) is not None:
         done.append(f"{'at least ' * whole.flops_least}{three(flops, 'FLOP')} executed")
     if (useful := value("useful_flops")) is not None:
@@ -94,7 +95,8 @@ def moved(study: Study, whole: Totals) -> str:
         return "DRAM bytes were not measured" + " for these launches" * (study.launches["dram_bytes"].count() > 0)
     if (study.launches["dram_bytes_source"] == "l2_miss").any():
         return f"{three(total, 'byte')} missed in L2"
-    parts = f" ({three(read, 'byte')} read, {three(written, 'byte')} written)" if None not in (read, written) else ""
+    both = read is not None and written is not None
+    parts = f" ({three(read or 0.0, 'byte')} read, {three(written or 0.0, 'byte')} written)" if both else ""
     return f"{three(total, 'byte')} to and from DRAM{parts}"
 
 

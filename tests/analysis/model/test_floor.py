@@ -210,7 +210,11 @@ def test_a_type_takes_its_bits_with_its_scales(name: str, width: float) -> None:
 def test_the_command_answers_first_and_then_shows_batches_and_matrices(capsys: pytest.CaptureFixture[str]) -> None:
     out = " ".join(run(capsys, "floor", "--model", "llama-2-7b", "--gpu", "h100 sxm", "--context", "4096").out.split())
 
-    assert out.startswith("llama-2-7b on H100 SXM, batch 1: a decode step reads at least 13.21 GB of weights")
+    # 13.2 GB of weights and 2.1 GB of cache at 3.35 TB/s
+    assert out.startswith(
+        "At least 15.4 GB per token and 4.59 ms per step, so at most 218 token/s: llama-2-7b on H100 SXM, batch 1"
+    )
+    assert "A step reads 13.2 GB of weights and 2.15 GB of KV cache." in out
     assert "reach the ridge at batch 295, but memory allows 33 sequences" in out
     assert "gate_proj full+mlp 11008 4096 32 fp16" in out
 
