@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from ncu_roofline.capture.capture import UNKNOWN, Fact
 from ncu_roofline.knowledge.kernels.rows import rank_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """What the GPUs of a capture move, each by itself, over the launches that count."""
+
+    number: int
+    low: float
+    mean: float
+    high: float
+
+    @property
+    def imbalance(self) -> float:
+        """How far the busiest is above the mean, as a share: the others wait for it."""
+        return self.high / self.mean - 1
+
+
+def ranks(frame: pl.DataFrame, column: str = "dram_bytes") -> Ranks | None:
+    """The sums of every GPU; None of a single one, and where a launch was not measured."""
+    number = gpus(frame)
+    if number == 1 or frame[column].null_count():
+        return None
+    key = "device" if frame["device"].n_unique() == number else "process"
+    each = frame.group_by(key).agg(pl.col(column).sum())[column]
+    low, mean, high = (float(value) for value in (each.min(), each.mean(), each.max()))  # type: ignore[arg-type]
+    return Ranks(number=number, low=low, mean=mean, high=high) if mean > 0 else None
 
 
 def gpus(frame: pl.DataFrame) -> int:

@@ -10,6 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.roofline.overview import lacking
 from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in, where
 from ncu_roofline.analysis.run.clock import stated_seconds
+from ncu_roofline.analysis.run.ranks import Ranks, ranks
 from ncu_roofline.analysis.sums import known_sum
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
@@ -53,6 +54,8 @@ class Totals:
     """Launches outside of whole layers that do not count."""
     layers: int = 0
     """Layers that the launches hold."""
+    ranks: Ranks | None = None
+    """What each GPU of the capture moves; None of a single one."""
     flops_partial: int = 0
     """Launches of which a main kind of work was not counted."""
     stated_seconds: float | None = None
@@ -111,6 +114,7 @@ def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
         positions=found.positions,
         torn=found.torn,
         layers=layers_in(found.launches),
+        ranks=ranks(found.launches),
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
         flops_partial=partial(found.launches),

@@ -24,6 +24,7 @@ from ncu_roofline.present.documents.words_tokens import (
     no_decode,
     over_all,
     per,
+    per_rank,
     several_wholes,
     shares,
     speculated,
@@ -74,7 +75,7 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     basis = per(whole)
     yield f"{basis[:1].upper()}{basis[1:]}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
     where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
-    said = (filtered(study), stated_step(study, whole), where, speculated(whole), checked(study))
+    said = (filtered(study), stated_step(study, whole), where, per_rank(whole), speculated(whole), checked(study))
     yield from (sentence for sentence in said if sentence)
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
@@ -202,6 +203,14 @@ def captured(study: Study, whole: Totals) -> dict[str, object]:
     }
 
 
+def rank_data(whole: Totals) -> dict[str, object] | None:
+    """What each GPU of the capture moves over the launches that count; None of a single one."""
+    found = whole.ranks
+    if found is None:
+        return None
+    return {"number": found.number, "dram_bytes_low": found.low, "dram_bytes_high": found.high, "imbalance": found.imbalance}
+
+
 def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
     """Everything for programs, base units."""
     total: dict[str, object] = {m: whole.sums[m] for m in MEASURES}
@@ -224,6 +233,7 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
         "total": total,
         "step": step_data(study, whole),
         "captured": captured(study, whole),
+        "ranks": rank_data(whole),
         "run": study.run,
         "by": tables.by,
         "rows": tables.main,

@@ -157,6 +157,22 @@ def over_all(whole: Totals) -> str:
     return f"; over all {whole.tp} GPUs {three(everything, 'byte')}"
 
 
+def per_rank(whole: Totals) -> str:
+    """How evenly the GPUs of the capture share the bytes; nothing of a single one."""
+    found = whole.ranks
+    if found is None:
+        return ""
+    unit = {"token": whole.tokens, "step": whole.steps}.get(whole.basis) or 1.0
+    low, high = (text(value * whole.scale / unit, "byte") for value in (found.low, found.high))
+    return (
+        f"Each of the {found.number} GPUs moves {low} to {high} {PER_RANK[whole.basis]}; "
+        f"the busiest is {100 * found.imbalance:.1f} % above their mean."
+    )
+
+
+PER_RANK = {"token": "a token", "step": "a step", "capture": "in the whole capture"}
+
+
 def shares(roles: pl.DataFrame) -> str:
     """The three roles that move most (or take longest)."""
     column, what = ("dram_bytes", "of the bytes") if roles["dram_bytes"].count() else ("seconds", "of the time")

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.run.ranks import ranks
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
@@ -161,6 +162,19 @@ def test_both_ranks_of_two_in_one_file_are_one_run() -> None:
     found = studied(with_reduce(1), with_reduce(1), with_reduce(2), with_reduce(2))
     assert account(found) == (2, 8, 4, 16)
     assert totals(found.launches, found.run).gpus == 2
+
+
+def test_ranks_that_move_unlike_bytes_say_by_how_much() -> None:
+    def rank(process: int, bytes_: float) -> Kernels:
+        place = {"process": process, "device": process}
+        return [kernel("cross_device_reduce_1stage", 2, bytes_, **place), *step(8, **place)]
+
+    found = studied(rank(0, 1e6), rank(1, 11e6))
+    # 1 gather, 4 layers of 26 MB, final norm 1, head 9, sampling 1 and the exchange: 117 and 127 MB, 122 on average
+    told = ranks(found.launches)
+    assert told is not None
+    assert (told.number, told.low, told.high, round(told.imbalance, 4)) == (2, 117e6, 127e6, round(5 / 122, 4))
+    assert ranks(studied(step(8)).launches) is None
 
 
 def test_one_rank_of_four_says_so() -> None:
