@@ -236,6 +236,13 @@ def test_drafts_before_every_step_belong_to_the_step_that_follows() -> None:
     assert numbered([3, 9, 3], ["decode"] * 3, rows=[8, 24, 8])["step"].to_list() == [0, 0, None]
 
 
+def test_behind_the_rest_of_a_step_drafts_serve_the_step_that_follows() -> None:
+    whole = [False, True, True, True, True]
+    found = numbered([9, 3, 9, 3, 9], ["decode"] * 5, rows=[16, 8, 16, 8, 16], whole=whole)
+    assert found["step"].to_list() == [0, 1, 1, 2, 2]
+    assert found["whole"].to_list() == whole
+
+
 def test_drafts_are_those_of_their_own_lane() -> None:
     assert numbered([9, 3], ["decode"] * 2, lane=[0, 1])["draft"].to_list() == [False, False]
 
