@@ -163,7 +163,7 @@ def per_rank(whole: Totals) -> str:
     if found is None:
         return ""
     unit = {"token": whole.tokens, "step": whole.steps}.get(whole.basis) or 1.0
-    low, high = (text(value * whole.scale / unit, "byte") for value in (found.low, found.high))
+    low, high = (three(value * whole.scale / unit, "byte") for value in (found.low, found.high))
     return (
         f"Each of the {found.number} GPUs moves {low} to {high} {PER_RANK[whole.basis]}; "
         f"the busiest is {100 * found.imbalance:.1f} % above their mean."
