@@ -157,9 +157,13 @@ def launches(store: Store, measured: Iterable[str] = ()) -> pl.LazyFrame:
     own = {archive.NUMBER if c.name == "device" else c.name: c.dtype for c in LAUNCHES}
     schema = {**own, **counters, archive.CAPTURE: pl.String(), **{c.name: c.dtype for c in JOINED}}
     scan = scanned(store, found.every, schema, parted=True)
+    return scan.unique(["id", "index"], keep="any") if twice(found) else scan
+
+
+def twice(found: Named) -> bool:
+    """Whether a capture can stand in two objects: in a merged one and in another of the same day and device."""
     folders = [name.rsplit("/", 1)[0] for name in found.every]
-    # one object a day and device: nothing can be there twice
-    return scan if len(folders) == len(set(folders)) else scan.unique(["id", "index"], keep="any")
+    return any(folders.count(name.rsplit("/", 1)[0]) > 1 for name in found.merged)
 
 
 def settled(store: Store, question: Callable[[], T]) -> T:

@@ -145,6 +145,33 @@ def test_a_full_disk_leaves_what_is_there_and_nothing_half(store: Folder, monkey
     assert not [p for p in Path(store.root).rglob("*") if p.name.startswith(".")]
 
 
+LIMITED = """
+import resource, signal, sys
+import ncu_roofline as nr
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.readers.fleet import tables
+from ncu_roofline.readers.fleet.store import at
+rows = nr.ingest(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))  # launches take 30 kB: the write ends in the middle
+try:
+    tables.keep(at(sys.argv[2]), rows.id, rows.runs, rows.launches, rows.partition)
+except UnusableInput as error:
+    sys.exit(f"said: {error}")
+"""
+
+
+def test_a_write_that_ends_in_the_middle_is_said_and_leaves_nothing_half(store: Folder) -> None:
+    before = everything(store)
+    words = [str(MEASURED / "h100-fp8-b8.ncu-repz"), store.root]
+    done = subprocess.run([sys.executable, "-c", LIMITED, *words], capture_output=True, text=True)
+
+    assert "said: archive cannot be written or read (File too large); what stands in it is whole" in done.stderr
+    assert_frame_equal(everything(store)[0], before[0])
+    assert_frame_equal(everything(store)[1], before[1], check_column_order=False)
+    assert not [p for p in Path(store.root).rglob("*") if p.name.startswith(".")]
+
+
 KILLED = """
 import sys, time
 from ncu_roofline import whole

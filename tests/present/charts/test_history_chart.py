@@ -1,0 +1,27 @@
+"""The chart of a history: a panel a metric, its change points marked, valid Vega-Lite."""
+
+from __future__ import annotations
+
+import json
+
+from ncu_roofline.analysis.fleet.history import history
+from ncu_roofline.present.charts.export import written
+from ncu_roofline.present.charts.history import draw
+from tests.analysis.fleet.fleets import grown
+
+
+def test_a_panel_has_points_level_band_and_a_mark_at_each_change() -> None:
+    chart = draw(history(grown(30, {12: ("fc", "bytes", 0.05)})))
+    spec = json.loads(written(chart, "json"))
+    chart.to_dict(validate=True)
+
+    assert [len(panel["layer"]) for panel in spec["vconcat"]] == [5, 3]  # a rule and its word where something changed
+    assert [panel["layer"][1]["encoding"]["detail"]["field"] for panel in spec["vconcat"]] == ["part", "part"]
+    labels = [row["label"] for rows in spec["datasets"].values() for row in rows if "label" in row]
+    assert labels and all(label.startswith("c0012: fc +5.0 %") for label in labels)
+
+
+def test_a_series_of_one_point_is_drawn_and_says_that_it_needs_two() -> None:
+    spec = json.loads(written(draw(history(grown(1, {}))), "json"))
+
+    assert "a history needs two" in " ".join(spec["vconcat"][0]["title"]["subtitle"])
