@@ -16,6 +16,7 @@ import vl_convert
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.charts.theme import THEMES, theme
 from ncu_roofline.present.forms.html import Figure, digest, embedded
+from ncu_roofline.present.forms.text import UNSAFE
 
 SCALE = 2
 FORMS = (".png", ".svg", ".json", ".html")
@@ -30,8 +31,17 @@ def specifications(chart: alt.TopLevelMixin) -> dict[str, dict[str, Any]]:
 def plain(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """The specification without a theme."""
     with alt.theme.enable("none"):
-        spec: dict[str, Any] = chart.to_dict(validate=False)
+        spec: dict[str, Any] = visible(chart.to_dict(validate=False))
     return spec
+
+
+def visible(value: Any) -> Any:
+    """The same value with a space where no drawing can hold a letter: on a control character the engine ends the process."""
+    if isinstance(value, str):
+        return UNSAFE.sub(" ", value)
+    if isinstance(value, dict):
+        return {key: visible(each) for key, each in value.items()}
+    return [visible(each) for each in value] if isinstance(value, list) else value
 
 
 def text(spec: dict[str, Any]) -> str:

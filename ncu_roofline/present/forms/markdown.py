@@ -27,7 +27,7 @@ def render(document: Document) -> str:
 
 def table(data: Table) -> str:
     """Title and a pipe table; kernel names in code spans."""
-    headings = [shown(n).heading for n in data.columns]
+    headings = [escape(shown(n).heading) for n in data.columns]
     rule = ["--:" if shown(n).right else ":--" for n in data.columns]
     rows = [[value(n, row[n]) for n in data.columns] for row in data.rows.iter_rows(named=True)]
     lines = ["| " + " | ".join(row) + " |" for row in [headings, rule, *rows]]

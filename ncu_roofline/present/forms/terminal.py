@@ -48,12 +48,12 @@ def table(data: Table, columns: int, *, colour: bool = False) -> str:
     spare = [n for n in data.spare if n in names]
     cells = {n: [cell(n, v) for v in data.rows[n]] for n in names}
     while True:
-        widths = [max(map(width, [shown(n).heading, *cells[n]])) for n in names]
+        widths = [max(map(width, [clean(shown(n).heading), *cells[n]])) for n in names]
         if give_way(widths, [shown(n).right for n in names], columns) or not spare:
             break
         names.remove(spare.pop(0))
     rows = zip(*(cells[n] for n in names), strict=True)
-    lines = [line(row, widths, names) for row in [[shown(n).heading for n in names], *rows]]
+    lines = [line(row, widths, names) for row in [[clean(shown(n).heading) for n in names], *rows]]
     if colour and "role" in names:
         tints = ["", *(ROLES.get(role or "", "") for role in data.rows["role"].cast(pl.String))]
         lines = [f"{tint}{text}{PLAIN}" if tint else text for tint, text in zip(tints, lines, strict=True)]
