@@ -22,17 +22,25 @@ from pathlib import Path
 
 import polars as pl
 
+from ncu_roofline.analysis.timeline.gaps import gaps
+from ncu_roofline.analysis.timeline.steps import stepped
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import RooflineError
 from ncu_roofline.knowledge.kernels.roles import load_rules
 from ncu_roofline.knowledge.models.models import load
 from ncu_roofline.readers import archive, read, saved
+from ncu_roofline.readers.timeline.timeline import read as read_timeline
+from tests.generator.timelines import timeline, write_kineto, write_nsys
 from tests.report_bytes import TIMED, block, entry, field, launch, metric, report, session, varied
 
 LONGEST = 10.0
 DEMO = Path(__file__).parent.parent / "fixtures" / "synthetic" / "demo.raw.csv"
 CONFIG = b'{"model_type": "llama", "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}'
 RULES = b'[[rule]]\nid = "mine"\nrole = "fc"\nname = "gemm.*"\nover = ["norm"]\nwhy = "a reason"\n'
+TRACE = (
+    b"Start (ns),Duration (ns),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n"
+    b'10,5,1,2,1,1,32,1,1,NVIDIA H100 (0),7,"gemm<1, 2>"\n20,3,2,,,,,,,NVIDIA H100 (0),7,[CUDA memset]\n'
+)
 WORDS = (b"\0", b'"', b",", b"\r", b"\n", b"=", b"nan", b"1e308", b"-1", b"9" * 400, b"\xff\xfe", b"[" * 200, b"\x1b[31m")
 LIES = (0, 1, 2, 0x7F, 0xFF, 0x7FFF_FFFF, 0xFFFF_FFFF)
 NAMES = [*TIMED, "dram__bytes_read.sum"]
@@ -146,6 +154,15 @@ def seeds(folder: Path) -> Iterator[Seed]:
     yield Seed(name="archive/device=x/label=all/part.parquet", content=stored, reading=archived)
     yield Seed(name="config.json", content=CONFIG, reading=load)
     yield Seed(name="rules.toml", content=RULES, reading=load_rules)
+    made = timeline(2, "plain")
+    yield Seed(name="trace.json", content=write_kineto(made, folder / "seed.json").read_bytes(), reading=followed)
+    yield Seed(name="trace.sqlite", content=write_nsys(made, folder / "seed.sqlite").read_bytes(), reading=followed)
+    yield Seed(name="trace.csv", content=TRACE, reading=followed)
+
+
+def followed(path: Path) -> object:
+    """The steps and gaps of a timeline."""
+    return gaps(stepped(read_timeline(path)))
 
 
 def outcome(path: Path, reading: Callable[[Path], object], expected: int | None = None) -> str:

@@ -88,12 +88,12 @@ def stepped(
     """
     events = timeline.events.filter(pl.col("kind") == "kernel")
     capture = replace(capture_of(timeline, events), run=run or Run())
-    followed = in_order(capture, replace(choices or Choices(), phase="all"))
-    named = followed.every.sort("index")
     end = pl.col("start") + pl.col("nanoseconds")
-    clock = events.select("name", "grid", "device", "start", "launched", end=end)
-    clock = clock.with_columns(named.select("index", "kernel", pl.col("role").cast(pl.String)))
-    told, steps = by_ranges(timeline, clock)
+    clock, steps = by_ranges(timeline, events.select("name", "grid", "device", "start", "launched", end=end))
+    # what the engine's own ranges tell needs no order
+    followed = (study if steps is not None else in_order)(capture, replace(choices or Choices(), phase="all"))
+    named = followed.every.sort("index").select("index", "kernel", pl.col("role").cast(pl.String))
+    told = clock = clock.with_columns(named)
     if steps is None:
         told, steps = clock.with_columns(number=numbers(followed)), by_order(followed)
     if steps.value is None and steps.low is None and beside is not None:

@@ -34,7 +34,7 @@ def read(path: Path, name: str) -> Timeline:
             base.text_factory = lambda raw: raw.decode("utf-8", "replace")
             base.execute("PRAGMA trusted_schema = OFF")
             return taken(base, name)
-    except (sqlite3.Error, TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+    except (sqlite3.Error, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise UnreadableCapture(f"{name}: a damaged SQLite file, or no export of Nsight Systems; export it again") from error
 
 
