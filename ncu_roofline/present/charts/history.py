@@ -12,6 +12,7 @@ from ncu_roofline.analysis.fleet.history import Story
 from ncu_roofline.analysis.fleet.series import METRICS
 from ncu_roofline.present.charts.sweep import lines
 from ncu_roofline.present.documents.history import name_of, per, role, sentence_of_changes, sentence_of_last, setting, size
+from ncu_roofline.present.forms.text import clean
 
 WIDTH, HEIGHT = 720, 190
 MOST_SERIES, MOST_LABELS = 4, 3
@@ -46,8 +47,8 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
     level = alt.Chart(levelled).mark_line(style="capture").encode(x, alt.Y("level:Q"), detail="part:N")
     dots = alt.Chart(rows.drop_nulls("value")).mark_circle(size=16, opacity=0.75).encode(x, y, tooltip=tips)
     found = (sentence_of_last(told), sentence_of_changes(told)) if first else ()
-    said = [wrapped for s in found for wrapped in lines(s[:1].upper() + s[1:], 94)]
-    heading = alt.Title(setting(told.series.workload) if first else "", subtitle=said)
+    said = [wrapped for s in found for wrapped in lines(clean(s[:1].upper() + s[1:]), 94)]
+    heading = alt.Title(clean(setting(told.series.workload)) if first else "", subtitle=said)
     return alt.layer(band, level, dots, *upright(told, metric, most + room)).properties(
         width=WIDTH, height=HEIGHT, title=heading
     )
@@ -56,7 +57,8 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
 def marks(told: Story, metric: str) -> pl.DataFrame:
     """A row a point: its value, level and band, and the part between two change points that it lies in."""
     breaks = sorted({c.point for c in told.changes if c.metric == metric})
-    about = told.series.points.select("point", "captures", pl.col("when").dt.strftime("%Y-%m-%d %H:%M"), commit="commit")
+    commits = pl.Series([clean(c) if c else None for c in told.series.points["commit"]], dtype=pl.String)
+    about = told.series.points.select("point", "captures", pl.col("when").dt.strftime("%Y-%m-%d %H:%M"), commit=commits)
     part = pl.sum_horizontal(pl.lit(0), *((pl.col("point") >= b).cast(pl.Int64) for b in breaks))
     return about.join(told.trends[metric], on="point", how="left", maintain_order="left").with_columns(
         part=part, least=pl.min_horizontal("value", "low"), most=pl.max_horizontal("value", "high")
@@ -73,7 +75,7 @@ def upright(told: Story, metric: str, top: float) -> list[alt.Chart]:
         each = list(several)
         more = f", {len(each) - MOST_LABELS} more" if len(each) > MOST_LABELS else ""
         what = ", ".join(f"{role(c)} {size(c)}" for c in each[:MOST_LABELS]) + more
-        rows.append({"point": point, "label": f"{name_of(each[0].commit)}: {what}", "value": top})
+        rows.append({"point": point, "label": clean(f"{name_of(each[0].commit)}: {what}"), "value": top})
     late = told.series.points.height * 0.6
     rule = alt.Chart(pl.DataFrame(rows)).mark_rule(style="flag").encode(alt.X("point:Q"))
     words = [

@@ -97,7 +97,7 @@ def contents(store: Store, names: list[str]) -> Iterator[tuple[str, pl.DataFrame
             for name, body in zip(some, pool.map(partial(fetched, store), some), strict=True):
                 if body is not None:
                     with tables.sound(store):
-                        yield name, pl.read_parquet(BytesIO(body), hive_partitioning=False)
+                        yield name, tables.ours(pl.read_parquet(BytesIO(body), hive_partitioning=False), store, name)
 
 
 def fetched(store: Store, name: str) -> bytes | None:

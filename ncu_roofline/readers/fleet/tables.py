@@ -134,6 +134,16 @@ def supported(rows: pl.DataFrame, store: Store) -> pl.DataFrame:
     return rows
 
 
+def ours(rows: pl.DataFrame, store: Store, name: str) -> pl.DataFrame:
+    """An object's rows, whose columns are of our types; raises UnusableInput for what a stranger put there."""
+    columns = RUNS if name.startswith(RUNS_FOLDER) else (*JOINED, *(c for c in LAUNCHES if c.name != "device"))
+    wrong = [c.name for c in columns if rows.schema.get(c.name, c.dtype) != c.dtype]
+    if wrong or "id" not in rows.columns:
+        what = f"{stem(name)}{ENDING} is no object of an archive ({', '.join(wrong[:3]) or 'id'})"
+        raise UnusableInput(f"{shown(store.root)}: {what}; remove it")
+    return rows
+
+
 def scanned(store: Store, names: Sequence[str], schema: dict[str, pl.DataType], *, parted: bool = False) -> pl.LazyFrame:
     """Objects lazily, as one table; columns that older objects lack are null."""
     return pl.scan_parquet(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
+
 from ncu_roofline.analysis.fleet.history import history
 from ncu_roofline.present.charts.export import written
 from ncu_roofline.present.charts.history import draw
@@ -25,3 +27,16 @@ def test_a_series_of_one_point_is_drawn_and_says_that_it_needs_two() -> None:
     spec = json.loads(written(draw(history(grown(1, {}))), "json"))
 
     assert "a history needs two" in " ".join(spec["vconcat"][0]["title"]["subtitle"])
+
+
+def test_names_of_strangers_stay_text_that_every_form_can_hold() -> None:
+    evil = "\x1b[31m<script>alert(1)</script>"
+    runs = grown(12, {6: ("fc", "bytes", 0.05)}).with_columns(
+        model=pl.lit(evil),
+        commit=pl.lit(evil) + pl.col("commit"),
+        role=pl.when(pl.col("role") == "fc").then(pl.lit(evil)).otherwise("role"),
+    )
+    chart = draw(history(runs))
+
+    assert written(chart, "svg").startswith(b"<svg")
+    assert b"<script>alert" not in written(chart, "svg") + written(chart, "html")

@@ -213,6 +213,16 @@ def test_a_damaged_object_is_one_sentence(store: Folder) -> None:
 
     with pytest.raises(UnusableInput, match="archive cannot be read: an object of it is damaged"):
         tables.runs(store)
+    with pytest.raises(UnusableInput, match="archive cannot be read: an object of it is damaged"):
+        compact(store)
+
+
+def test_what_a_stranger_put_there_is_not_merged(store: Folder) -> None:
+    store.put("runs/" + "b" * 32 + ".parquet", tables.packed(pl.DataFrame({"id": [1], "role": [2.0]})))
+
+    with pytest.raises(UnusableInput, match=r"b{32}.parquet is no object of an archive \(id, role\); remove it"):
+        compact(store)
+    assert len(store.names("runs")) == 4
 
 
 def test_the_command_ingests_once_says_what_it_could_not_read_and_merges(
