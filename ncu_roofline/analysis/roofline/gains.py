@@ -152,25 +152,28 @@ ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_shar
 """What a row has only where it stands for one group."""
 
 
-def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
-    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains.
+def glue() -> pl.Expr:
+    """Groups beside FC and attention that are short and reach neither roof, or are no longer than a launch costs.
 
-    Glue is what is short and reaches neither roof, or no longer than a launch costs, whatever was counted of it; a long
-    kernel that reaches neither is worth a row of its own.
+    A long kernel that reaches neither is worth a row of its own.
     """
     main = pl.col("role").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
     short = pl.col("seconds") / pl.col("launches") < THRESHOLDS.short_kernel_seconds
     idle = (pl.col("limited_by").cast(pl.String) == "latency").fill_null(False) & short
     tiny = (pl.col("gain_reason").cast(pl.String) == "launch").fill_null(False)
-    glue = ~main & (idle | tiny)
+    return (~main & (idle | tiny)).fill_null(False)
+
+
+def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
+    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains."""
     padded = (pl.col("limited_by").cast(pl.String) == "compute") & (pl.col("bound").cast(pl.String) == "memory")
     told = groups.filter(pl.col("gain_seconds") > 0).with_columns(
-        why=pl.when(glue)
+        why=pl.when(glue())
         .then(pl.lit(GLUE))
         .when(padded)
         .then(pl.lit(PADDING))
         .otherwise(pl.col("limited_by").cast(pl.String).fill_null("memory")),
-        part=pl.when(glue).then(None).otherwise(pl.col("group")),
+        part=pl.when(glue()).then(None).otherwise(pl.col("group")),
     )
     return (
         told.group_by("why", "part", maintain_order=True)

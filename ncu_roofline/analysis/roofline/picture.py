@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.model.theory import Theory, theory
 from ncu_roofline.analysis.roofline import groups
 from ncu_roofline.analysis.roofline.ceilings import Ceiling
+from ncu_roofline.analysis.roofline.gains import glue
 from ncu_roofline.analysis.roofline.roofs import ridges, roofs
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import share, total, weighted
@@ -65,7 +66,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
     lines = roofs(launches, study.gpu, levels)
     size_by = "bytes" if known_time(launches, "dram_bytes") >= 0.5 else "time"
     return Picture(
-        marks=grouped.with_columns(share=pl.col(f"{size_by}_share")),
+        marks=grouped.with_columns(share=pl.col(f"{size_by}_share"), glue=glue()),
         families=families,
         roofs=lines,
         ridges=ridges(lines),

@@ -68,7 +68,8 @@ def figure(chart: alt.TopLevelMixin, narrow: alt.TopLevelMixin, heading: str, ca
     """A chart ready for a page, which has its title as text: the specification once, and what a phone and a theme change."""
     specs = specifications(chart)
     wide, slim = (
-        numbered({k: v for k, v in s.items() if k not in ("config", "title")}) for s in (specs["light"], plain(narrow))
+        numbered({k: v for k, v in s.items() if k not in ("$schema", "config", "title")})
+        for s in (specs["light"], plain(narrow))
     )
     return Figure(
         heading=heading,

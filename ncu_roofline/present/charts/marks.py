@@ -64,6 +64,7 @@ ENCODED = (
     "ceiling_share",
     "compute_share",
     "suspect",
+    "glue",
 )
 
 
@@ -128,7 +129,7 @@ def tips(plane: Plane) -> list[pl.Expr]:
     angle = math.radians(-plane.slope)
     per_x = math.log10(plane.x[1] / plane.x[0]) / plane.width * math.cos(angle)
     per_y = math.log10(plane.y[1] / plane.y[0]) / plane.height * math.sin(angle)
-    way = pl.when(quiet()).then(None).when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
+    way = pl.when("glue").then(None).when(pl.col("look") == "upper").then(-1.0).when(pl.col("look") == "partial").then(1.0)
     high, low = (ranged(name) for name in ("useful_intensity_high", "useful_intensity_low"))
     low_x = pl.when(high.is_not_null()).then(pl.max_horizontal(low, pl.lit(plane.left)))
     return [
@@ -139,19 +140,13 @@ def tips(plane: Plane) -> list[pl.Expr]:
     ]
 
 
-def quiet() -> pl.Expr:
-    """Marks of the cloud: glue at neither roof, too small for an arrow or a name each."""
-    glue = pl.col("limited_by").cast(pl.String) == "latency"
-    return (glue & (pl.col("family") == FAMILY_NAMES["other"]) & (pl.col("share") < LEAST)).fill_null(False)
-
-
 def cloud(marks: pl.DataFrame, plane: Plane) -> list[Named]:
     """One quiet name for all of them, with their part of the time; no mark of its own."""
-    found = marks.filter(quiet() & pl.col("x").is_between(plane.left, plane.right))
-    time = marks.filter(quiet())["time_share"].sum()
+    found = marks.filter(pl.col("glue") & pl.col("x").is_between(plane.left, plane.right))
+    time = marks.filter("glue")["time_share"].sum()
     if found.height < 3 or not time:
         return []
-    count = int(marks.filter(quiet())["launches"].sum())
+    count = int(marks.filter("glue")["launches"].sum())
     x, y = (float(v) for v in (found["x"].log10().mean(), found["y"].log10().mean()))  # type: ignore[arg-type]
     return [Named(plane.px(10**x), plane.py(10**y), 0.0, f"{count:,} small kernels, {percent(time)} of the time")]
 
@@ -205,7 +200,7 @@ TOLD = {
 def told(marks: pl.DataFrame) -> pl.DataFrame:
     """The marks as the chart holds them: numbers that are only told as text, what nothing shows left out."""
     texts = [pl.Series(c, [cell(c, v) for v in marks[c]], dtype=pl.String) for c in TOLD]
-    return marks.with_columns(texts).drop("group", "label")
+    return marks.with_columns(texts).drop("group", "label", "glue")
 
 
 def tooltip() -> list[alt.Tooltip]:

@@ -251,7 +251,7 @@ def value(data: Mapping[str, Any], column: str, hides: str) -> str:
     """One cell; numbers carry their value for sorting."""
     if column == "kernel":
         name = brief(data["kernel"], data["name"] or "", 48) if data["kernel"] else str(data["role"] or "unknown role")
-        return f'<th scope="row"><button type="button" aria-pressed="false">{text(name)}</button></th>'
+        return f'<th scope="row"><button aria-pressed="false">{text(name)}</button></th>'
     content = data[column]
     if shown(column).right and column != "grid":
         sorts = "" if content is None else f"{content:.6g}"
