@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.gains import GLUE, PADDING
+from ncu_roofline.analysis.roofline.gains import GLUE
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
@@ -126,8 +126,21 @@ def mend(row: dict[str, Any]) -> str:
     """What would help a kernel, in a few words."""
     if row["why"] == GLUE:
         return "fuse, or CUDA graph"
-    helps = {"memory": "fewer bytes", "compute": "fewer FLOPs", PADDING: "smaller tiles"}
-    return helps.get(row["why"], "fuse, or split less")
+    return HELPS.get(row["gain_reason"] or "", "fewer bytes" if row["why"] == "memory" else "fewer FLOPs")
+
+
+HELPS = {
+    "share": "another kernel, or fewer bytes",
+    "part_wave": "spread it over more blocks",
+    "tail": "another grid",
+    "padding": "smaller tiles",
+    "reads": "read its matrix once",
+    "fusion": "fuse it with its neighbours",
+    "launch": "fuse, or CUDA graph",
+    "helper": "fuse, or split less",
+    "at_ceiling": "fewer bytes",
+}
+"""What would help, by what keeps a kernel above its ceiling."""
 
 
 def what(row: dict[str, Any]) -> str:

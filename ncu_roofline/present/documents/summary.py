@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.health.health import BLOCKS, Finding
-from ncu_roofline.analysis.roofline.gains import fix_first
+from ncu_roofline.analysis.roofline.gains import GLUE, fix_first
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
@@ -19,7 +19,7 @@ from ncu_roofline.capture.units import launches, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
-from ncu_roofline.present.documents import brief, words_health
+from ncu_roofline.present.documents import brief, words_gain, words_health
 from ncu_roofline.present.documents.words_health import doubt
 from ncu_roofline.present.documents.words_tokens import step_data, time_of
 from ncu_roofline.present.forms.columns import percent
@@ -152,15 +152,20 @@ def fix_table(first: pl.DataFrame) -> Iterator[Table]:
     names = [words.fix_name(r) for r in first.to_dicts()]
     rows = first.with_columns(
         pl.Series("kernel", names, dtype=pl.String),
-        pl.Series("fix", [words.mend(r) for r in first.to_dicts()], dtype=pl.String),
+        pl.Series("why", [reason(r) for r in first.to_dicts()], dtype=pl.String),
     )
-    columns = ("kernel", "grid", "time_share", "gain_seconds", "bandwidth_share", "fix")
+    columns = ("kernel", "grid", "time_share", "gain_seconds", "why")
     yield Table(
         "Fix first",
         rows,
-        tuple(c for c in columns if c in ("kernel", "fix") or rows[c].count()),
-        spare=("grid", "bandwidth_share", "fix", "gain_seconds"),
+        tuple(c for c in columns if c in ("kernel", "why") or rows[c].count()),
+        spare=("grid", "why", "gain_seconds"),
     )
+
+
+def reason(row: dict[str, Any]) -> str | None:
+    """What keeps a kernel above its ceiling; of many small ones what helps."""
+    return "launch cost: graph or fusion" if row["why"] == GLUE else words_gain.why(row)
 
 
 def basis(study: Study, numbers: Overview, whole: Totals) -> str:
