@@ -214,6 +214,15 @@ def text(value: float | None, unit: str = "") -> str:
     return f"{number(value)} {people}".rstrip()
 
 
+def three(value: float, unit: str = "") -> str:
+    """A quantity with three digits: more of them only crowd a sentence.
+
+    >>> three(12621234.0, "byte"), three(396_700_000.0, "byte"), three(0.000059624, "s"), three(29.04)
+    ('12.6 MB', '397 MB', '59.6 µs', '29')
+    """
+    return text(float(f"{value:.3g}"), unit)
+
+
 def launches(number: int) -> str:
     """How many launches, in grammar.
 
@@ -259,12 +268,3 @@ def _scaled(value: float, steps: tuple[tuple[float, str], ...], unit: str) -> st
     # the first step at which the number, as it will be printed, is at least 1
     step, prefix = next((s for s in steps if float(f"{abs(value) / s[0]:.3g}") >= 1), steps[-1])
     return f"{number(value / step)} {prefix}{unit}"
-
-
-def three(value: float, unit: str) -> str:
-    """A quantity with three digits.
-
-    >>> three(12621234.0, "byte"), three(396_700_000.0, "byte"), three(0.000059624, "s")
-    ('12.6 MB', '397 MB', '59.6 µs')
-    """
-    return text(float(f"{value:.3g}"), unit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 MODULES = (
     "summary",
@@ -30,5 +29,4 @@ MODULES = (
 def register() -> None:
     """Import every command module; importing one hangs its command on the application."""
     for name in MODULES:
-        if find_spec(f"{__package__}.{name}"):
-            import_module(f"{__package__}.{name}")
+        import_module(f"{__package__}.{name}")

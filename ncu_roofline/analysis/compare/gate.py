@@ -34,7 +34,6 @@ UNITS = {
     "FLOP": r"([kKMGTP])?(FLOP|FLOPs|flop|flops)",
 }
 EXAMPLE = "write for example 'bytes_per_token > +2%' or 'bytes_per_token[fc] > 12 GB'"
-REASONS = ("not_comparable", "no_tokens", "other_parts", "none_in_base", "unmeasured", "noise", "first")
 PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot tell"
 
 
@@ -67,7 +66,7 @@ class Outcome:
     allowed: bool
     """Whether cannot tell passes."""
     why: str = ""
-    """For cannot tell the reason, a word of `REASONS`."""
+    """For cannot tell the reason, a word that `words_gate` puts into a sentence."""
     reach: float | None = None
     """Up to which part chance may have made the change."""
 

@@ -9,10 +9,12 @@ from math import isfinite, log
 
 import polars as pl
 
+from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.knowledge.verdicts import fused_words
 
 KINDS = ("same", "reshaped", "renamed", "fused", "split", "added", "removed")
 KEY = ("role", "position", "name", "grid", "block")
+BOTH = pl.col("flops").is_not_null() & pl.col("bytes").is_not_null()
 GAP = 2.0
 """Cost of leaving a kernel alone: two that differ by more than twice this are not each other."""
 
@@ -54,7 +56,7 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
             pl.col("kernel").first(),
             pl.col("share").sum().alias("count"),
             pl.col("bytes").mean(),
-            (pl.col("flops").sum() / pl.col("bytes").sum()).alias("intensity"),
+            ratio(pl.col("flops").filter(BOTH).sum(), pl.col("bytes").filter(BOTH).sum()).alias("intensity"),
             pl.col("share").mean(),
         )
         .sort("order", maintain_order=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, kv_dtype
+from ncu_roofline.analysis.model.types import of_launch
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.analysis.work.ladder import NOTHING
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.achieved import Fit
 from ncu_roofline.knowledge.devices.gpu import Gpu
-from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model, Weight
 
 MOST_ROWS = 128
@@ -144,7 +144,7 @@ def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFra
     kind = pl.when(of_experts(launches) & (family == "fc")).then(pl.lit("experts")).otherwise(family)
     marked = launches.with_columns(
         fit_kind=pl.when(few & decode & ~satellite(launches)).then(kind),
-        fit_dtype=pl.when(family == "attention").then(type_of(run.kv.value, "cache_dtype")).otherwise(weight_type(run)),
+        fit_dtype=pl.when(family == "attention").then(of_launch(run.kv.value, "cache_dtype")).otherwise(weight_type(run)),
     )
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
     value = pl.col("start") * pl.col("times").fill_null(1) + read / pl.col("rate")
@@ -161,13 +161,4 @@ def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFra
 
 def weight_type(run: Run) -> pl.Expr:
     """The type of the weights that a launch reads."""
-    return type_of(run.weights.value, "weight_dtype")
-
-
-def type_of(stated: str | None, named: str) -> pl.Expr:
-    """The stored type: as the kernel's name tells, else as stated, else as it is multiplied; by its own name in the table."""
-    known = {word: dtypes.find(word).name for word in dtypes.words()}
-    words = [pl.col(c).cast(pl.String) for c in (named, "activation_dtype", "precision")]
-    told = [word.replace_strict(known, default=None, return_dtype=pl.String) for word in words]
-    said = [] if stated is None else [pl.lit(dtypes.find(stated).name)]
-    return pl.coalesce(told[0], *said, *told[1:])
+    return of_launch(run.weights.value, "weight_dtype")

@@ -12,8 +12,6 @@ from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
 
-COLUMNS = ("useful_flops", "useful_flops_source", "useful_intensity_low", "useful_intensity_high")
-
 
 def useful(launches: pl.DataFrame, run: Run, model: Model | None = None) -> pl.DataFrame:
     """Launches with `useful_flops` and `useful_flops_source`, and for attention the bounds of its intensity.
@@ -94,6 +92,7 @@ def cache_width(run: Run, model: Model | None) -> pl.Expr:
 
 def by_weights(launches: pl.DataFrame, run: Run) -> pl.Expr:
     """2 x batch x weights, taken from the bytes that were read; experts are left out, they share no rows."""
+    # a statement wins over the name, which may tell the type of the arithmetic: work must not be counted twice
     width = element_bytes("weight_dtype")
     if run.weights.value is not None:
         width = pl.lit(dtypes.find(run.weights.value).bytes)

@@ -83,7 +83,7 @@ def scales_of(study: Study, target: Target) -> Scales:
     run = study.run
     return Scales(
         weights=width(target.weights, stored(study.launches, run, "weights"), "weights"),
-        sparse=target.weights == "2:4",
+        sparse=target.weights is not None and dtypes.find(target.weights).name == dtypes.find("2:4").name,
         kv=width(target.kv, stored(study.launches, run, "kv"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
         tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),

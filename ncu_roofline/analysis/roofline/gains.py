@@ -133,7 +133,6 @@ GLUE = "glue"
 """Stands for all kernels beside FC and attention that reach neither roof: fusing or graphs help there, one by one nothing."""
 PADDING = "padding"
 """Stands for kernels at the roof of arithmetic whose useful work is left of the ridge: they compute rows that nobody needs."""
-KINDS = (GLUE, PADDING, "memory", "compute", "latency")
 COLUMNS = (
     "kernel",
     "name",

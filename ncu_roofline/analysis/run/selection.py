@@ -9,8 +9,6 @@ import polars as pl
 from ncu_roofline.analysis.run.basis import basis, decode_launches
 from ncu_roofline.capture.capture import Run
 
-CHOICES = ("decode", "prefill", "all")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:

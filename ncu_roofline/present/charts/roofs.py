@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.capture.units import number, three
+from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts.labels import LETTER, Box, Label, line_boxes, text_box
 from ncu_roofline.present.documents.words_roofline import on_plane, precision
 from ncu_roofline.present.forms.plane import Plane, ticks
@@ -147,11 +147,6 @@ def main_path(picture: Picture) -> str | None:
     return next((p for p in [*order, *known] if p in known), None)
 
 
-def figure(value: float) -> str:
-    """Three digits: in a chart more of them only crowd."""
-    return number(float(f"{value:.3g}"))
-
-
 def both(picture: Picture, what: str, unit: str) -> str:
     """A roof's value: the capture's first, the datasheet's beside it."""
     known = dict(picture.roofs.filter(what=what).select("kind", "value").iter_rows())
@@ -177,16 +172,14 @@ def ridge_text(picture: Picture, path: str) -> str:
     known = dict(picture.ridges.filter(path=path).select("kind", "value").iter_rows())
     first = known.get(picture.ridge, next(iter(known.values())))
     spec = known.get("datasheet")
-    return f"ridge {figure(first)} FLOP/byte" + (
-        f" (datasheet {figure(spec)})" if spec and figure(spec) != figure(first) else ""
-    )
+    return f"ridge {three(first)} FLOP/byte" + (f" (datasheet {three(spec)})" if spec and three(spec) != three(first) else "")
 
 
 def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     """Names of roofs and ridges: x and y in pixels, alignment, angle."""
     found = ceiling_texts(picture, plane)
     for row in picture.ridges.filter(kind=picture.ridge, path=main_path(picture) or "").iter_rows(named=True):
-        text = f"ridge {figure(row['value'])}" if plane.narrow else ridge_text(picture, row["path"])
+        text = f"ridge {three(row['value'])}" if plane.narrow else ridge_text(picture, row["path"])
         found.append(
             {"text": text, "px": plane.px(row["value"]) - 7, "py": plane.py(row["rate"]) - 6, "align": "right", "angle": 0.0}
         )
@@ -211,7 +204,7 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
 def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:
     """A ceiling that is not the main one, in fewer words; short without its ridge."""
     ridge = picture.ridges.filter(kind=picture.ridge, path=path)["value"].to_list()
-    return f"{precision(path)} {three(value, unit)}" + (f", ridge {figure(ridge[0])}" if ridge and not short else "")
+    return f"{precision(path)} {three(value, unit)}" + (f", ridge {three(ridge[0])}" if ridge and not short else "")
 
 
 def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.sweep import answer, crossing, families, place
 
 WIDTH, HEIGHT = 620, 380
-KINDS = {"dense": "useful work", "useful": "useful work", "executed": "executed work"}
 
 
 def draw(sweep: Sweep) -> alt.LayerChart:

@@ -13,7 +13,7 @@ from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.analysis.timeline.gaps import Gaps
 from ncu_roofline.analysis.timeline.match import Matched
 from ncu_roofline.analysis.timeline.steps import Stepped, by, quantile
-from ncu_roofline.capture.units import percent, text
+from ncu_roofline.capture.units import percent, text, three
 from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import told
@@ -53,14 +53,9 @@ def document(found: Stepped, idle: Gaps, beside: Beside | None = None) -> Docume
         ),
         tables=tuple(tables(found, idle, other, rows)),
         doubts=tuple(doubts(found, other)),
-        footer=(f"{clean(found.source)}: {kernels(found.kernels.height)}, {seconds(found.kernel_seconds)} of kernel time.",),
+        footer=(f"{clean(found.source)}: {kernels(found.kernels.height)}, {three(found.kernel_seconds, 's')} of kernel time.",),
         data=data(found, idle, other, rows),
     )
-
-
-def seconds(value: float) -> str:
-    """A time for people, with three digits."""
-    return text(float(f"{value:.3g}"), "s")
 
 
 def kernels(number: int) -> str:
@@ -74,12 +69,12 @@ def first(found: Stepped) -> Iterator[str]:
     if found.median is None or busy is None or idle is None:
         why = found.steps.evidence or "the order of kernels does not tell"
         whole = f"GPU busy {percent(found.busy)}" if found.busy is not None else "GPU share unknown"
-        yield f"No decode step is found ({clean(why)}): {seconds(found.span_seconds)} of trace, {whole}."
+        yield f"No decode step is found ({clean(why)}): {three(found.span_seconds, 's')} of trace, {whole}."
         return
     number = len(found.times)
     low, high = quantile(found.times, 0.1), quantile(found.times, 0.9)
-    spread = f"median of {number}; p10–p90 {seconds(low)}–{seconds(high)}" if number > 1 and low and high else "one step"
-    yield f"The step takes {seconds(found.median)} ({spread}): GPU busy {percent(busy)}, {seconds(max(idle, 0.0))} idle."
+    spread = f"median of {number}; p10–p90 {three(low, 's')}–{three(high, 's')}" if number > 1 and low and high else "one step"
+    yield f"The step takes {three(found.median, 's')} ({spread}): GPU busy {percent(busy)}, {three(max(idle, 0.0), 's')} idle."
     if found.busy is not None and abs(found.busy - busy) > APART:
         yield f"Over all {number} steps it is busy {percent(found.busy)}: some take far longer than the others."
 
@@ -140,7 +135,7 @@ def against(found: Stepped, least: Floor | None) -> Iterator[str]:
     yield (
         f"The least bytes ({text(least.bytes, 'byte')} at batch {setting.batch:,}{context}) pass at "
         f"{percent(least.bandwidth_share(found.median))} of the DRAM peak: the step takes {times:.2f} times its floor of "
-        f"{seconds(least.step_seconds)}."
+        f"{three(least.step_seconds, 's')}."
     )
     if times < 1:
         yield "No run can be below its floor: the weights or the cache are narrower, or the batch or context smaller."

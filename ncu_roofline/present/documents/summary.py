@@ -151,8 +151,7 @@ def fix_table(first: pl.DataFrame) -> Iterator[Table]:
         return
     names = [words.fix_name(r) for r in first.to_dicts()]
     rows = first.with_columns(
-        pl.Series("kernel", names, dtype=pl.String),
-        pl.Series("why", [reason(r) for r in first.to_dicts()], dtype=pl.String),
+        pl.Series("kernel", names, dtype=pl.String), pl.Series("why", [reason(r) for r in first.to_dicts()], dtype=pl.String)
     )
     columns = ("kernel", "grid", "time_share", "gain_seconds", "why")
     yield Table(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ncu_roofline.analysis.compare.typical import Expected
 from ncu_roofline.analysis.model.typical import Span
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import three
 
 LEAST_GLUE = 0.01
 """Part of the kernel time below which glue is not worth a word."""
@@ -30,7 +30,7 @@ def sentence(found: Expected | None, per: str) -> tuple[str, ...]:
     whole = max(found.base.took + before, found.head.took + after)
     if max(before, after) < LEAST_GLUE * whole:
         return (f"{said}: {word}.",)
-    glue = f"the other kernels (glue) took {three(before)} before and {three(after)} after, per {per}"
+    glue = f"the other kernels (glue) took {three(before, 's')} before and {three(after, 's')} after, per {per}"
     return (f"{said}: {word}; {glue}.",)
 
 
@@ -42,11 +42,6 @@ def moved(found: Expected) -> bool:
 def within(usual: Span) -> str:
     """A factor with its spread."""
     return f"{times(usual.value)} ({times(usual.low)} to {times(usual.high)})"
-
-
-def three(value: float) -> str:
-    """A time with three digits."""
-    return text(float(f"{value:.3g}"), "s")
 
 
 def data(found: Expected | None) -> dict[str, Any] | None:

@@ -10,14 +10,9 @@ from ncu_roofline.analysis.roofline.ceilings import Ceiling
 from ncu_roofline.analysis.roofline.gains import Reachable
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import launches as counted
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
-
-
-def three(value: float, unit: str) -> str:
-    """A quantity with three digits."""
-    return text(float(f"{value:.3g}"), unit)
 
 
 def why(row: dict[str, Any]) -> str | None:

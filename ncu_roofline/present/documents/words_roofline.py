@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean, shorten
@@ -111,18 +111,13 @@ def family_sentence(row: Mapping[str, Any], picture: Picture) -> str:
     most = "at no more than " if basis == " executed" else "at "
     if intensity == 0:
         return f"{NAMES[row['family']]} {some} and does no FLOPs"
-    return f"{NAMES[row['family']]} {some} {most}{figure(intensity)}{basis} FLOP/byte{against_ridge(row, intensity)}"
+    return f"{NAMES[row['family']]} {some} {most}{three(intensity)}{basis} FLOP/byte{against_ridge(row, intensity)}"
 
 
 def within(row: Mapping[str, Any]) -> str:
     """The range of useful intensity, beside the executed one."""
-    low, high = figure(row["useful_intensity_low"]), figure(row["useful_intensity_high"])
-    return f"{low} to {high} useful FLOP/byte by its cache's type (executed: {figure(row['intensity'])})"
-
-
-def figure(value: float) -> str:
-    """Three digits are enough in a sentence."""
-    return number(float(f"{value:.3g}"))
+    low, high = three(row["useful_intensity_low"]), three(row["useful_intensity_high"])
+    return f"{low} to {high} useful FLOP/byte by its cache's type (executed: {three(row['intensity'])})"
 
 
 def against_ridge(row: Mapping[str, Any], intensity: float, most: str = "") -> str:
@@ -130,7 +125,7 @@ def against_ridge(row: Mapping[str, Any], intensity: float, most: str = "") -> s
     if row["ridge"] is None or row["bound"] is None:
         return ""
     part = intensity / row["ridge"]
-    where = f"{percent(part)} of the ridge" if part < 1 else f"{figure(part)} times the ridge"
+    where = f"{percent(part)} of the ridge" if part < 1 else f"{three(part)} times the ridge"
     side = "memory-bound" if row["bound"] == "memory" else "compute-bound"
     doubt = (
         " unless it is padding" if row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"] else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ncu_roofline.analysis.model.floor import Floor
 from ncu_roofline.analysis.model.typical import MOST_ROWS, Part, Span, untold
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.present.documents.grammar import sentence
@@ -21,18 +21,13 @@ KINDS = {
 }
 
 
-def three(value: float, unit: str = "s") -> str:
-    """A quantity with three digits."""
-    return text(float(f"{value:.3g}"), unit)
-
-
 def between(span: Span) -> str:
     """A time with its spread.
 
     >>> between(Span(low=6.03e-3, value=6.915e-3, high=8.03e-3))
     '6.92 ms (6.03 ms to 8.03 ms)'
     """
-    return f"{three(span.value)} ({three(span.low)} to {three(span.high)})"
+    return f"{three(span.value, 's')} ({three(span.low, 's')} to {three(span.high, 's')})"
 
 
 def sentences(least: Floor, gpu: Gpu) -> list[str]:
@@ -40,7 +35,7 @@ def sentences(least: Floor, gpu: Gpu) -> list[str]:
     said = []
     if least.ceiling is not None and least.ceiling_seconds is not None:
         whose = "the most that a kernel was seen to reach" if least.ceiling == achieved(gpu.name).ceiling else "as stated"
-        said.append(f"At {three(least.ceiling, 'byte/s')}, {whose}, it would take {three(least.ceiling_seconds)}.")
+        said.append(f"At {three(least.ceiling, 'byte/s')}, {whose}, it would take {three(least.ceiling_seconds, 's')}.")
     if least.typical is not None:
         parts = [p for p in least.typical_parts if p.launches]
         starts = round(sum(p.launches for p in parts))

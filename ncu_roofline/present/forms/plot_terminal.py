@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.capture.units import number
+from ncu_roofline.capture.units import number, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.columns import percent
@@ -186,7 +186,7 @@ def below(picture: Picture, marks: pl.DataFrame, signs: Signs, columns: int) -> 
         [f"{signs.hollow['fc']}{signs.right} some FLOPs not counted, true place further right"] if "partial" in found else []
     )
     ridges = [
-        f"{words.precision(r['path'])} {words.figure(r['value'])}"
+        f"{words.precision(r['path'])} {three(r['value'])}"
         for r in picture.ridges.filter(kind=picture.ridge).iter_rows(named=True)
     ]
     clock = "at the capture's clocks" if picture.ridge == "capture" else "by the datasheet"
@@ -212,7 +212,7 @@ def largest(picture: Picture, columns: int) -> list[str]:
 def line(row: Mapping[str, Any], picture: Picture, columns: int) -> str:
     """Share, name and place of one group."""
     share = "" if row["share"] is None else f"{percent(row['share']):>7} of {picture.size_by}"
-    where = f" at {words.figure(row['x'])} FLOP/byte" if row["x"] is not None else ""
+    where = f" at {three(row['x'])} FLOP/byte" if row["x"] is not None else ""
     room = columns - len(share) - len(where) - 4
     name = brief(row["kernel"], row["name"] or "", room) if row["kernel"] else shorten(str(row["role"] or "unknown role"), room)
     return f"{share}  {name}{where}"

@@ -74,3 +74,9 @@ def test_a_number_is_wanted_over_there_from_one_on() -> None:
         times_as_many(0, 2, "batch")
     with pytest.raises(UnusableInput, match="batch=N"):
         times_as_many(8, None, "batch")
+
+
+@pytest.mark.parametrize("name", ["2:4", "sparse24"])
+def test_either_name_of_2_4_weights_is_sparse(name: str) -> None:
+    assert scales_of(study(weights="bf16"), Target(weights=name)).sparse
+    assert not scales_of(study(weights="bf16"), Target(weights="fp8")).sparse

@@ -122,7 +122,7 @@ def study(**columns: list[Any]) -> Any:
     base = planted.study(batch=1, layers=1).launches.head(2)
     frame = base.with_columns(**{name: pl.Series(values, dtype=base.schema[name]) for name, values in columns.items()})
     capture = Capture(launches=frame, device=Device(name="seen"), name="small")
-    return SimpleNamespace(capture=capture, launches=frame, gpu=h100(), run=Run(), ceiling=None)
+    return SimpleNamespace(capture=capture, launches=frame, gpu=h100(), run=Run(), ceiling=None, model=None)
 
 
 def test_marks_are_sized_by_bytes_where_they_are_known_of_half_the_time() -> None:
