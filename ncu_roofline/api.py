@@ -228,8 +228,9 @@ def project(
     kv: str | None = None,
     batch: int | None = None,
     tp: int | None = None,
+    ep: int | None = None,
 ) -> Projection:
-    """The capture on another GPU, at another width, batch or TP: a range by role, never a measurement.
+    """The capture on another GPU, at another width, batch, TP or EP: a range by role, never a measurement.
 
     >>> import ncu_roofline as nr
     >>> elsewhere = nr.project("fixtures/synthetic/dense-b8.ncu-repz", gpu="b200")
@@ -241,7 +242,7 @@ def project(
     from ncu_roofline.analysis.project.scales import Target
     from ncu_roofline.knowledge.devices import gpus as devices
 
-    target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)
+    target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp, ep=ep)
     return projected(study(source), target)
 
 
@@ -319,7 +320,7 @@ def floor(model: File, gpu: str, batch: int | Iterable[int] = 1, **setting: Any)
     """What a decode step must cost at least, one row per batch.
 
     `model` is a Hugging Face config.json, its folder or a known name. `setting`: `context` in tokens per
-    sequence, `weights`, `kv` and `head` (types), `tp`.
+    sequence, `weights`, `kv` and `head` (types), `tp`, `ep`.
 
     >>> import ncu_roofline as nr
     >>> least = nr.floor("llama-3.1-8b", "h100", batch=[1, 8], context=4096)

@@ -540,7 +540,13 @@ def of_several() -> dict[str, Any]:
 def of_none() -> dict[str, Any]:
     """Commands that need no capture."""
     setting = thing(
-        batch=count(), context=count(null=True), weights=text(null=True), head=text(null=True), kv=text(null=True), tp=count()
+        batch=count(),
+        context=count(null=True),
+        weights=text(null=True),
+        head=text(null=True),
+        kv=text(null=True),
+        tp=count(),
+        ep=count(),
     )
     return {
         "floor": thing(

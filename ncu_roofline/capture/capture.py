@@ -90,6 +90,7 @@ class Run:
     """Type of the LM head where it is not that of the weights."""
     kv: Fact[str] = UNKNOWN
     tp: Fact[int] = UNKNOWN
+    ep: Fact[int] = UNKNOWN
     layers_captured: Fact[tuple[int, int]] = UNKNOWN
     step_time: Fact[float] = UNKNOWN
     """Seconds of one step that no profiler disturbed."""

@@ -35,6 +35,7 @@ Head = Annotated[
 ]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type.", rich_help_panel=RUN)]
 Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.", rich_help_panel=RUN)]
+Ep = Annotated[int | None, typer.Option("--ep", metavar="N", help="GPUs that share whole experts.", rich_help_panel=RUN)]
 LayersCaptured = Annotated[
     str | None, typer.Option("--layers-captured", metavar="A/B", help="Layers in the capture, of all.", rich_help_panel=RUN)
 ]

@@ -21,6 +21,7 @@ Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help=
 Head = Annotated[str | None, typer.Option("--head", metavar="DTYPE", help="Type of LM head and router, if another.")]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="KV cache type; 16 bits without it.")]
 Tp = Annotated[int, typer.Option("--tp", metavar="N", help="GPUs that share every matrix.")]
+Ep = Annotated[int, typer.Option("--ep", metavar="N", help="GPUs that share whole experts; else experts go by --tp.")]
 StepTime = Annotated[
     str | None,
     typer.Option(
@@ -39,6 +40,7 @@ def floor(
     head: Head = None,
     kv: Kv = None,
     tp: Tp = 1,
+    ep: Ep = 1,
     step_time: StepTime = None,
     ceiling: CeilingRate = None,
     form: As = Format.TABLE,
@@ -64,7 +66,7 @@ def floor(
     known, device = models.load(model), gpus.found(gpu)
     if ceiling is not None:
         device = with_ceiling(device, byte_rate("`ceiling=`", ceiling))
-    setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp)
+    setting = Setting(context=context, weights=weights, head=head, kv=kv, tp=tp, ep=ep)
     sizes = whole_numbers(batch) if batch is not None else floors.batches(known, device, setting)
     first = replace(setting, batch=sizes[0])
     table = floors.over_batches(known, device, setting, sizes)

@@ -16,6 +16,9 @@ Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help=
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="Another cache type.", rich_help_panel=TARGET)]
 Batch = Annotated[int | None, typer.Option("--batch", metavar="N", help="Another batch.", rich_help_panel=TARGET)]
 Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="Another number of GPUs.", rich_help_panel=TARGET)]
+Ep = Annotated[
+    int | None, typer.Option("--ep", metavar="N", help="Another number of GPUs for whole experts.", rich_help_panel=TARGET)
+]
 FromGpu = Annotated[
     str | None, typer.Option("--from-gpu", metavar="NAME", help="Device of the capture, where it does not tell.")
 ]
@@ -30,6 +33,7 @@ def project(
     kv: Kv = None,
     batch: Batch = None,
     tp: Tp = None,
+    ep: Ep = None,
     from_gpu: FromGpu = None,
     run: BothRuns = None,
     against: Against = None,
@@ -53,9 +57,9 @@ def project(
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.present.documents.project import document
 
-    target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp)
+    target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp, ep=ep)
     if target == Target():
-        raise UnusableInput("a projection needs a target; name --gpu, --weights, --kv, --batch or --tp")
+        raise UnusableInput("a projection needs a target; name --gpu, --weights, --kv, --batch, --tp or --ep")
     choices: dict[str, Any] = {"reader": reader.value, "roles": roles}
     found = projected(load(captures, gpu=from_gpu, facts=facts_of(run), **choices), target)
     measured = load([against], **choices) if against else None

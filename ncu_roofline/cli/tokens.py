@@ -37,6 +37,7 @@ def tokens(
     head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
+    ep: facts.Ep = None,
     layers_captured: facts.LayersCaptured = None,
     step_time: facts.StepTime = None,
     tpot: facts.Tpot = None,

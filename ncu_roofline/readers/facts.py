@@ -88,6 +88,7 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "head": dtype,
     "kv": dtype,
     "tp": whole,
+    "ep": whole,
     "layers_captured": part,
     "step_time": duration,
     "tpot": duration,

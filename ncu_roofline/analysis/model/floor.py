@@ -210,7 +210,7 @@ def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
 def _compute_seconds(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float]:
     """Arithmetic of a step on one GPU: FC (2 per weight and sequence), attention in 16 bits."""
     fc = sum(
-        2 * elements / _peak(gpu, dtype_of(weight, model, setting))[1] * held_here(weight, setting.tp)
+        2 * elements / _peak(gpu, dtype_of(weight, model, setting))[1] * held_here(weight, setting)
         for weight, elements in model.reads(1)
         if weight.matrix
     )
@@ -225,7 +225,7 @@ def _crossover(model: Model, gpu: Gpu, setting: Setting) -> float:
 
     def surplus(batch: float) -> float:
         read = sum(
-            elements * dtype_of(w, model, setting).bytes * held_here(w, setting.tp)
+            elements * dtype_of(w, model, setting).bytes * held_here(w, setting)
             for w, elements in model.reads(batch)
             if w.matrix
         )

@@ -28,6 +28,8 @@ class Setting:
     """Type of LM head and router where it is not that of the weights."""
     kv: str | None = None
     tp: int = 1
+    ep: int = 1
+    """GPUs among which whole experts are dealt; 1 divides them like any other matrix."""
 
 
 def setting_of(run: Run) -> Setting:
@@ -39,16 +41,19 @@ def setting_of(run: Run) -> Setting:
         head=run.head.value,
         kv=run.kv.value,
         tp=int(run.tp.value or 1),
+        ep=int(run.ep.value or 1),
     )
 
 
 def check(model: Model, setting: Setting) -> None:
-    ranges = (("batch", setting.batch, MOST_BATCH), ("context", setting.context, MOST_CONTEXT), ("tp", setting.tp, MOST_TP))
-    for name, value, most in ranges:
+    ranges = (("batch", setting.batch, MOST_BATCH), ("context", setting.context, MOST_CONTEXT))
+    for name, value, most in (*ranges, ("tp", setting.tp, MOST_TP), ("ep", setting.ep, MOST_TP)):
         if value is not None and not 1 <= value <= most:
             raise UnusableInput(f"`{name}=` {value} is impossible; give a whole number from 1 to {most}")
     if model.heads % setting.tp:
         raise UnusableInput(f"`tp=` {setting.tp} does not divide the {model.heads} attention heads of {model.name}")
+    if setting.ep > 1 and (not model.experts or model.experts % setting.ep):
+        raise UnusableInput(f"`ep=` {setting.ep} does not divide the {model.experts or 0} experts of {model.name}")
     if setting.weights is None and any(dtype == "unknown" for _, dtype in model.stored):
         raise UnusableInput(
             f"{model.name}: key 'quantization_config' names a method that is not known; "
@@ -75,16 +80,25 @@ def kv_dtype(model: Model, setting: Setting) -> Dtype:
     return dtypes.find(setting.kv or model.native or "bf16", "`kv=`")
 
 
-def held_here(weight: Weight, tp: int) -> float:
-    """What one GPU holds of a tensor: matrices and experts are divided, norms, router and rows repeated."""
-    return 1 / tp if weight.role == "fc" else 1.0
+def held_here(weight: Weight, setting: Setting) -> float:
+    """What one GPU holds of a tensor: matrices are divided, experts too or dealt whole, norms, router and rows repeated."""
+    if weight.copies > 1 and setting.ep > 1:
+        return 1 / setting.ep
+    return 1 / setting.tp if weight.role == "fc" else 1.0
+
+
+def streamed(weight: Weight, setting: Setting) -> tuple[float, int]:
+    """What a launch reads of one matrix, as a share, and of how many experts: those dealt to a GPU are whole."""
+    if weight.copies > 1 and setting.ep > 1:
+        return 1.0, weight.copies // setting.ep
+    return held_here(weight, setting), weight.copies
 
 
 def weight_bytes_per_gpu(model: Model, setting: Setting) -> Iterator[tuple[float, float]]:
     """Per tensor the bytes that a step reads: on one GPU, and over all."""
     for weight, elements in model.reads(setting.batch):
         size = elements * dtype_of(weight, model, setting).bytes
-        part = held_here(weight, setting.tp)
+        part = held_here(weight, setting)
         yield size * part, size * part * setting.tp
 
 
@@ -103,7 +117,7 @@ def kv_per_gpu(model: Model, setting: Setting, *, held: bool = False) -> float:
 
 def memory_batch(model: Model, gpu: Gpu, setting: Setting) -> tuple[int | None, float]:
     """The batch that memory allows, and the bytes of all weights; raises where not one sequence fits."""
-    held = [(w.elements * dtype_of(w, model, setting).bytes * held_here(w, setting.tp)) for w in model.weights if w.counted]
+    held = [(w.elements * dtype_of(w, model, setting).bytes * held_here(w, setting)) for w in model.weights if w.counted]
     resident = sum(held)
     if gpu.memory_bytes is None:
         return None, resident * setting.tp

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.model.alignment import LARGEST_MISFIT, Matrix, Product, aligned
-from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, setting_of
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, setting_of, streamed
 from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
@@ -48,7 +48,7 @@ class Streams:
         width = dtype_of(weight, self.model, self.setting).bytes
         if self.dtype and self.setting.weights is None and width == dtypes.find("bf16").bytes:
             width = dtypes.find(self.dtype).bytes
-        part = held_here(weight, self.setting.tp)
+        part, experts = streamed(weight, self.setting)
         chosen = self.model.experts_per_token if weight.copies > 1 else 1
         return Matrix(
             name=weight.name,
@@ -56,7 +56,7 @@ class Streams:
             k=weight.k,
             bytes=weight.n * weight.k * width * part,
             activations=2.0 * (self.rows or 1) * weight.k,
-            experts=weight.copies,
+            experts=experts,
             per_token=chosen,
             first=first,
             parts=parts,

@@ -57,7 +57,7 @@ def as_read(launches: pl.DataFrame, run: Run, model: Model) -> Setting:
     if how.weights is None or how.head is not None or not heads or seen.is_empty():
         return how
     published = dtype_of(heads[0], model, replace(how, weights=None))
-    whole = heads[0].elements * published.bytes * held_here(heads[0], how.tp)
+    whole = heads[0].elements * published.bytes * held_here(heads[0], how)
     return replace(how, head=published.name) if abs(seen[0] / whole - 1) < SAME else how
 
 

@@ -93,7 +93,7 @@ def matrices(model: Model, gpu: Gpu, setting: Setting) -> Iterator[Part]:
             dtype=dtype.name,
             name=weight.name,
             launches=max(1, len(weight.layers)) / together[group(weight)],
-            bytes=elements * dtype.bytes * held_here(weight, setting.tp),
+            bytes=elements * dtype.bytes * held_here(weight, setting),
             fit=fit(gpu, kind, dtype.name, setting.batch),
         )
 

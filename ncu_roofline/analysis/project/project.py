@@ -17,6 +17,7 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency
 from ncu_roofline.analysis.project.scales import Scales, Target, scales_of, stand_in, taken_over
+from ncu_roofline.analysis.run.rows import of_experts
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum, ratio
 from ncu_roofline.capture.capture import Run
@@ -25,8 +26,6 @@ from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.verdicts import limit
 
 ENDS = ("low", "high")
-EXPERTS = r"(?i)moe|expert|grouped"
-"""Names of matrix products over experts, where no model tells which they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +59,8 @@ def project(study: Study, target: Target) -> Projection:
     measured = footing.launches.filter(pl.col("seconds").is_not_null())
     if not measured.height:
         raise UnusableInput(f"{study.capture.name}: no launch has a duration; nothing can be projected")
+    if target.ep is not None and not measured.select(of_experts(measured).any()).item():
+        raise UnusableInput(f"{study.capture.name}: `ep=` {target.ep}: no kernel of experts is in the capture")
     scales = scales_of(study, target)
     placed = moved(measured, scales).with_columns(**times(measured, study, target, scales))
     divided = per_basis(placed, footing.divisor, scales.batch if basis in ("token", "part") else 1.0)
@@ -85,17 +86,18 @@ def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
     weights, cache = role == "fc", role.is_in(["attention", "kv-cache"])
     beside = activations()
     own = pl.col("dram_bytes")
-    matrix = (own - beside) * scales.weights * scales.tp + beside * scales.batch
+    # another batch reads other experts: at most as many times the bytes as there are times the sequences
+    experts = of_experts(launches) | pl.col("experts_read").is_not_null()
+    part = pl.when(experts.fill_null(False)).then(scales.experts).otherwise(scales.tp)
+    matrix = (own - beside) * scales.weights * part + beside * scales.batch
     others = own * scales.batch
     kept = own * scales.kv * scales.batch * scales.tp
     low = pl.when(weights).then(matrix).when(cache).then(kept).otherwise(others)
     # engines often leave the LM head in its own type
     head = weights & pl.col("layer").is_null() & pl.lit(scales.weights < 1)
     whole = (own - beside) * scales.tp + beside * scales.batch
-    # another batch reads other experts: at most as many times the bytes as there are times the sequences
-    experts = pl.col("name").str.contains(EXPERTS) | pl.col("experts_read").is_not_null()
     high = pl.when(head).then(whole).when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
-    shared = pl.when(weights | cache).then(scales.tp).otherwise(1.0)
+    shared = pl.when(weights).then(part).when(cache).then(scales.tp).otherwise(1.0)
     return launches.with_columns(
         bytes_low=pl.min_horizontal(low, high), bytes_high=pl.max_horizontal(low, high), work=executed(scales) * shared
     )

@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.models import dtypes
@@ -40,6 +41,8 @@ class Target:
     kv: str | None = None
     batch: int | None = None
     tp: int | None = None
+    ep: int | None = None
+    """GPUs among which whole experts are dealt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class Scales:
     kv: float = 1.0
     batch: float = 1.0
     tp: float = 1.0
+    experts: float = 1.0
+    """Of the experts' matrices: dealt whole among GPUs, or divided with the others."""
     sparse: bool = False
     """Whether the target's weights are 2:4 and the capture's are not: kernels of another kind."""
     bandwidth: float = 1.0
@@ -87,8 +92,16 @@ def scales_of(study: Study, target: Target) -> Scales:
         kv=width(target.kv, stored(study.launches, run, "kv"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
         tp=1 / times_as_many(target.tp, run.tp.value or 1, "tp"),
+        experts=dealt(run, target),
         bandwidth=bandwidth,
     )
+
+
+def dealt(run: Run, target: Target) -> float:
+    """A GPU's part of the experts over the part that it had: one of `ep` where they are dealt, else one of `tp`."""
+    own = run.ep.value or run.tp.value or 1
+    wanted = target.ep if target.ep is not None else None if run.ep.value else target.tp
+    return 1 / times_as_many(wanted, own, "ep" if target.ep is not None else "tp")
 
 
 def width(wanted: str | None, own: Dtype | None, fact: str) -> float:

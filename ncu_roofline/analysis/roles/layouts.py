@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from ncu_roofline.analysis.model.footprint import Setting, dtype_of, held_here, setting_of
+from ncu_roofline.analysis.model.footprint import Setting, dtype_of, setting_of, streamed
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model, Weight
@@ -84,9 +84,9 @@ def separations(weights: list[Weight]) -> Iterator[list[list[Weight]]]:
 
 def slot(weights: list[Weight], model: Model, setting: Setting, factor: float) -> Slot:
     """One launch's matrix out of those that it holds."""
-    size = sum(w.n * w.k * dtype_of(w, model, setting).bytes * held_here(w, setting.tp) for w in weights)
+    size = sum(w.n * w.k * dtype_of(w, model, setting).bytes * streamed(w, setting)[0] for w in weights)
     name = weights[0].name if len(weights) == 1 else weights[0].fused
-    return Slot(name, size * factor, weights[0].copies)
+    return Slot(name, size * factor, streamed(weights[0], setting)[1])
 
 
 def with_sides(slots: list[Slot]) -> list[Slot]:

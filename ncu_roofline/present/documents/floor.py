@@ -54,6 +54,7 @@ def filled(rows: pl.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
 def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
     setting = least.setting
     where = gpu.name if setting.tp == 1 else f"{setting.tp} x {gpu.name}"
+    where += f", experts among {setting.ep}" if setting.ep > 1 else ""
     cache, context = "", ""
     if setting.context is not None:
         cache = f" and {three(least.kv_bytes, 'byte')} of KV cache"

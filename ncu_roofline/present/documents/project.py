@@ -23,6 +23,7 @@ def document(projection: Projection, against: Mapping[str, float] | None = None,
         "kv": projection.target.kv,
         "batch": projection.target.batch,
         "tp": projection.target.tp,
+        "ep": projection.target.ep,
     }
     return Document(
         answer=(*answer(projection), *invented([projection.run]), *error_words(against, name)),
@@ -73,7 +74,7 @@ def moves(total: Mapping[str, float | None], per: str) -> str:
 def words(projection: Projection) -> list[str]:
     """What is changed, one word each."""
     target = projection.target
-    named = (("weights", target.weights), ("cache", target.kv), ("batch", target.batch), ("TP", target.tp))
+    named = (("weights", target.weights), ("cache", target.kv), ("batch", target.batch), ("TP", target.tp), ("EP", target.ep))
     return [f"{what} {value}" for what, value in named if value is not None]
 
 
@@ -132,6 +133,11 @@ def assumptions(projection: Projection) -> Iterator[str]:
         yield (
             f"Weights are read once per step at any batch, cache and activations scale with it (by {scales.batch:.3g}); of "
             "experts between as many are read as now and as many times more; context stays, and memory is taken to suffice."
+        )
+    if target.ep is not None:
+        yield (
+            f"Experts are dealt whole and evenly among {target.ep} GPUs (each reads {scales.experts:.3g} times what it read); "
+            "routing is not even, and the exchange of tokens is left out, so the times are lower bounds."
         )
     if target.tp is not None:
         yield (

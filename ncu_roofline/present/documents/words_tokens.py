@@ -17,7 +17,7 @@ from ncu_roofline.present.documents.grammar import of_all
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean
 
-SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "layers_captured")
+SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "ep", "layers_captured")
 LEAST_SHARE = 0.001
 """Shares of the whole below this are not named in a sentence."""
 

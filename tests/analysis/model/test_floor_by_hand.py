@@ -214,7 +214,14 @@ def test_a_model_that_names_no_type_is_taken_to_have_16_bits() -> None:
 
 
 def test_only_matrices_and_experts_are_divided_among_gpus() -> None:
-    assert [held_here(w, 4) for w in (EMBEDDING, QUERIES, NORM, HEAD, ROUTER, EXPERTS)] == [1, 0.25, 1, 0.25, 1, 0.25]
+    assert [held_here(w, Setting(tp=4)) for w in (EMBEDDING, QUERIES, NORM, HEAD, ROUTER, EXPERTS)] == [
+        1,
+        0.25,
+        1,
+        0.25,
+        1,
+        0.25,
+    ]
 
 
 def test_distinct_experts_are_read_and_one_tokens_experts_are_worked_on() -> None:

@@ -55,9 +55,9 @@ def test_everything_else_scales_with_the_batch_alone(role: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["fused_moe", "Expert", "grouped_gemm"])
 def test_experts_are_read_at_most_as_many_times_more_as_there_are_sequences(name: str) -> None:
-    more = moved(frame(role=["fc"], name=[name]), Scales(batch=4.0))
+    more = moved(frame(role=["fc"], name=[name], kernel=[name]), Scales(batch=4.0))
     assert more.select("bytes_low", "bytes_high").row(0) == (100.0, 400.0)
-    fewer = moved(frame(role=["fc"], name=[name]), Scales(batch=0.5))
+    fewer = moved(frame(role=["fc"], name=[name], kernel=[name]), Scales(batch=0.5))
     assert fewer.select("bytes_low", "bytes_high").row(0) == (100.0, 100.0)
 
 

@@ -30,7 +30,7 @@ def test_each_factor_is_the_target_over_the_capture() -> None:
     own, other = replace(h100(), bandwidth=6e12), replace(h100(), bandwidth=2e12)
     found = scales_of(replace(run, gpu=own), Target(gpu=other, weights="fp8", kv="fp8", batch=6, tp=8))
     # 1 byte for 2, 1 for 4, 6 for 2, a quarter each where 8 GPUs stand for 2, and a third of the bandwidth
-    assert found == Scales(weights=0.5, kv=0.25, batch=3.0, tp=0.25, bandwidth=3.0)
+    assert found == Scales(weights=0.5, kv=0.25, batch=3.0, tp=0.25, experts=0.25, bandwidth=3.0)
 
 
 def test_a_capture_whose_gpus_are_not_stated_is_of_one() -> None:
