@@ -61,7 +61,15 @@ def stated_step(study: Study, whole: Totals) -> str:
     least, verb = "at least " * clock.least, "reads" if clock.reads else "moves"
     share = "" if clock.share is None else f", {least}{percent(clock.share)} of the DRAM peak"
     beyond = " No GPU can: it is the time of less than this step, or caches serve it." if (clock.share or 0) > 1 else ""
-    return f"{takes}: it {verb} {least}{three(clock.rate, 'byte/s')}{share}.{beyond}{beside}"
+    return f"{takes}: it {verb} {least}{three(clock.rate, 'byte/s')}{share}.{beyond}{beside}{other_depth(study, whole)}"
+
+
+def other_depth(study: Study, whole: Totals) -> str:
+    """That the stated step must have as many layers as the capture, where this has a part of the model's."""
+    part, every = study.run.layers_captured.value or (1, 1)
+    if part >= every or whole.layers_only:
+        return ""
+    return f" The capture has {part} of {every} layers: this is true of a step of as many."
 
 
 def unused(study: Study, whole: Totals) -> str:

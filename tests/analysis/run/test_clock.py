@@ -73,6 +73,12 @@ def test_it_says_that_the_time_is_stated_and_what_the_kernels_add_up_to(name: st
     assert "Its kernels add up to 1.61 ms under the profiler." in said
 
 
+def test_a_capture_of_some_layers_warns_of_a_step_of_all(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(command(capsys, "tokens", DENSE, "--model", "llama-3.1-8b", "--step-time", "8.01ms").out.split())
+
+    assert "The capture has 4 of 32 layers: this is true of a step of as many." in said
+
+
 def test_more_than_the_gpu_can_is_said_to_be_no_time_of_this_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No GPU can" in command(capsys, "tokens", DENSE, "--step-time", "0.5ms").out
 
