@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-dev
+OFTEN ?= tests/readers tests/capture tests/analysis tests/test_api.py
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit slow coverage fuzz mutation judge referee traces answers bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit lowest slow coverage fuzz mutation judge referee traces answers bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,11 @@ types: $(READY) ## mypy, strict
 
 unit: $(READY) ## pytest, without the slow tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+
+lowest: ## the fast tests of readers and commands with the lowest versions that pyproject allows; needs uv
+	uv venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
+	uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
+	$(VENV)-lowest/bin/python -m pytest -n 2 -W ignore::DeprecationWarning -m "not slow and not browser" $(OFTEN)
 
 slow: $(READY) ## the tests that build, install and run whole notebooks
 	$(BIN)/python -m pytest -m slow
@@ -82,4 +88,4 @@ fixtures: $(READY) ## write the synthetic captures again
 	$(BIN)/python -m tests.synthetic.fixtures
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) dist build out .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest dist build out .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -13,6 +13,7 @@ PARTS = {
     "Pages as CSV": "bench.read_csv",
     "Segmentation": "bench.sequence",
     "A trace of 1 GB": "bench.traces",
+    "A million launches of one file": "bench.million",
     "An archive of a million launches": "bench.archive",
     "A fleet of 10,000 captures": "bench.fleet",
 }

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from io import StringIO
 from pathlib import Path
 
@@ -130,9 +131,11 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
     """The table as polars reads it; None where a closer look is needed."""
     if page.skip is None:
         return None
+    # older polars refuse positions beside a name with brackets, though told that it is no pattern
+    source = page.path.read_bytes() if has_magic(str(page.path)) else page.path
     try:
         table = pl.read_csv(
-            page.path, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False, glob=False
+            source, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False, glob=False
         )
     except PolarsError:
         return None
