@@ -75,6 +75,7 @@ docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m tools.steps
 	$(BIN)/python -m tools.projections
 	$(BIN)/python -m tools.laws
+	$(BIN)/python -m tools.briefs
 	$(BIN)/python -m tools.shown
 
 site: $(READY) ## build the site from docs/ into out/site, strictly and without a network
