@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,16 @@ Target = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The slim report, a .ncu-repz.", rich_help_panel=OUTPUT)
 ]
 Only = Annotated[
-    str | None, typer.Option("--only", metavar="NAME", help="Only launches in this NVTX range, or of this kernel (or glob).")
+    str | None,
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="Only launches in this NVTX range or of this kernel (or glob), of phase:decode, or of step:0.",
+    ),
 ]
+
+
+PLACE = re.compile(r"(phase|step):(\w{1,20})")
 
 
 @app.command()
@@ -39,7 +48,8 @@ def slim(report: Report, output: Target, only: Only = None, force: Force = False
     if output.suffix != ".ncu-repz":
         raise UnusableInput(f"{output}: a slim report is compressed; name it .ncu-repz")
     refuse_overwrite(output, force=force)
-    found = made_slim(path, only)
+    place = PLACE.fullmatch(only or "")
+    found = made_slim(path, kept=numbers(report, *place.groups())) if place else made_slim(path, only)
     packed = zstandard.ZstdCompressor(level=19).compress(found.content)
     write_file(packed, output, force=force)
     left = f", {found.left_out:,} launches that were not asked for" if found.left_out else ""
@@ -47,3 +57,13 @@ def slim(report: Report, output: Target, only: Only = None, force: Force = False
         f"Kept {found.results:,} results; took out {found.modules:,} modules, the host's name, folders, the application{left}: "
         f"{found.before:,} bytes became {len(packed):,}. Names of kernels and NVTX ranges stand as they were."
     )
+
+
+def numbers(report: str, what: str, which: str) -> set[int]:
+    """The launches of a phase or a step, as the analysis tells them."""
+    import polars as pl
+
+    from ncu_roofline.cli.load import load
+
+    every = load([report], facts={}).every
+    return set(every.filter(pl.col(what).cast(pl.String) == which)["index"])

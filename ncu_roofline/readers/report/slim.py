@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -50,15 +50,26 @@ class Slim:
     modules: int
     before: int
     """Bytes of the report, unpacked."""
+    seen: int = 0
+    """Results read so far."""
 
 
-def slim(path: Path, only: str | None = None) -> Slim:
-    """The report at `path`, slim; with `only` the launches in a range, or of a kernel, of that name (or glob)."""
+Wanted = Callable[[int, bytes], bool]
+"""Whether a launch is kept: by its number among all results of the report, and its bytes."""
+
+
+def slim(path: Path, only: str | None = None, kept: Container[int] | None = None) -> Slim:
+    """The report at `path`, slim; with `only` the launches in a range, or of a kernel, of that name (or glob).
+
+    With `kept` the launches of these numbers, as `index` counts them.
+    """
     with recognise.opened(path) as (file, size, notes):
         if container.version(file) != container.VERSION or notes:
             raise UnreadableCapture(f"{path.name}: of an unknown format or damaged; only a whole report can be made slim")
         made = Slim(b"", 0, 0, 0, size)
         wanted = matching(only, container.head(file, size).names) if only else None
+        if kept is not None:
+            wanted = lambda number, _: number in kept  # noqa: E731  as short as a name for it
         try:
             made.content = b"".join(_parts(file, size, made, wanted))
         except BROKEN as error:
@@ -70,18 +81,18 @@ def slim(path: Path, only: str | None = None) -> Slim:
     return made
 
 
-def matching(only: str, names: Sequence[str]) -> Callable[[bytes], bool]:
+def matching(only: str, names: Sequence[str]) -> Wanted:
     """Whether a launch is of such a kernel or in such a range."""
     nothing = plan(names, {}, ())
 
-    def wanted(launch: bytes) -> bool:
+    def wanted(_: int, launch: bytes) -> bool:
         cells = row(launch, nothing)
         return any(fnmatchcase(each, only) for each in (cells[KERNEL], *(cells[NVTX] or ())))
 
     return wanted
 
 
-def _parts(file: BinaryIO, size: int, made: Slim, wanted: Callable[[bytes], bool] | None) -> Iterator[bytes]:
+def _parts(file: BinaryIO, size: int, made: Slim, wanted: Wanted | None) -> Iterator[bytes]:
     file.seek(0)
     begin = file.read(8)
     yield begin + file.read(struct.unpack("<I", begin[4:])[0])
@@ -97,10 +108,12 @@ def _parts(file: BinaryIO, size: int, made: Slim, wanted: Callable[[bytes], bool
         at = block.end
 
 
-def _payload(file: BinaryIO, block: Block, made: Slim, wanted: Callable[[bytes], bool] | None) -> tuple[bytes, int]:
+def _payload(file: BinaryIO, block: Block, made: Slim, wanted: Wanted | None) -> tuple[bytes, int]:
     every = list(container.results(file, block))
     after = file.tell() if every else container.skip(file, block, block.sources)
-    results = [anonymous(each) for each in every if wanted is None or wanted(each)]
+    first = made.seen
+    results = [anonymous(each) for n, each in enumerate(every, first) if wanted is None or wanted(n, each)]
+    made.seen += len(every) + block.graph_results
     file.seek(after)
     rest = file.read(block.end - after)
     made.modules += block.sources

@@ -18,6 +18,7 @@ from tests.corpus import CORPUS, actions, files, needs_corpus
 from tests.report_bytes import block, saved, session, simple, varied
 from tests.report_bytes import report as whole
 
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "synthetic"
 PRIVATE = re.compile(rb"secret|10\.1\.2\.3|/home")
 
 
@@ -45,6 +46,25 @@ def test_only_launches_in_a_range_or_of_a_kernel_stay(tmp_path: Path, only: str,
     made = slim.slim(saved(tmp_path, varied()), only)
     assert (made.results, made.left_out) == (kept, 6 - kept)
     assert len(report.read(saved(tmp_path, made.content)).launches) == kept
+
+
+def test_only_launches_of_these_numbers_stay(tmp_path: Path) -> None:
+    made = slim.slim(saved(tmp_path, varied()), kept={1, 4})
+    assert (made.results, made.left_out) == (2, 4)
+    assert report.read(saved(tmp_path, made.content)).launches["kernel"].to_list() == ["kernel_1", "kernel_4"]
+
+
+def test_a_phase_and_a_step_are_told_by_the_analysis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, counted = FIXTURES / "prefill-decode.ncu-repz", {}
+    for only in ("phase:prefill", "phase:decode", "step:1"):
+        target = tmp_path / f"{only.replace(':', '-')}.ncu-repz"
+        assert run(capsys, "slim", str(path), "-o", str(target), "--only", only).code == 0
+        counted[only] = len(report.read(target).launches)
+    every = len(report.read(path).launches)
+    assert 0 < counted["phase:prefill"] < every
+    assert counted["phase:prefill"] + counted["phase:decode"] <= every
+    assert 0 < counted["step:1"] < every
+    assert run(capsys, "slim", str(path), "-o", str(tmp_path / "x.ncu-repz"), "--only", "step:99").code == 3
 
 
 def test_nothing_that_was_asked_for_and_damage_are_refused(tmp_path: Path) -> None:
