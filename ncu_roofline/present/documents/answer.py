@@ -20,6 +20,10 @@ PER = {"token": "per token", "step": "per decode step", "capture": "in the whole
 PARTS = {"fc": "weights", "attention": "KV cache", "other": "the rest", "kv-cache": "cache writes", "unclassified": "unknown"}
 
 
+MOST = 0.5
+"""Part of the time in kernels that reach neither roof above which no roof is said to limit the whole."""
+
+
 def whole_percent(share: float) -> str:
     """A share without decimals, and never a false nothing.
 
@@ -60,7 +64,10 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
 def shares(numbers: Overview) -> str:
     """The two parts that move most of it."""
     known = numbers.families.drop_nulls("bytes_share").sort("bytes_share", descending=True).head(2)
-    told = [f"{whole_percent(r['bytes_share'])} {PARTS[r['family']]}" for r in known.to_dicts() if r["bytes_share"] >= 0.005]
+    parts = {r["family"]: r["bytes_share"] for r in known.to_dicts() if r["bytes_share"] >= 0.005}
+    if list(parts) == ["other"]:
+        return ", next to none of it weights or KV cache"
+    told = [f"{whole_percent(share)} {PARTS[family]}" for family, share in parts.items()]
     return f": {', '.join(told)}" if told else ""
 
 
@@ -70,12 +77,14 @@ def limits(numbers: Overview) -> str:
     if memory is None and numbers.sided_launches:
         return sides(numbers)
     if memory is None or known < 0.5:
-        reached = (
-            "" if numbers.bandwidth_share is None else f" {whole_percent(numbers.bandwidth_share)} of the bandwidth is reached."
-        )
+        share = numbers.bandwidth_share
+        reached = "" if share is None else f" It reaches {whole_percent(share)} of the bandwidth."
         return f"What limits it is not known: the side of the ridge is not told for most of the bytes.{reached}"
     if (numbers.partial_bytes_share or 0) > 0.5:
         return "What limits it is not certain: a main kind of work was not counted."
+    if idle(numbers) and numbers.latency_time_share > MOST:  # type: ignore[operator]
+        share = whole_percent(numbers.latency_time_share or 0.0)
+        return f"Neither roof limits most of it: {share} of the time goes to kernels that reach neither."
     if memory >= THRESHOLDS.memory_regime:
         side = "Memory bandwidth limits it: fewer bytes make it faster, fewer FLOPs do not."
     elif memory < 0.005:

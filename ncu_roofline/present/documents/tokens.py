@@ -78,7 +78,7 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     said = (filtered(study), stated_step(study, whole), where, per_rank(whole), speculated(whole), checked(study))
     yield from (sentence for sentence in said if sentence)
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
-        yield f"Its {tables.layers.height} layers are alike; --by layer lists them."
+        yield f"Its {tables.layers.height} {repeated(study)}s are alike; --by layer lists them."
     if tables.all_layers is not None:
         held, every = study.run.layers_captured.value or (0, 0)
         yield f"With all {every} layers alike, not {held}, {three(tables.all_layers, 'byte')} would move per token."
@@ -99,12 +99,12 @@ def shown_tables(study: Study, whole: Totals, tables: Tables) -> Iterator[Table]
     unit = {"token": "per_token", "step": "per_step"}.get(whole.basis)
     if tables.main.height:
         main = named(study, tables.main) if tables.by == "kernel" else tables.main
-        yield table(f"By {tables.by}", main, unit, keys(tables.by))
+        yield table(f"By {tables.by}", main, unit, keys(tables.by), repeated(study))
     if tables.by == "role":
         for name, rows in (("step", tables.steps), ("layer", tables.layers)):
             if rows.height > 1 and not (name == "layer" and alike(rows)):
                 first = f", the first {MOST_ROWS} of {rows.height:,}" if rows.height > MOST_ROWS else ""
-                yield table(f"By {name}{first}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name])
+                yield table(f"By {name}{first}", rows.head(MOST_ROWS), unit if name == "layer" else None, [name], "layer")
     if tables.floor is not None and tables.floor["measured_bytes"].count():
         yield Table("Against the floor, one step", tables.floor, ("role", "measured_bytes", "floor_bytes", "over_floor"))
     if tables.projections is not None and tables.projections.height:
@@ -145,7 +145,13 @@ def keys(by: str) -> list[str]:
     return {"kernel": ["kernel", "role"], "projection": ["projection", "matrix_n", "matrix_k"]}.get(by, [by])
 
 
-def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) -> Table:
+def repeated(study: Study) -> str:
+    """What repeats: a layer, which has matrices; launches without any are no layers of a model that anybody could tell."""
+    inside = study.launches.filter(pl.col("layer").is_not_null())
+    return "layer" if (inside["family"].cast(pl.String) == "fc").any() else "repeat"
+
+
+def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str], layer: str) -> Table:
     """Launches, then bytes, time and work in the unit of the basis, then their spread."""
     measures = [f"{m}_{unit}" if unit else m for m in MEASURES]
     spread = ["dram_bytes_low", "dram_bytes_median", "dram_bytes_high"]
@@ -154,7 +160,8 @@ def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str]) ->
     over = rows["spread_over"].drop_nulls().unique().to_list()
     unit_words = f", {unit.replace('_', ' ')}" if unit else ""
     what = "DRAM" if spread[0].startswith("dram") else "time"
-    told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {over[0]})' if over else ''}"
+    each = {"layer": f"{layer} in one step" if unit else layer}.get(over[0], over[0]) if over else ""
+    told = f"{title}{unit_words}{f' (low, median, high: {what} of a whole {each})' if each else ''}"
     columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
     spare = (*(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful"))), "launches")
     return Table(told, rows, columns, spare=spare)

@@ -36,7 +36,7 @@ def amount(study: Study, whole: Totals) -> str:
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
     seconds = value("seconds")
     done = [f"{three(seconds, 's')} of {time_of(whole)}"] if seconds is not None else []
-    if (flops := value("flops")) is not None:
+    if (flops := value("flops")) is not None and (flops or not whole.flops_least):
         done.append(f"{'at least ' * whole.flops_least}{three(flops, 'FLOP')} executed")
     if (useful := value("useful_flops")) is not None:
         done.append(f"{three(useful, 'FLOP')} useful (where known)")

@@ -211,3 +211,9 @@ def test_a_softmax_right_before_the_draw_is_its_own_however_few_layers_there_are
     assert roles(*step * 3)[5::7] == ["sampling"] * 3
     # and where the window ends behind it
     assert roles(*(step * 3)[:-1])[-1] == "sampling"
+
+
+def test_normal_numbers_fill_a_tensor_and_draw_no_token() -> None:
+    drawn = "void at::native::<unnamed>::distribution_elementwise_grid_stride_kernel<float, 4, {}<at::CUDAGeneratorImpl *>>"
+    assert roles(drawn.format("at::native::templates::cuda::normal_and_transform"))[0] == "other"
+    assert roles(drawn.format("at::native::templates::cuda::exponential_kernel"))[0] == "sampling"
