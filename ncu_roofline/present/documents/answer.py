@@ -82,9 +82,9 @@ def limits(numbers: Overview) -> str:
         return f"What limits it is not known: the side of the ridge is not told for most of the bytes.{reached}"
     if (numbers.partial_bytes_share or 0) > 0.5:
         return "What limits it is not certain: a main kind of work was not counted."
-    if idle(numbers) and numbers.latency_time_share > MOST:  # type: ignore[operator]
-        share = whole_percent(numbers.latency_time_share or 0.0)
-        return f"Neither roof limits most of it: {share} of the time goes to kernels that reach neither."
+    if idle(numbers) and (numbers.latency_time_share or 0.0) > MOST:
+        part = whole_percent(numbers.latency_time_share or 0.0)
+        return f"Neither roof limits most of it: {part} of the time goes to kernels that reach neither."
     if memory >= THRESHOLDS.memory_regime:
         side = "Memory bandwidth limits it: fewer bytes make it faster, fewer FLOPs do not."
     elif memory < 0.005:
