@@ -243,6 +243,15 @@ def test_behind_the_rest_of_a_step_drafts_serve_the_step_that_follows() -> None:
     assert found["whole"].to_list() == whole
 
 
+def test_drafts_that_begin_over_all_verified_rows_extend_their_step_though_others_open_the_window() -> None:
+    # a draft of a step before the window, then two steps: verification of 4 rows of one sequence, the draft over them, one more
+    told = {"sequences": [None, 1, None, None, 1, None, None], "sampled_rows": [1, 4, 1, 1, 4, 1, 1]}
+    phase = ["decode", "decode", None, "decode", "decode", None, "decode"]
+    found = numbered([3, 9, 3, 3, 9, 3, 3], phase, rows=[1, 4, 4, 1, 4, 4, 1], told=told)
+    assert found["step"].to_list() == [None, 0, 0, 0, 1, 1, 1]
+    assert found["whole"].to_list()[1:] == [True] * 6
+
+
 def test_drafts_are_those_of_their_own_lane() -> None:
     assert numbered([9, 3], ["decode"] * 2, lane=[0, 1])["draft"].to_list() == [False, False]
 

@@ -133,10 +133,10 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     marked = marked.with_columns(mixed=apart.fill_null(False).any().over("lane"))
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
     number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
-    # where a run begins with drafts they serve the step that follows, else the one that they extend; where it begins
-    # with the rest of a step, those that do not begin over all verified rows serve the one that follows
+    # where a run begins with drafts, or with the rest of a step, they serve the step that follows, else the one that they
+    # extend: as where the first of them begins over all rows that were verified
     opening = {name: pl.col(name).filter(pl.col("mixers") > 0).first().over(of_one) for name in ("draft", "whole")}
-    ahead = opening["draft"] | (~opening["whole"] & ~pl.col("first").any().over("lane"))
+    ahead = (opening["draft"] | ~opening["whole"]) & ~pl.col("first").any().over("lane")
     ahead = ahead.fill_null(False) & pl.col("draft")
     number = pl.when(ahead).then(number + 1).otherwise(number)
     last = main.cast(pl.Int64).sum().over(of_one) - 1
