@@ -140,6 +140,7 @@ def numbered(
     lane: list[int] | None = None,
     rows: list[int] | None = None,
     told: dict[str, list[int | None]] | None = None,
+    drafting: bool = False,
 ) -> pl.DataFrame:
     count = len(mixers)
     return steps(
@@ -158,7 +159,8 @@ def numbered(
             }
             | {name: (told or {}).get(name, [None] * count) for name in TOLD},
             schema_overrides={"phase": pl.String} | dict.fromkeys(TOLD, pl.Int64),
-        )
+        ),
+        drafting=drafting,
     )
 
 
@@ -247,7 +249,7 @@ def test_drafts_that_begin_over_all_verified_rows_extend_their_step_though_other
     # a draft of a step before the window, then two steps: verification of 4 rows of one sequence, the draft over them, one more
     told = {"sequences": [None, 1, None, None, 1, None, None], "sampled_rows": [1, 4, 1, 1, 4, 1, 1]}
     phase = ["decode", "decode", None, "decode", "decode", None, "decode"]
-    found = numbered([3, 9, 3, 3, 9, 3, 3], phase, rows=[1, 4, 4, 1, 4, 4, 1], told=told)
+    found = numbered([3, 9, 3, 3, 9, 3, 3], phase, rows=[1, 4, 4, 1, 4, 4, 1], told=told, drafting=True)
     assert found["step"].to_list() == [None, 0, 0, 0, 1, 1, 1]
     assert found["whole"].to_list()[1:] == [True] * 6
 
