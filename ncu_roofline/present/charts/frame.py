@@ -14,6 +14,8 @@ from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.plane import Plane
 
+BREAK = "\u2003\u2003"
+"""Between the lines at the foot: no control character, on which the engine ends the process."""
 PHONE = 60
 """Characters of a line at the foot of a narrow chart."""
 
@@ -76,6 +78,6 @@ def foot(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:
     lines = [*words.key(picture, below), *words.basis(picture)]
     if on.narrow:
         lines = [part for line in lines for part in textwrap.wrap(line, PHONE, break_on_hyphens=False)]
-    said = alt.Chart(pl.DataFrame({"text": ["\n".join(lines)]}))
-    look = said.mark_text(style="footer", align="left", baseline="top", clip=False, lineBreak="\n", lineHeight=16)
+    said = alt.Chart(pl.DataFrame({"text": [BREAK.join(lines)]}))
+    look = said.mark_text(style="footer", align="left", baseline="top", clip=False, lineBreak=BREAK, lineHeight=16)
     return [look.encode(text="text:N", x=alt.value(0), y=alt.value(on.height + 52))]

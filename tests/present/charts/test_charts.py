@@ -162,6 +162,12 @@ def test_what_is_not_known_of_a_mark_is_told_as_a_dash_never_as_zero() -> None:
     assert (row["useful_intensity"], row["seconds"]) == ("–", "10 µs")
 
 
+def test_the_lines_at_the_foot_stay_lines_in_the_drawing() -> None:
+    drawn = export.svg(specification(launch())).decode()
+
+    assert "planted.ncu-rep · 1 launch in 10 µs · batch unknown: executed work only</tspan>" in drawn
+
+
 def test_small_glue_is_one_quiet_cloud_with_its_part_of_the_time() -> None:
     glue = {"family": "other", "role": "norm", "dram_bytes": 1e3, "flops": 1e4, "tensor_flops": 0.0}
     glue |= {"limited_by": "latency", "bandwidth_share": 0.01, "compute_share": 0.01}
