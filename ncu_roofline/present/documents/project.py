@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.project.project import Projection
 from ncu_roofline.analysis.project.scales import Scales
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import text, three
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.forms.columns import MISSING, percent
@@ -55,10 +55,14 @@ def answer(projection: Projection) -> tuple[str, ...]:
         f"{text(total['seconds'], 's')}: {faster} times as fast."
     )
     share = projection.latency_share
-    kept = (
-        (f"{percent(share)} of the time is in latency-bound kernels, which take as long per step as before.",) if share else ()
-    )
-    return (first, moves(total, per), *kept)
+    kept = f"{percent(share)} of the time is in latency-bound kernels, which take {as_long(projection)} per step as before."
+    return (first, moves(total, per), *((kept,) if share else ()))
+
+
+def as_long(projection: Projection) -> str:
+    """How long kernels too small for either roof are taken to last."""
+    device = projection.target.gpu
+    return "as long" if device is None or device.product == projection.device_before else "about as long"
 
 
 def moves(total: Mapping[str, float | None], per: str) -> str:
@@ -82,7 +86,7 @@ def span(low: float | None, high: float | None, unit: str) -> str:
     """A range, or one figure where both ends read the same; a dash where neither is known."""
     if low is None or high is None:
         return MISSING
-    ends = [text(v, unit) if unit else number(v) for v in (low, high)]
+    ends = [three(v, unit) for v in (low, high)]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
@@ -110,7 +114,7 @@ def assumptions(projection: Projection) -> Iterator[str]:
         "Every kernel keeps its share of the roof that limits it; the far end gives each a fixed part as long as the capture's "
         "shortest launch, or as such kernels of the device typically have."
     )
-    yield "Kernels too small for either roof take as long as before."
+    yield f"Kernels too small for either roof take {as_long(projection)} as before."
     if target.gpu is not None and projection.device_before is not None:
         yield (
             f"Roofs scale as the datasheets of {projection.device_before} and {target.gpu.product} (bandwidth by "
