@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from math import exp, log
 from typing import Any
 
 import polars as pl
@@ -160,10 +160,15 @@ def uneven(numbers: pl.Series) -> float:
 
 
 def by_assumption(judged: Judged, base: pl.DataFrame, head: pl.DataFrame, assumed: tuple[str, ...], comparable: bool) -> Judged:
-    """Cannot tell, where a context or batch that nobody tells could make the change alone: only attention moved."""
+    """Cannot tell, where a fact that nobody tells could make the change alone: only attention moved, or work multiplied.
+
+    Executed work grows with the rows of a pass: one layer of a prompt and one of decode differ by many times.
+    """
     doubtful = [fact for fact in ("context", "batch") if fact in assumed]
     if not doubtful or judged.bytes.direction in (0, None) or judged.verdict in ("not_comparable", "cannot_tell"):
         return judged
+    if "batch" in assumed and abs(judged.flops.log or 0.0) > log(limit("other_rows")):
+        return replace(judged, verdict="cannot_tell", doubt="assumed:rows")
     inside, rest = (
         judged_rows(base.filter(side), head.filter(side), WHOLE, comparable)[1]
         for side in (pl.col("family") == "attention", pl.col("family") != "attention")

@@ -202,6 +202,11 @@ def undecided(judged: Judged) -> str:
             "numbers are per layer, layers are of several kinds or read other experts each, and the captures may hold other "
             "ones; capture whole steps, or the same layers on both sides."
         )
+    if quantity == "rows":
+        return (
+            "executed work changed by more than twice, which another batch or a prompt does by itself, and neither side tells "
+            "its batch; state it with --base-run batch=N and --head-run batch=N."
+        )
     if kind == "assumed":
         return (
             f"attention's bytes changed and the rest did not, which another {quantity} does by itself, and neither side tells "

@@ -165,3 +165,14 @@ def test_what_was_not_measured_has_no_noise() -> None:
     assert judged_table(found).select("number", "noise").rows()[-1] == ("time per token", None)
     assert not [d for d in doubts(found) if "noise of time" in d]
     assert "Time of 100 % of the base's launches was not measured." in doubts(found)
+
+
+def test_a_layer_of_a_prompt_beside_one_of_decode_is_no_change_of_bytes() -> None:
+    # neither side tells its batch: 64 times the work of the same matrices is another pass, whatever its bytes
+    for one, other in ((1.0, 64.0), (64.0, 1.0)):
+        base, head = (
+            replace(s, run=replace(s.run, batch=Fact()))
+            for s in (plain({"flops": 1e9 * one}), plain({"flops": 1e9 * other, "dram_bytes": 1.05e8 if other > 1 else 0.95e8}))
+        )
+        found = compare([base], [head])
+        assert (found.verdict, found.judged.doubt) == ("cannot_tell", "assumed:rows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -216,7 +217,8 @@ def test_the_command_answers_first_and_then_shows_batches_and_matrices(capsys: p
     )
     assert "A step reads 13.2 GB of weights and 2.15 GB of KV cache." in out
     assert "reach the ridge at batch 295, but memory allows 33 sequences" in out
-    assert "gate_proj full+mlp 11008 4096 32 fp16" in out
+    # a narrow terminal has no room for the kind of layer
+    assert re.search(r"gate_proj (full\+mlp )?11008 4096 32 fp16", out)
 
 
 def test_the_json_form_holds_rows_matrices_and_limits(capsys: pytest.CaptureFixture[str]) -> None:
