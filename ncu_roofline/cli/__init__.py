@@ -13,8 +13,22 @@ FAULT = 70
 """Exit code of an error that nobody foresaw (EX_SOFTWARE): never 1, which says that a gate failed."""
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code of a command that a person stopped."""
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of ours is one sentence and its exit code, never a traceback."""
+    """Run the command line; what a person stops ends in silence."""
+    try:
+        run(arguments)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:  # nothing is left to tidy: a request to end that comes now must not fail in Python's own last steps
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def run(arguments: list[str] | None) -> None:
+    """The command; an error of ours is one sentence and its exit code, never a traceback."""
     from ncu_roofline.cli import commands, streams
     from ncu_roofline.cli.app import app
 
