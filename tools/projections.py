@@ -53,7 +53,8 @@ def main() -> None:
 
 def section(base: str, head: str, target: str) -> Iterator[str]:
     """One pair: the command, a table by role, and what is not modelled."""
-    found, measured = projected(base, target), seconds(head, projected(base, target).basis)
+    found = projected(base, target)
+    measured = seconds(head, found.basis)
     yield from ("", f"## {base} to {head}", "", f"`ncu-roofline project fixtures/measured/{base}.ncu-repz {target}`", "")
     yield from ("| role | before | projected | measured | off |", "| --- | ---: | ---: | ---: | ---: |")
     rows = found.rows.join(measured, on="role", how="left").sort("seconds", descending=True)

@@ -11,7 +11,7 @@ import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.compare_options import GATE, AllowCannotTell
-from ncu_roofline.cli.options import OUTPUT, As, Force, Format, Output
+from ncu_roofline.cli.options import Archive, As, Chart, Force, Format, Output
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +38,6 @@ class Metric(str, Enum):
     FLOPS = "flops_per_token"
 
 
-Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="Folder or URL of an archive.", show_default=False)]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,10 +51,6 @@ Metrics = Annotated[
     typer.Option("--metric", help="What is followed, repeatable; bytes and seconds per token by default.", show_default=False),
 ]
 Rows = Annotated[By, typer.Option("--by", help="What a change is looked for in.")]
-Chart = Annotated[
-    Path | None,
-    typer.Option("--chart", metavar="FILE", help="Draw it too: .png, .svg, .html or .json.", rich_help_panel=OUTPUT),
-]
 FailIf = Annotated[
     list[str] | None,
     typer.Option(

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import Reader, ReaderKind
+from ncu_roofline.cli.options import Archive, Keep, Reader, ReaderKind, Workers
 
 WAITING = 8
 """Captures that are handed out for each worker: enough that none is idle, few enough that a million fit in memory."""
@@ -46,11 +46,6 @@ Meta = Annotated[
         help="What holds for all of them: commit, commit_time, when, branch, label, engine, or a fact of the run (repeatable).",
     ),
 ]
-Metrics = Annotated[
-    list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")
-]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that read at a time.")]
-Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="Folder or URL of an archive.", show_default=False)]
 Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Merge the launches of this day alone.")]
 
 
@@ -60,7 +55,7 @@ def ingest(
     to: To,
     on: On = None,
     meta: Meta = None,
-    metrics: Metrics = None,
+    metrics: Keep = None,
     workers: Workers = None,
     reader: ReaderKind = Reader.AUTO,
 ) -> None:

@@ -111,3 +111,12 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to the screen.", rich_help_panel=OUTPUT),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.", rich_help_panel=OUTPUT)]
+Chart = Annotated[
+    Path | None,
+    typer.Option("--chart", metavar="FILE", help="Draw it too: .png, .svg, .html or .json.", rich_help_panel=OUTPUT),
+]
+Keep = Annotated[
+    list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that read at a time.")]
+Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="Folder or URL of an archive.", show_default=False)]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, Captures, Force, Reader, ReaderKind
+from ncu_roofline.cli.options import OUTPUT, Captures, Force, Keep, Reader, ReaderKind, Workers
 
 ONE_FILE = ".parquet"
 Target = Annotated[
@@ -21,18 +21,14 @@ Target = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Metrics = Annotated[
-    list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")
-]
 Label = Annotated[str, typer.Option("--label", metavar="WORD", help="A label of yours for what goes into the archive.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that read at a time.")]
 
 
 @app.command()
 def save(
     captures: Captures,
     output: Target,
-    metrics: Metrics = None,
+    metrics: Keep = None,
     label: Label = "all",
     workers: Workers = None,
     reader: ReaderKind = Reader.AUTO,

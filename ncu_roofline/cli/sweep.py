@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,9 +9,9 @@ import typer
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
-    OUTPUT,
     As,
     Captures,
+    Chart,
     Force,
     Format,
     GpuName,
@@ -29,10 +28,6 @@ Along = Annotated[
 ]
 Values = Annotated[
     str | None, typer.Option("--values", metavar="A,B,C", help="Where each capture stands, in their order.", show_default=False)
-]
-Chart = Annotated[
-    Path | None,
-    typer.Option("--chart", metavar="FILE", help="Draw it too: .png, .svg, .html or .json.", rich_help_panel=OUTPUT),
 ]
 
 

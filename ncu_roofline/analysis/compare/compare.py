@@ -15,7 +15,7 @@ from ncu_roofline.analysis.compare.clocks import Clocks
 from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
-from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, side, totals
+from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, per, side, totals
 from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge, unchanged
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture import notebook
@@ -58,7 +58,7 @@ class Comparison:
     @property
     def per(self) -> str:
         """What every number is divided by, in a word."""
-        return "token" if self.basis == "part" else self.basis
+        return per(self.basis)
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the verdict, and both sides' numbers."""

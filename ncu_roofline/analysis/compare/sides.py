@@ -40,6 +40,11 @@ class Side:
         return ", ".join(s.capture.name for s in self.studies)
 
 
+def per(basis: str) -> str:
+    """What numbers on a basis are divided by, in a word."""
+    return "token" if basis == "part" else basis
+
+
 def decode_launches(study: Study) -> pl.DataFrame:
     """Launches of decode steps; all of them where none is known to be one."""
     decode = in_decode(study.launches)

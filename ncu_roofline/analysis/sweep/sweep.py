@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.compare.comparability import alike
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
 from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.analysis.model.types import stored
@@ -17,11 +18,11 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum, ratio, total, weighted
 from ncu_roofline.analysis.sweep.fits import PowerLaw, Slope, power_law, proportional
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.schema import FAMILIES
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import limit
 
 Scaled = Sequence[tuple[Any, Study, pl.DataFrame]]
-FAMILIES = ("fc", "attention", "other")
 WIDTHS = {"width": "weights"}
 """Words for a fact that people use for another."""
 
@@ -123,9 +124,7 @@ def beside(rows: pl.DataFrame, scaled: Scaled, along: str) -> dict[str, tuple[An
 def differ(name: str, values: tuple[Any, ...]) -> bool:
     """Whether two known values are apart; a context that bytes told may be off by a little."""
     known = [v for v in values if v is not None]
-    if name == "context" and known:
-        return bool(max(known) > min(known) * (1 + limit("same_context")))
-    return len(set(known)) > 1
+    return len(set(known)) > 1 and not alike(name, known)
 
 
 def at_first_context(rows: pl.DataFrame) -> float | None:

@@ -8,10 +8,11 @@ from itertools import groupby
 import altair as alt
 import polars as pl
 
+from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.fleet.history import Story
 from ncu_roofline.analysis.fleet.series import METRICS
 from ncu_roofline.present.charts.sweep import lines
-from ncu_roofline.present.documents.history import name_of, per, role, sentence_of_changes, sentence_of_last, setting, size
+from ncu_roofline.present.documents.history import name_of, role, sentence_of_changes, sentence_of_last, setting, size
 from ncu_roofline.present.forms.text import clean
 
 WIDTH, HEIGHT = 720, 190
@@ -37,7 +38,7 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
     )
     y = (
         alt.Y("value:Q")
-        .title(f"{TITLES[METRICS[metric][0]]} per {per(told)}")
+        .title(f"{TITLES[METRICS[metric][0]]} per {per(told.basis)}")
         .scale(domain=[max(least - room, 0.0), most + 3 * room], zero=False, nice=False)
         .axis(format="~s", tickCount=5)
     )

@@ -9,6 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.gate import NAMES as GATED
 from ncu_roofline.analysis.compare.gate import Outcome
+from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.analysis.fleet.history import ChangePoint, Story, wobble
 from ncu_roofline.analysis.fleet.series import METRICS, WHOLE
@@ -54,9 +55,8 @@ def sentence_of_last(told: Story) -> str:
     points = told.series.points.height
     if told.judged is None:
         moved = told.trends[told.metrics[0]]["value"][-1]
-        return (
-            f"one point ({name_of(told.last_commit)}), {amount(moved, told.metrics[0])} per {per(told)}; a history needs two."
-        )
+        only = f"{amount(moved, told.metrics[0])} per {per(told.basis)}"
+        return f"one point ({name_of(told.last_commit)}), {only}; a history needs two."
     verdict = TITLES[told.judged.verdict].lower()
     against = f"against the {told.against:,} before it" if told.against > 1 else "against the one before it"
     parts = ", ".join(f"{WORDS[q]} {part}" for q in ("bytes", "seconds") if (part := moved_by(getattr(told.judged, q))))
@@ -98,11 +98,6 @@ def amount(value: float | None, metric: str) -> str:
 def name_of(commit: str | None) -> str:
     """A commit as people write it."""
     return commit[:LETTERS] if commit else "no commit"
-
-
-def per(told: Story) -> str:
-    """What numbers are divided by, in a word."""
-    return "token" if told.basis == "part" else told.basis
 
 
 def setting(workload: Mapping[str, Any]) -> str:
@@ -147,7 +142,7 @@ def line(number_: int, told: Story) -> dict[str, str]:
         "series": str(number_),
         "workload": setting(told.series.workload),
         "points": f"{told.series.points.height:,}",
-        "latest": f"{amount(told.trends[metric]['value'][-1], metric)} per {per(told)}",
+        "latest": f"{amount(told.trends[metric]['value'][-1], metric)} per {per(told.basis)}",
         "noise": "–" if noise is None else f"±{number(100 * noise)} %",
         "change points": str(len(told.changes)),
         "verdict of the last": TITLES[told.judged.verdict] if told.judged else "–",
@@ -210,7 +205,7 @@ def data(told: Story) -> dict[str, Any]:
     commits = told.series.points["commit"]
     return {
         "workload": told.series.workload,
-        "per": per(told),
+        "per": per(told.basis),
         "points": points,
         "changes": [change_data(c, commits) for c in told.changes],
         "last": last_data(told),

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.units import number, three
@@ -46,16 +47,11 @@ def document(sweep: Sweep) -> Document:
     )
 
 
-def per(sweep: Sweep) -> str:
-    """What bytes are divided by, in a word."""
-    return "token" if sweep.basis == "part" else sweep.basis
-
-
 def answer(sweep: Sweep) -> Iterator[str]:
     """Bytes first, then both families, then the crossing."""
     first, last = sweep.rows.row(0, named=True), sweep.rows.row(-1, named=True)
     if sweep.rows.height == 1:
-        moved = f"{three(first['bytes'], 'byte')} of DRAM per {per(sweep)}"
+        moved = f"{three(first['bytes'], 'byte')} of DRAM per {per(sweep.basis)}"
         yield f"One capture at {sweep.along} {place(first['along'])}: {moved}; a sweep needs two."
         return
     if sweep.rows["along"].n_unique() == 1:
@@ -78,7 +74,7 @@ def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str
     if first["bytes"] is None or last["bytes"] is None:
         return f"{span}: DRAM bytes were not measured at both ends."
     return (
-        f"{three(first['bytes'], 'byte')} to {three(last['bytes'], 'byte')} per {per(sweep)}{of_what(sweep)}, "
+        f"{three(first['bytes'], 'byte')} to {three(last['bytes'], 'byte')} per {per(sweep.basis)}{of_what(sweep)}, "
         f"from {sweep.along} {place(first['along'])} to {place(last['along'])}"
         f"{times(first['bytes'], last['bytes']) if sweep.basis in ('token', 'step') else ''}."
     )
@@ -212,7 +208,7 @@ def main_table(sweep: Sweep) -> Table:
         "ridge",
         "latency_share",
     )
-    return Table(f"Along {sweep.along}, bytes per {per(sweep)}", rows, columns)
+    return Table(f"Along {sweep.along}, bytes per {per(sweep.basis)}", rows, columns)
 
 
 def role_table(sweep: Sweep) -> Table:
@@ -233,7 +229,7 @@ def role_table(sweep: Sweep) -> Table:
         )
         .pivot("along", index="role", values="bytes", sort_columns=False)
     )
-    return Table(f"DRAM bytes per {per(sweep)} by role, along {sweep.along}", wide, tuple(wide.columns))
+    return Table(f"DRAM bytes per {per(sweep.basis)} by role, along {sweep.along}", wide, tuple(wide.columns))
 
 
 def as_bytes(value: float) -> str:

@@ -11,8 +11,8 @@ from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.units import factor
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.csv.numbers import number
+from ncu_roofline.readers.rows import ATTRIBUTE
 
-ATTRIBUTE = "device__attribute_"
 SPLIT = "profile or export each device on its own"
 
 ATTRIBUTES = frozenset(

@@ -13,7 +13,7 @@ from ncu_roofline.knowledge.toml import load
 from ncu_roofline.readers.csv import launches as csv_launches
 from ncu_roofline.readers.csv import numbers as csv_numbers
 from ncu_roofline.readers.csv import text as csv_text
-from ncu_roofline.readers.csv.device import ATTRIBUTE
+from ncu_roofline.readers.rows import ATTRIBUTE
 
 METRIC = {
     "section": "Section Name",

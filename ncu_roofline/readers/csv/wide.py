@@ -13,7 +13,8 @@ from ncu_roofline.knowledge import counters
 from ncu_roofline.readers.csv import launches as csv_launches
 from ncu_roofline.readers.csv import numbers as csv_numbers
 from ncu_roofline.readers.csv import text as csv_text
-from ncu_roofline.readers.csv.device import ATTRIBUTE, ATTRIBUTES
+from ncu_roofline.readers.csv.device import ATTRIBUTES
+from ncu_roofline.readers.rows import ATTRIBUTE
 
 
 def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
