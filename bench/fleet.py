@@ -7,6 +7,7 @@ real ones (26 bytes each, where those of our seven captures of an H100 take 90 t
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import resource
@@ -143,22 +144,22 @@ def files(folder: Path, number: int) -> list[str]:
 
 
 def reading(folder: Path) -> list[str]:
-    """Captures a second and core, and what a second worker gives: by wall clock on this machine, whatever else it does."""
+    """Captures a second and core, and what a second worker gives: the faster of two turns each, by turns."""
     paths = files(folder, READ)
-    walls = []
-    for workers in (1, 2):
+    walls = {1: math.inf, 2: math.inf}
+    for workers in (1, 2, 1, 2):
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             list(pool.map(nr.ingest, paths[: 2 * workers]))  # both are up, and have imported
             begin = time.perf_counter()
             list(pool.map(nr.ingest, paths))
-            walls.append(time.perf_counter() - begin)
+            walls[workers] = min(walls[workers], time.perf_counter() - begin)
     begin = time.process_time()
     for path in paths[: READ // 2]:
         nr.ingest(path)
     each = (time.process_time() - begin) / (READ // 2)
     return [
         f"ingest                  {1 / each:8.1f} captures a second and core (124 launches each, {1e3 * each:.0f} ms of CPU)",
-        f"1 and 2 workers         {READ / walls[0]:8.1f} and {READ / walls[1]:.1f} captures a second: {walls[0] / walls[1]:.2f} times",
+        f"1 and 2 workers         {READ / walls[1]:8.1f} and {READ / walls[2]:.1f} captures a second: {walls[1] / walls[2]:.2f} times",
     ]
 
 
