@@ -193,6 +193,17 @@ AMOUNTS = thing(
     typical=SPREAD,
     took=number("what weight matrices and attention took", null=False),
     glue=number("what all other kernels took", null=False),
+    borrowed=a(
+        "array", "family, GPU and source of typical times that were not fitted on that device", items=a("array", items=text())
+    ),
+)
+SIDE_AT_CEILING = thing(
+    "seconds of kernel time on one side, and what it would be if every kernel reached its ceiling",
+    null=True,
+    bandwidth=number("the ceiling, byte/s", null=False),
+    kind={"enum": list(CEILINGS), "description": "what says so"},
+    seconds=number(null=False),
+    least=number(null=False),
 )
 TYPICAL = thing(
     "what such a change typically gives on matrices and attention of these sizes; null where it is not known",
@@ -494,6 +505,7 @@ def of_several() -> dict[str, Any]:
             speedup=number(),
             beyond_ridge=number(),
             typical=TYPICAL,
+            at_ceilings=thing(base=SIDE_AT_CEILING, head=SIDE_AT_CEILING),
             latency_share=side,
             doubt=text("for cannot_tell: what is lacking", null=True),
             doubts=texts(),
@@ -509,6 +521,7 @@ def of_several() -> dict[str, Any]:
                 "speedup",
                 "beyond_ridge",
                 "typical",
+                "at_ceilings",
                 "latency_share",
             ),
         ),

@@ -13,6 +13,7 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
 from ncu_roofline.cli.options import (
     Answer,
+    CeilingRate,
     Force,
     GpuName,
     Output,
@@ -58,6 +59,7 @@ def compare(
     fail_if: its.FailIf = None,
     allow_cannot_tell: its.AllowCannotTell = False,
     gpu: GpuName = None,
+    ceiling: CeilingRate = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
@@ -83,7 +85,14 @@ def compare(
     rules = gate.rules(fail_if or []) if fail_if is not None or allow_cannot_tell else ()
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
-    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
+    choices: dict[str, Any] = {
+        "gpu": gpu,
+        "ceiling": ceiling,
+        "ridge": ridge.value,
+        "reader": reader.value,
+        "roles": roles,
+        "phase": phase,
+    }
     clocks = clocks_of(stated)
     its_base, its_head = {**both, **clocks[0], **facts_of(base_run)}, {**both, **clocks[1], **facts_of(head_run)}
     one, other = studies(before, its_base, choices), studies(after, its_head, choices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     OUTPUT,
     Captures,
+    CeilingRate,
     Force,
     GpuName,
     Output,
@@ -55,6 +56,7 @@ def plot(
     captures: Captures,
     phase: PhaseKind = None,
     gpu: GpuName = None,
+    ceiling: CeilingRate = None,
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
@@ -96,6 +98,7 @@ def plot(
 
     wanted = form_of(form.value if form else None, output)
     chosen = levels_of(levels)
-    study = load(captures, gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
     drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
     show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)

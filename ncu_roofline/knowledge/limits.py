@@ -24,6 +24,12 @@ class Thresholds:
     latent_flops: float
     least_over_floor: float
     launch_bound: float
+    slow_memory_clock: float
+    main_cause: float
+    fitted_rows: int
+    no_typical_change: float
+    sparse_part_16_bit: float
+    sparse_part_8_bit: float
 
 
 THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))

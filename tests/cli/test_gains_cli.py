@@ -49,7 +49,14 @@ def test_a_stated_ceiling_is_named_and_changes_every_gain(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    "command", [["kernels", DENSE], ["summary", DENSE], ["floor", "--model", "llama-3.1-8b", "--gpu", "h100"]]
+    "command",
+    [
+        ["kernels", DENSE],
+        ["summary", DENSE],
+        ["plot", DENSE],
+        ["compare", DENSE, FP8],
+        ["floor", "--model", "llama-3.1-8b", "--gpu", "h100"],
+    ],
 )
 @pytest.mark.parametrize("said", ["fast", "0TB/s", "9TB/s"])
 def test_a_ceiling_that_cannot_be_is_refused_in_a_sentence(
@@ -59,6 +66,31 @@ def test_a_ceiling_that_cannot_be_is_refused_in_a_sentence(
 
     assert answer.code == 3 and answer.out == ""
     assert answer.err.startswith("ncu-roofline: --ceiling ") and answer.err.count("\n") == 1
+
+
+def test_a_comparison_takes_a_stated_ceiling(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", DENSE, FP8, "--vary", "weights,kernel"]
+    usual, stated = told(capsys, *words), told(capsys, *words, "--ceiling", "2.98TB/s")
+    said = " ".join(run(capsys, *words, "--ceiling", "2.98TB/s").out.split())
+
+    assert usual["at_ceilings"]["base"]["kind"] == "table"
+    assert stated["at_ceilings"]["base"]["bandwidth"] == 2.98e12
+    assert stated["at_ceilings"]["head"]["least"] > usual["at_ceilings"]["head"]["least"]
+    assert "At 2.98 TB/s, as stated, the kernels would take" in said
+    assert "as stated" not in " ".join(run(capsys, *words).out.split())
+
+
+def test_a_chart_draws_the_stated_ceiling_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "the ceiling is stated as 2.5 TB/s" in " ".join(run(capsys, "plot", DENSE, "--ceiling", "2.5TB/s").out.split())
+    assert "kernels were seen to reach 3.13 TB/s" in " ".join(run(capsys, "plot", DENSE).out.split())
+
+
+def test_a_ceiling_that_was_only_reported_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["floor", "--model", "llama-3.1-8b", "--batch", "8"]
+
+    assert "1.63 TB/s, the most that a kernel was reported to reach" in run(capsys, *words, "--gpu", "rtx 5090").out
+    assert "3.13 TB/s, the most that a kernel was seen to reach" in run(capsys, *words, "--gpu", "h100 sxm").out
+    assert told(capsys, "kernels", DENSE, "--gpu", "rtx 5090")["ceiling"]["kind"] == "reported"
 
 
 def test_with_a_model_reads_beyond_the_matrix_are_no_need(capsys: pytest.CaptureFixture[str]) -> None:

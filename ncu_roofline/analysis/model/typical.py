@@ -17,10 +17,8 @@ from ncu_roofline.analysis.work.ladder import NOTHING
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.achieved import Fit
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models.model import Model, Weight
-
-MOST_ROWS = 128
-"""Rows up to which the fits hold: made of 1 to 64; at 128 the median matrix takes 1.05 times as long, at 256 1.2 to 1.3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +74,7 @@ def untold(parts: list[Part]) -> list[tuple[str, str]]:
 
 def fit(gpu: Gpu, kind: str, dtype: str, batch: int) -> Fit | None:
     """The fit of a kind of kernel; None beyond the rows that it was made for."""
-    return gpu.achieved.fit(kind, dtype) if batch <= MOST_ROWS else None
+    return gpu.achieved.fit(kind, dtype) if batch <= THRESHOLDS.fitted_rows else None
 
 
 def matrices(model: Model, gpu: Gpu, setting: Setting) -> Iterator[Part]:
@@ -128,17 +126,22 @@ READER = {"full": "attention", "sliding": "attention"}
 
 
 def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFrame:
-    """Launches with `typical_seconds`, `_low` and `_high`: by the bytes that they read, and their type.
+    """Launches with `typical_seconds`, `_low`, `_high`, by the bytes that they read and their type, and `typical_borrowed`.
 
+    The last says from what a fit was derived that was not made on this device.
     Null for glue, for helpers that finish another kernel's work, and where nothing is known of such kernels.
     """
     fits = {} if gpu is None else gpu.achieved.fits
     table = pl.DataFrame(
-        [(kind, dtype, f.start, f.bandwidth, f.low, f.high) for (kind, dtype), f in fits.items()],
-        schema={"fit_kind": pl.String, "fit_dtype": pl.String, **dict.fromkeys(("start", "rate", "least", "most"), pl.Float64)},
+        [(kind, dtype, f.start, f.bandwidth, f.low, f.high, f.borrowed or None) for (kind, dtype), f in fits.items()],
+        schema={
+            **dict.fromkeys(("fit_kind", "fit_dtype"), pl.String),
+            **dict.fromkeys(("start", "rate", "least", "most"), pl.Float64),
+            "typical_borrowed": pl.String,
+        },
         orient="row",
     )
-    few = pl.col("step_rows").is_null() | (pl.col("step_rows") <= MOST_ROWS)
+    few = pl.col("step_rows").is_null() | (pl.col("step_rows") <= THRESHOLDS.fitted_rows)
     decode = pl.col("phase").cast(pl.String).fill_null("decode") == "decode"
     family = pl.col("family").cast(pl.String)
     kind = pl.when(of_experts(launches) & (family == "fc")).then(pl.lit("experts")).otherwise(family)

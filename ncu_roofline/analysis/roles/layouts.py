@@ -8,6 +8,7 @@ from itertools import product
 
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of, setting_of, streamed
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model, Weight
 
@@ -15,8 +16,8 @@ OUTPUTS = ("o_proj", "out_proj", "dense")
 """The projection that follows attention, in every published naming."""
 MIXING = ("full", "sliding", "window", "chunked")
 """Caches of keys and values; latent caches and states are read beside products that resemble them."""
-SPARSE = (9 / 16, 10 / 16)
-"""Bytes of a matrix with 2 of 4 values kept, 2 bits each to say which: of 16 and of 8 bits."""
+SPARSE = (THRESHOLDS.sparse_part_16_bit, THRESHOLDS.sparse_part_8_bit)
+"""Bytes of a matrix with 2 of 4 values kept over those of the whole one."""
 LEAST_BYTES = 2.0**20
 """Smaller matrices stay in the L2 cache from one replay to the next: their reads prove nothing."""
 FEWEST_SLOTS = 3

@@ -14,9 +14,7 @@ from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.limits import THRESHOLDS
 
-KINDS = ("stated", "table", "capture", "datasheet")
-SLOWER = 0.97
-"""A memory clock below this part of the datasheet's lowers the table's ceiling with it; above, it is rounding."""
+KINDS = ("stated", "table", "reported", "capture", "datasheet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +23,8 @@ class Ceiling:
 
     bandwidth: float
     kind: str
-    """stated by the user, table (a real kernel reached it), capture (a kernel of this capture did), datasheet."""
+    """stated by the user, table (a real kernel reached it), reported (others say that one did), capture (one of this capture
+    did), datasheet."""
     table: float | None = None
     """The table's figure, where a kernel of the capture beats it."""
     kernel: str | None = None
@@ -43,11 +42,11 @@ def ceiling(launches: pl.DataFrame, gpu: Gpu | None, device: Device, stated: flo
     if gpu.achieved.ceiling is None:
         return Ceiling(bandwidth=slope, kind="datasheet")
     clock = slope / gpu.bandwidth
-    known = gpu.achieved.ceiling * (clock if clock < SLOWER else 1.0)
+    known = gpu.achieved.ceiling * (clock if clock < THRESHOLDS.slow_memory_clock else 1.0)
     best = fastest(launches, gpu) if same(gpu, device) else None
     if best is not None and best[1] > known:
         return Ceiling(bandwidth=best[1], kind="capture", table=known, kernel=best[0])
-    return Ceiling(bandwidth=known, kind="table")
+    return Ceiling(bandwidth=known, kind="reported" if gpu.achieved.reported else "table")
 
 
 def check(stated: float, gpu: Gpu | None) -> None:
@@ -62,7 +61,7 @@ def check(stated: float, gpu: Gpu | None) -> None:
 def with_ceiling(gpu: Gpu, stated: float) -> Gpu:
     """The device with this ceiling; raises UnusableInput where it cannot be."""
     check(stated, gpu)
-    return replace(gpu, achieved=replace(gpu.achieved, ceiling=stated))
+    return replace(gpu, achieved=replace(gpu.achieved, ceiling=stated, reported=False))
 
 
 def moved_bytes() -> pl.Expr:

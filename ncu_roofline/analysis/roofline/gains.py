@@ -14,8 +14,6 @@ from ncu_roofline.capture.schema import GAIN_REASONS
 from ncu_roofline.knowledge.limits import THRESHOLDS
 
 WAVES = ("launch__waves_per_multiprocessor",)
-HALF = 0.5
-"""Part of a gain that one cause must explain to be its reason."""
 STREAM = ("capture", "process", "device", "stream")
 
 
@@ -75,7 +73,7 @@ def handed_over() -> pl.Expr:
 def reason(best: pl.Expr) -> pl.Expr:
     """What explains at least half of the gain, the surest first; null where there is no gain to explain."""
     gain, seconds, waves = pl.col("gain_seconds"), pl.col("seconds"), pl.col("waves")
-    needs = gain * HALF
+    needs = gain * THRESHOLDS.main_cause
     tail = seconds * (1 - waves / waves.ceil())
     padded = pl.col("executed_seconds") - pl.col("least_seconds")
     return (

@@ -37,6 +37,8 @@ class Achieved:
     """One device: the best bandwidth that a real kernel was seen to reach, None where nobody saw one; and its fits."""
 
     ceiling: float | None = None
+    reported: bool = False
+    """Whether others reported the ceiling, and it was not checked here."""
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
     """By kind (fc, experts, attention) and stored type."""
 
@@ -46,7 +48,8 @@ class Achieved:
 
     def sliced(self, share: float) -> Achieved:
         """What a slice with this share of the bandwidth reaches."""
-        return Achieved(
+        return replace(
+            self,
             ceiling=None if self.ceiling is None else self.ceiling * share,
             fits={what: replace(fit, bandwidth=fit.bandwidth * share) for what, fit in self.fits.items()},
         )
@@ -64,6 +67,7 @@ def achieved(gpu: str) -> Achieved:
     rows = [row for row in table()["typical"] if gpu in row["gpus"]]
     return Achieved(
         ceiling=None if best is None else best["bandwidth_tbs"] * TERA,
+        reported=bool(best and best.get("reported", False)),
         fits={(row["what"], dtype): _fit(row) for row in rows for dtype in row["dtypes"]},
     )
 

@@ -37,6 +37,11 @@ def words() -> list[str]:
     return [*names(), *table()["aliases"]]
 
 
+def alias(word: str) -> str:
+    """The name that this alias stands for; empty where it is none."""
+    return str(table()["aliases"].get(word, ""))
+
+
 def find(name: str, parameter: str = "`weights=`") -> Dtype:
     """The type of this name or alias; raises UnusableInput naming the parameter."""
     word = name.strip().lower().removeprefix("torch.")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.config import Config
-
-NATIVE = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float8_e4m3fn": "fp8"}
 
 
 def native(config: Config) -> str:
     """Data type of the weights that are not quantised; empty where the config does not say."""
     word = config.keys.get("torch_dtype", config.keys.get("dtype"))
-    return NATIVE.get(str(word).removeprefix("torch."), "")
+    return dtypes.alias(str(word).removeprefix("torch."))
 
 
 def stored(config: Config) -> tuple[tuple[str, str], ...]:

@@ -163,7 +163,7 @@ def best(picture: Picture) -> str:
     """What kernels reach of the bandwidth, or what is stated, beside the roof's own value."""
     if picture.ceiling is None:
         return ""
-    word = "stated" if picture.ceiling.kind == "stated" else "reached"
+    word = picture.ceiling.kind if picture.ceiling.kind in ("stated", "reported") else "reached"
     return f", {word} {three(picture.ceiling.bandwidth, 'byte/s').removesuffix(' TB/s')}"
 
 

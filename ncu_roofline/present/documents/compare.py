@@ -9,7 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
-from ncu_roofline.analysis.compare.typical import expected
+from ncu_roofline.analysis.compare.typical import at_ceiling, expected
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
@@ -36,7 +36,7 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
     return Document(
         answer=(*gate_answer(outcomes, comparison.basis), *words.answer(comparison), *beside(comparison)),
         tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
-        doubts=() if withheld else doubts(comparison),
+        doubts=() if withheld else doubted(comparison),
         data=data(comparison, by, outcomes),
     )
 
@@ -45,7 +45,15 @@ def beside(comparison: Comparison) -> tuple[str, ...]:
     """What is typical of such a change, where the numbers tell one."""
     if comparison.verdict in ("not_comparable", "cannot_tell"):
         return ()
-    return words_expected.sentence(expected(comparison.base, comparison.head), comparison.per)
+    base, head = comparison.base, comparison.head
+    at_best = words_expected.ceilings(at_ceiling(base), at_ceiling(head), comparison.per)
+    return (*words_expected.sentence(expected(base, head), comparison.per), *at_best)
+
+
+def doubted(comparison: Comparison) -> tuple[str, ...]:
+    """What cannot be trusted; where a typical time is told, what it was derived from as well."""
+    usual = expected(comparison.base, comparison.head) if beside(comparison) else None
+    return (*doubts(comparison), *words_expected.doubts(usual))
 
 
 def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
@@ -148,7 +156,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "differences": list(comparison.differences),
         **shown,
         "doubt": judged.doubt or None,
-        "doubts": [] if withheld else list(doubts(comparison)),
+        "doubts": [] if withheld else list(doubted(comparison)),
         "by": by,
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
@@ -204,5 +212,6 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
         "beyond_ridge": judged.beyond,
         "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
         "typical": words_expected.data(expected(comparison.base, comparison.head)),
+        "at_ceilings": {"base": at_ceiling(comparison.base), "head": at_ceiling(comparison.head)},
         "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
     }

@@ -121,7 +121,8 @@ def third(found: Stepped, pair: Matched | None) -> Iterator[str]:
         yield f"{joined}; their bytes alone make {text(moved, 'byte/s')}{share}: the whole step moves more."
         return
     best = gpu.achieved.ceiling if gpu else None
-    typical = f" ({percent(moved / best)} of the best that a kernel was seen to reach)" if best else ""
+    seen = "reported" if gpu and gpu.achieved.reported else "seen"
+    typical = f" ({percent(moved / best)} of the best that a kernel was {seen} to reach)" if best else ""
     yield f"The step moves {text(moved, 'byte/s')}{share}{typical}; {joined}."
 
 

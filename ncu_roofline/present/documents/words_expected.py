@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncu_roofline.analysis.compare.typical import Expected
+from ncu_roofline.analysis.compare.typical import AtCeiling, Expected
 from ncu_roofline.analysis.model.typical import Span
 from ncu_roofline.capture.units import three
+from ncu_roofline.present.documents.words_typical import derived
 
 LEAST_GLUE = 0.01
 """Part of the kernel time below which glue is not worth a word."""
@@ -32,6 +33,23 @@ def sentence(found: Expected | None, per: str) -> tuple[str, ...]:
         return (f"{said}: {word}.",)
     glue = f"the other kernels (glue) took {three(before, 's')} before and {three(after, 's')} after, per {per}"
     return (f"{said}: {word}; {glue}.",)
+
+
+def doubts(found: Expected | None) -> tuple[str, ...]:
+    """What the typical times of both sides were derived from, where they were not fitted on the device."""
+    if found is None or not moved(found):
+        return ()
+    return tuple(derived(*whence) for whence in dict.fromkeys((*found.base.borrowed, *found.head.borrowed)))
+
+
+def ceilings(base: AtCeiling | None, head: AtCeiling | None, per: str) -> tuple[str, ...]:
+    """What both would take at a ceiling that the user stated."""
+    if base is None or head is None or base.kind != "stated" or not head.least:
+        return ()
+    return (
+        f"At {three(base.bandwidth, 'byte/s')}, as stated, the kernels would take {three(base.least, 's')} before and "
+        f"{three(head.least, 's')} after, per {per}: {times(base.least / head.least)} as fast.",
+    )
 
 
 def moved(found: Expected) -> bool:

@@ -61,10 +61,12 @@ def ceiling(best: Ceiling, gpu: str | None) -> str:
             name = brief(clean(best.kernel or ""), "", 40)
             return (
                 f"{three(best.bandwidth, 'byte/s')}, which {name} of this capture reached, beyond the "
-                f"{three(best.table or 0.0, 'byte/s')} seen before{where}"
+                f"{three(best.table or 0.0, 'byte/s')} known before{where}"
             )
         case "table":
             return f"{three(best.bandwidth, 'byte/s')}, the most that a kernel was seen to reach{where}"
+        case "reported":
+            return f"{three(best.bandwidth, 'byte/s')}, the most that a kernel was reported to reach{where}"
     return f"{three(best.bandwidth, 'byte/s')}, the datasheet's bandwidth, as no kernel's best is known{where}"
 
 

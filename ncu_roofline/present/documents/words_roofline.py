@@ -236,7 +236,8 @@ def reaches(picture: Picture) -> str:
     slope = slopes.get(picture.ridge, next(iter(slopes.values()), None))
     if picture.ceiling is None or slope is None:
         return ""
-    word = "the ceiling is stated as" if picture.ceiling.kind == "stated" else "kernels were seen to reach"
+    words = {"stated": "the ceiling is stated as", "reported": "kernels were reported to reach"}
+    word = words.get(picture.ceiling.kind, "kernels were seen to reach")
     return f"DRAM roof {rate(slope)}; {word} {rate(picture.ceiling.bandwidth)}"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ncu_roofline.analysis.model.floor import Floor
-from ncu_roofline.analysis.model.typical import MOST_ROWS, Part, Span, untold
+from ncu_roofline.analysis.model.typical import Part, Span, untold
 from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.grammar import sentence
 
 KINDS = {
@@ -34,7 +35,9 @@ def sentences(least: Floor, gpu: Gpu) -> list[str]:
     """What the step would take at the ceiling, and what its matrices and attention typically take."""
     said = []
     if least.ceiling is not None and least.ceiling_seconds is not None:
-        whose = "the most that a kernel was seen to reach" if least.ceiling == achieved(gpu.name).ceiling else "as stated"
+        known = achieved(gpu.name)
+        seen = f"the most that a kernel was {'reported' if known.reported else 'seen'} to reach"
+        whose = seen if least.ceiling == known.ceiling else "as stated"
         said.append(f"At {three(least.ceiling, 'byte/s')}, {whose}, it would take {three(least.ceiling_seconds, 's')}.")
     if least.typical is not None:
         parts = [p for p in least.typical_parts if p.launches]
@@ -49,14 +52,16 @@ def sentences(least: Floor, gpu: Gpu) -> list[str]:
 def doubts(least: Floor, gpu: Gpu) -> list[str]:
     """Why no typical time is told, or what it was derived from."""
     parts: Iterable[Part] = least.typical_parts
-    if least.setting.batch > MOST_ROWS:
-        return [f"Typical times are known up to batch {MOST_ROWS}."]
+    if least.setting.batch > THRESHOLDS.fitted_rows:
+        return [f"Typical times are known up to batch {THRESHOLDS.fitted_rows}."]
     missing = untold(list(parts))
     if missing:
         listed = ", ".join(f"{KINDS.get(kind, kind)} in {dtype}" for kind, dtype in missing)
         return [f"No typical time of a step is told: none is known of {listed} on {gpu.name}."]
     said = [(p.kind, p.fit.borrowed) for p in parts if p.fit is not None and p.fit.borrowed]
-    return [
-        sentence(f"the typical time of {KINDS[kind]} on {gpu.name} is derived: {whence}")
-        for kind, whence in dict.fromkeys(said)
-    ]
+    return [derived(kind, gpu.name, whence) for kind, whence in dict.fromkeys(said)]
+
+
+def derived(kind: str, gpu: str, whence: str) -> str:
+    """What a typical time that was not fitted on the device stands on."""
+    return sentence(f"the typical time of {KINDS[kind]} on {gpu} is derived: {whence}")

@@ -9,9 +9,9 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.compare.sides import side
-from ncu_roofline.analysis.compare.typical import Amounts, Expected, expected
+from ncu_roofline.analysis.compare.typical import Amounts, AtCeiling, Expected, at_ceiling, expected
 from ncu_roofline.analysis.model.typical import Span
-from ncu_roofline.present.documents.words_expected import data, sentence
+from ncu_roofline.present.documents.words_expected import ceilings, data, doubts, sentence
 
 MEASURED = Path("fixtures/measured")
 
@@ -74,6 +74,46 @@ def test_fp8_on_our_h100_by_hand() -> None:
 
 def test_matrices_of_which_nothing_typical_is_known_leave_it_untold() -> None:
     assert of("h100-dense-b8", "h100-sparse24-b8") is None
+
+
+def test_what_a_typical_time_was_derived_from_is_said_of_the_device_that_has_no_fit_of_its_own() -> None:
+    found = of("h100-dense-b8", "h200-dense-b8")
+    assert found is not None
+
+    # matrices were fitted on both devices, attention on H100 alone
+    assert found.base.borrowed == ()
+    assert [(family, gpu) for family, gpu, _ in found.head.borrowed] == [("attention", "H200")]
+    (said,) = doubts(found)
+    assert said.startswith("The typical time of attention on H200 is derived: the fit of H100 SXM")
+    assert doubts(None) == ()
+
+
+def test_a_grouped_product_of_experts_is_named_as_such_where_its_typical_time_is_derived() -> None:
+    found = of("h100-moe-b8", "h100-moe-b8")
+
+    assert found is not None
+    assert ("experts", "H100 SXM") in [(family, gpu) for family, gpu, _ in found.base.borrowed]
+
+
+def test_both_sides_at_their_ceilings_by_hand() -> None:
+    base = at_ceiling(side([nr.study(MEASURED / "h100-dense-b8.ncu-repz", ceiling="2.98TB/s")], "step"))
+    head = at_ceiling(side([nr.study(MEASURED / "h100-fp8-b8.ncu-repz")], "step"))
+    assert base is not None and head is not None
+
+    # 3.073 GB are read in a step: 1.031 ms at 2.98 TB/s, at most; a few kernels are nearer to another limit
+    assert (base.bandwidth, base.kind, head.kind) == (2.98e12, "stated", "table")
+    assert base.seconds == pytest.approx(1.605e-3, rel=1e-3)
+    assert base.least == pytest.approx(3.073e9 / 2.98e12, rel=0.02)
+    assert head.least == pytest.approx(2.200e9 / 3.13e12, rel=0.02)
+
+
+def test_a_stated_ceiling_says_what_both_sides_would_take() -> None:
+    base, head = (AtCeiling(bandwidth=3e12, kind="stated", seconds=2 * t, least=t) for t in (2e-3, 1e-3))
+
+    (said,) = ceilings(base, head, "step")
+    assert said == "At 3 TB/s, as stated, the kernels would take 2 ms before and 1 ms after, per step: 2.00x as fast."
+    assert ceilings(AtCeiling(bandwidth=3e12, kind="table", seconds=1.0, least=1.0), head, "step") == ()
+    assert ceilings(None, head, "step") == ()
 
 
 def test_the_same_run_twice_has_no_typical_gain() -> None:

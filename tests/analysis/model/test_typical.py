@@ -1,9 +1,8 @@
-"""Typical times by hand, beside our own captures, and judged by what others measured."""
+"""Typical times by hand, and beside our own captures; what others measured judges in test_fits."""
 
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import pytest
 import ncu_roofline as nr
 from ncu_roofline.analysis.model.floor import floor
 from ncu_roofline.analysis.model.footprint import Setting
-from ncu_roofline.analysis.model.typical import MOST_ROWS, of_launches, parts_of, untold
+from ncu_roofline.analysis.model.typical import of_launches, parts_of, untold
 from ncu_roofline.knowledge.devices import gpus
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import models
-from tests.corpus import CORPUS
 
 MEASURED = Path("fixtures/measured")
-PUBLIC = CORPUS / "measured"
 LLAMA, H100 = models.load("llama-3.1-8b"), gpus.find("h100 sxm")
 
 
@@ -55,7 +53,7 @@ def test_every_gpu_of_a_tensor_parallel_run_reads_its_part_and_starts_as_often()
 
 
 @pytest.mark.parametrize("gpu", ["h100 sxm", "h200", "l40s", "b200", "rtx pro 6000 server"])
-@pytest.mark.parametrize("batch", [1, 8, 32, MOST_ROWS])
+@pytest.mark.parametrize("batch", [1, 8, 32, THRESHOLDS.fitted_rows])
 @pytest.mark.parametrize("name", ["llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b"])
 def test_what_is_typical_is_never_below_the_least(gpu: str, batch: int, name: str) -> None:
     least = floor(models.load(name), gpus.find(gpu), Setting(batch=batch, context=1024, tp=2))
@@ -66,7 +64,7 @@ def test_what_is_typical_is_never_below_the_least(gpu: str, batch: int, name: st
 
 def test_what_nobody_measured_is_not_told_and_named() -> None:
     int4 = floor(LLAMA, H100, Setting(batch=8, weights="int4"))
-    wide = floor(LLAMA, H100, Setting(batch=2 * MOST_ROWS))
+    wide = floor(LLAMA, H100, Setting(batch=2 * THRESHOLDS.fitted_rows))
     latent = parts_of(models.load("deepseek-v3"), H100, Setting(batch=1, context=2048))
 
     assert int4.typical is None and untold(list(int4.typical_parts)) == [("fc", "int4")]
@@ -139,87 +137,6 @@ def test_measured_steps_lie_above_what_is_typical_by_their_glue(gpu: str) -> Non
 
         # 14 to 26 kernels of glue a layer, of about a microsecond each inside a graph: 0.4 to 2.3 ms in 32 layers
         assert -0.1 * found.value < glue < 2.5e-3, row
-
-
-# --- what others measured
-
-
-def half(n: int, k: int) -> int:
-    """Which half a matrix belongs to: 0 was fitted, 1 judges."""
-    return zlib.crc32(f"{n}x{k}".encode()) % 2
-
-
-GEMMS = [(gpu, dtype) for gpu in ("h100", "h200", "l40s") for dtype in ("bf16", "fp8")]
-needs_tables = pytest.mark.skipif(
-    not PUBLIC.is_dir(), reason="the public kernel times (../shared/corpus/measured) are not here"
-)
-
-
-def table(gpu: str, dtype: str) -> pl.DataFrame:
-    """Rows of matrices larger than the L2, up to 64 rows of activations, with their bytes and seconds."""
-    rows = pl.read_parquet(PUBLIC / f"gemm_{gpu}_vllm.parquet").filter(
-        pl.col("gemm_dtype") == {"bf16": "bfloat16"}.get(dtype, dtype), pl.col("m") <= 64
-    )
-    width, l2 = {"bf16": 2.0, "fp8": 1.0}[dtype], gpus.find(gpu).l2_bytes
-    sized = rows.with_columns(bytes=pl.col("n") * pl.col("k") * width, seconds=pl.col("milliseconds") / 1e3)
-    return sized.filter(pl.col("bytes") > (l2 or 0))
-
-
-@needs_tables
-@pytest.mark.parametrize(("gpu", "dtype"), GEMMS)
-def test_no_floor_is_above_what_others_measured(gpu: str, dtype: str) -> None:
-    device = gpus.find(gpu)
-    rows = table(gpu, dtype).filter(pl.col("bytes") > 2 * (device.l2_bytes or 0))
-    rate = (rows["bytes"] / rows["seconds"]).max()
-
-    assert rows.height > 100
-    assert rate is not None and float(rate) <= device.bandwidth  # type: ignore[arg-type]
-    assert float(rate) <= 1.005 * (device.achieved.ceiling or 0.0)  # type: ignore[arg-type]
-
-
-@needs_tables
-@pytest.mark.parametrize(("gpu", "dtype"), GEMMS)
-def test_typical_is_within_1_3_of_what_others_measured_on_the_half_that_was_not_fitted(gpu: str, dtype: str) -> None:
-    fit = gpus.find(gpu).achieved.fit("fc", dtype)
-    assert fit is not None
-    rows = table(gpu, dtype)
-    judged = rows.filter(pl.Series([half(n, k) == 1 for n, k in rows.select("n", "k").iter_rows()]))
-    times = judged["seconds"] / (fit.start + judged["bytes"] / fit.bandwidth)
-    close = ((times < 1.3) & (times > 1 / 1.3)).mean()
-
-    assert judged.height > 100
-    assert close is not None and float(close) >= 0.90  # type: ignore[arg-type]
-    # the spread that is told holds nine in ten
-    inside = ((times >= 0.97 * fit.low) & (times <= 1.03 * fit.high)).mean()
-    assert inside is not None and float(inside) >= 0.85  # type: ignore[arg-type]
-
-
-@needs_tables
-@pytest.mark.parametrize("dtype", ["bf16", "fp8"])
-def test_typical_attention_is_within_1_3_of_what_others_measured(dtype: str) -> None:
-    fit = H100.achieved.fit("attention", dtype)
-    assert fit is not None
-    rows = pl.read_parquet(PUBLIC / "attention_h100_vllm.parquet").filter(
-        pl.col("kv_cache_dtype") == {"bf16": "bfloat16"}.get(dtype, dtype), pl.col("window_size") == 0
-    )
-    context, heads = pl.col("isl") + pl.col("step"), pl.col("num_key_value_heads")
-    kept = pl.when(heads > 0).then(heads).otherwise("num_heads")
-    width = {"bf16": 2.0, "fp8": 1.0}[dtype]
-    sized = rows.with_columns(bytes=2.0 * pl.col("batch_size") * context * kept * 128 * width, context=context)
-    judged = sized.filter(pl.col("bytes") > 30e6, pl.col("context") >= 256)
-    judged = judged.filter(
-        pl.Series(
-            [
-                zlib.crc32(str({"num_heads": q, "kv": kv or q, "batch_size": b}).encode()) % 2 == 1
-                for q, kv, b in judged.select("num_heads", "num_key_value_heads", "batch_size").iter_rows()
-            ]
-        )
-    )
-    times = judged["milliseconds"] / 1e3 / (fit.start + judged["bytes"] / fit.bandwidth)
-    close = ((times < 1.3) & (times > 1 / 1.3)).mean()
-
-    assert judged.height > 500
-    assert close is not None and float(close) >= 0.80  # type: ignore[arg-type]
 
 
 def test_a_slice_is_as_slow_as_its_bandwidth() -> None:
