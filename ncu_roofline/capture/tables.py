@@ -159,6 +159,16 @@ FLOOR = (
         heading="typical",
         form="span",
     ),
+    Column(
+        "halved_speedup",
+        SPAN,
+        "",
+        "how many times as fast half of its bytes, FP8 for 16 bits, typically make the matrix; those that servers fuse gain "
+        "together",
+        "the matrix has another type, is smaller than half of the L2, or nothing typical is known of it in one of both",
+        heading="gain in FP8",
+        form="times",
+    ),
     Column("tokens_per_second", F64, "1/s", "batch over step_seconds", NEVER, heading="token/s"),
     Column("fits", BOOL, "", "whether weights and caches fit into memory", "no context was stated, or memory is unknown"),
     Column("name", STR, "", "name of the matrix", NEVER),

@@ -27,6 +27,7 @@ class Thresholds:
     slow_memory_clock: float
     main_cause: float
     fitted_rows: int
+    least_fitted_part: float
     no_typical_change: float
     sparse_part_16_bit: float
     sparse_part_8_bit: float

@@ -116,6 +116,16 @@ def test_a_floor_tells_the_least_the_ceiling_and_the_typical_time(capsys: pytest
     assert "glue come on top" in said
 
 
+def test_a_floor_says_what_half_of_the_bytes_typically_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    small, large = (
+        " ".join(run(capsys, "floor", "--model", name, "--gpu", "h100 sxm", "--batch", "8").out.split())
+        for name in ("llama-3.1-8b", "llama-3.1-70b")
+    )
+
+    assert "Stored in FP8, half of the bytes, the matrices of its layers typically become 1.11x to 1.67x as fast." in small
+    assert "the matrices of its layers typically become 1.54x to 1.84x as fast" in large
+
+
 def test_a_step_without_a_typical_time_says_of_what_it_lacks_one(capsys: pytest.CaptureFixture[str]) -> None:
     answer = run(capsys, "floor", "--model", "llama-3.1-8b", "--gpu", "h100 sxm", "--batch", "8", "--weights", "int4").out
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import polars as pl
 
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of
-from ncu_roofline.analysis.model.typical import matrices
+from ncu_roofline.analysis.model.typical import Span, halved, matrices
 from ncu_roofline.capture.tables import SPAN
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
@@ -30,10 +31,16 @@ def matrix_floors(model: Model, setting: Setting, gpu: Gpu | None = None) -> pl.
         if w.matrix
     ]
     frame = pl.DataFrame(rows, schema=MATRIX_FLOORS, orient="row")
-    spans = [] if gpu is None else [part.seconds for part in matrices(model, gpu, setting)]
-    typical = [asdict(span) if span else None for span in spans] if gpu else [None] * frame.height
-    frame = frame.with_columns(pl.Series("typical_seconds", typical, dtype=SPAN))
+    nothing = [None] * frame.height
+    typical = nothing if gpu is None else [part.seconds for part in matrices(model, gpu, setting)]
+    narrow = nothing if gpu is None else halved(model, gpu, setting)
+    frame = frame.with_columns(spans("typical_seconds", typical), spans("halved_speedup", narrow))
     return frame.with_columns(useful_intensity=pl.col("useful_flops") / pl.col("weight_bytes"))
+
+
+def spans(name: str, values: Sequence[Span | None]) -> pl.Series:
+    """A column of figures with their spread."""
+    return pl.Series(name, [asdict(span) if span else None for span in values], dtype=SPAN)
 
 
 MATRIX_FLOORS: dict[str, type[pl.DataType]] = {

@@ -5,8 +5,10 @@ Glue (norms, activations, sampling and the like) has no part in it: between typi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import exp, hypot, log
 
 import polars as pl
 
@@ -94,6 +96,40 @@ def matrices(model: Model, gpu: Gpu, setting: Setting) -> Iterator[Part]:
             bytes=elements * dtype.bytes * held_here(weight, setting),
             fit=fit(gpu, kind, dtype.name, setting.batch),
         )
+
+
+WIDE, NARROW = ("bf16", "fp16"), "fp8"
+"""Types of which the second has half the bytes of the first, and both typical times."""
+
+
+def halved(model: Model, gpu: Gpu, setting: Setting) -> list[Span | None]:
+    """Matrix by matrix, how many times as fast half of its bytes typically make it: FP8 where it has 16 bits.
+
+    Matrices that servers fuse gain together. None where the matrix has another type, is too small for the fits, or nothing
+    typical is known of one side.
+    """
+    parts, read = list(matrices(model, gpu, setting)), [w for w, _ in model.reads(setting.batch) if w.matrix]
+    one: dict[tuple[str, str], float] = defaultdict(float)
+    other: dict[tuple[str, str], float] = defaultdict(float)
+    size: dict[tuple[str, str], float] = defaultdict(float)
+    ends: dict[tuple[str, str], tuple[Fit, Fit]] = {}
+    for part, weight in zip(parts, read, strict=True):
+        narrow = fit(gpu, part.kind, NARROW, setting.batch)
+        if part.fit is not None and narrow is not None and part.dtype in WIDE:
+            one[group(weight)] += part.launches * part.fit.start + part.bytes / part.fit.bandwidth
+            other[group(weight)] += part.launches * narrow.start + part.bytes / 2 / narrow.bandwidth
+            size[group(weight)] += part.bytes / max(1, len(weight.layers))
+            ends[group(weight)] = part.fit, narrow
+    smallest = THRESHOLDS.least_fitted_part * (gpu.l2_bytes or 0.0)
+    told = {which: gain(one[which] / other[which], *fits) for which, fits in ends.items() if size[which] >= smallest}
+    return [told.get(group(w)) for w in read]
+
+
+def gain(value: float, before: Fit, after: Fit) -> Span:
+    """A quotient of two typical times; the spreads of both are taken to be independent."""
+    slower = hypot(log(1 / before.low), log(after.high))
+    faster = hypot(log(before.high), log(1 / after.low))
+    return Span(low=value * exp(-slower), value=value, high=value * exp(faster))
 
 
 def group(weight: Weight) -> tuple[str, str]:

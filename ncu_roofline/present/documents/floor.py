@@ -27,7 +27,18 @@ COLUMNS = (
     "experts_read",
     "fits",
 )
-MATRICES = ("name", "layer_kind", "N", "K", "count", "weight_dtype", "weight_bytes", "typical_seconds", "useful_intensity")
+MATRICES = (
+    "name",
+    "layer_kind",
+    "N",
+    "K",
+    "count",
+    "weight_dtype",
+    "weight_bytes",
+    "typical_seconds",
+    "halved_speedup",
+    "useful_intensity",
+)
 
 
 def document(
@@ -36,10 +47,10 @@ def document(
     """The floor of one batch in sentences, a real step of so many seconds beside it; over batches; matrix by matrix."""
     title = f"Weight matrices of one step at batch {least.setting.batch}"
     return Document(
-        answer=(*(_beside(least, taken) if taken is not None else ()), *_answer(model, gpu, least)),
+        answer=(*(_beside(least, taken) if taken is not None else ()), *_answer(model, gpu, least, matrices)),
         tables=(
             Table("", sizes, filled(sizes, COLUMNS), spare=("useful_intensity", "bytes_per_token")),
-            Table(title, matrices, filled(matrices, MATRICES), spare=("layer_kind", "useful_intensity")),
+            Table(title, matrices, filled(matrices, MATRICES), spare=("layer_kind", "useful_intensity", "halved_speedup")),
         ),
         doubts=(*(sentence(options(d)) for d in least.doubts), *typical.doubts(least, gpu)),
         data={**_data(model, gpu, least, sizes, matrices), "step": _step(least, taken)},
@@ -51,7 +62,7 @@ def filled(rows: pl.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(c for c in columns if rows[c].null_count() < rows.height)
 
 
-def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
+def _answer(model: Model, gpu: Gpu, least: Floor, matrices: pl.DataFrame) -> list[str]:
     setting = least.setting
     where = gpu.name if setting.tp == 1 else f"{setting.tp} x {gpu.name}"
     where += f", experts among {setting.ep}" if setting.ep > 1 else ""
@@ -67,7 +78,7 @@ def _answer(model: Model, gpu: Gpu, least: Floor) -> list[str]:
         f"at {three(gpu.bandwidth, 'byte/s')}, its arithmetic {three(least.compute_seconds, 's')} at the "
         f"{least.fc_precision} peak: the step is {least.bound}-bound.",
     ]
-    said += typical.sentences(least, gpu)
+    said += [*typical.sentences(least, gpu), *typical.halving(matrices)]
     if model.experts:
         said.append(f"Each MoE layer is expected to read {text(least.experts_read)} of its {model.experts} experts.")
     return [*said, *_limits(least)]

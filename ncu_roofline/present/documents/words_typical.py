@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import polars as pl
+
 from ncu_roofline.analysis.model.floor import Floor
 from ncu_roofline.analysis.model.typical import Part, Span, untold
 from ncu_roofline.capture.units import three
@@ -47,6 +49,16 @@ def sentences(least: Floor, gpu: Gpu) -> list[str]:
             f"in {starts:,} kernels; norms, activations, sampling and other glue come on top."
         )
     return said
+
+
+def halving(matrices: pl.DataFrame) -> list[str]:
+    """What half of the bytes typically gives in a layer's matrices, from the smallest gain to the largest."""
+    inside = [each["value"] for each in matrices.filter(pl.col("count") > 1)["halved_speedup"].drop_nulls()]
+    if not inside:
+        return []
+    low, high = (f"{value:.2f}x" for value in (min(inside), max(inside)))
+    gains = low if low == high else f"{low} to {high}"
+    return [f"Stored in FP8, half of the bytes, the matrices of its layers typically become {gains} as fast."]
 
 
 def doubts(least: Floor, gpu: Gpu) -> list[str]:

@@ -93,12 +93,22 @@ def span(value: Any) -> str:
     return f"{number} {scale} ({low} to {high})"
 
 
+def times(value: Any) -> str:
+    """A speedup with its spread.
+
+    >>> times({"low": 1.4, "value": 1.672, "high": 1.9984})
+    '1.67x (1.40 to 2.00)'
+    """
+    return f"{value['value']:.2f}x ({value['low']:.2f} to {value['high']:.2f})"
+
+
 FORMS: dict[str, Callable[[Any], str]] = {
     "percent": percent,
     "count": count,
     "factor": factor,
     "factor3": factor3,
     "span": span,
+    "times": times,
 }
 """Ways of writing that a column's record may name."""
 

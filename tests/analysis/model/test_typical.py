@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import exp, hypot, log
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.model.floor import floor
+from ncu_roofline.analysis.model.floor_parts import matrix_floors
 from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.analysis.model.typical import of_launches, parts_of, untold
 from ncu_roofline.knowledge.devices import gpus
@@ -72,18 +75,38 @@ def test_what_nobody_measured_is_not_told_and_named() -> None:
     assert ("mla", "bf16") in untold(latent)
 
 
-def test_halved_bytes_gain_less_than_twice_and_more_with_the_hidden_size() -> None:
-    def gain(n: int, k: int) -> float:
-        fits = [H100.achieved.fit("fc", dtype) for dtype in ("bf16", "fp8")]
-        wide, narrow = fits
-        assert wide is not None and narrow is not None
-        return wide.seconds(2 * n * k) / narrow.seconds(n * k)
+def gains(model: str, gpu: str = "h100 sxm", **setting: Any) -> dict[str, float]:
+    """Matrix by matrix, what FP8 typically gives."""
+    rows = matrix_floors(models.load(model), Setting(**{"batch": 8, **setting}), gpus.find(gpu))
+    return {r["name"]: r["halved_speedup"]["value"] for r in rows.to_dicts() if r["halved_speedup"]}
 
-    small, large = [gain(6144, 4096), gain(4096, 4096), gain(28672, 4096)], [gain(10240, 8192), gain(57344, 8192)]
-    # 4096 x 4096: 5.7 + 33.6 / 2.98 = 17.0 us against 9.4 + 16.8 / 2.854 = 15.3 us
-    assert gain(4096, 4096) == pytest.approx(17.0 / 15.3, rel=0.01)
-    assert min(small) >= 1.1 and max(small) <= 1.7
-    assert min(large) >= 1.4 and max(large) <= 2.5
+
+def test_half_of_the_bytes_gains_1_1_to_1_7_times_at_8b_and_1_4_to_2_5_times_at_a_hidden_size_of_8192() -> None:
+    small, large = gains("llama-3.1-8b"), gains("llama-3.1-70b")
+    # 4096 x 4096: 5.7 + 33.55 / 2.98 = 16.96 us against 9.4 + 16.78 / 2.854 = 15.28 us
+    assert small["o_proj"] == pytest.approx(16.96 / 15.28, rel=1e-3)
+    # 28672 x 4096, gate and up as one: 5.7 + 234.9 / 2.98 = 84.5 us against 9.4 + 117.4 / 2.854 = 50.5 us
+    assert small["gate_proj"] == small["up_proj"] == pytest.approx(84.5 / 50.5, rel=1e-3)
+    inside = {name: [g for n, g in each.items() if n != "lm_head"] for name, each in (("8b", small), ("70b", large))}
+
+    assert min(inside["8b"]) >= 1.1 and max(inside["8b"]) <= 1.7
+    assert min(inside["70b"]) >= 1.4 and max(inside["70b"]) <= 2.5
+
+
+def test_the_ends_of_a_gain_hold_the_spreads_of_both_types() -> None:
+    row = next(r for r in matrix_floors(LLAMA, Setting(batch=8), H100).to_dicts() if r["name"] == "o_proj")["halved_speedup"]
+
+    # BF16 0.89 to 1.14, FP8 0.88 to 1.18: lower by the root of the squares of ln(1 / 0.89) and ln 1.18
+    assert row["low"] == pytest.approx(row["value"] * exp(-hypot(log(1 / 0.89), log(1.18))))
+    assert row["high"] == pytest.approx(row["value"] * exp(hypot(log(1.14), log(1 / 0.88))))
+
+
+def test_what_half_of_the_bytes_gives_is_not_told_beyond_what_the_fits_know() -> None:
+    assert gains("llama-3.1-8b", weights="fp8") == {}  # no 16 bits
+    assert gains("llama-3.1-8b", gpu="b200") == {}  # no fit of FP8
+    assert gains("llama-3.1-8b", batch=256) == {}
+    # QKV of 21 and the output of 17 MB are less than half of an L2 of 63; the experts have no fit in FP8
+    assert set(gains("qwen3-30b-a3b", gpu="h200")) == {"lm_head"}
 
 
 # --- our own captures
