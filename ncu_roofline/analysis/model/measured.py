@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model.captured import part
 from ncu_roofline.analysis.model.footprint import Setting, check, dtype_of, held_here, kv_bytes, memory_batch, setting_of
+from ncu_roofline.analysis.run.context import by_bytes_alone
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
@@ -38,7 +39,7 @@ def against_floor(launches: pl.DataFrame, run: Run, model: Model) -> pl.DataFram
         model, as_read(launches, run, model), run, inside=whole.layers_only, experts=experts_measured(launches, run, model)
     )
     read = pl.coalesce("dram_read_bytes_per_step", "dram_bytes_per_step") * float(whole.tp)
-    circular = (pl.col("role") == "attention") & pl.lit(run.context.origin == "inferred")
+    circular = (pl.col("role") == "attention") & pl.lit(by_bytes_alone(run))
     return (
         pl.DataFrame({"role": list(FAMILIES)})
         .join(roles.filter(pl.col("role").is_in(FAMILIES)).select("role", measured_bytes=read), on="role", how="left")

@@ -56,6 +56,7 @@ def settled(launches: pl.DataFrame) -> pl.Series:
     seen = _with_neighbours(launches, streams).with_columns(_in_layers(launches))
     unfused = seen.with_columns(_unfused_softmax())
     products = unfused.with_columns(_unfused_product(streams)).with_columns(*_opens(streams), _draws(streams))
+    products = products.with_columns(_opens_too())
     # the window may end between a softmax and its draw
     cut = (pl.col("open") == "softmax") & streams.within(pl.col("row") == pl.col("row").max())
     products = products.with_columns(draws=pl.col("draws") | (cut & pl.col("draws").any().over("name")).fill_null(False))
@@ -136,7 +137,15 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     done = (streams.within(either.forward_fill().shift(1)) != "attention").fill_null(True)
     into_norm = done & (streams.beside("role", 1).cast(pl.String) == "norm").fill_null(False)
     begins = (left_open == "gather") & ((before == "sampling").fill_null(False) | into_norm)
-    return [begins.alias("opens"), ((left_open == "gather") & before.is_null()).alias("leads")]
+    goes_on = [streams.beside("name", n).fill_null("").alias(f"next_{n}") for n in (1, 2)]
+    leads = (left_open == "gather") & before.is_null()
+    return [begins.alias("opens"), leads.alias("leads"), done.alias("done"), *goes_on]
+
+
+def _opens_too() -> pl.Expr:
+    """What goes on like those that begin a step begins one too, as a prompt's next chunk behind one that samples nothing."""
+    alike = pl.col("opens").any().over("name", "next_1", "next_2")
+    return (alike & pl.col("done") & (pl.col("open") == "gather")).fill_null(False).alias("opens")
 
 
 def _draws(streams: Lane) -> pl.Expr:

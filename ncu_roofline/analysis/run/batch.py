@@ -16,7 +16,7 @@ from ncu_roofline.analysis.run.witnesses import agree, common
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
 
 PLACE = ("process", "device", "step")
-SIGNS = ("rows", "sampled", "sequences", "contested", "nvtx_batch")
+SIGNS = ("rows", "sampled", "sequences", "planned", "contested", "nvtx_batch")
 """What a step tells: steps that tell the same have the same batch."""
 
 
@@ -88,6 +88,8 @@ def witnesses(told: Mapping[str, Any], *, drafts: bool) -> list[Witness]:
     elif rows is not None:
         rank = "strong" if alone else "bound"
         found.append(Witness(says=told["what_rows"], low=rows if alone else None, high=told_rows, rank=rank))
+    if told["planned"] is not None:
+        found.append(Witness(says=told["what_planned"], low=None, high=told["planned"], rank="bound"))
     return found
 
 
@@ -116,8 +118,14 @@ def over_steps(steps: pl.DataFrame) -> Fact[int]:
 
 def over_run(steps: pl.DataFrame) -> tuple[Witness, ...]:
     """The witnesses of all steps, each with the least and the most that it says."""
-    signs = {"nvtx_batch": "nvtx_what", "sequences": "what_sequences", "sampled": "what_sampled", "rows": "what_rows"}
-    ranks = {"nvtx_batch": "nvtx", "sequences": "strong", "sampled": "strong", "rows": "strong"}
+    signs = {
+        "nvtx_batch": "nvtx_what",
+        "sequences": "what_sequences",
+        "sampled": "what_sampled",
+        "rows": "what_rows",
+        "planned": "what_planned",
+    }
+    ranks = {"nvtx_batch": "nvtx", "planned": "bound"}
     first = next(name for name in signs if steps[name].count())
     found = []
     for name, what in signs.items():
@@ -128,7 +136,7 @@ def over_run(steps: pl.DataFrame) -> tuple[Witness, ...]:
                 and first in ("sequences", "sampled")
                 and (least, most) != (said["batch"].min(), said["batch"].max())
             )
-            low = None if bound else float(least)  # type: ignore[arg-type]
-            rank = "bound" if bound else ranks[name]
+            rank = "bound" if bound else ranks.get(name, "strong")
+            low = None if rank == "bound" else float(least)  # type: ignore[arg-type]
             found.append(Witness(says=said[what][0], low=low, high=float(most), rank=rank))  # type: ignore[arg-type]
     return tuple(found)

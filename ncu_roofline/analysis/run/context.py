@@ -64,19 +64,28 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact[int]:
     return Fact(value, "inferred", first.says, witnesses=agreed)
 
 
+def by_bytes_alone(run: Run) -> bool:
+    """Whether only the bytes that attention reads told the context: then they cannot be held against it."""
+    return run.context.origin == "inferred" and all(w.rank != "nvtx" for w in run.context.witnesses)
+
+
 def middle(one: Witness) -> int:
     """What a witness tells, between its least and its greatest step."""
     return round(((one.low or 0.0) + (one.high or 0.0)) / 2)
 
 
 def by_ranges(launches: pl.DataFrame) -> Witness | None:
-    """What the engine's ranges say: the cached tokens of all sequences over their number, the median over the steps."""
+    """What the engine's ranges say: the cached tokens of all sequences over their number, of every step.
+
+    The new rows of the step, drafts among them, are counted in: before they were written it was as many fewer.
+    """
     told = ranges(launches).filter((pl.col("nvtx_cached") > 0) & (pl.col("nvtx_batch") > 0))
     if told.is_empty():
         return None
-    seen = told.select(each=pl.col("nvtx_cached") / pl.col("nvtx_batch"))["each"]
+    after, new = pl.col("nvtx_cached"), pl.coalesce("nvtx_rows", "nvtx_batch")
+    seen = told.select(before=(after - new) / pl.col("nvtx_batch"), after=after / pl.col("nvtx_batch"))
     says = f"{told['nvtx_what'][0]}, cached tokens over sequences"
-    return Witness(says=says, low=float(seen.min()), high=float(seen.max()), rank="nvtx")  # type: ignore[arg-type]
+    return Witness(says=says, low=seen["before"].min(), high=seen["after"].max(), rank="nvtx")  # type: ignore[arg-type]
 
 
 def by_bytes(launches: pl.DataFrame, run: Run, model: Model | None) -> Witness | None:

@@ -19,16 +19,16 @@ MOST_PADDING = 2
 
 
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, what told them, and what denies it.
+    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, those it is `planned` for, what told them, and what denies it.
 
     `places` has index, layer, group, stream, fc and mixer of every launch. The LM head and the norm before it may see one
     row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.
     """
     at = with_heads(over_streams(with_leading(told, places), places), places)
-    anywhere = pl.col("sampled") | pl.col("sequences") | pl.col("embedding")
+    anywhere = pl.any_horizontal("sampled", "sequences", "planned", "embedding")
     layered = at.filter(pl.col("layer").is_not_null() | anywhere | pl.col("group").is_in(bare(places).implode()))
     table = layered.select("group").unique(maintain_order=True)
-    for name in ("sequences", "sampled", "rows"):
+    for name in ("planned", "sequences", "sampled", "rows"):
         chosen = agreed(layered.filter(kind_of(name)))
         table = table.join(chosen.rename({"rows": name, "what": f"what_{name}"}), on="group", how="left", maintain_order="left")
     denied = contested(layered.filter(kind_of("rows"), ~pl.col("fixed")))
@@ -100,8 +100,8 @@ def contested(layered: pl.DataFrame) -> pl.DataFrame:
 
 
 def kind_of(name: str) -> pl.Expr:
-    """The votes on sequences, on sampled rows, or on rows."""
-    return ~pl.col("sampled") & ~pl.col("sequences") if name == "rows" else pl.col(name)
+    """The votes on sequences, on those that are planned for, on sampled rows, or on rows."""
+    return ~pl.any_horizontal("sampled", "sequences", "planned") if name == "rows" else pl.col(name)
 
 
 def agreed(layered: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,7 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, embedding, fixed, rows."""
+    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, planned, embedding, fixed, rows."""
     seen = texts(launches)
     told = [vote(launches, number, rule, seen) for number, rule in enumerate(row_rules())]
     spoke = [votes for votes in told if votes is not None]
@@ -61,6 +61,7 @@ def columns_of(number: int, rule: RowRule) -> list[pl.Expr]:
         pl.lit(rule.least).alias("least"),
         pl.lit(rule.sampled).alias("sampled"),
         pl.lit(rule.sequences).alias("sequences"),
+        pl.lit(rule.planned).alias("planned"),
         pl.lit(rule.role == "embedding").alias("embedding"),
         pl.lit(rule.value is not None).alias("fixed"),
         rows_of(rule).alias("rows"),

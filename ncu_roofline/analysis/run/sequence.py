@@ -84,11 +84,17 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are."""
     if batch.value is None:
         return batch
-    others = table.filter((pl.col("mixers") > 0) & pl.col("phase").is_null() & (pl.col("rows") != batch.value))["rows"]
+    beside = table.filter(pl.col("phase").is_null()).select(rows=of_piece())["rows"].drop_nulls()
+    others = beside.filter(beside != batch.value)
     if not others.len():
         return batch
     least, most = min(batch.value, int(others.min())), max(batch.value, int(others.max()))  # type: ignore[arg-type]
     return Fact(None, "unknown", f"pieces of steps, of {least} to {most} rows", least, most, batch.witnesses)
+
+
+def of_piece() -> pl.Expr:
+    """Rows that a piece of a step shows: those that its layers work on, else those that it draws, else those that it is planned for."""
+    return pl.when(pl.col("mixers") > 0).then("rows").otherwise(pl.coalesce("rows", "sampled_rows", "planned"))
 
 
 def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segmented:
@@ -208,9 +214,13 @@ def two_models(table: pl.DataFrame) -> Fact[int] | None:
 
 
 def prefill_fact(table: pl.DataFrame) -> Fact[int]:
-    """Prefill passes, whole or cut."""
-    known = table.filter(pl.col("mixers") > 0)
+    """Prefill passes, whole or cut; a range where the window cuts one and ends in a piece that may be another."""
+    known = table.filter((pl.col("mixers") > 0) | (pl.col("phase") == "prefill").fill_null(False))
     prefill = known.filter(pl.col("phase") == "prefill")
+    pieces = table.filter(pl.col("opens") | pl.col("closes"), pl.col("mixers") == 0, pl.col("phase").is_null()).height
+    if pieces and prefill.filter(~pl.col("whole")).height:
+        least, most = prefill.height, prefill.height + pieces
+        return Fact(None, "unknown", "nothing tells whether pieces of passes are prefill", least, most)
     if known.filter(pl.col("phase").is_null()).height or known.is_empty():
         return Fact(None, "unknown", "nothing tells whether all passes are decode")
     sizes = ", ".join(f"{n:,}" for n in prefill["launches"].unique(maintain_order=True).head(3))

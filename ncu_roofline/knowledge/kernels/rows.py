@@ -24,6 +24,8 @@ class RowRule:
     flat: bool = False
     sampled: bool = False
     sequences: bool = False
+    planned: bool = False
+    """Whether these are the sequences that a step is planned for: as many as it has, or more, as a CUDA graph holds."""
     over: int = 0
     """Only launches with more blocks than this along the axis tell."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from ncu_roofline.analysis.run.clock import clocked
+from ncu_roofline.analysis.run.context import by_bytes_alone
 from ncu_roofline.analysis.run.files import beside
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
@@ -284,7 +285,7 @@ def against_floor(study: Study, floor: pl.DataFrame) -> Iterator[str]:
             )
             if row["over_floor"] < THRESHOLDS.least_over_floor:
                 yield f"No run can move so little: {LESS[row['role']]}, or a part of it was not captured."
-        elif row["measured_bytes"] and study.run.context.origin == "inferred":
+        elif row["measured_bytes"] and by_bytes_alone(study.run):
             yield f"{row['role']} cannot be held against its floor, since these bytes told the context: --context states it."
 
 

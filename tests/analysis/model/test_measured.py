@@ -7,7 +7,7 @@ import pytest
 
 from ncu_roofline.analysis.model.footprint import Setting, setting_of
 from ncu_roofline.analysis.model.measured import against_floor, check_possible, least, projections
-from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.capture.capture import Fact, Run, Witness
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models.model import Cache, Weight
@@ -79,6 +79,12 @@ def test_a_context_that_the_bytes_told_is_no_measure_of_them() -> None:
     found = against_floor(step(), told, MODEL)
     assert found["floor_bytes"].to_list() == [WEIGHTS, 4 * 10 * CACHE]
     assert found["over_floor"].to_list() == [2.0, None]
+
+
+def test_a_context_that_an_engines_range_told_is_a_measure_of_the_bytes() -> None:
+    range_ = Witness(says="step ranges", low=10, high=10, rank="nvtx")
+    told = replace(STATED.given(steps=1), context=Fact(10, "inferred", "step ranges", witnesses=(range_,)))
+    assert against_floor(step(), told, MODEL)["over_floor"].to_list() == [2.0, 2.0]
 
 
 def test_experts_that_were_read_stand_beside_those_expected() -> None:

@@ -153,6 +153,16 @@ def test_one_launch_before_a_negation_and_three_behind_it_rotate() -> None:
     assert told(POINT, POINT, negation, POINT, COPY, POINT, POINT) == [None, "rope", None, "rope", "rope", "rope", None]
 
 
+def test_a_gather_that_goes_on_like_those_behind_a_sampling_opens_a_pass_too() -> None:
+    gather, tables = ("gather", "embedding", "gather"), [("inv_freq", None, None), ("cat", None, None)]
+    opened: list[Named] = [gather, *tables, FLASH, GEMM, FLASH, GEMM, ("norm", "norm", None)]
+    drawn: Named = ("draw", "sampling", None)
+    # the second chunk of a prompt begins behind the layers of the first, which samples nothing
+    assert told(*opened, *opened, drawn, *[*opened, drawn] * 4)[8] is None
+    rows: list[Named] = [gather, ("experts", "fc", "experts")]
+    assert told(*[*opened[:3], *[FLASH, *rows] * 4, drawn] * 2)[4] == "copy"
+
+
 @pytest.mark.parametrize(("times", "expected"), [(MANY // 2, None), (MANY, "copy")])
 def test_a_gather_is_of_each_layer_where_it_runs_in_half_of_them(times: int, expected: str | None) -> None:
     gather: Named = ("gather", "embedding", "gather")

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.run.ranks import ranks
+from ncu_roofline.analysis.run.role_bytes import role_bytes
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
@@ -147,6 +148,28 @@ def test_a_mixed_step_is_left_out_of_the_tokens() -> None:
     assert account(found)[3] == 42
 
 
+def test_attn_kv_of_two_key_value_heads_is_no_batch_of_two() -> None:
+    # one sequence: its vector products have one row, `attn_kv` a block for each of two heads
+    one = [kernel("gemv2T_kernel_val", 32, 3e6), kernel("attn_kv", 2, 4e6), kernel("gemv2T_kernel_val", 64, 9e6)]
+    assert studied(one * 4).run.batch.value in (None, 1)
+    assert studied(*[[*step(1)[:4], kernel("attn_kv", 2), *step(1)[5:]]] * 2).run.batch.value == 1
+    assert studied([kernel("attn_kv", 2)] * 4).run.batch.value is None
+
+
+def test_a_plan_for_more_sequences_of_the_next_step_leaves_the_batch_of_a_torn_one_a_range() -> None:
+    plan = kernel("create_flashinfer_kv_indices_triton", 32)
+    found = studied([*layers(16, 1)[3:], *head(16), plan])
+    assert (found.run.batch.value, found.run.batch.low, found.run.batch.high) == (None, 16, 32)
+    # a plan for as many as a CUDA graph holds, 12 of them sampled: only a bound
+    padded = studied(*[[kernel("create_flashinfer_kv_indices_triton", 16), *step(16, sampled=12)]] * 2)
+    assert padded.run.batch.value == 12
+
+
+def test_the_end_of_a_step_that_samples_other_rows_leaves_the_batch_of_the_next_a_range() -> None:
+    found = studied(head(64), step(16)[:20], [kernel("reduce_segments", 16)])
+    assert (found.run.batch.value, found.run.batch.low, found.run.batch.high) == (None, 16, 64)
+
+
 def test_pieces_of_two_models_in_turn_are_not_of_one_batch() -> None:
     # the end of a step of 64 rows, then the beginning of one of 24 that may be decode or a prompt
     found = studied([*layers(64, 1)[3:], *head(64)], step(24)[:20])
@@ -209,6 +232,14 @@ def test_a_window_of_one_layer_and_ten_launches_is_answered_from_the_layer() -> 
     assert found.launches.height == 9
     # norm 1, QKV 3, write 1, attention 4, output 3, norm 1, gate-up 6, activation 1, down 6
     assert (whole.sums["dram_bytes"], whole.torn, whole.layers) == (26e6, 4, 1)
+
+
+def test_one_layer_and_ten_launches_are_decided_by_what_whole_layers_read() -> None:
+    # a layer reads 18 MB of weights and 14 of the cache; with the torn rest they would be 21 and 28
+    wide = [{**one, f"m:{READ}": 14e6, "m:dram__bytes.sum": 14e6} if "attention" in one["name"] else one for one in layer(1)]
+    found = studied([*wide, *wide, *wide][:19])
+    told = role_bytes(found.launches, found.run).rows.filter(pl.col("role").is_in(["fc", "attention"]))
+    assert told.select("role", "bytes").rows() == [("fc", 36e6), ("attention", 28e6)]
 
 
 def test_a_cut_step_at_the_end_is_no_step() -> None:

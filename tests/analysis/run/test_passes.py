@@ -268,5 +268,7 @@ def test_steps_follow_the_order_of_the_capture_and_the_table_that_of_passes() ->
 
 
 def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
-    assert {"lane", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(empty_passes().columns)
+    assert {"lane", "opens", "closes", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(
+        empty_passes().columns
+    )
     assert empty_passes().is_empty()

@@ -115,6 +115,7 @@ VOTE = {
     "least": False,
     "sampled": False,
     "sequences": False,
+    "planned": False,
     "embedding": False,
     "fixed": False,
 }
@@ -178,12 +179,19 @@ def of_passes(told: list[dict[str, Any]], where: list[tuple[int | None, int, boo
 
 def test_rows_sampled_rows_and_sequences_are_told_apart() -> None:
     found = of_passes(
-        [{"rows": 16}, {"rows": 4, "sampled": True, "what": "head"}, {"rows": 3, "sequences": True, "what": "cache"}],
-        [(0, 0, False), (None, 0, False), (None, 0, False)],
+        [
+            {"rows": 16},
+            {"rows": 4, "sampled": True, "what": "head"},
+            {"rows": 3, "sequences": True, "what": "cache"},
+            {"rows": 8, "planned": True, "what": "plan"},
+        ],
+        [(0, 0, False), (None, 0, False), (None, 0, False), (None, 0, False)],
     )
     assert found == [
         {
             "group": 0,
+            "planned": 8,
+            "what_planned": "plan",
             "sequences": 3,
             "what_sequences": "cache",
             "sampled": 4,
@@ -222,9 +230,9 @@ def test_shares_of_streams_add_up_and_a_kernel_of_one_stream_says_nothing() -> N
 
 
 def test_kinds_of_votes() -> None:
-    frame = votes({}, {"sampled": True}, {"sequences": True})
-    kinds = [frame.select(kind_of(name)).to_series().to_list() for name in ("rows", "sampled", "sequences")]
-    assert kinds == [[True, False, False], [False, True, False], [False, False, True]]
+    frame = votes({}, {"sampled": True}, {"sequences": True}, {"planned": True})
+    kinds = [frame.select(kind_of(name)).to_series().to_list() for name in ("rows", "sampled", "sequences", "planned")]
+    assert kinds == [[column == row for column in range(4)] for row in range(4)]
 
 
 def led(fixed: list[bool], fc: list[bool], layer: list[int | None] | None = None) -> list[int]:

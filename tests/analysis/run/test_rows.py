@@ -90,6 +90,7 @@ def test_a_vote_carries_what_its_rule_says() -> None:
         "least": True,
         "sampled": False,
         "sequences": True,
+        "planned": False,
         "embedding": True,
         "fixed": False,
         "rows": 4,

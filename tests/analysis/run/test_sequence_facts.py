@@ -35,7 +35,9 @@ def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
     """Passes of (phase, whole, mixers, launches, draft)."""
     names = ("phase", "whole", "mixers", "launches", "draft")
     kinds = (pl.String, pl.Boolean, pl.Int64, pl.Int64, pl.Boolean)
-    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row").with_columns(mixed=pl.lit(False))
+    table = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    number = pl.int_range(pl.len())
+    return table.with_columns(mixed=pl.lit(False), opens=number == 0, closes=number == pl.len() - 1)
 
 
 DECODE, PREFILL = ("decode", True, 4, 40, False), ("prefill", True, 4, 50, False)
@@ -63,10 +65,19 @@ def test_without_a_whole_decode_pass_no_steps_are_known() -> None:
 
 def test_prefill_passes_count_whole_or_cut() -> None:
     cut = ("prefill", False, 2, 20, False)
-    found = prefill_fact(passes(PREFILL, PREFILL, cut, DECODE, EMPTY))
+    found = prefill_fact(passes(PREFILL, PREFILL, cut, EMPTY, DECODE))
     assert found == Fact(3, "inferred", "50, 20 launches, with more rows or other kernels than decode has")
     many = [("prefill", True, 4, 50 + n, False) for n in range(5)]
     assert prefill_fact(passes(*many)).evidence == "50, 51, 52 launches, with more rows or other kernels than decode has"
+
+
+def test_a_last_piece_beside_a_cut_prompt_may_be_one_more() -> None:
+    cut = ("prefill", False, 2, 20, False)
+    found = prefill_fact(passes(cut, PREFILL, EMPTY))
+    assert (found.value, found.low, found.high) == (None, 2, 3)
+    assert prefill_fact(passes(PREFILL, PREFILL, EMPTY)).value == 2
+    told = ("prefill", False, 0, 5, False)
+    assert prefill_fact(passes(cut, PREFILL, told)).value == 3
 
 
 def test_no_prefill_is_a_zero_where_all_passes_are_told() -> None:

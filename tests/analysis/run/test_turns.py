@@ -10,7 +10,7 @@ import pytest
 from ncu_roofline.analysis.run.cuts.turns import FEWEST, NEAR, first_of_next, main_work, merged, seen, switched
 from ncu_roofline.analysis.run.sequence import segment
 
-FLAGS = {"sampled": False, "sequences": False, "fixed": False, "least": False}
+FLAGS = {"sampled": False, "sequences": False, "planned": False, "fixed": False, "least": False}
 
 
 def lanes(*kernels: tuple[str, int], lane: list[int] | None = None) -> pl.DataFrame:

@@ -51,6 +51,7 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
         opening=opening(launches),
         residual=residual(launches),
         fused=embedding_fused(launches) & (role != "rope").fill_null(True),
+        routing=(role == "moe-routing").fill_null(False),
     )
     ordered = (
         named.with_columns(lane=lane(named))
@@ -63,8 +64,8 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
             turn=pl.lit(0, pl.Int64),
         )
     )
-    # the role of a lone gather may be unknown; before all work it can only be the embedding
-    opens = pl.col("opening") & (pl.col("fcs") + pl.col("norms") == 0) & pl.col("kind").is_null()
+    # the role of a lone gather may be unknown; before all work it can only be the embedding, unless experts follow
+    opens = pl.col("opening") & (pl.col("fcs") + pl.col("norms") == 0) & pl.col("kind").is_null() & ~pl.col("routing")
     return with_ends(ordered.with_columns(kind=pl.when(opens).then(pl.lit("embedding").cast(KINDS)).otherwise("kind")))
 
 

@@ -15,6 +15,8 @@ def empty_passes() -> pl.DataFrame:
     return pl.DataFrame(
         schema={
             "lane": pl.Int64,
+            "opens": pl.Boolean,
+            "closes": pl.Boolean,
             "phase": pl.Enum(PHASES),
             "step": pl.Int64,
             "whole": pl.Boolean,

@@ -26,7 +26,7 @@ def turns(rows: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> list[i
 
 def seen(lanes: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     """Where a kernel's rows turn: lane, the last launch of it before (`last`) and the first behind (`next`)."""
-    plain = told.filter(~pl.any_horizontal("sampled", "sequences", "fixed"))
+    plain = told.filter(~pl.any_horizontal("sampled", "sequences", "planned", "fixed"))
     one = ("lane", "rule")
     # norms of heads have other grids than those of hidden rows, and do not add the residual stream
     hidden = pl.col("residual") | ~pl.col("least")
