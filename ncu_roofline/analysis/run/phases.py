@@ -19,7 +19,7 @@ MOST_PADDING = 2
 
 
 def rows_of_passes(told: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, those it is `planned` for, what told them, and what denies it.
+    """Per group: `rows` on which most kinds of kernels agree, `sampled` rows, `sequences`, `planned` ones, and what told them.
 
     `places` has index, layer, group, stream, fc and mixer of every launch. The LM head and the norm before it may see one
     row per sequence, and preludes work on no rows at all: where there are layers, they and the embedding decide.

@@ -23,7 +23,7 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per launch that a rule speaks of: index, rule, what, least, sampled, sequences, planned, embedding, fixed, rows."""
+    """One row per launch that a rule speaks of: index, its rule with the marks of that, and rows."""
     seen = texts(launches)
     told = [vote(launches, number, rule, seen) for number, rule in enumerate(row_rules())]
     spoke = [votes for votes in told if votes is not None]

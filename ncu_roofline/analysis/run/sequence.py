@@ -93,7 +93,7 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
 
 
 def of_piece() -> pl.Expr:
-    """Rows that a piece of a step shows: those that its layers work on, else those that it draws, else those that it is planned for."""
+    """Rows of a piece of a step: those of its layers, else those that it draws, else those that it is planned for."""
     return pl.when(pl.col("mixers") > 0).then("rows").otherwise(pl.coalesce("rows", "sampled_rows", "planned"))
 
 
