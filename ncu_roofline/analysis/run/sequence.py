@@ -88,7 +88,7 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     others = beside.filter(beside != batch.value)
     if not others.len():
         return batch
-    least, most = min(batch.value, int(others.min())), max(batch.value, int(others.max()))  # type: ignore[arg-type]
+    least, most = min(batch.value, int(others.min())), max(batch.value, int(others.max()))
     return Fact(None, "unknown", f"pieces of steps, of {least} to {most} rows", least, most, batch.witnesses)
 
 
