@@ -6,9 +6,10 @@ The profiler writes launch after launch with the same fields in the same places;
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -17,12 +18,10 @@ from ncu_roofline.readers.report.plan import METRIC_KEY, Cell, Plan
 from ncu_roofline.readers.report.wire import BROKEN, SIZED, varint
 from ncu_roofline.readers.report.wire import field as wire_field
 
-SAME, NUMBER, COUNT, PART, SKIPPED = "same", "number", "count", "part", "skipped"
-"""Kinds of pieces: bytes that must be the same, a double, a whole number, a name or size or range, what nobody asked for."""
-Piece = tuple[str, int, int]
-"""Kind, bytes, place of its cell (of a part: its field)."""
 MOST_OF_A_LENGTH = 16
 MOST_PAIRS = 1 << 16
+PATIENCE = 8
+"""Launches of a length that no layout fits, before one is learned from."""
 FREE, PER_HIT = 1 << 20, 16
 """Bytes of launches that may be learned from before that is of use; decoded bytes for each further one that must have been."""
 
@@ -70,7 +69,9 @@ class Layouts:
 
     wanted: Plan
     known: dict[int, list[Layout]] = field(default_factory=dict)
-    """By the length of a launch, the one used last first."""
+    """By the length of a launch, the one learned last first."""
+    missed: dict[int, int] = field(default_factory=dict)
+    """By the length, launches that none of them fitted."""
     after: dict[tuple[int, int], Layout] = field(default_factory=dict)
     """By the layout before, and the length: kernels come in turns."""
     last: int = 0
@@ -85,17 +86,16 @@ class Layouts:
             self.used += len(data)
             self.last = id(expected)
             return cells
-        layouts = self.known.get(len(data))
-        if layouts is None:  # what comes once may come never again
-            self.known[len(data)] = []
-            return row(data, wanted)
+        layouts = self.known.setdefault(len(data), [])
         for layout in layouts:
             if cells := fitting(layout, data):
                 self.used += len(data)
                 self.turn(turn, layout)
                 return cells
         cells = row(data, wanted)
-        if self.learned < FREE + self.used // PER_HIT:
+        missed = self.missed[len(data)] = self.missed.get(len(data), 0) + 1
+        # to learn takes as long as to decode some: what comes once may come never again
+        if not missed % PATIENCE and self.learned < FREE + self.used // PER_HIT:
             self.learned += len(data)
             with suppress(*BROKEN):  # in what nobody asked for
                 layouts.insert(0, layout_of(data, cells, wanted))
@@ -121,67 +121,101 @@ def fitting(layout: Layout, data: bytes) -> list[Cell] | None:
 
 def layout_of(data: bytes, cells: list[Cell], wanted: Plan) -> Layout:
     """What can be learned from a launch that was decoded."""
-    found = merged(list(pieces(data, wanted)))
-    codes = {SAME: "{}s", NUMBER: "d", COUNT: "{}s", PART: "{}s", SKIPPED: "{}x"}
-    form = struct.Struct("<" + "".join(codes[kind].format(size) for kind, size, _ in found))
-    told = [piece for piece in found if piece[0] != SKIPPED]
-    same = [n for n, (kind, *_) in enumerate(told) if kind == SAME]
-    values = form.unpack(data)
-    pick = itemgetter(*same)  # a launch begins with a key, so there is one
+    form = formed(data, wanted)
+    codes = struct.Struct("<" + "".join(form.codes))
+    values = codes.unpack(data)
+    taken = {at for at, *_ in (*form.numbers, *form.counts, *form.parts)}
+    pick = itemgetter(*(n for n in range(len(values)) if n not in taken))  # a launch begins with a key, so there is one
     return Layout(
-        form.unpack,
+        codes.unpack,
         pick,
         pick(values),
-        tuple((n, place) for n, (kind, _, place) in enumerate(told) if kind == NUMBER),
-        tuple((n, place, values[n]) for n, (kind, _, place) in enumerate(told) if kind == COUNT),
-        tuple((n, PARTS[number][0], values[n], PARTS[number][1]) for n, (kind, _, number) in enumerate(told) if kind == PART),
+        tuple(form.numbers),
+        tuple((at, place, values[at]) for at, place in form.counts),
+        tuple((at, PARTS[number][0], values[at], PARTS[number][1]) for at, number in form.parts),
         tuple(cells),
     )
 
 
-def merged(found: list[Piece]) -> list[Piece]:
-    """The pieces with neighbours of one kind in one, where they hold no number."""
-    kept: list[Piece] = []
-    for kind, size, place in found:
-        if kept and kept[-1][0] == kind and kind in (SAME, SKIPPED):
-            kept[-1] = (kind, kept[-1][1] + size, place)
-        else:
-            kept.append((kind, size, place))
-    return kept
+@dataclass(slots=True)
+class Form:
+    """The bytes of a launch as the codes of a struct: what must be the same, a number, a text, or what nobody asked for."""
+
+    codes: list[str] = field(default_factory=list)
+    told: int = 0
+    """Codes that give a value."""
+    numbers: list[tuple[int, int]] = field(default_factory=list)
+    """Of each double: which value it is, and the place of its cell."""
+    counts: list[tuple[int, int]] = field(default_factory=list)
+    """The same of a whole number."""
+    parts: list[tuple[int, int]] = field(default_factory=list)
+    """The same of a name, a size or a range, with its field in place of the cell."""
+
+    def same(self, size: int, skipped: int = 0) -> None:
+        """Bytes that must be the same, and behind them such as nobody asked for."""
+        self.codes.append(over(size, skipped))
+        self.told += 1
+
+    def take(self, values: list[tuple[int, int]], code: str, place: int) -> None:
+        """A value of this code, and where it goes."""
+        self.codes.append(code)
+        values.append((self.told, place))
+        self.told += 1
 
 
-def pieces(data: bytes, wanted: Plan) -> Iterator[Piece]:
+@lru_cache(maxsize=1 << 12)
+def over(size: int, skipped: int) -> str:
+    """The codes of bytes that are a value, and of such as are none."""
+    return f"{size}s{skipped}x"
+
+
+def formed(data: bytes, wanted: Plan) -> Form:
     """The launch from its first byte to its last."""
-    at = 0
-    while at < len(data):
-        number, kind, start, end = wire_field(data, at)
+    form, at, end = Form(), 0, len(data)
+    while at < end:
         if data[at] == METRIC_KEY:
-            yield SAME, start - at, 0
-            yield from metric(data, start, end, wanted)
-        elif kind == SIZED:
-            yield SAME, start - at, 0
-            yield PART if number in PARTS else SKIPPED, end - start, number
+            at = metrics(data, at, wanted, form)
+            continue
+        number, kind, start, stop = wire_field(data, at)
+        if kind != SIZED:
+            form.same(stop - at)
+        elif number in PARTS:
+            form.same(start - at)
+            form.take(form.parts, f"{stop - start}s", number)
         else:
-            yield SAME, end - at, 0
-        at = end
+            form.same(start - at, stop - start)
+        at = stop
+    return form
 
 
-def metric(data: bytes, start: int, end: int, wanted: Plan) -> Iterator[Piece]:
-    """A metric: its name must be the same, its value is a number, or nobody asked for it."""
-    index, at = varint(data, start + 1)  # behind NAME_KEY: the launch was decoded
-    yield SAME, at - start, 0
-    place = wanted.places[index]
-    if place is None:
-        yield SKIPPED, end - at, 0
-    elif place in wanted.listed or end - at < 4 or data[at] != VALUE_KEY:
-        yield SAME, end - at, 0
-    elif data[at + 1] == 9 and data[at + 2] == DOUBLE_KEY and end - at >= 11:
-        yield SAME, 3, 0
-        yield NUMBER, 8, place
-        yield SKIPPED, end - at - 11, 0
-    elif data[at + 2] == UINT64_KEY and 2 <= data[at + 1] <= 11 and varint(data, at + 3)[1] == at + 2 + data[at + 1] <= end:
-        yield SAME, 3, 0
-        yield COUNT, data[at + 1] - 1, place
-        yield SKIPPED, end - at - 2 - data[at + 1], 0
+def metrics(data: bytes, at: int, wanted: Plan, form: Form) -> int:
+    """A run of metrics: of one that nobody asked for the name must be the same, and its size."""
+    places, end, codes = wanted.places, len(data), form.codes
+    while at < end and data[at] == METRIC_KEY:
+        start, stop = at + 2, at + 2 + data[at + 1]
+        if stop - start > 127:
+            _, _, start, stop = wire_field(data, at)
+        index, name = data[start + 1], start + 2  # behind NAME_KEY: the launch was decoded
+        if index > 127:
+            index, name = varint(data, start + 1)
+        if (place := places[index]) is None:  # form.same(), without the call: most are such
+            codes.append(over(name - at, stop - name))
+            form.told += 1
+        else:
+            metric(data, at, name, stop, place, place in wanted.listed, form)
+        at = stop
+    return at
+
+
+def metric(data: bytes, at: int, value: int, stop: int, place: int, listed: bool, form: Form) -> None:
+    """A metric that is kept: its name must be the same, its value is a number; else all of it is the same."""
+    kind = data[value + 2] if not listed and stop - value >= 4 and data[value] == VALUE_KEY else None
+    size = data[value + 1] if kind is not None else 0
+    if kind == DOUBLE_KEY and size == 9 and stop - value >= 11:
+        form.same(value + 3 - at)
+        form.take(form.numbers, f"d{stop - value - 11}x", place)
+    elif kind == UINT64_KEY and 2 <= size <= 11 and varint(data, value + 3)[1] == value + 2 + size <= stop:
+        form.same(value + 3 - at)
+        form.take(form.counts, f"{size - 1}s{stop - value - 2 - size}x", place)
     else:
-        yield SAME, end - at, 0
+        form.same(stop - at)
