@@ -1,6 +1,6 @@
 """How long and how large: the report reader, NVIDIA's own, and nsight-python's way, on the same large files.
 
-Run `python bench/readers.py --corpus ../shared/corpus` to grow three reports out of public ones, read each by
+Run `python -m bench.readers --corpus ../shared/corpus` to grow three reports out of public ones, read each by
 every reader in turn, each in a process of its own, and print a table; `--save` writes it to bench/readers.md.
 """
 
@@ -20,11 +20,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from ncu_roofline.readers.report.recognise import opened
+
 FULL, BASIC = "panjd123__cutlass__384.ncu-rep", "R_conc_ref__ncu.ncu-rep"
+OWN = "h100-dense-b8.ncu-repz"
+"""Our own capture: 124 launches, few of which lie alike byte for byte."""
 INPUTS = {
     "full set, 1 GB": (FULL, 1_000_000_000),
     "metrics only, 1,000 kernels": (BASIC, 102_000_000),
     "metrics only, 5,000 kernels": (BASIC, 512_000_000),
+    "metrics only, own, 124 kernels": (OWN, 1),
+    "metrics only, own, 2,480 kernels": (OWN, 49_000_000),
     "full set, 2 GB": (FULL, 2_000_000_000),
 }
 LARGEST_FOR_ALL = 1_100_000_000
@@ -78,10 +84,12 @@ READERS = {
 
 def grown(source: Path, target: Path, size: int) -> None:
     """Repeat the blocks of a report until it has this size; string tables repeat with them."""
-    report = source.read_bytes()
+    with opened(source) as (plain, *_):
+        plain.seek(0)
+        report = plain.read()
     first = 8 + struct.unpack_from("<I", report, 4)[0]
     with target.open("wb") as file:
-        file.write(report[:first])
+        file.write(report)
         while file.tell() < size:
             file.write(report[first:])
 
@@ -124,7 +132,8 @@ def rows(corpus: Path, folder: Path, rounds: int, inputs: list[str]) -> Iterator
     for name in inputs:
         pattern, size = INPUTS[name]
         path = folder / "grown.ncu-rep"
-        grown(next((corpus / "rep").glob(f"*{pattern}")), path, size)
+        found = [*(corpus / "rep").glob(f"*{pattern}"), *Path("fixtures/measured").glob(pattern)]
+        grown(found[0], path, size)
         # NVIDIA's reader would need some 12 GB for the largest
         readers = list(READERS)[: 1 if size > LARGEST_FOR_ALL else None]
         runs: dict[str, list[Spent]] = {reader: [] for reader in readers}

@@ -182,9 +182,8 @@ def _numeric(cell: Cell) -> list[dict[str, Any]] | None:
 
 def launches(found: Table, kept: Columns, source: str) -> tuple[pl.DataFrame, list[str]]:
     """The conforming frame without counters that no launch has, and a note on values that are none."""
-    present = [schema.MEASURED + n for n in kept.measured if not found.frame[schema.MEASURED + n].is_null().all()]
-    fixed = [c for c in found.frame.columns if not c.startswith(schema.MEASURED)]
-    frame = found.frame.select(*fixed, *present).with_row_index("index")
+    absent = [c.name for c in found.frame if c.name.startswith(schema.MEASURED) and c.null_count() == len(c)]
+    frame = found.frame.drop(absent).with_row_index("index")
     strange = frame.select(pl.sum_horizontal((~pl.col(pl.Float64).is_finite()).fill_null(False)).alias("n"))
     notes = list(_not_numbers(strange["n"]))
     whole = frame.with_columns(profiler_id=pl.col("index"))

@@ -15,6 +15,8 @@ from itertools import accumulate, pairwise
 from math import sqrt
 from statistics import median
 
+import polars as pl
+
 from ncu_roofline.analysis.compare.student import EFFICIENCY, quantile, robust_deviation
 
 WINDOWS = (20, 10, 6)
@@ -115,7 +117,7 @@ def calm(values: Sequence[float], scatter: float) -> list[float]:
     kept = list(values)
     for i in range(len(values)):
         begin = min(max(i - 1, 0), len(values) - 3)
-        three = median(values[begin : begin + 3])
+        three = sorted(values[begin : begin + 3])[1]
         if abs(values[i] - three) > ODD * scatter:
             kept[i] = three
     return kept
@@ -146,16 +148,47 @@ def strength(sums: Sums, places: Sequence[int], at: int) -> float:
     return abs(fit.step) / fit.spread
 
 
+def strengths(sums: Sums, places: Sequence[int]) -> list[float]:
+    """The strength of a step at every place at once; 0 at the ends, and where one is already."""
+    ends = [pl.repeat(end, high - low, dtype=pl.Int64) for low, high in pairwise(places) for end in (low, high)]
+    at, begin, end = pl.int_range(places[-1]), pl.concat(ends[::2]), pl.concat(ends[1::2])
+    around = pl.select(at=at, low=pl.max_horizontal(begin, at - sums.window), high=pl.min_horizontal(end, at + sums.window))
+    enough = (pl.col("at") - pl.col("low") >= SHORTEST) & (pl.col("high") - pl.col("at") >= SHORTEST)
+    told = around.filter(enough).with_columns(
+        pl.lit(pl.Series(added, dtype=pl.Float64)).gather(place).alias(f"{name}_{place}")
+        for name, added in (("y", sums.y), ("xy", sums.xy))
+        for place in ("low", "at", "high")
+    )
+    every = pl.repeat(0.0, places[-1], eager=True)
+    return every.scatter(told["at"], told.select(stepped()).to_series()).to_list()
+
+
+def stepped() -> pl.Expr:
+    """The step of `Sums.fit` in units of its standard error by scatter, at a row's place."""
+    x1, y1, xx1, xy1 = sides("low", "at")
+    x2, y2, xx2, xy2 = sides("at", "high")
+    slope = (xy1 + xy2) / (xx1 + xx2)
+    counts = [pl.col(high) - pl.col(low) for low, high in (("low", "at"), ("at", "high"))]
+    spread = (1 / counts[0] + 1 / counts[1] + (x2 - x1).pow(2) / (xx1 + xx2)).sqrt()
+    return (y2 - y1 - slope * (x2 - x1)).abs() / spread
+
+
+def sides(low: str, high: str) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """`Sums.part` of the points between two columns of places, without what no strength needs."""
+    n = (pl.col(high) - pl.col(low)).cast(pl.Float64)
+    x = (pl.col(low) + pl.col(high) - 1) / 2
+    y = (pl.col(f"y_{high}") - pl.col(f"y_{low}")) / n
+    return x, y, n * (n * n - 1) / 12, pl.col(f"xy_{high}") - pl.col(f"xy_{low}") - n * x * y
+
+
 def searched(sums: Sums, length: int, scatter: float, bar: float) -> Found:
     """The places that stand out of the scatter, the clearest first; then without those that a bend makes."""
     places = [0, length]
-    while len(places) <= length // (2 * SHORTEST):
-        taken = set(places)
-        strongest = max((strength(sums, places, at), at) for at in range(1, length) if at not in taken)
-        if strongest[0] < bar * scatter:
-            break
-        places = moved(sums, sorted([*places, strongest[1]]))
-    return proven(sums, places, scatter, bar)
+    each = strengths(sums, places)
+    while len(places) <= length // (2 * SHORTEST) and (strongest := max(each)) >= bar * scatter:
+        places = moved(sums, sorted([*places, length - 1 - each[::-1].index(strongest)]))
+        each = strengths(sums, places)
+    return proven(sums, places, each, scatter, bar)
 
 
 def moved(sums: Sums, places: list[int]) -> list[int]:
@@ -167,17 +200,17 @@ def moved(sums: Sums, places: list[int]) -> list[int]:
     return places
 
 
-def proven(sums: Sums, places: list[int], scatter: float, bar: float) -> Found:
+def proven(sums: Sums, places: list[int], every: list[float], scatter: float, bar: float) -> Found:
     """The places that also stand out of how the fits themselves wander; the weakest leaves first."""
     while True:
-        taken = set(places)
-        quiet = [s for at in range(1, places[-1]) if at not in taken and (s := strength(sums, places, at))]
+        quiet = [s for s in every if s]
         wander = max(median(quiet) / NORMAL if quiet else 0.0, scatter)
         each = [(strength(sums, [p for p in places if p != at], at), at) for at in places[1:-1]]
         if not each or min(each)[0] >= bar * wander:
             n = min(sums.window, places[-1] // 2)
             return Found(sums=sums, places=places, finest=wander * sums.fit(0, n, 2 * n).spread)
         places = moved(sums, [p for p in places if p != min(each)[1]])
+        every = strengths(sums, places)
 
 
 def described(found: Found, which: int, scatter: float, middle: float, bar: float) -> Step:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import exp, log
+from operator import mul
 from typing import Any
 
 import polars as pl
@@ -167,11 +168,13 @@ def level_at(known: Sequence[tuple[int, float]], place: int, breaks: Sequence[in
 def line(points: Sequence[tuple[int, float]], place: int) -> tuple[float, float]:
     """A straight line's value at a place, and its variance in units of a point's; the mean of a few points."""
     n = len(points)
-    x, y = sum(i for i, _ in points) / n, sum(v for _, v in points) / n
-    xx = sum((i - x) ** 2 for i, _ in points)
+    places, found = zip(*points, strict=True)
+    x, y = sum(places) / n, sum(found) / n
+    off = [i - x for i in places]
+    xx = sum(map(mul, off, off))
     if n < FEWEST or not xx:
         return y, 1 / n
-    slope = sum((i - x) * (v - y) for i, v in points) / xx
+    slope = sum(map(mul, off, [v - y for v in found])) / xx
     return y + slope * (place - x), 1 / n + (place - x) ** 2 / xx
 
 

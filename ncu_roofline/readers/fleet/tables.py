@@ -137,8 +137,9 @@ def supported(rows: pl.DataFrame, store: Store) -> pl.DataFrame:
 def ours(rows: pl.DataFrame, store: Store, name: str) -> pl.DataFrame:
     """An object's rows, whose columns are of our types; raises UnusableInput for what a stranger put there."""
     columns = RUNS if name.startswith(RUNS_FOLDER) else (*JOINED, *(c for c in LAUNCHES if c.name != "device"))
-    wrong = [c.name for c in columns if rows.schema.get(c.name, c.dtype) != c.dtype]
-    if wrong or "id" not in rows.columns:
+    kinds = rows.schema
+    wrong = [c.name for c in columns if kinds.get(c.name, c.dtype) != c.dtype]
+    if wrong or "id" not in kinds:
         what = f"{stem(name)}{ENDING} is no object of an archive ({', '.join(wrong[:3]) or 'id'})"
         raise UnusableInput(f"{shown(store.root)}: {what}; remove it")
     return rows

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ncu_roofline.analysis.fleet.changes import Sums, calm, steps
+from ncu_roofline.analysis.fleet.changes import Sums, calm, steps, strength, strengths
 
 ERROR, LEAST = 1e-4, 0.005
 DRIFTS: dict[str, Callable[[int], float]] = {
@@ -56,6 +56,16 @@ def test_a_fit_is_the_one_by_hand() -> None:
     assert (fit.step, fit.before, fit.left) == (pytest.approx(10.0), pytest.approx(4.0), pytest.approx(0.0, abs=1e-9))
     # variance: 1/3 + 1/3 + 3² / (2 + 2), in units of a point's
     assert fit.spread == pytest.approx(math.sqrt(1 / 3 + 1 / 3 + 9 / 4))
+
+
+@pytest.mark.parametrize("places", [[0, 200], [0, 2, 90, 94, 150, 200]])
+@pytest.mark.parametrize("window", [6, 20])
+def test_all_places_at_once_are_as_strong_as_each_alone(window: int, places: list[int]) -> None:
+    sums = Sums(made(3, "wave", 0.002, {90: 0.05}), window)
+    alone = [0.0 if at in places else strength(sums, places, at) for at in range(200)]
+
+    assert strengths(sums, places) == pytest.approx(alone, rel=1e-12)
+    assert sum(s > 0 for s in alone) > 150
 
 
 def test_one_odd_capture_is_no_change() -> None:
