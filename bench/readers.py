@@ -50,7 +50,7 @@ import sys
 from ncu_roofline.readers.report import report
 print(len(report.read(sys.argv[1]).launches))
 """
-VENDOR = NATIVE.replace("report", "vendor")
+VENDOR = NATIVE.replace(".report import report", " import vendor").replace("report.read", "vendor.read")
 BARE = f"""
 import sys, ncu_report
 def value(action, name):
