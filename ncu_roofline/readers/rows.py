@@ -180,7 +180,7 @@ def _numeric(cell: Cell) -> list[dict[str, Any]] | None:
     ]
 
 
-def launches(found: Table, kept: Columns, source: str) -> tuple[pl.DataFrame, list[str]]:
+def launches(found: Table, source: str) -> tuple[pl.DataFrame, list[str]]:
     """The conforming frame without counters that no launch has, and a note on values that are none."""
     absent = [c.name for c in found.frame if c.name.startswith(schema.MEASURED) and c.null_count() == len(c)]
     frame = found.frame.drop(absent).with_row_index("index")

@@ -80,7 +80,7 @@ def read(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
     times = frozenset(name for name, action in owners.items() if action[name].unit() == "ns")
     kept = rows.columns(owners, metrics, times)
     table = rows.table((_row(action, kept) for action in whole), kept, size)
-    frame, strange = rows.launches(table, kept, path.name)
+    frame, strange = rows.launches(table, path.name)
     if lost := len(actions) - len(whole):
         notes.append(f"{lost} of {len(actions)} launches are damaged in the file and left out.")
     device = rows.device(table.devices, path.name)

@@ -182,7 +182,7 @@ def test_each_device_is_listed_once_in_the_order_of_launches() -> None:
 
 def launches(*of: dict[str, Cell]) -> tuple[pl.DataFrame, list[str]]:
     kept = columns(BYTES, "lts__t_sectors.sum")
-    return rows.launches(rows.table([cells(kept, **metrics) for metrics in of], kept, 0), kept, "r.ncu-rep")
+    return rows.launches(rows.table([cells(kept, **metrics) for metrics in of], kept, 0), "r.ncu-rep")
 
 
 def test_launches_are_numbered_and_counters_that_none_has_are_dropped() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 
 from ncu_roofline.capture.schema import PHASES
@@ -22,12 +24,18 @@ def ranges(launches: pl.DataFrame) -> pl.DataFrame:
     inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
     if inside.is_empty():
         return pl.DataFrame(schema={"index": launches.schema["index"], **TOLD})
-    names = inside["nvtx"].explode().unique().drop_nulls()
-    told = pl.concat([read(names, rule) for rule in range_rules()]).unique("name", keep="first", maintain_order=True)
-    joined = inside.explode("nvtx").join(told, left_on="nvtx", right_on="name", maintain_order="left")
+    names = tuple(inside["nvtx"].explode().drop_nulls().unique().sort())
+    joined = inside.explode("nvtx").join(told(names), left_on="nvtx", right_on="name", maintain_order="left")
     # of nested ranges the one that counts sequences says most
     best = joined.sort("index", pl.col("nvtx_batch").is_null(), maintain_order=True)
     return best.unique("index", keep="first", maintain_order=True).drop("nvtx")
+
+
+@lru_cache(maxsize=4)
+def told(names: tuple[str, ...]) -> pl.DataFrame:
+    """What these ranges say, each once: a study asks several times, and of the next capture of an engine the same."""
+    every = [read(pl.Series(names, dtype=pl.String), rule) for rule in range_rules()]
+    return pl.concat(every).unique("name", keep="first", maintain_order=True)
 
 
 def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:

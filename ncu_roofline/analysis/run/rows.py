@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -20,6 +21,9 @@ from ncu_roofline.knowledge.kernels.rows import (
 )
 
 AXES = {"x": 0, "y": 1, "z": 2}
+Texts = tuple[str, ...]
+MOST_REMEMBERED = 1_000
+"""Distinct texts of which it is kept what was found in them; a step has some dozens."""
 
 
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
@@ -30,12 +34,12 @@ def votes(launches: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(spoke) if spoke else launches.clear().select(*columns_of(0, row_rules()[0]))
 
 
-def texts(launches: pl.DataFrame) -> dict[str, pl.Series]:
+def texts(launches: pl.DataFrame) -> dict[str, Texts]:
     """Function names and demangled names, each once."""
     return {column: distinct(launches[column]) for column in ("kernel", "name")}
 
 
-def vote(launches: pl.DataFrame, number: int, rule: RowRule, seen: Mapping[str, pl.Series]) -> pl.DataFrame | None:
+def vote(launches: pl.DataFrame, number: int, rule: RowRule, seen: Mapping[str, Texts]) -> pl.DataFrame | None:
     """The launches of one rule with their rows; None where none of these names is the rule's."""
     chosen = launches.lazy()
     patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
@@ -77,15 +81,24 @@ def rows_of(rule: RowRule) -> pl.Expr:
     return pl.col("name").str.extract(str(rule.name), 1).cast(pl.Int64, strict=False)
 
 
-def distinct(texts: pl.Series) -> pl.Series:
-    """Each text once: a capture has few names and many launches."""
-    return texts.drop_nulls().unique()
+def distinct(texts: pl.Series) -> Texts:
+    """Each text once, in order: a capture has few names and many launches."""
+    return tuple(texts.drop_nulls().unique().sort())
 
 
-def matching(texts: pl.Series, pattern: str) -> list[str]:
+def matching(texts: Texts, pattern: str) -> list[str]:
     """The distinct texts in which the pattern is found."""
-    found: list[str] = texts.filter(texts.str.contains(pattern)).to_list()
+    return (_remembered if len(texts) <= MOST_REMEMBERED else _matching)(texts, pattern)
+
+
+def _matching(texts: Texts, pattern: str) -> list[str]:
+    every = pl.Series(texts, dtype=pl.String)
+    found: list[str] = every.filter(every.str.contains(pattern)).to_list()
     return found
+
+
+# several rules ask for one pattern, and captures of one engine have the same names
+_remembered = lru_cache(maxsize=1 << 10)(_matching)
 
 
 def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:

@@ -19,6 +19,8 @@ from ncu_roofline.knowledge.kernels.patterns import narrowed, required
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
+MOST_REMEMBERED = 1_000
+"""Names of a capture whose roles are kept for the next one; a step has some dozens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +72,9 @@ class DtypeRule:
         return pl.when(holds).then(word.replace_strict(self.values, default=None, return_dtype=pl.String))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rules:
-    """All rules in order of precedence; the user's stand first."""
+    """All rules in order of precedence; the user's stand first. Equal where they are the same object."""
 
     rules: tuple[Rule, ...]
     spellings: Mapping[str, str] = field(default_factory=dict)
@@ -92,9 +94,10 @@ class Rules:
 def load_rules(user: Path | None = None) -> Rules:
     """The built-in rules behind the user's; raises UnusableInput naming the line of a bad rule."""
     built_in = _built_in()
+    if user is None:
+        return built_in
     rules = built_in.rules
-    stated = _rules(role_files.read(user, frozenset(r.id for r in rules)), user=True) if user else ()
-    return replace(built_in, rules=(*stated, *rules))
+    return replace(built_in, rules=(*_rules(role_files.read(user, frozenset(r.id for r in rules)), user=True), *rules))
 
 
 @lru_cache(maxsize=1)
@@ -184,12 +187,21 @@ def _near(rule: Rule, asked: pl.DataFrame) -> Rule | None:
 
 def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
     """One row per distinct name: role, rule and dtypes by the name alone; null where it says nothing."""
-    seen = described(names.drop_nulls().unique(maintain_order=True), rules)
+    distinct = names.drop_nulls().unique(maintain_order=True)
+    return (_remembered if len(distinct) <= MOST_REMEMBERED else _classified)(tuple(distinct), rules)
+
+
+def _classified(names: tuple[str, ...], rules: Rules) -> pl.DataFrame:
+    seen = described(pl.Series("name", names, dtype=pl.String), rules)
     roles = {rule.id: rule.role for rule in reversed(rules.rules)}
     told = seen.select(
         "given", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=_nameless(rules)
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
     return told.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
+
+
+# captures of one engine have the same names, and a fleet has thousands of them
+_remembered = lru_cache(maxsize=16)(_classified)
 
 
 def _nameless(rules: Rules) -> pl.Expr:

@@ -58,7 +58,7 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     table = rows.table(decoded, kept, size)
     if table.frame.is_empty():
         raise _empty(head, loss, name)
-    frame, strange = rows.launches(table, kept, name)
+    frame, strange = rows.launches(table, name)
     device = rows.device(table.devices, name)
     notes += [*loss.notes(len(frame), table.cut), *_short(head, loss, len(frame)), *_ranges(head), *strange]
     return Capture(
