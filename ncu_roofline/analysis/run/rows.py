@@ -107,7 +107,7 @@ def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([of_rule(launches, rule, kernels) for rule in phase_rules()])
 
 
-def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: pl.Series) -> pl.DataFrame:
+def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataFrame:
     """The launches of one phase rule."""
     mine = matching(kernels, f"^(?:{rule.kernel})$")
     chosen = launches.filter(pl.col("kernel").is_in(mine)) if mine else launches.clear()
