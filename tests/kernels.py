@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -49,7 +50,10 @@ def full(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def placed(
-    rows: list[tuple[str, int | None, float | None]], phase: str = "decode", whole: bool = True, seconds: float | None = None
+    rows: Sequence[tuple[str, int | None, float | None]],
+    phase: str = "decode",
+    whole: bool = True,
+    seconds: float | None = None,
 ) -> pl.DataFrame:
     """Launches of a role, a layer and so many bytes, all in decode step 0."""
     count = len(rows)
@@ -70,13 +74,7 @@ def placed(
             "seconds": [seconds] * count,
             **known,
         },
-        schema_overrides={
-            "role": enum(ROLES),
-            "phase": enum(PHASES),
-            "layer": pl.Int64,
-            "dram_bytes": pl.Float64,
-            "seconds": pl.Float64,
-        }
-        | dict.fromkeys(known, pl.Float64),
+        schema_overrides=dict.fromkeys(known, pl.Float64)
+        | {"role": enum(ROLES), "phase": enum(PHASES), "layer": pl.Int64, "dram_bytes": pl.Float64, "seconds": pl.Float64},
     )
     return full(stated)

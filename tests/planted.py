@@ -41,7 +41,8 @@ def study(**options: Any) -> Study:
         "context": plan.context,
         "layers": plan.depth,
     }
-    run = replace(capture.run, **{k: Fact(v, "given", "planted") for k, v in facts.items()})
+    told: dict[str, Any] = {k: Fact(v, "given", "planted") for k, v in facts.items()}
+    run = replace(capture.run, **told)
     return Study(capture=capture, launches=place(frame, gpu, capture.device), gpu=gpu, run=run, notes=())
 
 

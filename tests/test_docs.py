@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ncu_roofline.capture.schema import SOURCES
+from ncu_roofline.cli.command import parts
 from tools import pages
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +26,7 @@ def test_every_rung_is_explained() -> None:
 
 def test_every_command_has_a_purpose_of_one_line_and_an_example() -> None:
     for name, command in pages.all_commands():
-        purpose, example = pages.parts(command.help or "")
+        purpose, example = parts(command.help or "")
         assert purpose.split("\n\n")[0].endswith(".") and "\n" not in purpose.split("\n\n")[0], name
         assert example.startswith(f"ncu-roofline {name}"), name
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ncu_roofline.readers import archive, saved
+from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers import archive, read
 from tests import fuzz_inputs
 from tests.report_bytes import report
 from tests.report_bytes import saved as stored
@@ -21,8 +22,8 @@ def test_no_damage_raises_hangs_or_loses_launches_in_silence() -> None:
 
 def test_the_count_sees_a_silent_loss(tmp_path: Path) -> None:
     path = stored(tmp_path, report(*fuzz_inputs.parts()))
-    assert fuzz_inputs.outcome(path, fuzz_inputs.read, fuzz_inputs.LAUNCHES) == "read"
-    assert fuzz_inputs.outcome(path, fuzz_inputs.read, fuzz_inputs.LAUNCHES + 1) == "SILENT loss of 1"
+    assert fuzz_inputs.outcome(path, read, fuzz_inputs.LAUNCHES) == "read"
+    assert fuzz_inputs.outcome(path, read, fuzz_inputs.LAUNCHES + 1) == "SILENT loss of 1"
 
 
 @pytest.mark.parametrize("losses", [fuzz_inputs.report_losses, fuzz_inputs.table_losses])
@@ -38,5 +39,5 @@ def test_a_damaged_page_of_an_archive_is_one_sentence_with_the_file(tmp_path: Pa
     at = content.index(b"decode") if b"decode" in content else len(content) // 4
     content[at - 40 : at] = bytes(40)
     (folder / "part.parquet").write_bytes(content)
-    with pytest.raises(saved.UnreadableCapture, match=r"part\.parquet: a damaged Parquet file"):
+    with pytest.raises(UnreadableCapture, match=r"part\.parquet: a damaged Parquet file"):
         archive.read(tmp_path / "archive")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -19,14 +21,21 @@ from tests.small_model import small
 TYPES = ("family", "weight_dtype", "cache_dtype", "activation_dtype", "precision")
 NOTHING_RAN = pl.DataFrame(schema=dict.fromkeys(TYPES, pl.String) | {"dram_bytes": pl.Float64})
 
-NEAR = {"rel": 0.005}
+NEAR: dict[str, Any] = {"rel": 0.005}
 """The mission prints two or three digits."""
 
 
 def part(peak: float, bandwidth: float, memory: float = 80e9) -> Gpu:
     """A device of a peak in 16 bits, twice that in 8, and a bandwidth."""
     peaks = {"bf16": peak, "fp8": 2 * peak}
-    unknown = {"chip": None, "compute_capability": None, "sms": None, "l2_bytes": None, "bus_bits": None, "boost_hertz": None}
+    unknown: dict[str, Any] = {
+        "chip": None,
+        "compute_capability": None,
+        "sms": None,
+        "l2_bytes": None,
+        "bus_bits": None,
+        "boost_hertz": None,
+    }
     return Gpu(name="part", product="Part", memory_bytes=memory, bandwidth=bandwidth, peaks=peaks, **unknown)
 
 

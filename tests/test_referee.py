@@ -113,9 +113,11 @@ def test_fp32_and_fp64_shares_agree_with_the_profilers_roofline_rule() -> None:
     for file, index, fp32, fp64 in findings():
         row = placed(file).row(index, named=True)
         gpu, _ = gpus.identify(capture(file).device)
+        assert gpu is not None
         hertz, sms = row["m:sm__cycles_elapsed.avg.per_second"], capture(file).device.sms
         for said, path in ((fp32, "fp32"), (fp64, "fp64")):
             flops, rate = row[f"flops_{path}"], tensor_or_scalar_rate(gpu, path)
+            assert rate is not None and sms is not None
             assert agrees(said, flops / row["seconds"] / (rate * sms * hertz)), (file, index, path, said)
             checked += 1
 

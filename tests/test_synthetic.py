@@ -53,20 +53,20 @@ def test_kv_cache_is_read_once_per_sequence() -> None:
 @pytest.mark.parametrize("batch", [1, 8, 32, 128])
 def test_useful_fc_intensity_is_twice_the_batch_over_the_weight_bytes(batch: int) -> None:
     fc = truth(batch=batch).filter(role="fc")
-    assert fc["useful_flops"].sum() / fc["dram_bytes"].sum() == pytest.approx(2 * batch / 2, rel=1e-6)
+    assert float(fc["useful_flops"].sum()) / float(fc["dram_bytes"].sum()) == pytest.approx(2 * batch / 2, rel=1e-6)
 
 
 def test_useful_attention_intensity_is_that_of_the_cache() -> None:
     # 1 FLOP per byte for 16-bit values, times 32 query heads over 8 key heads
     attention = truth(batch=8).filter(role="attention")
-    assert attention["useful_flops"].sum() / attention["kv_bytes"].sum() == 32 / 8
+    assert float(attention["useful_flops"].sum()) / float(attention["kv_bytes"].sum()) == 32 / 8
 
 
 def test_executed_work_comes_in_whole_tiles() -> None:
     one = truth(batch=1, weights="bf16").filter(role="fc")  # one row in a tile of eight
     assert one["tensor_flops"].sum() == 8 * one["useful_flops"].sum()
     attention = truth(batch=8).filter(pl.col("role") == "attention", pl.col("tensor_flops") > 0)
-    assert attention["tensor_flops"].sum() == 64 / 4 * attention["useful_flops"].sum()
+    assert attention["tensor_flops"].sum() == 64 / 4 * float(attention["useful_flops"].sum())
 
 
 def test_zeroed_weights_change_nothing_that_is_measured() -> None:
@@ -87,7 +87,7 @@ def test_fp8_is_under_a_quarter_faster_and_sparsity_about_a_quarter() -> None:
 
 
 def test_skipped_experts_save_bytes_only_where_they_are_not_read() -> None:
-    moe = {"model": QWEN3_MOE, "batch": 8}
+    moe: dict[str, Any] = {"model": QWEN3_MOE, "batch": 8}
     dense = total("dram_bytes", **moe)
     assert total("dram_bytes", **moe, skip=0.5) == dense
     assert total("useful_flops", "fc", **moe, skip=0.5) < total("useful_flops", "fc", **moe)
@@ -130,7 +130,7 @@ def test_frame_has_the_columns_of_a_reader() -> None:
 
 
 def test_truth_and_frame_are_the_same_launches() -> None:
-    options = {"model": TINY, "noise": 0.05, "stray": 4, "steps": 2, "prefill": 16, "seed": 3}
+    options: dict[str, Any] = {"model": TINY, "noise": 0.05, "stray": 4, "steps": 2, "prefill": 16, "seed": 3}
     assert_frame_equal(truth(**options).select("index", "seconds"), decode_run(**options).select("index", "seconds"))
 
 
@@ -186,8 +186,8 @@ def test_nvidias_reader_reads_grids_ranges_and_opcodes(tmp_path: Path) -> None:
         domains = [action.nvtx_state()[i] for i in action.nvtx_state()]
         assert [list(d.push_pop_ranges()) for d in domains] == [row["nvtx"]]
         opcodes = action["sass__inst_executed_per_opcode_with_modifier_all"]
-        ids = opcodes.correlation_ids() if opcodes.num_instances() else None
-        found = [(ids.value(i), opcodes.value(i)) for i in range(opcodes.num_instances())]
+        ids, number = opcodes.correlation_ids, opcodes.num_instances()
+        found = [(ids().value(i), opcodes.value(i)) for i in range(number)]
         wanted = row["m:sass__inst_executed_per_opcode_with_modifier_all"]
         assert found == [(item["id"], item["value"]) for item in wanted]
 

@@ -17,14 +17,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 import ncu_roofline as nr
-from ncu_roofline.analysis.run.role_bytes import Along, role_bytes
+from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes, role_bytes
 from ncu_roofline.cli import main
 from ncu_roofline.present.charts import bundle
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts.bundle import Material
 from ncu_roofline.present.charts.export import specifications
-from ncu_roofline.present.charts.marks import cell
 from ncu_roofline.present.documents.comment import LIMIT, Comment, render
+from ncu_roofline.present.forms.columns import cell
 from ncu_roofline.present.forms.document import Document, Table
 from tests.charted import launch, picture
 from tests.corpus import CORPUS, needs_corpus
@@ -295,7 +295,7 @@ def test_the_bytes_chart_stacks_the_roles_to_the_whole() -> None:
         },
         schema_overrides={"floor": pl.Float64},
     )
-    bars, ends = bytes_chart.bars_and_ends(bytes_chart.RoleBytes(rows=rows, basis="token"))
+    bars, ends = bytes_chart.bars_and_ends(RoleBytes(rows=rows, basis="token"))
 
     assert frame.size_by == "bytes"
     # attention from 0 to 3 MB, FC from 3 to 4 MB; the known floor of FC stands for the whole too
@@ -308,7 +308,7 @@ def test_a_capture_without_bytes_still_gives_a_bundle() -> None:
     empty = pl.DataFrame(
         schema={"role": pl.String, "family": pl.String, "bytes": pl.Float64, "share": pl.Float64, "floor": pl.Float64}
     )
-    roles = bytes_chart.RoleBytes(rows=empty, basis="capture")
+    roles = RoleBytes(rows=empty, basis="capture")
     said = Document(answer=("Nothing is known.",))
 
     no_rows = {"place": pl.Int64, "role": pl.String, "family": pl.String, "bytes": pl.Float64}

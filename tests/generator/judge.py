@@ -91,7 +91,7 @@ def judged_runs(seeds: Iterable[int], kind: str | None = None) -> Iterator[Judge
 
 def judged(made: Generated) -> Iterator[Judged]:
     """Every fact of one run; a crash is a false statement of everything."""
-    common = {"seed": made.plan.seed, "kind": made.plan.kind, "engine": made.plan.engine.name}
+    common: dict[str, Any] = {"seed": made.plan.seed, "kind": made.plan.kind, "engine": made.plan.engine.name}
     try:
         study = nr.study(made.capture)
         said = statements(study)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from typing import Any
 
 from tests.generator.shapes import Shape
 
@@ -106,7 +107,7 @@ def product(name: str, n: int, k: int, one: Pass, *, rows: int | None = None, si
     )
 
 
-def rowwise(name: str, role: str, count: int, width: int, tells: str = ROWS, **more: int) -> Kernel:
+def rowwise(name: str, role: str, count: int, width: int, tells: str = ROWS, **more: Any) -> Kernel:
     """One block per row, which reads and writes `width` 16-bit elements."""
     return Kernel(name, role, (count, 1, 1), 2.0 * count * width + 2048, 0.4 * count * width, tells=tells, **more)
 

@@ -126,7 +126,8 @@ def on_the_clock(rng: random.Random, made: Plan, late: bool) -> list[Event]:
     *_, seconds = counters.measured(whole.kernels, rng)
     marks = list(ranges(made, whole)) if made.nvtx else [[]] * len(whole.kernels)
     undisturbed = rng.uniform(0.8, 0.95)
-    clock, previous, events = 1_000_000_000, -1, []
+    clock, previous = 1_000_000_000, -1
+    events: list[Event] = []
     for at, (kernel, number) in enumerate(zip(whole.kernels, whole.passes, strict=True)):
         gap = rng.randint(*(BETWEEN_KERNELS if number == previous else BETWEEN_STEPS)) * (
             8 if late and number == previous else 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -46,7 +47,7 @@ class Truth:
     phases: pl.Series
     roles: pl.Series
     phases_determined: bool
-    notes: dict[str, object] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,7 @@ def points(values: Iterable[float]) -> tuple[Range, ...]:
 def selections(units: list[Unit]) -> list[list[Unit]]:
     """The whole steps as readers may count them: with or without bookkeeping, with or without those that carry a prompt."""
     pure = [u for u in units if u.main.kind != "mixed"]
-    return [[u for u in pool if holds(u)] for pool in (pure, units) for holds in (lambda u: u.core, lambda u: u.whole)]
+    return [[u for u in pool if holds(u)] for pool in (pure, units) for holds in (attrgetter("core"), attrgetter("whole"))]
 
 
 def counted_alike(units: list[Unit]) -> bool:

@@ -363,13 +363,18 @@ def test_a_footer_with_a_value_that_nobody_writes_is_damaged(parts: dict[str, An
         footer.parsed(told(**parts), "x")
 
 
+def odd(value: Any) -> Run:
+    """A run whose replay mode is no text."""
+    return Run(replay_mode=Fact(value, "given", ""))
+
+
 @pytest.mark.parametrize(
     ("part", "values", "read"),
     [
         ("device", {"sm_hertz": 5, "bus_bits": 0, "later": 3}, Device(sm_hertz=5, bus_bits=0)),
         ("run", {"later": fact(5)}, Run()),
-        ("run", {"replay_mode": fact(1.5)}, Run(replay_mode=Fact(1.5, "given", ""))),
-        ("run", {"replay_mode": fact(2)}, Run(replay_mode=Fact(2, "given", ""))),
+        ("run", {"replay_mode": fact(1.5)}, odd(1.5)),
+        ("run", {"replay_mode": fact(2)}, odd(2)),
         ("run", {"layers_captured": fact("2/4")}, Run(layers_captured=Fact((2, 4), "given", ""))),
     ],
     ids=str,
@@ -468,7 +473,7 @@ def test_devices_of_two_kinds_are_told_by_file(attribute: str) -> None:
 
 
 def test_facts_are_kept_where_all_files_agree() -> None:
-    known, none = Fact(8, "given", "first"), Fact(None, "unknown", "seen nothing")
+    known, none = Fact(8, "given", "first"), Fact[int](None, "unknown", "seen nothing")
     assert combine.agreed([known, Fact(8, "inferred", "second")]) == known
     assert combine.agreed([none, UNKNOWN]) == none
     assert combine.agreed([known, UNKNOWN]) == UNKNOWN

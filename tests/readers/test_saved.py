@@ -23,7 +23,7 @@ def launches(*rows: dict[str, Any]) -> pl.DataFrame:
     return conform(kernels.launches(*rows), LAUNCHES, source="test")
 
 
-def capture(**given: object) -> Capture:
+def capture(**given: Any) -> Capture:
     rows = [launch("a", nvtx=["step", "layer"], m={"dram__bytes.sum": 3.0}), launch("b|<x>", seconds=None, grid=None)]
     opcodes = {"m:sass__inst_executed_per_opcode_with_modifier_all": [[{"id": "MOV", "value": 2.0}], None]}
     frame = launches(*rows).with_columns(pl.Series(n, v) for n, v in opcodes.items())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import exp, log
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,15 +24,22 @@ def told(quantity: str, base: float | None, head: float | None, noise: Noise) ->
     return change(quantity, exactly(base), exactly(head), noise, captures=2)
 
 
+def told_of(bytes_: float | None, flops: float | None, seconds: float | None) -> tuple[Change, Change, Change]:
+    """What bytes, FLOPs and time became, where nothing is noisy: multiples of 100, None where the head lacks it."""
+    heads = [None if factor is None else 100.0 * factor for factor in (bytes_, flops, seconds)]
+    return told("bytes", 100.0, heads[0], QUIET), told("flops", 100.0, heads[1], QUIET), told("seconds", 100.0, heads[2], QUIET)
+
+
 def verdict(bytes_: float = 1.0, flops: float = 1.0, seconds: float = 1.0, beyond: float = 0.0) -> str:
     """The verdict where the head has these multiples of the base and nothing is noisy."""
-    changes = [
-        told(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", bytes_), ("flops", flops), ("seconds", seconds))
-    ]
-    return judge(*changes, beyond).verdict
+    return judge(*told_of(bytes_, flops, seconds), beyond).verdict
 
 
-def one(base: dict[str, object], head: dict[str, object], **facts: object) -> Comparison:
+def one_of(fact: str, value: int) -> dict[str, Any]:
+    return {fact: value}
+
+
+def one(base: dict[str, Any], head: dict[str, Any], **facts: Any) -> Comparison:
     return compare([plain(base, **facts)], [plain(head, **facts)])
 
 
@@ -41,8 +49,7 @@ def test_nothing_changed_is_no_change() -> None:
 
 def test_half_the_bytes_in_four_fifths_of_the_time_realises_a_third() -> None:
     # ln(1.25) / ln(2) = 0.2231 / 0.6931 = 0.32
-    changes = [told(q, 100.0, 100.0 * factor, QUIET) for q, factor in (("bytes", 0.5), ("flops", 1.0), ("seconds", 0.8))]
-    judged = judge(*changes, 0.0)
+    judged = judge(*told_of(0.5, 1.0, 0.8), 0.0)
     assert judged.verdict == "bytes_cut_time_kept"
     assert judged.realised == pytest.approx(log(1.25) / log(2)) == pytest.approx(0.32, abs=0.002)
     assert judged.allowed == pytest.approx(2.0)
@@ -82,17 +89,13 @@ def test_beyond_the_ridge_comes_before_every_change() -> None:
 
 
 def test_not_comparable_comes_before_everything() -> None:
-    assert (
-        judge(*[told(q, 1.0, 0.5, QUIET) for q in ("bytes", "flops", "seconds")], 0.9, comparable=False).verdict
-        == "not_comparable"
-    )
+    assert judge(*told_of(0.5, 0.5, 0.5), 0.9, comparable=False).verdict == "not_comparable"
 
 
 def test_missing_bytes_cannot_tell_and_missing_time_or_flops_can() -> None:
-    known = {q: told(q, 1.0, 1.0, QUIET) for q in ("bytes", "flops", "seconds")}
-    for lost, expected in (("bytes", "cannot_tell"), ("seconds", "same_bytes"), ("flops", "no_change")):
-        changes = {**known, lost: told(lost, None, 1.0, QUIET)}
-        assert judge(*changes.values(), 0.0).verdict == expected
+    assert judge(*told_of(None, 1.0, 1.0), 0.0).verdict == "cannot_tell"
+    assert judge(*told_of(1.0, None, 1.0), 0.0).verdict == "no_change"
+    assert judge(*told_of(1.0, 1.0, None), 0.0).verdict == "same_bytes"
 
 
 def test_the_same_time_is_an_interval_inside_two_per_cent() -> None:
@@ -126,7 +129,7 @@ def test_every_verdict_of_the_set_can_be_reached() -> None:
         verdict(bytes_=0.5),
         verdict(bytes_=0.5, seconds=0.5),
         verdict(beyond=1),
-        judge(*(told(q, 1.0, None if q == "seconds" else 1.0, QUIET) for q in ("bytes", "flops", "seconds")), 0.0).verdict,
+        judge(*told_of(1.0, 1.0, None), 0.0).verdict,
     }
     assert reached | {"not_comparable", "cannot_tell"} == set(VERDICTS)
 
@@ -212,7 +215,7 @@ def test_tokens_known_on_one_side_only_are_not_comparable() -> None:
 
 @pytest.mark.parametrize("fact", ["batch", "context", "cache_control", "replay_mode", "clock_control", "weights", "kv", "tp"])
 def test_a_difference_in_how_it_was_run_or_measured_is_named_with_its_effect(fact: str) -> None:
-    comparison = compare([plain({}, **{fact: 1})], [plain({}, **{fact: 2})])
+    comparison = compare([plain({}, **one_of(fact, 1))], [plain({}, **one_of(fact, 2))])
     assert comparison.verdict == "not_comparable"
     (difference,) = comparison.blocking
     assert (difference.base, difference.head) == ("1", "2")
@@ -221,7 +224,7 @@ def test_a_difference_in_how_it_was_run_or_measured_is_named_with_its_effect(fac
 
 @pytest.mark.parametrize("fact", ["batch", "context", "weights", "kv", "tp"])
 def test_a_difference_made_on_purpose_does_not_block(fact: str) -> None:
-    comparison = compare([plain({}, **{fact: 1})], [plain({}, **{fact: 2})], vary=frozenset({fact}))
+    comparison = compare([plain({}, **one_of(fact, 1))], [plain({}, **one_of(fact, 2))], vary=frozenset({fact}))
     assert comparison.verdict == "no_change"
 
 

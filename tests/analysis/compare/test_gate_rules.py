@@ -50,7 +50,7 @@ def comparison(
 def of_role(role: str, base: float | None, head: float | None, counts: tuple[float, float] = (1.0, 1.0)) -> dict[str, Any]:
     ratio = log(head / base) if base and head else None
     sides = {"base_bytes": base, "head_bytes": head, "base_launches": counts[0], "head_launches": counts[1]}
-    ends = {"bytes_low": None, "bytes_high": None}
+    ends: dict[str, float | None] = {"bytes_low": None, "bytes_high": None}
     if ratio is not None:
         ends = {"bytes_low": expm1(ratio - 0.01), "bytes_high": expm1(ratio + 0.01)}
     return {"role": role, **sides, "bytes_log": ratio, "bytes_noise": 0.01, **ends}

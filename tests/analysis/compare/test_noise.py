@@ -1,5 +1,6 @@
 """Noise of a total: from equal launches, from repeated captures, and from both."""
 
+from collections.abc import Sequence
 from math import exp, sqrt
 
 import polars as pl
@@ -24,7 +25,7 @@ PAIRED = Spread(paired=True, base=0.04, head=None, dof=5.0)
 APART = Spread(paired=False, base=0.04, head=0.09, dof=5.0)
 
 
-def frame(rows: list[tuple[str, int, int, str, float | None]]) -> pl.DataFrame:
+def frame(rows: Sequence[tuple[str, int, int, str, float | None]]) -> pl.DataFrame:
     """Launches (capture, index, pair, role, value); every quantity has the value."""
     names = ["capture", "index", "pair", "role", "value"]
     return pl.DataFrame(rows, schema=names, orient="row").with_columns(

@@ -187,7 +187,7 @@ def rows(**columns: list[Any]) -> pl.DataFrame:
     """Launches of a side with these numbers; everything else is known and 1."""
     count = len(next(iter(columns.values())))
     ones = {n: [1.0] * count for n in ("bytes", "flops", "seconds", "share", "useful_flops", "intensity", "useful_intensity")}
-    other = {"ridge": [2.0] * count, "bandwidth_share": [0.5] * count}
+    other: dict[str, list[Any]] = {"ridge": [2.0] * count, "bandwidth_share": [0.5] * count}
     other |= {n: [None] * count for n in ("bytes_most", "flops_most", "seconds_least")} | {"flops_lacking": [False] * count}
     text = {"role": ["fc"] * count, "family": ["fc"] * count, "limited_by": ["memory"] * count}
     given: dict[str, list[Any]] = {**ones, **other, **text, **columns}
@@ -279,7 +279,7 @@ def test_useful_work_of_a_row_needs_that_of_every_product_and_attention_that_wor
 
 
 def test_the_part_beyond_the_ridge_is_of_all_bytes() -> None:
-    common = {"bytes": [1.0, 3.0, 4.0], "ridge": [2.0, 2.0, None]}
+    common: dict[str, list[Any]] = {"bytes": [1.0, 3.0, 4.0], "ridge": [2.0, 2.0, None]}
     assert told(beyond(), useful_intensity=[3.0, 1.0, 9.0], **common) == 0.125
     assert told(beyond(), useful_intensity=[2.0, 2.5, 9.0], **common) == 0.375
     # executed work right of the ridge proves nothing: tiles are counted whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,7 +18,7 @@ from tests.kernels import h100
 SM = "m:sm__cycles_elapsed.avg.per_second"
 
 
-def of(*hertz: float | None, device: Device | None = None, gpu: Gpu | None = None, **facts: Fact) -> Study:
+def of(*hertz: float | None, device: Device | None = None, gpu: Gpu | None = None, **facts: Fact[Any]) -> Study:
     frame = pl.DataFrame({SM: hertz}, schema={SM: pl.Float64})
     return Study(
         capture=Capture(launches=frame, device=device or Device()), launches=frame, gpu=gpu, run=Run(**facts), notes=()

@@ -209,6 +209,6 @@ def test_only_what_the_target_changes_is_taken_for_granted() -> None:
     assert "(bandwidth by 2.3)" in taken(gpu=gpus.find("b200"))[2]  # 7.7 over 3.35 TB/s
     assert "weight type (by 0.5," in taken(weights="fp8")[2]
     assert "cache type (by 0.5)" in taken(kv="fp8")[2]
-    assert "scale with it (by 3)" in taken(batch=3 * int(own.run.batch.value))[2]
+    assert "scale with it (by 3)" in taken(batch=3 * (own.run.batch.value or 0))[2]
     assert "split over GPUs (by 4)" in taken(tp=4)[2]
     assert len(taken(gpu=gpus.find("b200"), weights="fp8", kv="fp8", batch=24, tp=4)) == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,7 +18,7 @@ from tests.planted import plain
 FC, ATTENTION = {"role": "fc"}, {"role": "attention", "kernel": "attend"}
 
 
-def study(**facts: object) -> Study:
+def study(**facts: Any) -> Study:
     return plain({"count": 1, **FC}, {"count": 1, **ATTENTION}, **facts)
 
 

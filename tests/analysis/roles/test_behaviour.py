@@ -12,6 +12,7 @@ import ncu_roofline as nr
 from ncu_roofline.analysis.roles import behaviour
 from ncu_roofline.analysis.roles.roles import assign
 from ncu_roofline.capture.capture import Capture, Fact, Run
+from ncu_roofline.capture.schema import ROLE_SOURCES, ROLES
 from ncu_roofline.knowledge.models.models import load
 from tests.kernels import launch, launches
 
@@ -37,7 +38,8 @@ def frame(reads: tuple[float, ...], names: tuple[str, ...] = (), writes: tuple[f
 
 def roles(reads: tuple[float, ...], **given: tuple[str, ...] | tuple[float, ...]) -> list[str | None]:
     told = behaviour.decide(frame(reads, **given), Run(), LLAMA)  # type: ignore[arg-type]
-    return told["role"].cast(pl.String).to_list()
+    found: list[str | None] = told["role"].cast(pl.String).to_list()
+    return found
 
 
 def hidden(capture: Capture, *, alike: bool) -> Capture:
@@ -63,7 +65,7 @@ def test_95_percent_of_the_bytes_have_the_right_family_without_names(name: str, 
     right = told["family"].cast(pl.String) == pl.Series(families(name, capture.launches["name"]))
     evidenced = told.filter(pl.col("role_source") == "behaviour")
 
-    assert told.filter(right)["dram_bytes"].sum() >= 0.95 * told["dram_bytes"].sum()
+    assert float(told.filter(right)["dram_bytes"].sum()) >= 0.95 * float(told["dram_bytes"].sum())
     assert told.filter(~right & (pl.col("role_source") == "behaviour")).is_empty()
     assert set(evidenced["role_rule"]) == {"matrix-bytes", "cache-bytes"}
 
@@ -146,7 +148,9 @@ def test_a_projection_that_its_name_calls_attention_is_fc_where_attention_stands
 
 def test_the_user_is_never_overruled() -> None:
     given = frame(LAYER * 2).with_columns(
-        role=pl.lit("copy").cast(behaviour.ROLE), role_source=pl.lit("user").cast(behaviour.SOURCE), role_rule=pl.lit("mine")
+        role=pl.lit("copy").cast(pl.Enum(ROLES)),
+        role_source=pl.lit("user").cast(pl.Enum(ROLE_SOURCES)),
+        role_rule=pl.lit("mine"),
     )
 
     assert set(behaviour.decide(given, Run(), LLAMA)["role"]) == {"copy"}

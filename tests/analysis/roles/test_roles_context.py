@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -20,9 +22,10 @@ NORM, ROPE, CACHE, FLASH = "rms_norm_kernel", "rotary_embedding_kernel", "reshap
 GENERIC = "void cutlass::device_kernel<T>(T1::Params)"
 
 
-def roles(*names: str, **columns: list[object]) -> list[str | None]:
+def roles(*names: str, **columns: Sequence[Any]) -> list[str | None]:
     rows = [launch(name, **{c: values[i] for c, values in columns.items()}) for i, name in enumerate(names)]
-    return assign(launches(*rows))["role"].cast(pl.String).to_list()
+    found: list[str | None] = assign(launches(*rows))["role"].cast(pl.String).to_list()
+    return found
 
 
 def test_every_launch_gets_the_columns_of_the_schema() -> None:

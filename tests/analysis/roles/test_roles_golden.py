@@ -27,4 +27,4 @@ def test_at_least_99_percent_of_the_time_of_a_capture_is_classified(slug: str) -
     timed = launches(CAPTURES[slug])
     unknown = timed.filter(pl.col("role").is_null())["seconds"].sum()
 
-    assert unknown <= 0.01 * timed["seconds"].sum()
+    assert unknown <= 0.01 * float(timed["seconds"].sum())

@@ -199,7 +199,9 @@ def test_a_kernel_that_beats_the_table_raises_it_and_is_named() -> None:
 
     found = ceiling(placed({}, fast), h100(), H100)
 
-    assert found == Ceiling(bandwidth=pytest.approx(3.2e12), kind="capture", table=3.13e12, kernel="fast")
+    assert found is not None
+    assert replace(found, bandwidth=3.2e12) == Ceiling(bandwidth=3.2e12, kind="capture", table=3.13e12, kernel="fast")
+    assert found.bandwidth == pytest.approx(3.2e12)
 
 
 @pytest.mark.parametrize(
@@ -289,5 +291,5 @@ def test_the_sum_of_the_gains_is_shown_once_and_adds_up() -> None:
     found = reachable(study.launches)
 
     assert found is not None
-    assert found.least == pytest.approx(found.seconds - study.launches["gain_seconds"].sum())
+    assert found.least == pytest.approx(found.seconds - float(study.launches["gain_seconds"].sum()))
     assert 0 < found.fixed < found.seconds - found.least

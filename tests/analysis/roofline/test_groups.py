@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -11,7 +13,7 @@ from ncu_roofline.capture.frames import STUDIED
 TYPES = {c.name: c.dtype for c in STUDIED}
 
 
-def launches(*rows: dict[str, object]) -> pl.DataFrame:
+def launches(*rows: dict[str, Any]) -> pl.DataFrame:
     """Placed launches; a row states only what it is about."""
     usual = {
         "name": "gemm",

@@ -17,10 +17,10 @@ from ncu_roofline.analysis.roofline.roofline import (
     deciding_intensity,
     limited_by,
     place,
-    ratio,
     roofs,
     suspect,
 )
+from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.capture.capture import Device
 from tests.kernels import H100, full, h100
 

@@ -30,11 +30,11 @@ def placed(frame: pl.DataFrame, roles: list[str | None], of_step: list[int | Non
     )
 
 
-def told(value: int, evidence: str) -> Fact:
+def told(value: int, evidence: str) -> Fact[int]:
     return Fact(value, "inferred", evidence)
 
 
-def unknown(evidence: str) -> Fact:
+def unknown(evidence: str) -> Fact[int]:
     return Fact(None, "unknown", evidence)
 
 
@@ -53,7 +53,7 @@ def unknown(evidence: str) -> Fact:
         ({"norm": 12, "sampling": 4, "verify": 3}, told(3, "rejection-sampling grids: 3 rows in every decode step")),
     ],
 )
-def test_the_batch_of_a_step_is_what_it_verifies_or_samples_else_its_rows(step: dict[str, int], found: Fact) -> None:
+def test_the_batch_of_a_step_is_what_it_verifies_or_samples_else_its_rows(step: dict[str, int], found: Fact[int]) -> None:
     assert infer_batch(steps(step)) == found
 
 
@@ -65,7 +65,7 @@ def test_the_batch_of_a_step_is_what_it_verifies_or_samples_else_its_rows(step: 
         ({"sampling": 6}, unknown("the 6 rows of a step hold drafts beside the sequences")),
     ],
 )
-def test_where_drafts_are_accepted_only_what_counts_sequences_tells(step: dict[str, int], found: Fact) -> None:
+def test_where_drafts_are_accepted_only_what_counts_sequences_tells(step: dict[str, int], found: Fact[int]) -> None:
     assert infer_batch(steps(step), accepted=2.5) == found
 
 
@@ -128,7 +128,7 @@ def test_launches_of_no_step_are_no_part_of_the_first_steps() -> None:
 @pytest.mark.parametrize(
     ("role", "found"), [(None, told(1, "matrix-vector products: 1 row in every decode step")), ("fc", UNKNOWN)]
 )
-def test_a_product_of_one_row_tells_if_it_is_the_first_product(role: str | None, found: Fact) -> None:
+def test_a_product_of_one_row_tells_if_it_is_the_first_product(role: str | None, found: Fact[int]) -> None:
     frame = launches(launch("other"), launch("gemv2T_kernel"))
 
     assert infer_batch(placed(frame, [role, "fc"], [0, 0])) == found

@@ -92,7 +92,7 @@ def test_layers_that_read_a_window_are_left_to_the_others() -> None:
     # a layer that caches nothing reads nothing: it is no reason to leave any out
     assert seen(reads, replace(MODEL, caches=(CACHE, Cache(kind="conv")))) == 27
     one = replace(CACHE, elements=1, split=1)
-    small = [read(100, elements=1), read(4, elements=1), read(4, elements=1)]
+    small: list[float | None] = [read(100, elements=1), read(4, elements=1), read(4, elements=1)]
     assert seen(small, replace(MODEL, caches=(one, replace(one, window=4)))) == 100
 
 

@@ -1,5 +1,7 @@
 """Passes: which are whole, which step they are, which only draft."""
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
@@ -139,7 +141,7 @@ def numbered(
     whole: list[bool] | None = None,
     lane: list[int] | None = None,
     rows: list[int] | None = None,
-    told: dict[str, list[int | None]] | None = None,
+    told: Mapping[str, Sequence[int | None]] | None = None,
     drafting: bool = False,
 ) -> pl.DataFrame:
     count = len(mixers)
@@ -180,7 +182,7 @@ def test_where_the_engines_range_tells_of_drafts_a_pass_with_fewer_rows_is_one()
 
 def test_the_pass_behind_a_verification_over_all_its_rows_drafts() -> None:
     # 8 sequences of 4 rows are verified; the first draft runs over the 32 rows and samples one of each sequence
-    told = {"sequences": [8, None], "sampled_rows": [32, 8]}
+    told: dict[str, Sequence[int | None]] = {"sequences": [8, None], "sampled_rows": [32, 8]}
     found = numbered([9, 3], ["decode", None], rows=[32, 32], told=told)
     assert (found["phase"].to_list(), found["draft"].to_list()) == (["decode"] * 2, [False, True])
     # a prompt of 32 rows of which one is sampled is no draft of 8 sequences
@@ -247,7 +249,10 @@ def test_behind_the_rest_of_a_step_drafts_serve_the_step_that_follows() -> None:
 
 def test_drafts_that_begin_over_all_verified_rows_extend_their_step_though_others_open_the_window() -> None:
     # a draft of a step before the window, then two steps: verification of 4 rows of one sequence, the draft over them, one more
-    told = {"sequences": [None, 1, None, None, 1, None, None], "sampled_rows": [1, 4, 1, 1, 4, 1, 1]}
+    told: dict[str, Sequence[int | None]] = {
+        "sequences": [None, 1, None, None, 1, None, None],
+        "sampled_rows": [1, 4, 1, 1, 4, 1, 1],
+    }
     phase = ["decode", "decode", None, "decode", "decode", None, "decode"]
     found = numbered([3, 9, 3, 3, 9, 3, 3], phase, rows=[1, 4, 4, 1, 4, 4, 1], told=told, drafting=True)
     assert found["step"].to_list() == [None, 0, 0, 0, 1, 1, 1]

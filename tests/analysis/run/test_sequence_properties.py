@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -58,7 +60,7 @@ def test_planted_steps_layers_and_batch_are_recovered(
 @few
 @given(model=st.sampled_from([TINY, QWEN3_MOE]), layers=st.integers(2, 5), steps=st.integers(1, 3))
 def test_every_launch_is_put_into_its_own_step_and_layer(model: object, layers: int, steps: int) -> None:
-    plan = {"model": model, "batch": 4, "layers": layers, "steps": steps}
+    plan: dict[str, Any] = {"model": model, "batch": 4, "layers": layers, "steps": steps}
     found, known = segmented(decode_run(**plan)).launches, truth(**plan)
     assert found["layer"].to_list() == known["layer"].to_list()
     assert found["step"].to_list() == known["step"].to_list()
@@ -96,7 +98,7 @@ def test_a_rotated_sequence_without_roles_has_the_same_layer(rotation: int) -> N
 @few
 @given(order=st.permutations(range(1, 5)))
 def test_shuffling_equal_layers_changes_no_total(order: list[int]) -> None:
-    plan = {"model": TINY, "batch": 2, "layers": 6, "steps": 1}
+    plan: dict[str, Any] = {"model": TINY, "batch": 2, "layers": 6, "steps": 1}
     frame, layer = decode_run(**plan), truth(**plan)["layer"]
     place = {old: new for new, old in enumerate(order, start=1)}
     moved = layer.replace_strict(place, default=layer, return_dtype=pl.Int64)

@@ -273,4 +273,4 @@ def test_a_context_told_by_bytes_names_the_cache_type_that_it_assumes() -> None:
     assumed = study(made, Choices(model=model)).run.context
     assert "taken to be bf16" in assumed.evidence
     told = study(replace(made, run=made.run.given(kv="fp8")), Choices(model=model)).run.context
-    assert (told.value, "taken to be" in told.evidence) == (2 * assumed.value, False)
+    assert (told.value, "taken to be" in told.evidence) == (2 * (assumed.value or 0), False)

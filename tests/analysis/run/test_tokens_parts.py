@@ -22,7 +22,8 @@ from ncu_roofline.analysis.run.tokens import (
     unknowns,
 )
 from ncu_roofline.capture.capture import Run
-from tests.analysis.run.test_tokens import LAYERS, placed
+from tests.analysis.run.test_tokens import LAYERS
+from tests.kernels import placed
 
 
 def of(**given: Any) -> Totals:
@@ -146,7 +147,7 @@ def test_activations_explain_reads_beyond_the_matrix() -> None:
 
 
 def test_where_only_all_bytes_are_known_the_output_may_be_among_them() -> None:
-    columns = {"dram_read_bytes": [None], "activation_bytes": [10.0], "output_bytes": [15.0]}
+    columns: dict[str, list[Any]] = {"dram_read_bytes": [None], "activation_bytes": [10.0], "output_bytes": [15.0]}
     found = matrices(dram_bytes=[120.0], **columns)
     # 20 % more than the matrix lie between 10 % and 10 + 15 %
     assert (found["explained_low"], found["explained_high"]) == (pytest.approx(0.1), pytest.approx(0.25))
@@ -286,7 +287,7 @@ def test_roles_that_are_unknown_keep_their_row_and_their_spread() -> None:
 def test_matrices_count_in_cut_layers_and_roles_only_in_whole_ones() -> None:
     run = Run().given(batch=1, layers_captured=(2, 8))
     lacking = dict.fromkeys(("experts_read", "activation_bytes", "output_bytes"), pl.lit(None, pl.Float64))
-    known = {"matrix_n": 2, "matrix_k": 3, "matrix_bytes": pl.lit(4.0)}
+    known = {"matrix_n": pl.lit(2), "matrix_k": pl.lit(3), "matrix_bytes": pl.lit(4.0)}
     frame = placed(LAYERS, whole=False).with_columns(projection=pl.Series(["q", None, "q", "o", "head"]), **known, **lacking)
     found = per_token(frame, run, "projection")
     assert found.select("projection", "launches", "dram_bytes", "dram_bytes_per_token").rows() == [

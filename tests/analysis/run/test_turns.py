@@ -60,7 +60,8 @@ def test_lanes_and_kernels_turn_by_themselves() -> None:
 
 @pytest.mark.parametrize("flag", list(FLAGS))
 def test_sampled_rows_and_norms_of_heads_tell_of_no_turn(flag: str) -> None:
-    assert met([1, 1, 512, 512], **{flag: True}) == []
+    only: dict[str, Any] = {flag: True}
+    assert met([1, 1, 512, 512], **only) == []
 
 
 def test_norms_that_add_the_residual_stream_are_no_heads_and_tell_of_a_turn() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ncu_roofline.analysis.compare.sides import side
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import total, weighted
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import (
     Crossover,
@@ -28,8 +29,6 @@ from ncu_roofline.analysis.sweep.sweep import (
     roof,
     row,
     sweep,
-    total,
-    weighted,
 )
 from ncu_roofline.errors import UnusableInput
 from tests.planted import plain
@@ -133,7 +132,7 @@ def test_an_intensity_is_of_launches_that_have_both() -> None:
 
 
 def test_an_intensity_is_unknown_where_more_than_a_twentieth_of_the_bytes_lacks_its_work() -> None:
-    lacking = {"useful_flops": [40.0, None], "flops": [40.0, 1.0]}
+    lacking: dict[str, list[Any]] = {"useful_flops": [40.0, None], "flops": [40.0, 1.0]}
     assert intensity(rows(bytes=[19.0, 1.0], **lacking), "useful_flops") == pytest.approx(40 / 19)
     assert intensity(rows(bytes=[18.0, 1.0], **lacking), "useful_flops") is None
     assert intensity(rows(bytes=[18.0, 1.0], useful_flops=[40.0, None], flops=[40.0, None]), "useful_flops") is None
@@ -229,7 +228,8 @@ def test_a_capture_on_the_ridge_has_reached_it() -> None:
 
 def test_a_ridge_that_is_not_reached_is_estimated_by_the_fit() -> None:
     # half of the ridge at batch 4, growing as the square root: four times the batch
-    assert crossed(0.25, 0.5, fit=law(0.5)) == Crossover(low=4.0, estimate=pytest.approx(16.0), share=0.5)
+    assert (found := crossed(0.25, 0.5, fit=law(0.5))).estimate == pytest.approx(16.0)
+    assert replace(found, estimate=16.0) == Crossover(low=4.0, estimate=16.0, share=0.5)
     assert crossed(0.25, 0.5).estimate is None
     assert crossed(0.25, 0.5, fit=law(0.1)).estimate is None
     assert crossed(0.25, 0.5, fit=law(0.5), measure="executed").estimate is None
@@ -264,7 +264,7 @@ def test_a_sweep_along_the_batch_fits_both_families() -> None:
 
 
 def test_matrices_read_whole_come_before_useful_and_executed_work() -> None:
-    known = {"projection": ["q", None, None, None], "experts_read": [None] * 4}
+    known: dict[str, list[Any]] = {"projection": ["q", None, None, None], "experts_read": [None] * 4}
     assert sweep([batch(2, **known), batch(4, **known)]).fc_measure == "dense"
     assert sweep([batch(2, **known), batch(4)]).fc_measure == "useful"
     assert sweep([study(batch=2), study(batch=4)]).fc_measure == "executed"

@@ -1,5 +1,6 @@
 """Bytes of a capture over the time of the real step: by hand, and exact on generated pairs (synthetic)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -46,10 +47,10 @@ def test_step_busy_share_gaps_and_bytes_per_second_of_a_generated_pair_are_exact
     assert found.busy == pytest.approx(sum(ran) / sum(made.periods), rel=1e-9)
     assert found.gap_seconds == pytest.approx((sum(made.periods) - sum(ran)) / len(ran), rel=1e-6)
     assert (told.share, told.covered) == (1.0, 1.0)
-    assert told.rate(found.median)[0] == pytest.approx(moved / median(made.periods), rel=1e-9)
+    assert told.rate(found.median)[0] == pytest.approx(float(moved) / median(made.periods), rel=1e-9)
 
 
-def seconds(step: list[object]) -> float:
+def seconds(step: Sequence[object]) -> float:
     """In which some kernel of the step runs."""
     from tests.generator.timelines import union
 

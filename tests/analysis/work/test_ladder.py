@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.work import ladder
+from ncu_roofline.knowledge import counters
 from tests.kernels import launch, launches
 
 
@@ -62,9 +63,9 @@ def test_the_rungs_of_a_column_are_those_of_the_table_that_the_capture_has() -> 
     assert ladder.rungs(launches(launch()), "dram_bytes") == []
 
 
-CYCLES = ladder.table()["clocks"]["sm_cycles"][0]
-LONGEST = ladder.table()["clocks"]["sm_cycles_longest"][0]
-CLOCK = ladder.table()["clocks"]["sm"][0]
+CYCLES = counters.table()["clocks"]["sm_cycles"][0]
+LONGEST = counters.table()["clocks"]["sm_cycles_longest"][0]
+CLOCK = counters.table()["clocks"]["sm"][0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_cycles_are_counted_else_clock_times_duration_else_the_longest(
 
 
 def test_clocks_are_as_measured() -> None:
-    memory = ladder.table()["clocks"]["dram"][0]
+    memory = counters.table()["clocks"]["dram"][0]
     frame = launches(launch(m={CLOCK: 10.0, memory: 20.0}))
     assert value(frame, ladder.sm_hertz(frame)) == [10.0]
     assert value(frame, ladder.dram_hertz(frame)) == [20.0]

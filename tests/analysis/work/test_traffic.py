@@ -18,7 +18,7 @@ HERTZ, MISSES = "m:dram__cycles_elapsed.avg.per_second", "m:lts__t_sectors_looku
 BUS = Device(compute_capability="9.0", bus_bits=512, memory_hertz=3e9)
 
 
-def rebuilt(device: Device, gpu: Gpu | None = None, **counters: float) -> list[tuple[str, float | None]]:
+def rebuilt(device: Device, counters: dict[str, float], gpu: Gpu | None = None) -> list[tuple[str, float | None]]:
     """(source, bytes) of every way that the device allows, for one launch of 2 s."""
     frame = pl.DataFrame({"seconds": [2.0], **{k: [v] for k, v in counters.items()}})
     return [(source, frame.select(value.alias("v")).item()) for source, value in activity(frame, gpu, device)]
@@ -26,34 +26,34 @@ def rebuilt(device: Device, gpu: Gpu | None = None, **counters: float) -> list[t
 
 def test_active_cycles_move_twice_the_bus_each() -> None:
     # 512 bits are 64 bytes, twice a cycle: 128 bytes
-    assert rebuilt(BUS, **{CYCLES: 10.0}) == [("cycles", 1280.0), ("cycles", None)]
+    assert rebuilt(BUS, {CYCLES: 10.0}) == [("cycles", 1280.0), ("cycles", None)]
 
 
 def test_an_active_share_is_of_the_cycles_of_the_launch() -> None:
     # a quarter of 2 s at 1e9 Hz, 128 bytes each
-    assert rebuilt(BUS, **{PERCENT: 25.0, HERTZ: 1e9})[1] == ("cycles", pytest.approx(0.25 * 2 * 1e9 * 128))
+    assert rebuilt(BUS, {PERCENT: 25.0, HERTZ: 1e9})[1] == ("cycles", pytest.approx(0.25 * 2 * 1e9 * 128))
 
 
 def test_the_devices_own_memory_clock_stands_in_for_the_measured_one() -> None:
-    assert rebuilt(BUS, **{PERCENT: 25.0})[1] == ("cycles", pytest.approx(0.25 * 2 * 3e9 * 128))
-    assert rebuilt(replace(BUS, memory_hertz=None), **{PERCENT: 25.0})[1] == ("cycles", None)
+    assert rebuilt(BUS, {PERCENT: 25.0})[1] == ("cycles", pytest.approx(0.25 * 2 * 3e9 * 128))
+    assert rebuilt(replace(BUS, memory_hertz=None), {PERCENT: 25.0})[1] == ("cycles", None)
 
 
 def test_the_bus_of_the_table_stands_in_for_that_of_the_capture() -> None:
-    assert rebuilt(replace(BUS, bus_bits=None), h100(), **{CYCLES: 10.0})[0] == ("cycles", 10 * 2 * 5120 / 8)
-    assert rebuilt(BUS, h100(), **{CYCLES: 10.0})[0] == ("cycles", 1280.0)
-    assert rebuilt(replace(BUS, bus_bits=None), **{CYCLES: 10.0}) == []
+    assert rebuilt(replace(BUS, bus_bits=None), {CYCLES: 10.0}, h100())[0] == ("cycles", 10 * 2 * 5120 / 8)
+    assert rebuilt(BUS, {CYCLES: 10.0}, h100())[0] == ("cycles", 1280.0)
+    assert rebuilt(replace(BUS, bus_bits=None), {CYCLES: 10.0}) == []
 
 
 @pytest.mark.parametrize("device", [replace(BUS, integrated=True), replace(BUS, compute_capability="8.7")])
 def test_parts_without_dram_counters_show_sectors_that_missed_l2(device: Device) -> None:
-    assert rebuilt(device, **{MISSES: 10.0, CYCLES: 10.0}) == [("l2_miss", 320.0)]
+    assert rebuilt(device, {MISSES: 10.0, CYCLES: 10.0}) == [("l2_miss", 320.0)]
 
 
 def test_the_capability_of_the_table_stands_in_for_that_of_the_capture() -> None:
     orin = replace(h100(), compute_capability="8.7")
-    assert rebuilt(replace(BUS, compute_capability=None), orin, **{MISSES: 10.0}) == [("l2_miss", 320.0)]
-    assert rebuilt(BUS, orin, **{CYCLES: 10.0})[0] == ("cycles", 1280.0)
+    assert rebuilt(replace(BUS, compute_capability=None), {MISSES: 10.0}, orin) == [("l2_miss", 320.0)]
+    assert rebuilt(BUS, {CYCLES: 10.0}, orin)[0] == ("cycles", 1280.0)
 
 
 def test_each_level_has_its_column_and_the_totals_a_source() -> None:
@@ -83,7 +83,7 @@ def test_the_sum_over_units_counts_no_dead_one() -> None:
     # RTX 2080 Ti: 11 live units of 8 bytes and a dead one; 1,000 cycles each: 88,000 bytes. The mean, 916.7 of 12 units, times
     # the bus of 352 bits would say 80,667
     turing = replace(h100(), memory_type="GDDR6", bus_bits=352)
-    found = rebuilt(replace(BUS, bus_bits=352), turing, **{SUM: 11_000.0, CYCLES: 11_000 / 12})
+    found = rebuilt(replace(BUS, bus_bits=352), {SUM: 11_000.0, CYCLES: 11_000 / 12}, turing)
 
     assert found[:2] == [("cycles", 88_000.0), ("cycles", pytest.approx(80_667, rel=1e-4))]
 
@@ -92,18 +92,18 @@ def test_a_b200_moves_2048_bytes_a_cycle_whatever_its_bus_says() -> None:
     b200 = gpus.find("b200")
     device = replace(BUS, compute_capability="10.0", bus_bits=7680)
 
-    assert rebuilt(device, b200, **{CYCLES: 1000.0})[0] == ("cycles", 2_048_000.0)
-    assert rebuilt(device, b200, **{SUM: 64_000.0})[0] == ("cycles", 2_048_000.0)
+    assert rebuilt(device, {CYCLES: 1000.0}, b200)[0] == ("cycles", 2_048_000.0)
+    assert rebuilt(device, {SUM: 64_000.0}, b200)[0] == ("cycles", 2_048_000.0)
 
 
 def test_a_throughput_that_is_no_active_share_tells_no_bytes() -> None:
     known = {SHARE: 50.0, HERTZ: 1e9}
-    assert rebuilt(replace(BUS, compute_capability="10.0"), gpus.find("b200"), **known)[-1] == ("cycles", None)
-    assert rebuilt(BUS, **known)[-1] == ("cycles", pytest.approx(0.5 * 2 * 1e9 * 128))
+    assert rebuilt(replace(BUS, compute_capability="10.0"), known, gpus.find("b200"))[-1] == ("cycles", None)
+    assert rebuilt(BUS, known)[-1] == ("cycles", pytest.approx(0.5 * 2 * 1e9 * 128))
 
 
 def test_the_mean_is_of_units_and_a_share_is_of_the_bus() -> None:
     # H200: 48 units of which one is half: 1,536 bytes a cycle by the mean, 1,504 by the share (both 1.0000 of counted bytes)
     h200 = replace(BUS, bus_bits=6016)
-    assert rebuilt(h200, gpus.find("h200"), **{CYCLES: 100.0})[0] == ("cycles", 153_600.0)
-    assert rebuilt(h200, gpus.find("h200"), **{PERCENT: 50.0, HERTZ: 1e9})[1] == ("cycles", pytest.approx(0.5 * 2e9 * 1504))
+    assert rebuilt(h200, {CYCLES: 100.0}, gpus.find("h200"))[0] == ("cycles", 153_600.0)
+    assert rebuilt(h200, {PERCENT: 50.0, HERTZ: 1e9}, gpus.find("h200"))[1] == ("cycles", pytest.approx(0.5 * 2e9 * 1504))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -10,7 +13,7 @@ from ncu_roofline.capture.capture import Device
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, TENSOR, h100, launch, launches
 
 
-def row(m: dict[str, float | None], *, device: Device = H100, **given: object) -> dict[str, object]:
+def row(m: Mapping[str, Any], *, device: Device = H100, **given: Any) -> dict[str, Any]:
     """The work of one launch with these counters."""
     return work(launches(launch(m=m, **given)), h100(), device).row(0, named=True)
 
@@ -276,9 +279,9 @@ def test_the_pipe_estimate_needs_a_precision_and_more_than_noise() -> None:
 
 
 def test_a_product_of_which_no_flop_was_seen_is_unknown_where_its_unit_was_not_counted() -> None:
-    half: dict[str, float | None] = {SASS.format(op): 0.0 for op in ("hadd", "hmul", "hfma")}
+    half: Mapping[str, float | None] = {SASS.format(op): 0.0 for op in ("hadd", "hmul", "hfma")}
 
-    def flops(role: str, m: dict[str, float | None]) -> object:
+    def flops(role: str, m: Mapping[str, float | None]) -> object:
         named = launches(launch(m=m)).with_columns(role=pl.lit(role))
         return work(named, h100(), H100)["flops"].item()
 
@@ -292,7 +295,7 @@ BUSY = "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed"
 PRO_6000 = Device(compute_capability="12.0")
 
 
-def done_on(device: Device, hint: str | None, m: dict[str, float | None]) -> dict[str, object]:
+def done_on(device: Device, hint: str | None, m: Mapping[str, float | None]) -> dict[str, Any]:
     named = launches(launch(m=m)).with_columns(activation_dtype=pl.lit(hint, pl.String))
     return work(named, None, device).row(0, named=True)
 

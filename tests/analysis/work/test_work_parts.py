@@ -87,7 +87,7 @@ def estimated(device: Device = H100, *, gpu: bool = True, **columns: Any) -> tup
 
 
 def test_work_that_nothing_counted_is_estimated_in_the_format_of_the_name() -> None:
-    pipe = {PIPE: 10.0, CYCLES: 1e5, "activation_dtype": "bf16"}
+    pipe: dict[str, Any] = {PIPE: 10.0, CYCLES: 1e5, "activation_dtype": "bf16"}
     assert estimated(**pipe) == (pytest.approx(0.10 * 4096 * 132 * 1e5), "pipe")
     assert estimated(**{**pipe, "activation_dtype": "fp8"}) == (None, None)
     assert estimated(**{**pipe, "activation_dtype": None}) == (None, None)
@@ -103,7 +103,7 @@ def test_each_format_has_its_own_path(hint: str) -> None:
 
 
 def test_pipe_instructions_stand_in_for_pipe_use() -> None:
-    counted = {WARPS: 10.0, "activation_dtype": "bf16"}
+    counted: dict[str, Any] = {WARPS: 10.0, "activation_dtype": "bf16"}
     assert estimated(ADA, gpu=False, **counted) == (40960.0, "instructions")
     assert estimated(H100, **counted) == (None, None)
     # the capability of the table stands in where the capture tells none, and only there
@@ -139,7 +139,7 @@ def test_where_nothing_worked_the_most_exact_source_tells_so() -> None:
     assert value(of(), least_exact()) is None
 
 
-HOPPER = {
+HOPPER: dict[str, Any] = {
     f"flops_{p}": 0.0 for p in ("fp64", "fp32", "fp16_scalar", "bf16", "fp16", "tf32", "fp64_tensor", "fp8", "int8", "int1")
 }
 
@@ -158,14 +158,14 @@ def test_work_is_complete_where_every_family_was_counted_whole() -> None:
 
 def test_an_idle_pipe_completes_what_was_not_counted() -> None:
     scalar = {k: HOPPER[k] for k in ("flops_fp64", "flops_fp32", "flops_fp16_scalar")}
-    assert is_complete(**scalar, **{PIPE: 0.0})
-    assert is_complete(None, **scalar, **{PIPE: 0.0})
-    assert not is_complete(**scalar, **{PIPE: 1.0})
-    assert not is_complete(**scalar, **{PIPE: None})
+    assert is_complete(**scalar | {PIPE: 0.0})
+    assert is_complete(None, **scalar | {PIPE: 0.0})
+    assert not is_complete(**scalar | {PIPE: 1.0})
+    assert not is_complete(**scalar | {PIPE: None})
     fp64 = "m:sm__inst_executed_pipe_fp64.sum"
     without = {k: v for k, v in HOPPER.items() if k != "flops_fp64"}
-    assert is_complete(**without, **{fp64: 0.0})
-    assert not is_complete(**without, **{fp64: 2.0})
+    assert is_complete(**without | {fp64: 0.0})
+    assert not is_complete(**without | {fp64: 2.0})
 
 
 def test_the_path_is_the_one_that_takes_longest_at_its_roof() -> None:

@@ -20,13 +20,13 @@ def rows(certainty: str) -> pl.DataFrame:
 
 
 def test_at_least_965_of_1000_certain_names_get_their_label() -> None:
-    assert rows("certain")["right"].mean() >= 0.965
+    assert rows("certain").select(pl.col("right").mean()).item() >= 0.965
 
 
 def test_at_most_1_in_100_certain_fc_and_attention_names_is_taken_for_the_other() -> None:
     main = rows("certain").filter(pl.col("label").is_in(MAIN))
 
-    assert main["crossed"].mean() <= 0.01
+    assert main.select(pl.col("crossed").mean()).item() <= 0.01
 
 
 @pytest.mark.parametrize("by", ["label", "engine"])
@@ -39,7 +39,7 @@ def test_every_role_and_engine_with_20_rows_is_right_92_times_in_100(by: str) ->
 def test_names_that_need_context_are_seldom_taken_for_the_other_of_fc_and_attention() -> None:
     main = rows("needs-context").filter(pl.col("label").is_in(MAIN))
 
-    assert main["crossed"].mean() <= 0.05
+    assert main.select(pl.col("crossed").mean()).item() <= 0.05
 
 
 def test_the_page_about_roles_tells_todays_rules() -> None:

@@ -11,7 +11,8 @@ from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
 
 
 def role(name: str) -> str | None:
-    return classify_names(pl.Series("name", [name]), load_rules())["role"].item()
+    found: str | None = classify_names(pl.Series("name", [name]), load_rules())["role"].item()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def specification(*rows: dict[str, Any], theory: bool = False, **how: Any) -> di
 def marks(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of the layer whose marks can be pointed at."""
     named = next(layer for layer in spec["layer"] if str(layer.get("name", "")).startswith("marks_"))
-    return spec["datasets"][named["data"]["name"]]
+    rows: list[dict[str, Any]] = spec["datasets"][named["data"]["name"]]
+    return rows
 
 
 def texts(spec: dict[str, Any]) -> list[str]:

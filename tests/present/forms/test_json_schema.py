@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -62,8 +63,8 @@ ASKED = {
 }
 
 
-def valid(answer: str, command: str) -> dict[str, object]:
-    parsed: dict[str, object] = json.loads(answer, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+def valid(answer: str, command: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(answer, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     jsonschema.Draft202012Validator(schemas.schemas()[command]).validate(parsed)
     return parsed
 

@@ -50,7 +50,7 @@ def objects(store: Folder) -> dict[str, bytes]:
 
 
 def test_an_object_is_named_by_content_and_lies_under_day_and_device(store: Folder) -> None:
-    (name,) = [n for n in store.names("launches") if nr.ingest(THREE[0]).id in n]
+    (name,) = [n for n in store.names("launches") if str(nr.ingest(THREE[0]).id) in n]
 
     assert name.startswith("launches/date=2026-11-27/device=NVIDIA-H100-80GB-HBM3/")
     assert len(store.names("runs")) == 3

@@ -28,7 +28,8 @@ def archive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> str:
 
 def shown(kind: str, mark: str) -> str:
     """A block of the page."""
-    return next(block for block in re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) if mark in block)
+    found: str = next(block for block in re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) if mark in block)
+    return found
 
 
 def test_polars_and_duckdb_answer_alike_and_right(archive: str) -> None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.report import report
 from tests.fuzz_report import LIES, damage, outcome
-from tests.report_bytes import TIMED, block, entry, field, launch, metric, saved, value, varied, varint
+from tests.report_bytes import TIMED, block, entry, field, launch, metric, saved, value, varied
 from tests.report_bytes import report as whole
+from tests.synthetic.wire import varint
 
 MEGABYTE = 1 << 20
 NAMES = list(TIMED)

@@ -5,6 +5,7 @@ import gzip
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -64,7 +65,7 @@ def test_a_generated_trace_is_read_whole_in_every_packing(name: str, tmp_path: P
     assert found["grid"].to_list() == [list(e.grid) for e in made.events]
 
 
-def event(**more: object) -> dict[str, object]:
+def event(**more: Any) -> dict[str, Any]:
     return {"ph": "X", "cat": "kernel", "name": "k", "ts": 1.0, "dur": 2.0, "args": {"stream": 7, "device": 0}} | more
 
 
@@ -95,13 +96,13 @@ def test_broken_json_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None
         read(written(tmp_path, text))
 
 
-def many(number: int, **more: object) -> list[dict[str, object]]:
+def many(number: int, **more: Any) -> list[dict[str, Any]]:
     """Kernels beside calls of the host whose arguments hold lists of objects, as they come from Kineto."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for at in range(number):
         nested = [{"a": 1}, {"b": [{"c": "x"}, {"d": 2}]}]
         rows.append({"ph": "X", "cat": "cpu_op", "name": "},\n  {", "args": {"Collective": nested}})
-        launch = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": at * 10.0, "dur": 1.0}
+        launch: dict[str, Any] = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": at * 10.0, "dur": 1.0}
         rows.append({**launch, "args": {"correlation": at}})
         rows.append(event(ts=at * 10.0 + 5, args={"stream": 7, "device": 0, "correlation": at, "grid": [at, 1, 1]}, **more))
     return rows
@@ -167,7 +168,7 @@ def test_lines_before_the_header_of_a_csv_are_passed_over(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("bad", [{"ts": 1e300}, {"ts": "1"}, {"dur": -1}, {"dur": None}, {"dur": True}, {"ts": 10**30}])
-def test_a_kernel_without_a_possible_time_is_left_out_and_said(bad: dict[str, object], tmp_path: Path) -> None:
+def test_a_kernel_without_a_possible_time_is_left_out_and_said(bad: dict[str, Any], tmp_path: Path) -> None:
     found = read(written(tmp_path, json.dumps([event(), event(**bad)])))
 
     assert found.events.height == 1 and "1 events" in found.notes[0]
