@@ -17,6 +17,7 @@ from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
 from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, per, side, totals
 from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge, unchanged
+from ncu_roofline.analysis.compare.windows import Held, anchored, held, wholly
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture import notebook
 from ncu_roofline.errors import UnusableInput
@@ -49,11 +50,18 @@ class Comparison:
     """Facts that decide bytes or time and that a side does not tell: taken to be the same on both."""
     clocks: Clocks | None = None
     """The real steps whose time is judged; None where it is the sum of kernel times. Rows are of kernels always."""
+    left_out: tuple[pl.DataFrame, ...] = ()
+    """Launches of base and of head that only that window of a step holds: no number counts them, the intervals do."""
 
     @property
     def verdict(self) -> str:
         """The word of the closed set."""
         return self.judged.verdict
+
+    @property
+    def cut(self) -> bool:
+        """Whether the sides are windows of which one holds launches that the other lacks."""
+        return any(launches.height for launches in self.left_out)
 
     @property
     def per(self) -> str:
@@ -96,12 +104,13 @@ def compare(
     found = comparability.differences(base, head, vary)
     basis = basis_of([*base, *head])
     before, after = side(base, basis), side(head, basis)
-    pairs, one, other = aligned(before, after)
+    pairs, first, second = aligned(before, after)
+    one, other = held(first, second, pairs, basis)
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
     clocks = real.chosen(clocks, base, head)
     judged = real.by_clock(judged, (before, after), clocks, comparable)
-    judged = undecided(judged, before, after)
+    judged = of_windows(undecided(judged, before, after), one, other)
     assumed = comparability.assumed(base, head, vary)
     if "kv" not in vary:
         judged = by_assumption(judged, one, other, assumed, comparable)
@@ -115,12 +124,13 @@ def compare(
         rows={
             by: in_doubt(table(by, pairs, one, other, comparable), judged)
             for by in rows
-            if by != "layer" or layered(one, other)
+            if by != "layer" or layered(one.counted, other.counted)
         },
         latency=(whole["base_latency_share"][0], whole["head_latency_share"][0]),
         useful=(whole["base_useful_flops"][0], whole["head_useful_flops"][0]),
         assumed=assumed,
         clocks=clocks,
+        left_out=(one.left_out, other.left_out),
     )
 
 
@@ -133,6 +143,16 @@ def undecided(judged: Judged, base: Side, head: Side) -> Judged:
     if judged.bytes.direction not in (0, None) and other_layers(base, head):
         return replace(judged, verdict="cannot_tell", doubt="missing:layers")
     return judged
+
+
+def of_windows(judged: Judged, base: Held, head: Held) -> Judged:
+    """Cannot tell, where windows that are cut elsewhere may hold layers that read other experts; else the doubt by its name."""
+    if (base.whole and head.whole) or judged.verdict == "not_comparable":
+        return judged
+    routed = any((side.counted["role"] == "moe-routing").any() for side in (base, head))
+    if judged.bytes.direction not in (0, None) and routed and not anchored(base, head):
+        return replace(judged, verdict="cannot_tell", doubt="missing:layers")
+    return replace(judged, doubt="windows:bytes") if judged.doubt == "unknown:bytes" else judged
 
 
 def other_layers(base: Side, head: Side) -> bool:
@@ -159,7 +179,7 @@ def uneven(numbers: pl.Series) -> float:
     return float(known.max() / known.min()) if len(known) else 1.0
 
 
-def by_assumption(judged: Judged, base: pl.DataFrame, head: pl.DataFrame, assumed: tuple[str, ...], comparable: bool) -> Judged:
+def by_assumption(judged: Judged, base: Held, head: Held, assumed: tuple[str, ...], comparable: bool) -> Judged:
     """Cannot tell, where a fact that nobody tells could make the change alone: only attention moved, or work multiplied.
 
     Executed work grows with the rows of a pass: one layer of a prompt and one of decode differ by many times.
@@ -221,12 +241,13 @@ def layered(base: pl.DataFrame, head: pl.DataFrame) -> bool:
     return all(side["layer"].null_count() < side.height for side in (base, head))
 
 
-def table(by: str, pairs: list[Pair], base: pl.DataFrame, head: pl.DataFrame, comparable: bool) -> pl.DataFrame:
+def table(by: str, pairs: list[Pair], base: Held, head: Held, comparable: bool) -> pl.DataFrame:
     """The judged rows by role (largest first), by layer or by kernel (in the order of the step)."""
     if by != "kernel":
         rows, _ = judged_rows(base, head, by, comparable)
         return rows.sort(changed_most(), descending=True) if by == "role" else rows.sort("layer", nulls_last=True)
-    rows, _ = judged_rows(base, head, "pair", comparable)
+    # a kernel is judged by the launches that both sides have: by like and like
+    rows, _ = judged_rows(wholly(base.counted), wholly(head.counted), "pair", comparable)
     return rows.join(identity(pairs), on="pair", how="left", maintain_order="left").sort("pair")
 
 
@@ -267,16 +288,32 @@ def identity(pairs: list[Pair]) -> pl.DataFrame:
     )
 
 
-def judged_rows(base: pl.DataFrame, head: pl.DataFrame, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:
+def judged_rows(base: Held, head: Held, by: str, comparable: bool) -> tuple[pl.DataFrame, list[Judged]]:
     """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
-    both = totals(base, by).join(totals(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
-    chance = None if one_capture(base, head) else noise(base, head, by)
-    captures = min(int(side["capture"].n_unique()) for side in (base, head))
+    both = sums(base, by).join(sums(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
+    one, other = base.counted, head.counted
+    chance = None if one_capture(one, other) else noise(one, other, by)
+    captures = min(int(side["capture"].n_unique()) for side in (one, other))
     judged = [judged_row(row, by, both.height, chance, comparable, captures) for row in both.iter_rows(named=True)]
     renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
     renamed |= {c: f"head_{c.removesuffix('_head')}" for c in both.columns if c.endswith("_head")}
     rows = both.rename(renamed).with_columns(pl.col(c).fill_null(0.0) for c in ("base_launches", "head_launches"))
     return rows.hstack(columns(judged)), judged
+
+
+def sums(side: Held, by: str) -> pl.DataFrame:
+    """The sums of each row, with the least and the most that they can be as the windows are cut."""
+    found = totals(side.counted, by)
+    if side.whole:
+        return found
+    low, high = (
+        totals(launches, by).select(by, *(f"{q}_{end}" for q in QUANTITIES))
+        for launches, end in ((side.least, "low"), (side.most, "high"))
+    )
+    ends = found.select(by)
+    for other in (low, high):
+        ends = ends.join(other, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return found.with_columns(ends.drop(by)).with_columns(pl.col(f"{q}_low").fill_null(0.0) for q in QUANTITIES)
 
 
 def amount(row: dict[str, Any], quantity: str, side: str) -> Amount:

@@ -192,17 +192,17 @@ def judge(bytes_: Change, flops: Change, seconds: Change, beyond: float | None, 
 
 def lacking(bytes_: Change) -> str:
     """What keeps anything from being said; empty where nothing does. Time may be unknown: bytes are an answer of their own."""
+    if told("bytes", bytes_) is not None:
+        return ""
     if bytes_.direction is None:
         return f"{'unknown' if None not in (bytes_.base, bytes_.head) else 'missing'}:bytes"
-    return "" if told("bytes", bytes_) is not None else "noise:bytes"
+    return "noise:bytes"
 
 
 def told(name: str, each: Change) -> int | None:
     """+1 more, -1 less, 0 the same: the whole interval inside the margin; null where that cannot be told."""
-    if each.direction != 0:
+    if each.direction in (1, -1) or each.log is None:
         return each.direction
-    if each.log is None:
-        return 0
     within = log1p(limit(f"same_{name}"))
     low, high = each.interval
     return 0 if -within <= low and high <= within else None

@@ -9,7 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
-from ncu_roofline.analysis.compare.typical import at_ceiling, expected
+from ncu_roofline.analysis.compare.typical import AtCeiling, Expected, at_ceiling, expected
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
@@ -45,14 +45,23 @@ def beside(comparison: Comparison) -> tuple[str, ...]:
     """What is typical of such a change, where the numbers tell one."""
     if comparison.verdict in ("not_comparable", "cannot_tell"):
         return ()
-    base, head = comparison.base, comparison.head
-    at_best = words_expected.ceilings(at_ceiling(base), at_ceiling(head), comparison.per)
-    return (*words_expected.sentence(expected(base, head), comparison.per), *at_best)
+    at_best = words_expected.ceilings(*ceilings(comparison), comparison.per)
+    return (*words_expected.sentence(typical(comparison), comparison.per), *at_best)
+
+
+def typical(comparison: Comparison) -> Expected | None:
+    """What is typical of both sides; None where they are windows that hold other launches each."""
+    return None if comparison.cut else expected(comparison.base, comparison.head)
+
+
+def ceilings(comparison: Comparison) -> tuple[AtCeiling | None, AtCeiling | None]:
+    """What both sides would take at their ceilings; None where they are windows that hold other launches each."""
+    return (None, None) if comparison.cut else (at_ceiling(comparison.base), at_ceiling(comparison.head))
 
 
 def doubted(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted; where a typical time is told, what it was derived from as well."""
-    usual = expected(comparison.base, comparison.head) if beside(comparison) else None
+    usual = typical(comparison) if beside(comparison) else None
     return (*doubts(comparison), *words_expected.doubts(usual))
 
 
@@ -211,7 +220,7 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
         "speedup": judged.speedup,
         "beyond_ridge": judged.beyond,
         "useful_flops": {"base": comparison.useful[0], "head": comparison.useful[1]},
-        "typical": words_expected.data(expected(comparison.base, comparison.head)),
-        "at_ceilings": {"base": at_ceiling(comparison.base), "head": at_ceiling(comparison.head)},
+        "typical": words_expected.data(typical(comparison)),
+        "at_ceilings": dict(zip(("base", "head"), ceilings(comparison), strict=True)),
         "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
     }

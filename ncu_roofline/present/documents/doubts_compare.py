@@ -12,8 +12,9 @@ from ncu_roofline.analysis.compare.sides import gaps, only_prefill
 from ncu_roofline.capture.units import launches, number
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import invented, options
-from ncu_roofline.present.documents.words_compare import MOST, NAMES, name_of, one_sided
+from ncu_roofline.present.documents.words_compare import MOST, NAMES, one_sided
 from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.short import brief
 
 ONE_RUN = 0.9
 """Part of a trace's kernels that its capture measured, from which nobody asks whether both are of one run."""
@@ -122,11 +123,21 @@ def windows(comparison: Comparison) -> Iterator[str]:
     if comparison.basis == "part":
         one, other = (round(s.launches.height / s.captures) for _, s in sides)
         counts = f"{launches(one)} in the base and {other:,} in the head"
-        alone = [r for r in comparison.rows.get("kernel", pl.DataFrame()).to_dicts() if r["what"] in ("added", "removed")]
-        only = f"; only one window holds {', '.join(dict.fromkeys(name_of(r) for r in alone[:MOST]))}" if alone else ""
-        yield f"The captures are parts of a step ({counts}): numbers are a token's share of what was captured{only}."
+        share = "what both hold" if comparison.cut else "what was captured"
+        yield f"The captures are parts of a step ({counts}): numbers are a token's share of {share}."
     elif comparison.basis != "token":
         yield f"Tokens are unknown: every number is per {comparison.per}; --tokens or --batch makes it per token."
+    for (name, _), left in zip(sides, comparison.left_out, strict=False):
+        if left.height:
+            are = "is" if left.height == 1 else "are"
+            yield f"{launches(left.height)} of the {name} that the other lacks {are} left out: {most_of(left)}."
     prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
     if prefill:
         yield f"The launches of the {' and the '.join(prefill)} are prefill, not decode: tokens are read in parallel there."
+
+
+def most_of(left: pl.DataFrame) -> str:
+    """The kernels of these launches that moved most, by name."""
+    most = left.sort(pl.col("bytes").fill_null(0.0), descending=True, maintain_order=True)
+    named = list(dict.fromkeys(brief(k, n, 40) for k, n in most.select("kernel", "name").iter_rows()))
+    return ", ".join(named[:MOST]) + (" and others" if len(named) > MOST else "")

@@ -197,10 +197,15 @@ def undecided(judged: Judged) -> str:
             "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
             "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
         )
+    if kind == "windows":
+        return (
+            f"the captures are cut differently and each holds launches that the other lacks: what both hold changed by "
+            f"{signed(judged.bytes.part)}, with the rest {possible(judged.bytes)}; capture whole steps, or the same launches."
+        )
     if quantity == "layers":
         return (
-            "numbers are per layer, layers are of several kinds or read other experts each, and the captures may hold other "
-            "ones; capture whole steps, or the same layers on both sides."
+            "layers are of several kinds or read other experts each, and the captures may hold other ones; capture whole "
+            "steps, or the same layers on both sides."
         )
     if quantity == "rows":
         return (
@@ -325,7 +330,9 @@ def cap(comparison: Comparison) -> Iterator[str]:
 
 
 def noise(each: Change) -> str:
-    """`±0.5 %`, and whether that is measured."""
+    """`±0.5 %`, and whether that is measured; of a number that launches lack, between what it can be."""
+    if each.gap:
+        return possible(each).removesuffix(" possible")
     return f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed")
 
 
