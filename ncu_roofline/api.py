@@ -225,6 +225,7 @@ def project(
     *,
     gpu: str | None = None,
     weights: str | None = None,
+    head: str | None = None,
     kv: str | None = None,
     batch: int | None = None,
     tp: int | None = None,
@@ -242,7 +243,7 @@ def project(
     from ncu_roofline.analysis.project.scales import Target
     from ncu_roofline.knowledge.devices import gpus as devices
 
-    target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp, ep=ep)
+    target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, head=head, kv=kv, batch=batch, tp=tp, ep=ep)
     return projected(study(source), target)
 
 

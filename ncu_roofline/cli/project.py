@@ -8,11 +8,14 @@ import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.compare_options import BothRuns
-from ncu_roofline.cli.options import As, Captures, Force, Format, Output, Reader, ReaderKind, RolesFile
+from ncu_roofline.cli.options import As, Captures, Force, Format, Output, PhaseKind, Reader, ReaderKind, RolesFile
 
 TARGET = "Where to"
 Gpu = Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="The other GPU.", rich_help_panel=TARGET)]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="DTYPE", help="Another weight type.", rich_help_panel=TARGET)]
+Head = Annotated[
+    str | None, typer.Option("--head", metavar="DTYPE", help="Another type of the LM head.", rich_help_panel=TARGET)
+]
 Kv = Annotated[str | None, typer.Option("--kv", metavar="DTYPE", help="Another cache type.", rich_help_panel=TARGET)]
 Batch = Annotated[int | None, typer.Option("--batch", metavar="N", help="Another batch.", rich_help_panel=TARGET)]
 Tp = Annotated[int | None, typer.Option("--tp", metavar="N", help="Another number of GPUs.", rich_help_panel=TARGET)]
@@ -30,12 +33,14 @@ def project(
     captures: Captures,
     gpu: Gpu = None,
     weights: Weights = None,
+    head: Head = None,
     kv: Kv = None,
     batch: Batch = None,
     tp: Tp = None,
     ep: Ep = None,
     from_gpu: FromGpu = None,
     run: BothRuns = None,
+    phase: PhaseKind = None,
     against: Against = None,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
@@ -57,10 +62,10 @@ def project(
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.present.documents.project import document
 
-    target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, kv=kv, batch=batch, tp=tp, ep=ep)
+    target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, head=head, kv=kv, batch=batch, tp=tp, ep=ep)
     if target == Target():
-        raise UnusableInput("a projection needs a target; name --gpu, --weights, --kv, --batch, --tp or --ep")
-    choices: dict[str, Any] = {"reader": reader.value, "roles": roles}
+        raise UnusableInput("a projection needs a target; name --gpu, --weights, --head, --kv, --batch, --tp or --ep")
+    choices: dict[str, Any] = {"reader": reader.value, "roles": roles, "phase": phase}
     found = projected(load(captures, gpu=from_gpu, facts=facts_of(run), **choices), target)
     measured = load([against], **choices) if against else None
     off = error(found, measured) if measured else None

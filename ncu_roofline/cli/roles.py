@@ -10,7 +10,7 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, Reader, ReaderKind, RolesFile
+from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, PhaseKind, Reader, ReaderKind, RolesFile
 
 if TYPE_CHECKING:
     from ncu_roofline.present.forms.document import Document
@@ -48,6 +48,7 @@ def roles(
     weights: facts.Weights = None,
     head: facts.Head = None,
     tp: facts.Tp = None,
+    phase: PhaseKind = None,
     gpu: GpuName = None,
     reader: ReaderKind = Reader.AUTO,
     form: As = Format.TABLE,
@@ -67,7 +68,7 @@ def roles(
     if not captures:
         return write(of_name(str(explain), rules), form, output, force)
     document, text = of_capture(
-        captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader.value, "facts": stated}
+        captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader.value, "facts": stated, "phase": phase}
     )
     if text and form is Format.TABLE:
         return write_rules(text, output, force)
@@ -105,7 +106,8 @@ def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: 
     from ncu_roofline.present.documents.grammar import invented
 
     study = load(captures, **chosen)
-    launches = study.every  # a role is asked of every kernel, whatever its phase
+    # a role is asked of every kernel, unless the user names a phase
+    launches = study.launches if chosen["phase"] else study.every
     if unknown:
         kernels = role_tables.unknown(launches)
         return words.unrecognised(kernels), words.rules_to_fill_in(kernels)

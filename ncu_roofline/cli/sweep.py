@@ -16,6 +16,7 @@ from ncu_roofline.cli.options import (
     Format,
     GpuName,
     Output,
+    PhaseKind,
     Reader,
     ReaderKind,
     Ridge,
@@ -47,6 +48,7 @@ def sweep(
     ridge: RidgeKind = Ridge.PROFILED,
     reader: ReaderKind = Reader.AUTO,
     roles: RolesFile = None,
+    phase: PhaseKind = None,
     chart: Chart = None,
     form: As = Format.TABLE,
     output: Output = None,
@@ -66,7 +68,7 @@ def sweep(
         refuse_overwrite(chart, force=force)
     stated = {"model": model, "weights": weights, "head": head, "kv": kv, "tp": tp, "context": context, "steps": steps}
     each = [
-        load([str(file)], gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated)
+        load([str(file)], gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
         for file in files_in(captures)
     ]
     found = swept(each, along, values.split(",") if values is not None else None)

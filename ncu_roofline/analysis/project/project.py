@@ -93,10 +93,14 @@ def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
     others = own * scales.batch
     kept = own * scales.kv * scales.batch * scales.tp
     low = pl.when(weights).then(matrix).when(cache).then(kept).otherwise(others)
+    head = weights & pl.col("layer").is_null()
+    if scales.head is not None:
+        named = (own - beside) * scales.head * scales.tp + beside * scales.batch
+        low = pl.when(head & pl.lit(launches["layer"].count() > 0)).then(named).otherwise(low)
     # engines often leave the LM head in its own type
-    head = weights & pl.col("layer").is_null() & pl.lit(scales.weights < 1)
     whole = (own - beside) * scales.tp + beside * scales.batch
-    high = pl.when(head).then(whole).when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
+    kept_head = head & pl.lit(scales.weights < 1 and scales.head is None)
+    high = pl.when(kept_head).then(whole).when(weights & experts).then(matrix * max(scales.batch, 1.0)).otherwise(low)
     shared = pl.when(weights).then(part).when(cache).then(scales.tp).otherwise(1.0)
     return launches.with_columns(
         bytes_low=pl.min_horizontal(low, high), bytes_high=pl.max_horizontal(low, high), work=executed(scales) * shared
@@ -150,7 +154,7 @@ def starts(launches: pl.DataFrame, study: Study) -> list[pl.Expr]:
 def by_bytes(end: str, scales: Scales) -> pl.Expr:
     """Factor on the time of a launch that its bytes explain; 1 times the bandwidths where they are not known."""
     factor = ratio(f"bytes_{end}", "dram_bytes").fill_null(1.0)
-    if end == "high" and scales.weights != 1.0:
+    if end == "high" and (scales.weights != 1.0 or scales.head not in (None, 1.0)):
         # other weights are other kernels: measured pairs realise from a third to all of the bytes saved
         fc = pl.col("role").cast(pl.String).fill_null("") == "fc"
         worst = pl.lit(limit("slower_sparse")) if scales.sparse else factor.pow(limit("realised_least"))

@@ -38,6 +38,8 @@ class Target:
 
     gpu: Gpu | None = None
     weights: str | None = None
+    head: str | None = None
+    """Type of the LM head there, if not that of the weights."""
     kv: str | None = None
     batch: int | None = None
     tp: int | None = None
@@ -50,6 +52,8 @@ class Scales:
     """Factors from the capture to the target."""
 
     weights: float = 1.0
+    head: float | None = None
+    """Of the LM head; None where nobody states its type there."""
     kv: float = 1.0
     batch: float = 1.0
     tp: float = 1.0
@@ -88,6 +92,7 @@ def scales_of(study: Study, target: Target) -> Scales:
     run = study.run
     return Scales(
         weights=width(target.weights, stored(study.launches, run, "weights"), "weights"),
+        head=None if target.head is None else width(target.head, own_head(study), "head"),
         sparse=target.weights is not None and dtypes.find(target.weights).name == dtypes.find("2:4").name,
         kv=width(target.kv, stored(study.launches, run, "kv"), "kv"),
         batch=times_as_many(target.batch, run.batch.value, "batch"),
@@ -95,6 +100,12 @@ def scales_of(study: Study, target: Target) -> Scales:
         experts=dealt(run, target),
         bandwidth=bandwidth,
     )
+
+
+def own_head(study: Study) -> Dtype | None:
+    """The type of the capture's LM head: as stated, else that of its weights."""
+    told = study.run.head.value
+    return dtypes.find(told, "`head=`") if told is not None else stored(study.launches, study.run, "weights")
 
 
 def dealt(run: Run, target: Target) -> float:

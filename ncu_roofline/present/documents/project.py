@@ -20,6 +20,7 @@ def document(projection: Projection, against: Mapping[str, float] | None = None,
     target = {
         "gpu": projection.target.gpu.name if projection.target.gpu else None,
         "weights": projection.target.weights,
+        "head": projection.target.head,
         "kv": projection.target.kv,
         "batch": projection.target.batch,
         "tp": projection.target.tp,
@@ -78,7 +79,8 @@ def moves(total: Mapping[str, float | None], per: str) -> str:
 def words(projection: Projection) -> list[str]:
     """What is changed, one word each."""
     target = projection.target
-    named = (("weights", target.weights), ("cache", target.kv), ("batch", target.batch), ("TP", target.tp), ("EP", target.ep))
+    types = (("weights", target.weights), ("LM head", target.head), ("cache", target.kv))
+    named = (*types, ("batch", target.batch), ("TP", target.tp), ("EP", target.ep))
     return [f"{what} {value}" for what, value in named if value is not None]
 
 
@@ -126,11 +128,14 @@ def assumptions(projection: Projection) -> Iterator[str]:
             how = f"is taken to run as {other}" if other else "is left out of the projected arithmetic"
             yield f"{target.gpu.product} has no {path}: that work {how}, out of the same bytes."
     if target.weights is not None:
+        head = "at the far end not those of the LM head" if target.head is None else "those of the LM head with its own"
         yield (
             f"All bytes of FC but activations scale with the weight type (by {scales.weights:.3g}, without scales and zero "
-            f"points), at the far end not those of the LM head; {realised(scales)}; no quantise kernels are added; arithmetic "
+            f"points), {head}; {realised(scales)}; no quantise kernels are added; arithmetic "
             "stays in its type."
         )
+    if scales.head is not None:
+        yield f"Bytes of the LM head, the product outside of layers, scale with its type (by {scales.head:.3g})."
     if target.kv is not None:
         yield f"All bytes of attention and of the cache scale with the cache type (by {scales.kv:.3g})."
     if target.batch is not None:

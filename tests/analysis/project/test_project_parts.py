@@ -41,6 +41,15 @@ def test_weights_scale_with_their_type_and_activations_with_the_batch() -> None:
     assert found["work"][0] == 10 * 4 * 0.25
 
 
+def test_a_head_that_is_stated_scales_with_its_own_type() -> None:
+    rows = frame(role=["fc", "fc"], activation_bytes=[10.0] * 2, output_bytes=[20.0] * 2, layer=[0, None])
+    found = moved(rows, Scales(weights=0.5, head=0.25))
+    # 70 bytes of weights and 30 beside them: the head is known, and no range
+    assert found.select("bytes_low", "bytes_high").rows() == [(65.0, 65.0), (47.5, 47.5)]
+    # a capture without layers has no head that a place tells
+    assert moved(rows.with_columns(layer=pl.lit(None, pl.Int64)), Scales(head=0.25))["bytes_low"].to_list() == [100.0, 100.0]
+
+
 @pytest.mark.parametrize("role", ["attention", "kv-cache"])
 def test_the_cache_scales_with_its_type_the_batch_and_the_gpus(role: str) -> None:
     found = moved(frame(role=[role]), Scales(weights=100.0, kv=0.5, batch=4.0, tp=0.25))
