@@ -98,7 +98,9 @@ def kernels(
     rows = group(study.launches) if grouped else study.launches
     chosen = listing(rows, sort=sort, only=only)
     shown = chosen.head(top) if top else chosen
-    document = words.document(study, shown, chosen.height, health(study), grouped=grouped, filtered=only is not None)
+    ranked = sort.lstrip("-") in ("gain", "gain_seconds")
+    counts = {"grouped": grouped, "filtered": only is not None, "ranked": ranked}
+    document = words.document(study, shown, chosen.height, health(study), **counts)
     write(document, form, output, force)
 
 

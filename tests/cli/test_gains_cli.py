@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.roofline.picture import picture
+from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts import roofs
 from ncu_roofline.present.forms.plane import plane
 from tests.command import run
@@ -36,6 +39,48 @@ def test_the_time_at_the_ceilings_is_said_once_and_is_the_time_less_the_gains(ca
     assert said.count("If every kernel reached its ceiling") == 1
     assert "(3.13 TB/s, the most that a kernel was seen to reach on H100 SXM)" in said
     assert "a CUDA graph or fusion helps there, fewer bytes do not" in said
+
+
+@pytest.mark.parametrize("name", ["h100-dense-b8", "h100-fp8-b8", "h100-moe-b8", "h100-sparse24-b8", "h200-dense-b8"])
+def test_kernels_and_summary_count_the_same_small_kernels(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(MEASURED / f"{name}.ncu-repz")
+    found = told(capsys, "kernels", file)["at_ceilings"]
+    listed = " ".join(run(capsys, "summary", file).out.split())
+
+    assert f"{found['tiny']} small kernels" in listed
+    assert f"{three(found['fixed'], 's')} launch cost: graph or fusion" in listed
+    assert f"{three(found['fixed'], 's')} of the difference is {found['tiny']} small kernels" in " ".join(
+        run(capsys, "kernels", file).out.split()
+    )
+
+
+def test_kernels_by_gain_show_why_even_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, "kernels", DENSE, "--sort", "gain", "--top", "3").out.splitlines()
+    (heading,) = [at for at, line in enumerate(lines) if line.startswith("kernel  ")]
+
+    assert lines[heading].split()[-2:] == ["gain", "why"]
+    assert lines[heading + 1].endswith("launch cost: graph or fusion")
+    assert lines[heading + 3].endswith("streams at 77 % of the ceiling")
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_kernel_of_the_capture_that_beats_the_table_raises_it_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # synthetic: the LM head of our capture, 1.0511 GB read in 378.7 us, told to have taken 87 % of it: 3.19 TB/s
+    capture = nr.read(DENSE)
+    head = pl.col("seconds") == pl.col("seconds").max()
+    faster = capture.launches.with_columns(seconds=pl.when(head).then(0.87 * pl.col("seconds")).otherwise("seconds"))
+    nr.save(replace(capture, launches=faster), tmp_path / "faster.parquet")
+    data = told(capsys, "kernels", str(tmp_path / "faster.parquet"))["ceiling"]
+    said = " ".join(run(capsys, "kernels", str(tmp_path / "faster.parquet")).out.split())
+
+    assert data["bandwidth"] == pytest.approx(1.05113e9 / (0.87 * 378.656e-6), rel=1e-4)
+    assert (data["kind"], data["table"]) == ("capture", 3.13e12)
+    assert data["kernel"].startswith("nvjet_sm90_tst_384x8")
+    assert (
+        "(3.19 TB/s, which nvjet_sm90_tst_384x8_64x4_2x1_v_bz_TNT of this capture reached, beyond the 3.13 TB/s known" in said
+    )
 
 
 def test_a_stated_ceiling_is_named_and_changes_every_gain(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, moved_bytes, times
 from ncu_roofline.analysis.run.rows import satellite
-from ncu_roofline.analysis.sums import ratio
+from ncu_roofline.analysis.sums import known_sum, ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, measured
 from ncu_roofline.capture.schema import GAIN_REASONS
 from ncu_roofline.knowledge.limits import THRESHOLDS
@@ -44,12 +44,20 @@ def positive(value: pl.Expr) -> pl.Expr:
 def least_seconds(best: pl.Expr) -> pl.Expr:
     """The longer of the bytes at the ceiling and the useful work at its peak, never above the time itself.
 
-    Bytes that a known matrix did not need are left out. Null where neither is known.
+    Bytes that a known matrix did not need are left out. Null where neither is known, and for a product or attention of a
+    prompt whose work was not counted: there arithmetic may be what takes the time.
     """
     work = pl.col("executed_seconds") * ratio("useful_flops", "flops").clip(0.0, 1.0).fill_null(1.0)
     needed = ratio(pl.col("moved") - pl.col("excess"), best)
-    longer = pl.max_horizontal(needed, work)
+    longer = pl.when(~untold_work()).then(pl.max_horizontal(needed, work))
     return pl.when(longer <= pl.col("seconds")).then(longer).when(longer.is_not_null()).then("seconds")
+
+
+def untold_work() -> pl.Expr:
+    """Whether a product or attention of a prompt has no count of its work, or lacks that of its tensor units."""
+    main = pl.col("family").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
+    prompt = (pl.col("phase").cast(pl.String) == "prefill").fill_null(False)
+    return main & prompt & (pl.col("compute_share").is_null() | pl.col("tensor_flops").is_null())
 
 
 def excess_bytes() -> pl.Expr:
@@ -106,10 +114,6 @@ class Reachable:
 
     seconds: float
     least: float
-    fixed: float
-    """Part of the difference that is the start of tiny launches: a CUDA graph or a fusion helps there, no saving of bytes."""
-    tiny: int
-    """How many launches that is."""
 
 
 def reachable(launches: pl.DataFrame) -> Reachable | None:
@@ -117,20 +121,31 @@ def reachable(launches: pl.DataFrame) -> Reachable | None:
     known = launches.filter(pl.col("seconds").is_not_null())
     if known.is_empty() or known["gain_seconds"].null_count():
         return None
-    tiny = known.filter(pl.col("gain_reason").cast(pl.String) == "launch")
     took = float(known["seconds"].sum())
-    return Reachable(
-        seconds=took,
-        least=took - float(known["gain_seconds"].sum()),
-        fixed=float(tiny["gain_seconds"].sum()),
-        tiny=int(tiny["times"].fill_null(1).sum()),
-    )
+    return Reachable(seconds=took, least=took - float(known["gain_seconds"].sum()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Small:
+    """The small kernels beside FC and attention: a CUDA graph or a fusion helps there, no saving of bytes."""
+
+    launches: int
+    gain: float
+    """Their time above the ceiling, seconds."""
+
+
+def small(groups: pl.DataFrame) -> Small:
+    """All of them together, as `fix_first` counts them."""
+    found = groups.filter(glue() & (pl.col("gain_seconds") > 0))
+    return Small(launches=int(found["launches"].sum()), gain=float(found["gain_seconds"].sum()))
 
 
 GLUE = "glue"
 """Stands for all kernels beside FC and attention that reach neither roof: fusing or graphs help there, one by one nothing."""
 PADDING = "padding"
 """Stands for kernels at the roof of arithmetic whose useful work is left of the ridge: they compute rows that nobody needs."""
+UNKNOWN = "unknown"
+"""Stands for kernels whose gain is not known: their bytes were not measured, or the work of a prompt was not counted."""
 COLUMNS = (
     "kernel",
     "name",
@@ -144,8 +159,9 @@ COLUMNS = (
     "waves",
     "bandwidth_share",
     "ceiling_share",
+    "limited_by",
 )
-ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_share", "ceiling_share")
+ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_share", "ceiling_share", "limited_by")
 """What a row has only where it stands for one group."""
 
 
@@ -162,10 +178,17 @@ def glue() -> pl.Expr:
 
 
 def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
-    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains."""
+    """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains.
+
+    A group whose gain is not known stands where all of its time would put it: it is no smaller for not being measured.
+    """
+    unknown = pl.col("gain_seconds").is_null() & (pl.col("seconds") > 0)
+    anything = (pl.col("gain_seconds") > 0).any()
     padded = (pl.col("limited_by").cast(pl.String) == "compute") & (pl.col("bound").cast(pl.String) == "memory")
-    told = groups.filter(pl.col("gain_seconds") > 0).with_columns(
-        why=pl.when(glue())
+    told = groups.filter((pl.col("gain_seconds") > 0) | (unknown & anything)).with_columns(
+        why=pl.when(pl.col("gain_seconds").is_null())
+        .then(pl.lit(UNKNOWN))
+        .when(glue())
         .then(pl.lit(GLUE))
         .when(padded)
         .then(pl.lit(PADDING))
@@ -176,9 +199,10 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
         told.group_by("why", "part", maintain_order=True)
         .agg(
             *(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ONE),
-            pl.col("launches", "seconds", "time_share", "gain_seconds").sum(),
+            pl.col("launches", "seconds", "time_share").sum(),
+            known_sum("gain_seconds").alias("gain_seconds"),
         )
-        .sort("gain_seconds", descending=True)
+        .sort(pl.col("gain_seconds").fill_null(pl.col("seconds")), descending=True)
         .head(most)
         .select(*COLUMNS, "why")
     )

@@ -21,7 +21,10 @@ def listing(rows: pl.DataFrame, *, sort: str, only: str | None) -> pl.DataFrame:
         near = difflib.get_close_matches(column, rows.columns, 3) or ["seconds", "dram_bytes", "intensity"]
         raise UnusableInput(f"`sort=` {column}: no such column; nearest: {', '.join(near)}")
     found = rows if only is None else rows.filter(contains(only))
-    return found.sort(column, descending=not rising, nulls_last=True, maintain_order=True)
+    key = pl.col(column)
+    if column == "gain_seconds" and found[column].count():
+        key = pl.coalesce(column, "seconds")  # as in `fix_first`: what was not measured is no smaller for it
+    return found.sort(key, descending=not rising, nulls_last=True, maintain_order=True)
 
 
 def contains(text: str) -> pl.Expr:

@@ -6,12 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.gains import GLUE
+from ncu_roofline.analysis.roofline.gains import GLUE, UNKNOWN
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
+from ncu_roofline.present.documents.words_gain import lacking
 from ncu_roofline.present.documents.words_tokens import each_gpu, filtered, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
@@ -120,6 +121,8 @@ def to_do(first: pl.DataFrame) -> str:
         share = whole_percent(row["time_share"])
         return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
     reached, takes = row["bandwidth_share"], f"takes {whole_percent(row['time_share'])} of the time"
+    if row["why"] == UNKNOWN:
+        return f"First: {what(row)} {takes}; what it could gain is not known, as its {lacking(row)} were not measured."
     at = "" if reached is None else f" at {whole_percent(reached)} of the DRAM peak"
     return f"First: {what(row)} {takes}{at}, {three(row['gain_seconds'], 's')} more than at its ceiling."
 
@@ -135,6 +138,8 @@ def mend(row: dict[str, Any]) -> str:
     """What would help a kernel, in a few words."""
     if row["why"] == GLUE:
         return "fuse, or CUDA graph"
+    if row["why"] == UNKNOWN:
+        return f"measure its {lacking(row)}"
     return HELPS.get(row["gain_reason"] or "", "fewer bytes" if row["why"] == "memory" else "fewer FLOPs")
 
 

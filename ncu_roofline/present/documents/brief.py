@@ -138,7 +138,7 @@ def fix(row: dict[str, Any]) -> dict[str, Any]:
         "role": row["role"],
         "launches": row["launches"],
         "time_share": round(row["time_share"], 4) if row["time_share"] is not None else None,
-        "gain_seconds": float(f"{row['gain_seconds']:.4g}"),
+        "gain_seconds": None if row["gain_seconds"] is None else float(f"{row['gain_seconds']:.4g}"),
         "why": row["why"],
         "how": words.mend(row),
     }

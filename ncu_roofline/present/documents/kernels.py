@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import polars as pl
 
 from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
-from ncu_roofline.analysis.roofline.gains import reachable
+from ncu_roofline.analysis.roofline.gains import reachable, small
+from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
@@ -49,27 +51,41 @@ PER_GROUP = (
     "why",
 )
 
+RANKED = ("index", "kernel", "grid", "role", "launches", "seconds", "time_share", "ceiling_share", "gain_seconds", "why")
+SPARE_RANKED = ("index", "ceiling_share", "seconds", "launches", "role")
+
 
 def document(
-    study: Study, rows: pl.DataFrame, total: int, findings: Sequence[Finding], *, grouped: bool, filtered: bool = False
+    study: Study,
+    rows: pl.DataFrame,
+    total: int,
+    findings: Sequence[Finding],
+    *,
+    grouped: bool,
+    filtered: bool = False,
+    ranked: bool = False,
 ) -> Document:
-    """The chosen rows, and how many there are in all."""
-    shown = PER_GROUP if grouped else PER_LAUNCH
+    """The chosen rows, and how many there are in all; ranked by gain they show what there is to gain, and why."""
+    shown = RANKED if ranked else PER_GROUP if grouped else PER_LAUNCH
     named = with_why(called(rows))
     columns = tuple(c for c in shown if c in named.columns and (named[c].count() or c in ("kernel", "role")))
-    spare = ("precision", *(() if grouped and grids_tell(named) else ("grid",)), *SPARE)
+    grid = () if grouped and grids_tell(named) else ("grid",)
+    spare = (*grid, *SPARE_RANKED) if ranked else ("precision", *grid, *SPARE)
     flagged = int(rows["suspect"].sum())
     above = f" {flagged} of them would exceed a roof and are suspect." if flagged else ""
-    all_of_it = reachable(study.launches)
+    all_of_it, tiny = reachable(study.launches), small(group(study.launches))
     return Document(
-        answer=(f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}", *reach(study, all_of_it)),
+        answer=(
+            f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",
+            *reach(study, all_of_it, tiny),
+        ),
         tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
         data={
             "rows": told(rows),
             "rows_total": total,
             "ceiling": study.ceiling,
-            "at_ceilings": all_of_it,
+            "at_ceilings": None if all_of_it is None else {**asdict(all_of_it), "fixed": tiny.gain, "tiny": tiny.launches},
             "run": study.run,
             "device": device_data(study),
             "notes": [doubt(f) for f in findings],

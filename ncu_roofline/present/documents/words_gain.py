@@ -7,16 +7,15 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.roofline.ceilings import Ceiling
-from ncu_roofline.analysis.roofline.gains import Reachable
+from ncu_roofline.analysis.roofline.gains import Reachable, Small
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.capture.units import launches as counted
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
 
 
 def why(row: dict[str, Any]) -> str | None:
-    """What keeps a kernel above its ceiling, in a few words; None where its gain is not known.
+    """What keeps a kernel above its ceiling, in a few words, or what was not measured; None where it took no known time.
 
     >>> why({"gain_reason": "part_wave", "waves": 0.727}), why({"gain_reason": "share", "ceiling_share": 0.887})
     ('fills 73 % of the GPU', 'streams at 89 % of the ceiling')
@@ -43,12 +42,18 @@ def why(row: dict[str, Any]) -> str | None:
             return "finishes a split kernel"
         case "at_ceiling":
             return "at its ceiling"
-    return None
+    return None if row.get("seconds") is None else f"{lacking(row)} not measured"
+
+
+def lacking(row: dict[str, Any]) -> str:
+    """What the gain of a kernel would need: its bytes, or where those are known its FLOPs."""
+    return "bytes" if row.get("bandwidth_share") is None else "FLOPs"
 
 
 def with_why(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with the reason of their gain in words."""
-    return rows.with_columns(pl.Series("why", [why(row) for row in rows.to_dicts()], dtype=pl.String))
+    """Rows with the reason of their gain in words; none where no gain is known at all, as without a device."""
+    told = [why(row) for row in rows.to_dicts()] if rows["gain_reason"].count() else [None] * rows.height
+    return rows.with_columns(pl.Series("why", told, dtype=pl.String))
 
 
 def ceiling(best: Ceiling, gpu: str | None) -> str:
@@ -70,7 +75,7 @@ def ceiling(best: Ceiling, gpu: str | None) -> str:
     return f"{three(best.bandwidth, 'byte/s')}, the datasheet's bandwidth, as no kernel's best is known{where}"
 
 
-def reach(study: Study, found: Reachable | None) -> tuple[str, ...]:
+def reach(study: Study, found: Reachable | None, tiny: Small) -> tuple[str, ...]:
     """What the launches would take if every one reached its ceiling, and what of the rest no saving of bytes touches."""
     if found is None or study.ceiling is None:
         return ()
@@ -81,14 +86,13 @@ def reach(study: Study, found: Reachable | None) -> tuple[str, ...]:
         f"If every kernel reached its ceiling ({against}), {what} would take {three(found.least / divisor, 's')} "
         f"instead of {three(found.seconds / divisor, 's')} of kernel time."
     )
-    if not found.tiny or found.fixed < SMALL * found.seconds:
+    if tiny.gain < WORTH * found.seconds:
         return (said,)
-    fixed = (
-        f"{three(found.fixed / divisor, 's')} of the difference is the start of {counted(found.tiny)}"
-        f"{' in all' if divisor > 1 else ''}: a CUDA graph or fusion helps there, fewer bytes do not."
-    )
-    return (said, fixed)
+    one, all_in_all = tiny.launches == 1, " in all" if divisor > 1 else ""
+    many = "1 small kernel, mostly its start" if one else f"{tiny.launches:,} small kernels{all_in_all}, mostly their start"
+    lost = three(tiny.gain / divisor, "s")
+    return (said, f"{lost} of the difference is {many}: a CUDA graph or fusion helps there, fewer bytes do not.")
 
 
-SMALL = 0.01
+WORTH = 0.01
 """Part of the time below which the starts of tiny launches are not worth a sentence."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.roofline.gains import fix_first
+from ncu_roofline.analysis.roofline.gains import Small, fix_first, small
+from ncu_roofline.present.documents.answer import mend, to_do
 
 
 def group(**columns: object) -> pl.DataFrame:
@@ -48,3 +49,47 @@ def group(**columns: object) -> pl.DataFrame:
 )
 def test_what_helps_follows_the_roof_and_the_side(columns: dict[str, object], why: str) -> None:
     assert fix_first(group(**columns))["why"].to_list() == [why]
+
+
+UNTOLD = {"gain_seconds": None, "gain_reason": None, "bandwidth_share": None, "ceiling_share": None, "limited_by": None}
+
+
+def test_a_kernel_whose_gain_is_not_known_stands_where_its_time_would_put_it() -> None:
+    rows = pl.concat(
+        [
+            group(),
+            group(group=1, kernel="untold", seconds=2e-3, **UNTOLD),
+            group(group=2, kernel="short", seconds=1e-4, **UNTOLD),
+        ],
+        how="vertical_relaxed",
+    )
+    first = fix_first(rows)
+
+    # 2 ms of which nothing is known, 0.5 ms of gain, 0.1 ms of which nothing is known
+    assert first["kernel"].to_list() == ["untold", "gemm", "short"]
+    assert first["why"].to_list() == ["unknown", "memory", "unknown"]
+    assert first["gain_seconds"].to_list() == [None, 5e-4, None]
+
+
+def test_without_any_known_gain_nothing_comes_first() -> None:
+    assert fix_first(group(**UNTOLD)).is_empty()
+    assert fix_first(group(gain_seconds=0.0, gain_reason="at_ceiling")).is_empty()
+
+
+def test_what_was_not_measured_is_said_where_a_kernel_comes_first() -> None:
+    (bytes_,) = fix_first(pl.concat([group(seconds=2e-3, **UNTOLD), group(group=1)], how="vertical_relaxed")).head(1).to_dicts()
+    (work,) = [{**bytes_, "bandwidth_share": 0.2}]
+
+    assert "what it could gain is not known, as its bytes were not measured" in to_do(pl.DataFrame([bytes_]))
+    assert "as its FLOPs were not measured" in to_do(pl.DataFrame([work]))
+    assert (mend(bytes_), mend(work)) == ("measure its bytes", "measure its FLOPs")
+
+
+def test_small_kernels_are_counted_by_one_rule() -> None:
+    glue = group(group=1, role="norm", seconds=3e-4, gain_seconds=2.5e-4, gain_reason="launch", launches=100)
+    other = group(group=2, role="copy", seconds=1e-4, gain_seconds=0.9e-4, limited_by="latency", launches=10)
+    rows = pl.concat([group(), glue, other])
+    (together,) = fix_first(rows).filter(pl.col("why") == "glue").to_dicts()
+
+    assert small(rows) == Small(launches=110, gain=pytest.approx(3.4e-4))
+    assert (together["launches"], together["gain_seconds"]) == (110, pytest.approx(3.4e-4))
