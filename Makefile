@@ -7,7 +7,7 @@ OFTEN ?= tests/readers tests/capture tests/analysis tests/test_api.py
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit lowest slow coverage fuzz mutation judge referee traces answers bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit lowest slow coverage fuzz mutation judge referee sizes traces answers bench docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ judge: $(READY) ## judge what is said of 1,000 synthetic runs and 2,000 pairs; w
 
 referee: $(READY) ## our numbers beside NVIDIA's in the captures beside the repository; writes docs/referee.md
 	$(BIN)/python -m tools.referee
+
+sizes: $(READY) ## what slim makes of our captures and those beside the repository; writes docs/slim.md
+	$(BIN)/python -m tools.slim
 
 answers: $(READY) ## how many of the captures beside the repository get bytes, intensity, side and bandwidth share
 	$(BIN)/python -m tools.answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import polars as pl
@@ -110,6 +110,17 @@ def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) ->
     return f"{count} of {name}" + f" that fit{'s' * (total == 1)} the filter" * filtered
 
 
+PRIVATE = {".ncu-rep": ".ncu-repz", ".ncu-repz": ".ncu-repz", ".csv": ".csv"}
+"""Files of the profiler, which name host and folders, and how they are named without."""
+
+
+def to_others(name: str) -> Iterator[str]:
+    """How to attach a capture; nothing for what has neither host nor folders in it."""
+    end = PRIVATE.get(name[name.rfind(".") :])
+    if end:
+        yield f"To attach it somewhere, without host, user, folders and modules: `ncu-roofline slim CAPTURE -o slim{end}`."
+
+
 def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
     """Can this capture be trusted? The worst first, then what would mend it."""
     counts = {s: sum(f.severity == s for f in findings) for s in (BLOCKS, WEAKENS, "note")}
@@ -131,7 +142,7 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
     facts = study.run.known()
     how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
     return Document(
-        answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else [])),
+        answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else []), *to_others(study.capture.name)),
         doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
         command=recipe,
         data={

@@ -72,6 +72,13 @@ def found(path: Path) -> Export | None:
     return summarised(rows) or exported(rows) or exported(turned(rows))
 
 
+def table(text: str, file: str) -> Rows:
+    """The rows of such a table as they stand, without the lines around them."""
+    rows = parsed(text, file)
+    start, width = next(((at, len(row)) for at, row in enumerate(rows) if set(map(str.strip, row)) & set(NAMES)), (0, 0))
+    return [row for row in rows[0 if rows[start][0].strip() in NAMES else start :] if len(row) == width]
+
+
 def is_page(content: bytes) -> bool:
     """Whether an ordinary page begins here, and no summary."""
     page = csv_text.table_head(content)

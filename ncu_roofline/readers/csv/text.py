@@ -159,11 +159,11 @@ def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:
     """The table from the lines that are its rows; raises where rows are cut, too long or of two captures."""
     content = decoded(_bytes(page.path))
     found = table_head(content)
-    rows = content[found[0] :].partition(b"\n")[2] if found else b""
-    if table_head(rows):
+    body = content[found[0] :].partition(b"\n")[2] if found else b""
+    if table_head(body):
         raise UnreadableCapture(f"{page.file}: two captures in one file (a second header line); give each capture its own file")
     names = [f"c{place}" for place in range(len(page.header))] + [EXTRA]
-    text = "\n".join([page.separator.join(names), *_rows(page, rows.decode("utf-8", "replace")), ""])
+    text = "\n".join([page.separator.join(names), *rows(page, body.decode("utf-8", "replace")), ""])
     try:
         table = pl.read_csv(
             text.encode(),
@@ -181,7 +181,7 @@ def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:
     return table.drop(EXTRA)
 
 
-def _rows(page: Page, text: str) -> list[str]:
+def rows(page: Page, text: str) -> list[str]:
     """The rows of the table, one string each, without foreign lines between or behind them."""
     separator = re.escape(page.separator)
     quoted = re.compile(rf'"\d+"{separator}"')

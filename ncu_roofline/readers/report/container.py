@@ -16,9 +16,9 @@ from ncu_roofline.readers.report.wire import BROKEN, U32, DamagedError, message,
 Header = list[tuple[int, bytes]]
 """The sessions and string tables of a block header, by field number."""
 
-SESSION, NAMES, PAYLOAD = 3, 4, 5
+RESULTS, SESSION, NAMES, PAYLOAD = 2, 3, 4, 5
 RANGES, GRAPHS, STACKS = 7, 9, 10
-COUNTS, TEXTS = (1, 2, PAYLOAD, RANGES, GRAPHS, STACKS), (SESSION, NAMES)
+COUNTS, TEXTS = (1, RESULTS, PAYLOAD, RANGES, GRAPHS, STACKS), (SESSION, NAMES)
 """Fields of a block header: sources, results, size of the payload, results of ranges and of graphs, call stacks (one block
 before each launch, seen in reports of 2026); what has a text in it.
 
@@ -121,7 +121,7 @@ def _told(header: bytes) -> tuple[tuple[int, ...], Header]:
                 counts[number] = whole(content)
             elif content and number in TEXTS:
                 texts.append((number, part(content)))
-        return (counts[PAYLOAD], *(counts.get(number, 0) for number in (1, 2, RANGES, GRAPHS, STACKS))), texts
+        return (counts[PAYLOAD], *(counts.get(number, 0) for number in (1, RESULTS, RANGES, GRAPHS, STACKS))), texts
     except (*BROKEN, KeyError) as error:
         raise DamagedError("a block header that is none") from error
 
@@ -193,9 +193,15 @@ def graphs(file: BinaryIO, block: Block) -> Iterator[bytes]:
         yield from _entries(file, block, _after(file, block, block.start, before), block.graph_results)
 
 
-def skip(file: BinaryIO, block: Block, entries: int) -> int:
-    """Where in the file the block's entries behind its first ones begin."""
-    return _after(file, block, block.start, entries)
+def entries(file: BinaryIO, block: Block) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """All entries of a block behind its modules, each kind under the header's field that counts it; none may be left."""
+    at = _after(file, block, block.start, block.sources)
+    counts = (block.results, block.range_results, block.graph_results, block.stacks)
+    for number, count in zip((RESULTS, RANGES, GRAPHS, STACKS), counts, strict=True):
+        yield number, _entries(file, block, at, count)
+        at = file.tell()
+    if at != block.end:
+        raise DamagedError("more than the header counts")
 
 
 def _after(file: BinaryIO, block: Block, at: int, entries: int) -> int:

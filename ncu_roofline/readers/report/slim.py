@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.private import blotted
 from ncu_roofline.readers.report import container, protocol, recognise
-from ncu_roofline.readers.report.container import Block
-from ncu_roofline.readers.report.launches import encoded, row, sized
+from ncu_roofline.readers.report.launches import encoded, graph_row, row, sized
 from ncu_roofline.readers.report.plan import KERNEL, NVTX, plan
 from ncu_roofline.readers.report.wire import BROKEN, Content, DamagedError, message, part, text
 from ncu_roofline.readers.report.wire import field as wire_field
@@ -25,13 +25,9 @@ OS_NAME, HOST = 1, 5
 """Fields of the machine: its operating system, its name."""
 PROCESS, ADDRESS, EXECUTABLE = 6, 2, 3
 """Fields of a block header: the process {1 number, 2 address, 3 path}."""
-SOURCES, RESULTS = 1, 2
-MEASURED = frozenset({5, 6, 7, 10, 11, 13, 21})
-"""Fields of a launch that hold names, sizes, metrics and NVTX ranges: they stand as they are."""
-FOLDERS = re.compile(rb"(?:/home|/root|/users|/Users|[A-Z]:\\\\Users)(?:[/\\\\][\w .+-]+)+")
-"""Folders of a user in a text: a rule that failed tells where it lay."""
-CALL_STACK = 28
-"""Field of a launch: modules by path and functions, from `--call-stack` (seen in reports of 2024 and 2025)."""
+SOURCES, METRICS, CALL_STACK = 1, 13, 28
+"""A header's count of modules; fields of a launch: a metric, which stands as it is, and the modules by path
+and functions of `--call-stack` (seen in reports of 2024 and 2025)."""
 TOLD = (*protocol.FILTERS, "cache-control", "clock-control", "replay-mode", "graph-profiling", "set", "section", "metrics")
 """Options of the profiler that say how was measured; the others name files."""
 VALUE = re.compile(r"(?:regex:)?[\w .,*+?|()\[\]^$<>@&!=:-]{1,4000}/?")
@@ -51,11 +47,15 @@ class Slim:
     before: int
     """Bytes of the report, unpacked."""
     seen: int = 0
-    """Results read so far."""
+    """Results read so far, as the reader numbers them."""
+    stacks: int = 0
+    """Call stacks of the application."""
+    texts: int = 0
+    """Results with a folder in what a rule, a section or a range says."""
 
 
-Wanted = Callable[[int, bytes], bool]
-"""Whether a launch is kept: by its number among all results of the report, and its bytes."""
+Wanted = Callable[[int, bytes, bool], bool]
+"""Whether a result is kept: by its number among all of the report, its bytes, and whether it is one of a graph."""
 
 
 def slim(path: Path, only: str | None = None, kept: Container[int] | None = None) -> Slim:
@@ -69,7 +69,7 @@ def slim(path: Path, only: str | None = None, kept: Container[int] | None = None
         made = Slim(b"", 0, 0, 0, size)
         wanted = matching(only, container.head(file, size).names) if only else None
         if kept is not None:
-            wanted = lambda number, _: number in kept  # noqa: E731  as short as a name for it
+            wanted = lambda number, *_: number in kept  # noqa: E731  as short as a name for it
         try:
             made.content = b"".join(_parts(file, size, made, wanted))
         except BROKEN as error:
@@ -85,8 +85,8 @@ def matching(only: str, names: Sequence[str]) -> Wanted:
     """Whether a launch is of such a kernel or in such a range."""
     nothing = plan(names, {}, ())
 
-    def wanted(_: int, launch: bytes) -> bool:
-        cells = row(launch, nothing)
+    def wanted(_: int, launch: bytes, graph: bool) -> bool:
+        cells = (graph_row if graph else row)(launch, nothing)
         return any(fnmatchcase(each, only) for each in (cells[KERNEL], *(cells[NVTX] or ())))
 
     return wanted
@@ -102,50 +102,56 @@ def _parts(file: BinaryIO, size: int, made: Slim, wanted: Wanted | None) -> Iter
             raise DamagedError("entries that end after the file")
         file.seek(at)
         header = file.read(block.start - at)[4:]
-        payload, kept = _payload(file, block, made, wanted)
-        new = b"".join(_header(header, len(payload), kept))
+        kept = {number: list(_kept(number, entries, made, wanted)) for number, entries in container.entries(file, block)}
+        made.modules += block.sources
+        made.results += sum(len(kept[number]) for number in (container.RESULTS, container.RANGES, container.GRAPHS))
+        payload = b"".join(struct.pack("<I", len(each)) + each for entries in kept.values() for each in entries)
+        new = b"".join(_header(header, {number: len(entries) for number, entries in kept.items()}, len(payload)))
         yield struct.pack("<I", len(new)) + new + payload
         at = block.end
 
 
-def _payload(file: BinaryIO, block: Block, made: Slim, wanted: Wanted | None) -> tuple[bytes, int]:
-    every = list(container.results(file, block))
-    after = file.tell() if every else container.skip(file, block, block.sources)
-    first = made.seen
-    results = [anonymous(each) for n, each in enumerate(every, first) if wanted is None or wanted(n, each)]
-    made.seen += len(every) + block.graph_results
-    file.seek(after)
-    rest = file.read(block.end - after)
-    made.modules += block.sources
-    made.results += len(results) + block.graph_results + block.range_results
-    made.left_out += len(every) - len(results)
-    return b"".join(struct.pack("<I", len(each)) + each for each in results) + rest, len(results)
+def _kept(number: int, entries: Iterator[bytes], made: Slim, wanted: Wanted | None) -> Iterator[bytes]:
+    """The results to keep of one kind; what has neither a kernel nor a number is kept with all the others only."""
+    numbered = number in (container.RESULTS, container.GRAPHS)
+    for each in entries:
+        asked = wanted is None or (numbered and wanted(made.seen, each, number == container.GRAPHS))
+        made.seen += numbered
+        made.left_out += not asked and number != container.STACKS
+        if asked:
+            yield anonymous(each, made) if number == container.RESULTS else blotted(each)
 
 
-def _header(header: bytes, size: int, results: int) -> Iterator[bytes]:
-    numbers = {SOURCES: 0, RESULTS: results, container.PAYLOAD: size}
+def _header(header: bytes, counts: dict[int, int], size: int) -> Iterator[bytes]:
+    """A block header with what is left; of a field that nobody knows only a number stays."""
+    numbers = {SOURCES: 0, container.PAYLOAD: size, **counts}
     for number, content in message(header):
         if number == container.SESSION:
             yield sized(number, session(part(content)))
         elif number == PROCESS:
             inner = message(part(content))
             told = {ADDRESS: lambda _: b"host", EXECUTABLE: basename}
-            yield sized(number, b"".join(field(n, told[n](part(c)) if n in told else c) for n, c in inner))
-        else:
+            kept = [(n, told[n](part(c)) if n in told else c) for n, c in inner]
+            yield sized(number, b"".join(field(n, c) for n, c in kept if n in told or isinstance(c, int)))
+        elif number == container.NAMES or isinstance(content, int):
             yield field(number, numbers.get(number, content))
 
 
-def anonymous(launch: bytes) -> bytes:
-    """A launch without the application's call stack, and without folders in what rules say; every other byte as it was."""
+def anonymous(launch: bytes, made: Slim) -> bytes:
+    """A launch without the application's call stack and without folders in its texts; every other byte as it was."""
     kept, at = [], 0
     while at < len(launch):
         number, _, _, end = wire_field(launch, at)
-        if number in MEASURED:
-            kept.append(launch[at:end])
-        elif number != CALL_STACK:  # as long as before: the sizes around it stand
-            kept.append(FOLDERS.sub(lambda found: b"x" * len(found[0]), launch[at:end]))
+        if end > len(launch):
+            raise DamagedError("a launch that ends inside a field")
+        if number == CALL_STACK:
+            made.stacks += 1
+        else:
+            kept.append(launch[at:end] if number == METRICS else blotted(launch[at:end]))
         at = end
-    return b"".join(kept)
+    whole = b"".join(kept)
+    made.texts += b"xxx" in whole and whole.count(b"xxx") > launch.count(b"xxx")
+    return whole
 
 
 def basename(path: bytes) -> bytes:

@@ -330,7 +330,7 @@ def test_no_row_and_a_row_without_a_name_are_refused() -> None:
 
 
 def rows_of(text: str, *, separator: str = ",") -> list[str]:
-    return csv_text._rows(page("ID", "Kernel Name", separator=separator), text)
+    return csv_text.rows(page("ID", "Kernel Name", separator=separator), text)
 
 
 @pytest.mark.parametrize(
