@@ -159,9 +159,13 @@ COLUMNS = (
     "waves",
     "bandwidth_share",
     "ceiling_share",
+    "compute_share",
     "limited_by",
+    "padding",
+    "fusion_bytes",
 )
-ONE = ("kernel", "name", "grid", "role", "gain_reason", "waves", "bandwidth_share", "ceiling_share", "limited_by")
+SUMS = ("launches", "seconds", "time_share", "gain_seconds")
+ONE = tuple(c for c in COLUMNS if c not in SUMS)
 """What a row has only where it stands for one group."""
 
 
@@ -197,11 +201,7 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     )
     return (
         told.group_by("why", "part", maintain_order=True)
-        .agg(
-            *(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ONE),
-            pl.col("launches", "seconds", "time_share").sum(),
-            known_sum("gain_seconds").alias("gain_seconds"),
-        )
+        .agg(*(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ONE), *(known_sum(c).alias(c) for c in SUMS))
         .sort(pl.col("gain_seconds").fill_null(pl.col("seconds")), descending=True)
         .head(most)
         .select(*COLUMNS, "why")

@@ -120,10 +120,13 @@ def to_do(first: pl.DataFrame) -> str:
     if row["why"] == GLUE:
         share = whole_percent(row["time_share"])
         return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
-    reached, takes = row["bandwidth_share"], f"takes {whole_percent(row['time_share'])} of the time"
+    takes = f"takes {whole_percent(row['time_share'])} of the time"
     if row["why"] == UNKNOWN:
         return f"First: {what(row)} {takes}; what it could gain is not known, as its {lacking(row)} were not measured."
-    at = "" if reached is None else f" at {whole_percent(reached)} of the DRAM peak"
+    reached, roof = row["bandwidth_share"], "DRAM peak"
+    if row["limited_by"] == "compute":
+        reached, roof = row["compute_share"], "arithmetic peak"
+    at = "" if reached is None else f" at {whole_percent(reached)} of the {roof}"
     return f"First: {what(row)} {takes}{at}, {three(row['gain_seconds'], 's')} more than at its ceiling."
 
 
@@ -140,6 +143,8 @@ def mend(row: dict[str, Any]) -> str:
         return "fuse, or CUDA graph"
     if row["why"] == UNKNOWN:
         return f"measure its {lacking(row)}"
+    if row["gain_reason"] == "share" and row["limited_by"] == "compute":
+        return "another kernel, or fewer FLOPs"
     return HELPS.get(row["gain_reason"] or "", "fewer bytes" if row["why"] == "memory" else "fewer FLOPs")
 
 

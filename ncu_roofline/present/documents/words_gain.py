@@ -23,8 +23,7 @@ def why(row: dict[str, Any]) -> str | None:
     waves, share = float(row.get("waves") or 0.0), row.get("ceiling_share")
     match row["gain_reason"]:
         case "share":
-            idle = row.get("limited_by") == "latency"
-            return "far below both roofs" if share is None or idle else f"streams at {100 * share:.0f} % of the ceiling"
+            return of_roof(row, share)
         case "part_wave":
             filled = 100 * waves
             return f"fills {'under 1' if filled < 1 else f'{filled:.0f}'} % of the GPU"
@@ -35,7 +34,7 @@ def why(row: dict[str, Any]) -> str | None:
         case "reads":
             return "reads more than its matrix"
         case "fusion":
-            return f"{three(row['fusion_bytes'], 'byte')} pass to its neighbours through DRAM"
+            return f"{three(row['fusion_bytes'], 'byte')} go to its neighbours through DRAM"
         case "launch":
             return "launch cost: graph or fusion"
         case "helper":
@@ -43,6 +42,15 @@ def why(row: dict[str, Any]) -> str | None:
         case "at_ceiling":
             return "at its ceiling"
     return None if row.get("seconds") is None else f"{lacking(row)} not measured"
+
+
+def of_roof(row: dict[str, Any], share: float | None) -> str:
+    """The part of its roof that a kernel reaches: of the peak where arithmetic is nearer, else of the ceiling."""
+    if row.get("limited_by") == "compute":
+        return f"works at {100 * row['compute_share']:.0f} % of the peak"
+    if share is None or row.get("limited_by") == "latency":
+        return "far below both roofs"
+    return f"streams at {100 * share:.0f} % of the ceiling"
 
 
 def lacking(row: dict[str, Any]) -> str:

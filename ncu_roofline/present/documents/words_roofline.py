@@ -259,7 +259,8 @@ def key(picture: Picture, below: int = 0) -> list[str]:
         ("○→ some FLOPs not counted: true place further right", "partial" in found),
     ]
     lines = [("— roof at the capture's clocks", "capture" in kinds), ("- - datasheet roof", "datasheet" in kinds)]
-    best = "stated" if picture.ceiling and picture.ceiling.kind == "stated" else "the best that kernels reach"
+    whose = {"stated": "the ceiling as stated", "reported": "the best that kernels were reported to reach"}
+    best = whose.get(picture.ceiling.kind if picture.ceiling else "", "the best that kernels reach")
     lines.append((f"··· {best}", picture.ceiling is not None))
     marks.append(("+ the same work over its L2 bytes", picture.marks["l2_x"].drop_nulls().len() > 0))
     flags = [("ring: above its roof, so a counter is doubtful", bool(picture.marks["suspect"].any()))]

@@ -111,7 +111,7 @@ def test_what_half_of_the_bytes_gives_is_not_told_beyond_what_the_fits_know() ->
 
 # --- our own captures
 
-CAPTURES = ("h100-dense-b8", "h100-dense-b32", "h100-dense-b128", "h200-dense-b8", "h100-fp8-b8")
+CAPTURES = ("h100-dense-b8", "h100-dense-b8-flushed", "h100-dense-b32", "h100-dense-b128", "h200-dense-b8", "h100-fp8-b8")
 
 
 @pytest.mark.parametrize("file", CAPTURES)

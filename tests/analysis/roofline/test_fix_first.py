@@ -7,6 +7,7 @@ import pytest
 
 from ncu_roofline.analysis.roofline.gains import fix_first, small
 from ncu_roofline.present.documents.answer import mend, to_do
+from ncu_roofline.present.documents.words_gain import why, with_why
 
 
 def group(**columns: object) -> pl.DataFrame:
@@ -27,6 +28,9 @@ def group(**columns: object) -> pl.DataFrame:
         "ceiling_share": 0.5,
         "limited_by": "memory",
         "bound": "memory",
+        "compute_share": 0.1,
+        "padding": None,
+        "fusion_bytes": None,
     }
     return pl.DataFrame([row | columns])
 
@@ -83,6 +87,40 @@ def test_what_was_not_measured_is_said_where_a_kernel_comes_first() -> None:
     assert "what it could gain is not known, as its bytes were not measured" in to_do(pl.DataFrame([bytes_]))
     assert "as its FLOPs were not measured" in to_do(pl.DataFrame([work]))
     assert (mend(bytes_), mend(work)) == ("measure its bytes", "measure its FLOPs")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "streams at 50 % of the ceiling"),
+        ({"limited_by": "latency"}, "far below both roofs"),
+        ({"limited_by": "compute", "compute_share": 0.69}, "works at 69 % of the peak"),
+        ({"gain_reason": "tail", "waves": 1.2}, "1.2 waves: the last is part empty"),
+        ({"gain_reason": "part_wave", "waves": 0.24}, "fills 24 % of the GPU"),
+        ({"gain_reason": "padding", "padding": 16.0}, "padding: 16x the useful work"),
+        ({"gain_reason": "reads"}, "reads more than its matrix"),
+        ({"gain_reason": "fusion", "fusion_bytes": 5e7}, "50 MB go to its neighbours through DRAM"),
+        ({"gain_reason": "helper"}, "finishes a split kernel"),
+        ({"gain_reason": "launch"}, "launch cost: graph or fusion"),
+        (UNTOLD, "bytes not measured"),
+    ],
+)
+def test_every_reason_is_said_alike_in_a_summary_and_in_a_list(columns: dict[str, object], said: str) -> None:
+    rows = pl.concat([group(group=1, gain_seconds=9e-4), group(**columns)], how="vertical_relaxed")
+    first = fix_first(rows).filter(pl.col("gain_seconds").fill_null(0) != 9e-4).row(0, named=True)
+
+    assert why(first) == said
+    assert with_why(rows)["why"][1] == said
+
+
+def test_a_kernel_near_the_peak_of_arithmetic_is_told_by_that_peak() -> None:
+    first = fix_first(group(limited_by="compute", bound="compute", compute_share=0.69))
+
+    assert (
+        to_do(first)
+        == "First: gemm (fc) takes 50 % of the time at 69 % of the arithmetic peak, 500 µs more than at its ceiling."
+    )
+    assert mend(first.row(0, named=True)) == "another kernel, or fewer FLOPs"
 
 
 def test_small_kernels_are_counted_by_one_rule() -> None:
