@@ -46,14 +46,15 @@ def over_streams(at: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     if shared.is_empty():
         return at
     one = ["group", "rule", "layer"]
-    theirs = pl.col("group").is_in(shared["group"].implode()) & pl.col("layer").is_not_null() & ~pl.col("sampled")
+    layered = pl.col("layer").is_not_null() | pl.col("group").is_in(bare(places).implode())
+    theirs = pl.col("group").is_in(shared["group"].implode()) & layered & ~pl.col("sampled")
     least = pl.when(pl.col("least").any()).then(pl.col("rows").min()).otherwise(pl.col("rows").mode().min())
     shares = at.filter(theirs).group_by(*one, "stream").agg(rows=least)
     # a kernel that runs on some of the streams alone tells of their share only
     whole = (
         shares.join(shared, on="group").group_by(one).agg(every=pl.col("rows").sum(), all=pl.len() == pl.col("streams").first())
     )
-    joined = at.join(whole.filter("all"), on=one, how="left", maintain_order="left")
+    joined = at.join(whole.filter("all"), on=one, how="left", maintain_order="left", nulls_equal=True)
     kept = joined.filter(~theirs | pl.col("all")).with_columns(rows=pl.when(theirs).then("every").otherwise("rows"))
     return kept.drop("every", "all")
 

@@ -219,6 +219,13 @@ def test_two_halves_of_a_batch_on_two_streams_are_no_deeper_model() -> None:
     assert account(found)[3] in (None, 32)
 
 
+def test_two_halves_on_two_streams_in_less_than_a_layer_are_one_batch() -> None:
+    torn = layer(8)[1:6]
+    halves = [{**one, "stream": stream} for one in torn for stream in (7, 8)]
+    found = studied(halves, [kernel("reduce_segments", 8, stream=stream) for stream in (7, 8)])
+    assert found.run.batch.value in (None, 16)
+
+
 def test_two_models_in_turn_are_not_one_model_of_either_depth() -> None:
     found = studied(*[[*step(8, 4), *step(8, 3)]] * 3)
     assert found.run.layers.value is None
