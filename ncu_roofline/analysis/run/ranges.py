@@ -7,7 +7,7 @@ from functools import lru_cache
 import polars as pl
 
 from ncu_roofline.capture.schema import PHASES
-from ncu_roofline.knowledge.kernels.rows import RangeRule, range_rules
+from ncu_roofline.knowledge.kernels.rows import CountRule, RangeRule, count_rules, range_rules
 
 TOLD = {
     "nvtx_phase": pl.Enum(PHASES),
@@ -36,6 +36,21 @@ def told(names: tuple[str, ...]) -> pl.DataFrame:
     """What these ranges say, each once: a study asks several times, and of the next capture of an engine the same."""
     every = [read(pl.Series(names, dtype=pl.String), rule) for rule in range_rules()]
     return pl.concat(every).unique("name", keep="first", maintain_order=True)
+
+
+def numbers(launches: pl.DataFrame, of: str) -> pl.DataFrame:
+    """One row per launch inside a range that numbers a step, or a layer: index, number, what; the outermost counts."""
+    inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
+    named = inside.explode("nvtx")
+    names = named.select(pl.col("nvtx").unique().drop_nulls())["nvtx"]
+    told = pl.concat([numbered(names, rule) for rule in count_rules(of)]).unique("nvtx", keep="first", maintain_order=True)
+    return named.join(told, on="nvtx", maintain_order="left").unique("index", keep="first", maintain_order=True).drop("nvtx")
+
+
+def numbered(names: pl.Series, rule: CountRule) -> pl.DataFrame:
+    """The ranges in which one rule finds a number: nvtx, number, what."""
+    found = pl.col("nvtx").str.extract_groups(rule.nvtx).struct.field("number").cast(pl.Int64, strict=False)
+    return names.rename("nvtx").to_frame().select("nvtx", number=found, what=pl.lit(rule.what)).drop_nulls("number")
 
 
 def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.run import speculation
+from ncu_roofline.analysis.run import counts, speculation
 from ncu_roofline.analysis.run.batch import PLACE, over_steps, sequences_of_steps
 from ncu_roofline.analysis.run.cuts import anchors, layers
 from ncu_roofline.analysis.run.cuts.passes import empty_passes, pass_table, steps
@@ -73,11 +73,24 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     found_in = summarised(launches.join(places, on="index", how="left", maintain_order="left"), table)
     # a single layer that decodes is a draft's, whoever it drafts for
     alone = table.filter((pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)).height
+    found_in = with_counts(found_in)
     told_in = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
     if told_in.steps.value is None:
         told_in = replace(told_in, batch=with_untold(told_in.batch, table))
     untold = table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height
     return replace(told_in, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else told_in
+
+
+def with_counts(segmented: Segmented) -> Segmented:
+    """The same with what else counts its steps and layers."""
+    launches = segmented.launches
+    first = [pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")]
+    one = launches.filter(*first) if gpus(launches) > 1 else launches
+    return replace(
+        segmented,
+        steps=counts.with_signs(segmented.steps, one, counts.STEPS),
+        layers=counts.with_signs(segmented.layers, one, counts.LAYERS),
+    )
 
 
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:

@@ -15,13 +15,16 @@ ENOUGH = {"told": 1, "nvtx": 1, "strong": 1, "weak": 2}
 def agree(witnesses: Iterable[Witness]) -> Fact[int]:
     """What the witnesses agree on; unknown, with the interval that is left, where they say too little or contradict.
 
-    A stronger rank wins over a weaker one. Of one rank all must fit together.
+    A stronger rank wins over a weaker one, and what it leaves open the weaker one may not leave. Of one rank all must
+    fit together.
     """
     spoke = [w for w in witnesses if (w.low, w.high) != (None, None)]
+    of_rank: list[Witness] = []
     for rank, enough in ENOUGH.items():
-        of_rank = [w for w in spoke if w.rank == rank]
-        if len({w.says for w in of_rank}) < enough:
+        more = [w for w in spoke if w.rank == rank]
+        if len({w.says for w in more}) < enough:
             continue
+        of_rank += more
         low, high = common(of_rank)
         if low > high:
             return Fact(None, "unknown", contradiction(of_rank), witnesses=tuple(spoke))

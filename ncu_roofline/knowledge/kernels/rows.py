@@ -53,6 +53,16 @@ class RangeRule:
     drafts: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRule:
+    """NVTX ranges that number the steps of a run or the layers of a step."""
+
+    of: str
+    nvtx: str
+    """With the group `number`."""
+    what: str
+
+
 @cache
 def tables() -> dict[str, Any]:
     """rows.toml, read once for all that its tables tell."""
@@ -63,6 +73,12 @@ def tables() -> dict[str, Any]:
 def range_rules() -> tuple[RangeRule, ...]:
     """The rules of rows.toml that read NVTX ranges, in order."""
     return tuple(RangeRule(**entry) for entry in tables()["range"])
+
+
+@cache
+def count_rules(of: str) -> tuple[CountRule, ...]:
+    """The rules of rows.toml that read numbers of steps, or of layers, off NVTX ranges, in order."""
+    return tuple(CountRule(**entry) for entry in tables()["count"] if entry["of"] == of)
 
 
 @cache

@@ -278,11 +278,17 @@ def numbers(
     lane: list[int] | None = None,
     norms: list[int] | None = None,
     turns: tuple[int, ...] = (),
+    numbered: list[int | None] | None = None,
 ) -> list[int]:
     """Pass of each row, given clusters of (kind, start, end); the lanes are those of the rows."""
     of_row = lane or [1] * len(fcs)
-    columns = {"fcs": fcs, "norms": norms or [0] * len(fcs), "lane": of_row}
-    rows = turned(pl.DataFrame(columns).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)), turns)
+    columns = {"fcs": fcs, "norms": norms or [0] * len(fcs), "lane": of_row, "numbered": numbered or [None] * len(fcs)}
+    rows = turned(
+        pl.DataFrame(columns, schema_overrides={"numbered": pl.Int64})
+        .with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64)),
+        turns,
+    )
     frame = pl.DataFrame(found, schema={"kind": KINDS, "start": pl.Int64, "end": pl.Int64}, orient="row")
     return passes(rows, frame.with_columns(lane=pl.Series([of_row[start] for _, start, _ in found])))["pass"].to_list()
 
@@ -325,6 +331,17 @@ def test_every_lane_begins_a_pass() -> None:
     assert numbers([0, 0, 0, 0], [(M, 1, 1), (S, 3, 3)], [1, 1, 2, 2]) == [0, 0, 1, 1]
     # the second lane begins with an LM head of its own
     assert numbers([0, 0, 1, 1, 1], [(M, 1, 1), (S, 3, 3)], [1, 1, 2, 2, 2]) == [0, 0, 1, 1, 2]
+
+
+def test_a_pass_begins_where_a_range_numbers_another_step_and_not_behind_its_sampling() -> None:
+    # attention, sampling and a copy of what was drawn, twice
+    found = [(M, 0, 0), (S, 1, 1), (M, 3, 3), (S, 4, 4)]
+    assert numbers([0] * 6, found) == [0, 0, 1, 1, 1, 2]
+    assert numbers([0] * 6, found, numbered=[0, 0, 0, 1, 1, 1]) == [0, 0, 0, 1, 1, 1]
+    # a draft and its verification in one range are two passes
+    assert numbers([0] * 6, found, numbered=[0] * 6) == [0, 0, 1, 1, 1, 1]
+    # where nothing samples the numbers alone tell steps apart, though they begin again
+    assert numbers([0] * 4, [(M, n, n) for n in range(4)], numbered=[0, 1, 0, 1]) == [0, 1, 2, 3]
 
 
 def test_a_pass_begins_where_rows_turn() -> None:

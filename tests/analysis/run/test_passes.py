@@ -23,6 +23,7 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             device=pl.lit(3),
             kind=pl.col("letter").replace_strict(KINDS, return_dtype=pl.String),
             fused=pl.col("letter") == "E",
+            numbered=pl.lit(None, pl.Int64),
             fc=pl.col("letter") == "f",
             norm=pl.col("letter").is_in(["n", "E"]),
         )

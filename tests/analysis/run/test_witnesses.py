@@ -27,6 +27,12 @@ def test_a_stronger_witness_wins_and_the_weaker_one_stands_against_it() -> None:
     assert [(w.says, w.agrees) for w in found.witnesses] == [("ranges", True), ("norms", False)]
 
 
+def test_a_weaker_witness_decides_within_what_a_stronger_one_leaves_and_not_beyond() -> None:
+    ranges = says("ranges", None, 8, "nvtx")
+    assert agree([ranges, says("order", 5, 5)]) == Fact(5, "inferred", "order, ranges")
+    assert agree([ranges, says("order", 9, 9)]) == Fact(None, "unknown", "order say 9; ranges say at most 8")
+
+
 def test_one_weak_witness_tells_nothing_and_two_that_agree_do() -> None:
     one, other = says("tiles", 8, 8, "weak"), says("bytes", 8, 8, "weak")
     assert agree([one]).value is None

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.heads import with_ends
+from ncu_roofline.analysis.run.ranges import numbers
 from ncu_roofline.analysis.run.rows import embedding_fused, opening, residual, satellite
 
 MIXERS = ("attention", "ssm")
@@ -23,7 +24,7 @@ FEWEST_SATELLITES = 4
 
 
 def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
-    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm, turn.
+    """Launches in order within each lane: row, index, lane, kernel, kind, fc, norm, turn, and the step that a range numbers.
 
     `borders` are the launches with which further files begin: each file has lanes of its own.
     """
@@ -53,8 +54,10 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
         fused=embedding_fused(launches) & (role != "rope").fill_null(True),
         routing=(role == "moe-routing").fill_null(False),
     )
+    steps = numbers(launches, "step").select("index", numbered="number")
     ordered = (
-        named.with_columns(lane=lane(named))
+        named.join(steps, on="index", how="left", maintain_order="left")
+        .with_columns(lane=lane(named))
         .sort("lane", "index")
         .with_row_index("row")
         .with_columns(
@@ -62,6 +65,8 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
             fcs=pl.col("fc").cast(pl.Int64).cum_sum().over("lane"),
             norms=pl.col("norm").cast(pl.Int64).cum_sum().over("lane"),
             turn=pl.lit(0, pl.Int64),
+            # what follows a range, as sampling may, belongs to its step until the next one begins
+            numbered=pl.col("numbered").forward_fill().over("lane"),
         )
     )
     # the role of a lone gather may be unknown; before all work it can only be the embedding, unless experts follow
@@ -171,7 +176,8 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     A pass ends after the sampling that follows attention; at the start of a window after an LM head, or after the
     sampling before the first embedding: all that is left of a step. It also begins at an embedding that follows
     attention, so that a chunk of a prefill, which samples nothing, is a pass too, at the first embedding where other
-    work comes before it (the end of a step, or a server that loads), and at turns.
+    work comes before it (the end of a step, or a server that loads), at turns, and where a range numbers another step:
+    then what comes after the sampling of a step is still its own.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
@@ -183,6 +189,19 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     opening = embeds & (embeds.cum_sum().over("lane") == 1) & ~mixed & (work > 0)
     bounds = anchors.filter((after_mixer & (pl.col("kind") != "mixer")) | cut | opening)
     begins = bounds.select(row=pl.when(pl.col("kind") == "sampling").then(pl.col("end") + 1).otherwise("start"))["row"]
+    begins = begins.filter(~begins.is_in(behind_the_last(rows, anchors).implode()))
     first = (pl.col("lane") != pl.col("lane").shift(1)) | (pl.col("turn") != pl.col("turn").shift(1))
+    first = first | pl.col("numbered").ne_missing(pl.col("numbered").shift(1))
     new = (pl.col("row").is_in(begins.implode()) | first).fill_null(True)
     return rows.with_columns((new.cast(pl.Int64).cum_sum() - 1).alias("pass"))
+
+
+def behind_the_last(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.Series:
+    """The rows of numbered steps behind their last attention: no other pass begins there."""
+    if not rows["numbered"].count():
+        return rows["row"].clear()
+    last = anchors.filter(pl.col("kind") == "mixer").select(row="start", mixing=pl.col("start"))
+    step = ("lane", "stretch")
+    stretch = pl.col("numbered").rle_id().alias("stretch")
+    at = rows.select("row", "lane", "numbered", stretch).join(last, on="row", how="left", maintain_order="left")
+    return at.filter(pl.col("numbered").is_not_null() & (pl.col("row") > pl.col("mixing").max().over(step)))["row"]

@@ -49,7 +49,8 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     # where the others begin with an embedding, so does a whole one
     as_others = as_others & ~(pl.col("embedded").fill_null(False) & inner).any().over("lane")
     # where nothing begins or ends a pass but its rows, several of equal rows are not told apart
-    bounded = pl.col("lane").is_in(found.filter(pl.col("kind") != "mixer")["lane"].implode())
+    ended_in = pl.concat([found.filter(pl.col("kind") != "mixer")["lane"], rows.drop_nulls("numbered")["lane"].unique()])
+    bounded = pl.col("lane").is_in(ended_in.implode())
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | pl.col("fused") | as_others.fill_null(False)
     ended = (~pl.col("closes") | pl.col("sampled").fill_null(False)) & ~draws_fewer()
     return table.with_columns(

@@ -1,0 +1,92 @@
+"""What else counts the steps, layers and prompts of a run: each sign stands for or against the order of its launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
+
+from ncu_roofline.analysis.run.cuts.anchors import MIXERS
+from ncu_roofline.analysis.run.ranges import numbers
+from ncu_roofline.analysis.run.witnesses import agree, marked
+from ncu_roofline.capture.capture import Fact, Witness
+
+Sign = Callable[[pl.DataFrame], Witness | None]
+ORDER = "order of launches"
+
+
+def with_signs(fact: Fact[int], launches: pl.DataFrame, signs: tuple[Sign, ...]) -> Fact[int]:
+    """The fact that the order tells, with who speaks for and against it; unknown where a stronger sign excludes it.
+
+    `launches` are those of one rank, with their places.
+    """
+    others = [w for sign in signs if (w := sign(launches)) is not None]
+    if fact.value is None:
+        return replace(fact, witnesses=tuple(others)) if others else fact
+    order = Witness(says=ORDER, low=fact.value, high=fact.value)
+    found = agree([order, *others])
+    if found.value is None:
+        said = found.evidence or f"{ORDER} says {fact.value}"
+        return Fact(None, "unknown", said, found.low, found.high, found.witnesses)
+    if found.value != fact.value:
+        return found
+    return replace(fact, witnesses=marked([order, *others], fact.value))
+
+
+def numbered_steps(launches: pl.DataFrame) -> Witness | None:
+    """At most as many steps as ranges that number them, and no more than a bound: two runs may begin at the same number."""
+    told = numbers(launches, "step")
+    if told.is_empty():
+        return None
+    at = launches.select("index").join(told, on="index", how="left", maintain_order="left")
+    stretches = at.filter(pl.col("number").ne_missing(pl.col("number").shift(1)) | (pl.int_range(pl.len()) == 0))
+    return Witness(says=told["what"][0], low=None, high=stretches["number"].count(), rank="bound")
+
+
+def embeddings(launches: pl.DataFrame) -> Witness | None:
+    """At most as many steps as times that tokens are looked up."""
+    return at_most("embedding", "embeddings", launches)
+
+
+def draws(launches: pl.DataFrame) -> Witness | None:
+    """At most as many steps as times that tokens are drawn."""
+    return at_most("sampling", "sampling", launches)
+
+
+def at_most(role: str, says: str, launches: pl.DataFrame) -> Witness | None:
+    """How often launches of a role follow those of attention, or open the window."""
+    kind = pl.col("role").cast(pl.String).replace(dict.fromkeys(MIXERS, "mixer"))
+    runs = launches.select(kind=kind).filter(pl.col("kind").is_in(["mixer", role])).select(pl.col("kind").rle())
+    number = int((runs["kind"].struct.field("value") == role).sum())
+    return Witness(says=says, low=None, high=number, rank="bound") if number else None
+
+
+def numbered_layers(launches: pl.DataFrame) -> Witness | None:
+    """As many layers as ranges number in whole steps; silent where attention runs outside of them."""
+    told, whole = numbers(launches, "layer"), whole_steps(launches)
+    if told.is_empty() or whole.is_empty():
+        return None
+    mixing = whole.filter(pl.col("role").cast(pl.String).is_in(MIXERS))
+    at = mixing.select("index", "step").join(told, on="index", how="left")
+    each = at.group_by("step").agg(pl.col("number").n_unique())["number"].unique()
+    if at["number"].null_count() or each.len() != 1:
+        return None
+    return Witness(says=told["what"][0], low=each[0], high=each[0], rank="nvtx")
+
+
+def cache_writes(launches: pl.DataFrame) -> Witness | None:
+    """As many layers as times that a whole step writes its cache: weak, for some kernels write keys and values apart."""
+    written = whole_steps(launches).filter(pl.col("role").cast(pl.String) == "kv-cache")
+    each = written.group_by("step", "kernel").len()["len"].unique()
+    return Witness(says="cache writes", low=each[0], high=each[0], rank="weak") if each.len() == 1 else None
+
+
+def whole_steps(launches: pl.DataFrame) -> pl.DataFrame:
+    """The launches of whole decode steps."""
+    decode = (pl.col("phase").cast(pl.String) == "decode") & pl.col("step_whole")
+    return launches.filter(decode.fill_null(False) & pl.col("step").is_not_null())
+
+
+STEPS: tuple[Sign, ...] = (numbered_steps, embeddings, draws)
+LAYERS: tuple[Sign, ...] = (numbered_layers, cache_writes)
