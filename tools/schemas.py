@@ -327,7 +327,11 @@ def step() -> Schema:
                 time_share=number(),
             ),
         ),
-        matched=number("share of the steps' kernels that the capture measured, of all where no step is told; null without one"),
+        matched=number("the smaller of `measured` and `covered`: how far the steps of both are one; null without a capture"),
+        measured=number("share of the steps' kernels that the capture measured; of all kernels where no step is told"),
+        matched_by_place=number(
+            "of those, work of another grid at the same place of the layer: its bytes are of the capture's context"
+        ),
         covered=number("share of the launches of the capture's step that a step of the trace has"),
         beside_profiler=a(
             "array",

@@ -38,8 +38,10 @@ def step(
     accepted: facts.Accepted = None,
     model: facts.ModelName = None,
     weights: facts.Weights = None,
+    head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
+    ep: facts.Ep = None,
     gpu: GpuName = None,
     roles: RolesFile = None,
     form: As = Format.TABLE,
@@ -81,5 +83,6 @@ def least(found: Stepped, capture: Study | None, stated: dict[str, Any]) -> Floo
             f"the floor needs the {'batch' if batch is None else 'GPU'} of the trace, which it does not tell; "
             f"state `{'batch' if batch is None else 'gpu'}=`"
         )
-    setting = Setting(batch=batch, context=context, weights=stated["weights"], kv=stated["kv"], tp=stated["tp"] or 1)
+    types = {name: stated[name] for name in ("weights", "head", "kv")}
+    setting = Setting(batch=batch, context=context, tp=stated["tp"] or 1, ep=stated["ep"] or 1, **types)
     return floor(models.load(stated["model"]), device, setting)

@@ -36,7 +36,7 @@ def clocks_of_traces(
         followed(trace, {k: v for k, v in facts.items() if k not in TIMES}, beside=capture, **choices)
         for trace, capture, facts in zip((base, head), captures, stated, strict=True)
     ]
-    shares = [matched(steps, capture).share for steps, capture in zip(found, captures, strict=True)]
+    shares = [matched(steps, capture).both for steps, capture in zip(found, captures, strict=True)]
     return Clocks(base=found[0].times, head=found[1].times, matched=(shares[0], shares[1]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -12,7 +11,7 @@ from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name
 from ncu_roofline.capture.schema import LAUNCHES, complete, conform
-from ncu_roofline.capture.timeline import Timeline
+from ncu_roofline.capture.timeline import Timeline, opened
 from ncu_roofline.knowledge.kernels.rows import range_rules
 
 NANO = 1e-9
@@ -92,7 +91,7 @@ def stepped(
     clock, steps = by_ranges(timeline, events.select("name", "grid", "device", "start", "launched", end=end))
     # what the engine's own ranges tell needs no order
     followed = (study if steps is not None else in_order)(capture, replace(choices or Choices(), phase="all"))
-    named = followed.every.sort("index").select("index", "kernel", pl.col("role").cast(pl.String))
+    named = followed.every.sort("index").select("index", "kernel", pl.col("role").cast(pl.String), "position")
     told = clock = clock.with_columns(named)
     if steps is None:
         told, steps = clock.with_columns(number=numbers(followed)), by_order(followed)
@@ -212,23 +211,10 @@ def capture_of(timeline: Timeline, events: pl.DataFrame) -> Capture:
         "stream",
         pl.col("grid", "block").list.to_array(3),
         seconds=pl.col("nanoseconds") * NANO,
-        nvtx=opened(timeline, events),
+        nvtx=opened(timeline.ranges.filter(pl.col("name").is_in(step_names(timeline).implode())), events),
     )
     frame = conform(complete(shaped, LAUNCHES), LAUNCHES, source=timeline.source)
     return Capture(launches=frame, device=Device(name=timeline.gpu), notes=timeline.notes, name=timeline.source)
-
-
-def opened(timeline: Timeline, events: pl.DataFrame) -> pl.Series:
-    """The ranges in which each kernel begins, outermost first; null where the trace has none."""
-    if timeline.ranges.is_empty():
-        return pl.Series("nvtx", [None] * events.height, dtype=pl.List(pl.String))
-    starts = events["start"].to_list()
-    inside: list[list[str]] = [[] for _ in starts]
-    kept = timeline.ranges.filter(pl.col("name").is_in(step_names(timeline).implode()))
-    for name, begin, end, _ in kept.iter_rows():
-        for at in range(bisect_left(starts, begin), bisect_left(starts, end)):
-            inside[at].append(name)
-    return pl.Series("nvtx", inside, dtype=pl.List(pl.String))
 
 
 def step_names(timeline: Timeline) -> pl.Series:
@@ -238,17 +224,29 @@ def step_names(timeline: Timeline) -> pl.Series:
 
 
 def by_ranges(timeline: Timeline, clock: pl.DataFrame) -> tuple[pl.DataFrame, Fact[int] | None]:
-    """Kernels numbered by the engine's own ranges of steps on the device; None where there are none."""
+    """Kernels numbered by the engine's own ranges of steps on each device; None where there are none."""
     names = timeline.ranges["name"].unique()
-    read = pl.concat([ranges.read(names, rule) for rule in range_rules()]).unique("name", keep="first")
-    found = timeline.ranges.join(read.drop_nulls("nvtx_phase"), on="name").unique(["start", "device"]).sort("start")
+    one = [ranges.read(names, rule) for rule in range_rules() if not rule.loop]
+    read = pl.concat(one).unique("name", keep="first", maintain_order=True).drop_nulls("nvtx_phase")
+    found = outermost(timeline.ranges.join(read, on="name"))
     decode = found["nvtx_phase"].cast(pl.String) == "decode"
-    if not decode.any() or clock["device"].n_unique() > 1:
+    if not decode.any():
         return clock, None
-    number = pl.when(decode).then(pl.int_range(pl.len(), dtype=pl.Int64)).alias("number")
-    marks = found.select("start", number)
-    said = f"{int(decode.sum())} ranges: {found.filter(decode)['nvtx_what'][0]}"
-    return clock.join_asof(marks, on="start"), Fact(int(decode.sum()), "inferred", said)
+    marks = found.select("device", "start", number=pl.when(decode).then(pl.int_range(pl.len(), dtype=pl.Int64).over("device")))
+    each = marks.drop_nulls("number").group_by("device").len()["len"]
+    least, most = min(each), max(each)
+    said = f"{most:,} ranges: {found.filter(decode)['nvtx_what'][0]}"
+    steps = Fact(least, "inferred", said) if least == most else Fact(None, "unknown", said, low=least, high=most)
+    if marks["device"].null_count():
+        return clock.join_asof(marks.drop("device"), on="start"), steps
+    return clock.join_asof(marks, on="start", by="device", check_sortedness=False), steps
+
+
+def outermost(found: pl.DataFrame) -> pl.DataFrame:
+    """Ranges that no other one of them is around, in order of start."""
+    ordered = found.sort("start", "end", descending=[False, True])
+    around = pl.col("end").cum_max().shift(1).over("device")
+    return ordered.filter(around.is_null() | (pl.col("end") > around))
 
 
 def worked(clock: pl.DataFrame) -> pl.DataFrame:
@@ -287,12 +285,13 @@ def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, steps: 
 def lasted(kernels: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     """Each step that has a time, and whether that is to the start of the next: no other kernel is between them."""
     table = (
-        kernels.filter(pl.col("number").is_not_null())
+        kernels.with_columns(turn=pl.int_range(pl.len()).over("device"))
+        .filter(pl.col("number").is_not_null())
         .group_by("device", "number")
-        .agg(pl.col("start").min(), pl.col("end").max(), pl.col("active").sum(), first=pl.col("index").min(), rows=pl.len())
+        .agg(pl.col("start").min(), pl.col("end").max(), pl.col("active").sum(), first=pl.col("turn").min(), rows=pl.len())
         .sort("device", "number")
     )
-    follows = (pl.col("number").shift(-1) == pl.col("number") + 1) & (
+    follows = (pl.col("number").shift(-1).over("device") == pl.col("number") + 1) & (
         pl.col("first").shift(-1) == pl.col("first") + pl.col("rows")
     )
     after = table.with_columns(next=pl.when(follows).then(pl.col("start").shift(-1)).over("device"))
@@ -303,11 +302,13 @@ def lasted(kernels: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
 
 
 def of_steps(found: Stepped) -> tuple[pl.DataFrame, int]:
-    """The kernels of all decode steps and how many steps they are; the whole trace as one where none is known."""
-    inside = found.kernels.filter(pl.col("number").is_not_null())
-    if inside.is_empty():
+    """The kernels of the steps that have a time and how many steps they are; the whole trace as one where none has.
+
+    Of a last step nothing tells whether it is whole, nor whether what follows is of it.
+    """
+    if found.table.is_empty():
         return found.kernels, 1
-    return inside, inside.select("device", "number").n_unique()
+    return found.kernels.join(found.table, on=["device", "number"], how="semi", nulls_equal=True), found.table.height
 
 
 def by(found: Stepped, *keys: str) -> pl.DataFrame:

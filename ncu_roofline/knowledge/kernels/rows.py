@@ -51,6 +51,8 @@ class RangeRule:
     phase: str
     what: str
     drafts: bool = False
+    loop: bool = False
+    """Whether one such range may hold many steps: it tells what they are, and not how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

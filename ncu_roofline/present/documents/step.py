@@ -111,6 +111,9 @@ def third(found: Stepped, pair: Matched | None) -> Iterator[str]:
     joined = f"{percent(pair.share)} of {whose} are measured in the capture"
     if pair.covered is not None and pair.covered < 1:
         joined += f", and {percent(pair.covered)} of the capture's step is in the trace"
+    if pair.other_batch is not None:
+        here, there = pair.other_batch
+        joined += f"; the trace is of batch {here:,} and the capture of {there:,}, so no bytes are set over its time"
     gpu = found.study.gpu
     moved = value if value is not None else low
     if moved is None:
@@ -167,6 +170,11 @@ def doubts(found: Stepped, other: Beside) -> Iterator[str]:
     prompts = found.study.run.prefill_passes.value
     if prompts and found.times:
         yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."
+    if other.capture is not None and other.capture.other_grid > 0 and other.capture.other_batch is None:
+        yield (
+            f"{percent(other.capture.other_grid)} of the matched kernels have another grid in the capture and are told by "
+            "their place in the layer: their bytes are of the context that the capture had."
+        )
     overlap = found.overlapped_seconds / found.kernel_seconds if found.kernel_seconds else 0.0
     if overlap > WORTH:
         yield f"Kernels overlap for {percent(overlap)} of their time: their times add up to more than the GPU is busy."
@@ -196,7 +204,9 @@ def data(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> dict[
         "waits_for_host": idle.waits,
         "launch_bound": None if idle.waits is None else idle.launch_bound,
         "by_kernel": by(found, "kernel", "role").head(40),
-        "matched": pair.share if pair else None,
+        "matched": pair.both if pair else None,
+        "measured": pair.share if pair else None,
+        "matched_by_place": pair.other_grid if pair else None,
         "covered": pair.covered if pair else None,
         "achieved_bytes_per_second": value,
         "achieved_bytes_per_second_low": low,

@@ -16,7 +16,18 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline, with_calls
+from ncu_roofline.capture.timeline import (
+    CALLS,
+    FARTHEST,
+    LONGEST,
+    MARKS,
+    RANGES,
+    SCHEMA,
+    Timeline,
+    finished,
+    on_device,
+    with_calls,
+)
 from ncu_roofline.errors import UnreadableCapture
 
 PIECE, MOST_VALUE = 2**19, 2**26
@@ -25,10 +36,14 @@ BATCH = 2**16
 """Rows kept as Python objects, at most, before they become a frame."""
 KINDS = {"kernel": "kernel", "gpu_memcpy": "copy", "memcpy": "copy", "gpu_memset": "set", "memset": "set"}
 """Category of an event, in small letters: the oldest traces write Kernel, Memcpy and Memset."""
-CALLS = {"cuda_runtime", "cuda_driver", "runtime"}
-RANGE = "gpu_user_annotation"
+CALLING = {"cuda_runtime", "cuda_driver", "runtime"}
+MARKING = {"gpu_user_annotation": "range", "user_annotation": "mark"}
+"""Ranges of the device, and those of the host from which they follow."""
 SIDES = ("gx", "gy", "gz", "bx", "by", "bz")
-WORK = {c: t for c, t in SCHEMA.items() if c not in ("launched", "grid", "block")} | dict.fromkeys(SIDES, pl.Int64())
+TOLD = ("kind", "name", "start", "nanoseconds", "device", "stream", "correlation", "graph")
+WORK = {c: SCHEMA[c] for c in TOLD} | dict.fromkeys(SIDES, pl.Int64())
+PARTS = {**RANGES, "stream": pl.Int64(), "annotation": pl.Int64()}
+"""What of a range runs on one stream, by the number of the annotation."""
 BETWEEN = re.compile(rb"[\s,]*")
 BETWEEN_TEXT = re.compile(r"[\s,]*")
 FACTS = ("deviceProperties", "distributedInfo")
@@ -48,6 +63,7 @@ class Event(msgspec.Struct, gc=False):
     ts: Any = None
     dur: Any = None
     pid: Any = None
+    tid: Any = None
     args: Any = msgspec.Raw(b"{}")
 
 
@@ -66,6 +82,7 @@ class Args(msgspec.Struct, gc=False):
     grid: Any = None
     block: Any = None
     graph: Any = msgspec.field(default=None, name="graph id")
+    annotation: Any = msgspec.field(default=None, name="External id")
 
 
 EVENTS, ARGS = msgspec.json.Decoder(list[Fast]), msgspec.json.Decoder(Args)
@@ -231,7 +248,7 @@ def event_of(values: dict[str, Any]) -> Event:
 def category(word: str) -> str:
     """What an event of this category is to us: a kind of work, call, range, or nothing."""
     small = word.lower()
-    return KINDS.get(small) or ("call" if small in CALLS else "range" if small == RANGE else "")
+    return KINDS.get(small) or MARKING.get(small) or ("call" if small in CALLING else "")
 
 
 class Rows:
@@ -263,8 +280,8 @@ class Found:
     def __init__(self, name: str) -> None:
         self.name = name
         self.work = Rows(WORK)
-        self.ranges = Rows(RANGES)
-        self.calls = Rows({"correlation": pl.Int64(), "launched": pl.Int64()})
+        self.ranges, self.marks = Rows(PARTS), Rows(MARKS)
+        self.calls = Rows(CALLS)
         self.facts: dict[str, Any] = {}
         self.amd = False
         self.untimed = 0
@@ -282,13 +299,21 @@ class Found:
             return
         start, size = nanoseconds(event.ts), nanoseconds(event.dur)
         timed = start is not None and size is not None and 0 <= size <= LONGEST
-        if what != "range":
-            if timed:
-                self.keep(what, event, start, size)
-            else:
-                self.untimed += 1
-        elif start is not None and size is not None and timed:
-            self.ranges.add((words(event.name), start, start + size, whole(event.pid)))
+        if what in MARKING.values():
+            if start is not None and size is not None and timed:
+                self.mark(what, event, start, start + size)
+        elif timed:
+            self.keep(what, event, start, size)
+        else:
+            self.untimed += 1
+
+    def mark(self, what: str, event: Event, start: int, end: int) -> None:
+        """A range of the device, or of the host."""
+        known = (words(event.name), start, end)
+        if what == "mark":
+            self.marks.add((*known, whole(event.tid)))
+        else:
+            self.ranges.add((*known, whole(event.pid), whole(event.tid), whole(arguments(event.args).annotation)))
 
     def keep(self, kind: str, event: Event, start: int | None, size: int | None) -> None:
         """A kernel, copy or set."""
@@ -303,7 +328,7 @@ class Found:
         if "Launch" in name:
             start, correlation = nanoseconds(event.ts), whole(arguments(event.args).correlation)
             if start is not None and correlation is not None:
-                self.calls.add((correlation, start))
+                self.calls.add((correlation, start, whole(event.tid)))
 
     def timeline(self) -> Timeline:
         """All of it as frames; refused where no kernel of an NVIDIA GPU is in it."""
@@ -315,15 +340,32 @@ class Found:
         if not (work["kind"] == "kernel").any():
             raise UnreadableCapture(f"{self.name}: a trace without GPU kernels; record the CUDA activities too")
         job = self.facts.get("distributedInfo")
+        rank = whole(job.get("rank")) if isinstance(job, dict) else None
+        called = with_calls(work, self.calls.frame())
+        # the oldest profilers write ranges of the host alone
+        ranges = joined(self.ranges.frame())
+        ranges = on_device(self.marks.frame(), called) if ranges.is_empty() else ranges
         notes = (f"{self.untimed:,} events of the device have no time and are left out.",) if self.untimed else ()
         return Timeline(
             source=self.name,
-            events=with_calls(work, self.calls.frame()),
-            ranges=self.ranges.frame().sort("start", maintain_order=True),
+            events=finished(called, ranges, rank),
+            ranges=ranges,
             gpu=names[0] if len(set(names)) == 1 else None,
-            rank=whole(job.get("rank")) if isinstance(job, dict) else None,
+            rank=rank,
             notes=notes,
         )
+
+
+def joined(parts: pl.DataFrame) -> pl.DataFrame:
+    """The ranges of each device: one annotation has a part on every stream that works for it."""
+    of = ["name", "device", "annotation"]
+    # numbers of annotations come again where traces were put together
+    numbered = parts.sort("start").with_columns(again=pl.int_range(pl.len()).over(*of, "stream"))
+    told = numbered.filter(pl.col("annotation").is_not_null())
+    whole = told.group_by(*of, "again").agg(pl.col("start").min(), pl.col("end").max())
+    return pl.concat([f.select(*RANGES) for f in (whole, numbered.filter(pl.col("annotation").is_null()))]).sort(
+        "start", "name"
+    )
 
 
 def arguments(value: Any) -> Args:

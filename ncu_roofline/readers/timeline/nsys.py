@@ -12,18 +12,21 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline, with_calls
+from ncu_roofline.capture.timeline import CALLS, FARTHEST, LONGEST, MARKS, SCHEMA, Timeline, finished, on_device, with_calls
 from ncu_roofline.errors import UnreadableCapture
 
 KERNELS, GRAPHS = "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 MEMORY = {"copy": "CUPTI_ACTIVITY_KIND_MEMCPY", "set": "CUPTI_ACTIVITY_KIND_MEMSET"}
 DIAGNOSTICS = "DIAGNOSTIC_EVENT"
-CALLS = "CUPTI_ACTIVITY_KIND_RUNTIME"
+RUNTIME, NVTX = "CUPTI_ACTIVITY_KIND_RUNTIME", "NVTX_EVENTS"
 MOST_ROWS, BATCH = 20_000_000, 2**16
 BELIEVED = f"k.end - k.start BETWEEN 0 AND {LONGEST} AND abs(k.start) <= {FARTHEST}"
-WHO = "k.deviceId, k.streamId, k.correlationId"
-WORK = {column: kind for column, kind in SCHEMA.items() if column != "launched"}
-CALLED = {"correlation": pl.Int64(), "launched": pl.Int64()}
+MOST_MARKS = 2_000_000
+PROCESS = 2**24
+"""A process's share of the numbers of threads: what is above it is the process."""
+TOLD = ("kind", "name", "start", "nanoseconds", "device", "stream", "correlation", "process", "graph", "grid", "block")
+WORK = {column: SCHEMA.get(column, pl.Int64()) for column in TOLD}
+CALLED = {**CALLS, "process": pl.Int64()}
 
 
 def read(path: Path, name: str) -> Timeline:
@@ -48,11 +51,13 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     if work.is_empty():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
     others = [frame(memory(base, kind, table), WORK) for kind, table in MEMORY.items() if table in tables]
+    called = with_calls(pl.concat([work, *others]), frame(calls(base, tables), CALLED), "process")
+    ranges = on_device(frame(marks(base, tables), MARKS), called)
     notes = (*(hidden(base) if GRAPHS in tables else ()), *(lost(base) if DIAGNOSTICS in tables else ()))
     return Timeline(
         source=name,
-        events=with_calls(pl.concat([work, *others]), frame(calls(base, tables), CALLED)),
-        ranges=pl.DataFrame([], schema=RANGES),
+        events=finished(called, ranges),
+        ranges=ranges,
         gpu=only_gpu(base) if "TARGET_INFO_GPU" in tables else None,
         notes=notes,
     )
@@ -68,31 +73,56 @@ def frame(rows: Iterator[tuple[object, ...]], schema: dict[str, Any]) -> pl.Data
 
 def kernels(base: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     """Every kernel with its full name."""
-    columns = {row[1] for row in base.execute(f"PRAGMA table_info({KERNELS})")}
-    graph = "k.graphNodeId" if "graphNodeId" in columns else "NULL"
+    columns = columns_of(base, KERNELS)
+    graph = next((f"k.{c}" for c in ("graphId", "graphNodeId") if c in columns), "NULL")
     query = (
-        f"SELECT s.value, k.start, k.end - k.start, {WHO}, {graph}, k.gridX, k.gridY, k.gridZ, k.blockX, k.blockY, k.blockZ "
+        f"SELECT s.value, k.start, k.end - k.start, {who(columns)}, {graph}, "
+        f"k.gridX, k.gridY, k.gridZ, k.blockX, k.blockY, k.blockZ "
         f"FROM {KERNELS} k LEFT JOIN StringIds s ON s.id = k.demangledName WHERE {BELIEVED} LIMIT {MOST_ROWS}"
     )
     for row in base.execute(query):
-        yield ("kernel", row[0] or "", *row[1:7], list(row[7:10]), list(row[10:13]))
+        yield ("kernel", row[0] or "", *row[1:8], list(row[8:11]), list(row[11:14]))
 
 
 def memory(base: sqlite3.Connection, kind: str, table: str) -> Iterator[tuple[object, ...]]:
     """Every copy or set."""
-    query = f"SELECT k.start, k.end - k.start, {WHO}, NULL, NULL, NULL FROM {table} k WHERE {BELIEVED} LIMIT {MOST_ROWS}"
+    about = who(columns_of(base, table))
+    query = f"SELECT k.start, k.end - k.start, {about}, NULL, NULL, NULL FROM {table} k WHERE {BELIEVED} LIMIT {MOST_ROWS}"
     for row in base.execute(query):
         yield (kind, f"[{kind}]", *row)
 
 
+def who(columns: set[str]) -> str:
+    """Device, stream, correlation and process of work on the device: processes number their calls each from one."""
+    return f"k.deviceId, k.streamId, k.correlationId, {'k.globalPid' if 'globalPid' in columns else 'NULL'}"
+
+
+def columns_of(base: sqlite3.Connection, table: str) -> set[str]:
+    """The columns that this version of a table has."""
+    return {row[1] for row in base.execute(f"PRAGMA table_info({table})")}
+
+
 def calls(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, ...]]:
-    """Every call of the host that launches, with its correlation."""
-    if CALLS not in tables:
+    """Every call of the host that launches, with its correlation, its thread and its process."""
+    if RUNTIME not in tables:
         return
+    process = f"globalTid / {PROCESS} * {PROCESS}" if "globalPid" in columns_of(base, KERNELS) else "NULL"
     launching = "SELECT id FROM StringIds WHERE value LIKE '%Launch%'"
     yield from base.execute(
-        f"SELECT correlationId, start FROM {CALLS} WHERE nameId IN ({launching}) AND correlationId IS NOT NULL "
-        f"AND abs(start) <= {FARTHEST} LIMIT {MOST_ROWS}"
+        f"SELECT correlationId, start, globalTid, {process} FROM {RUNTIME} WHERE nameId IN ({launching}) "
+        f"AND correlationId IS NOT NULL AND abs(start) <= {FARTHEST} LIMIT {MOST_ROWS}"
+    )
+
+
+def marks(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, ...]]:
+    """Every range of NVTX that a thread opened and closed."""
+    if NVTX not in tables:
+        return
+    text = "coalesce(n.text, s.value)" if "textId" in columns_of(base, NVTX) else "n.text"
+    joined = "LEFT JOIN StringIds s ON s.id = n.textId" if "textId" in columns_of(base, NVTX) else ""
+    yield from base.execute(
+        f"SELECT {text}, n.start, n.end, n.globalTid FROM {NVTX} n {joined} WHERE n.end - n.start BETWEEN 0 AND {LONGEST} "
+        f"AND abs(n.start) <= {FARTHEST} AND {text} IS NOT NULL LIMIT {MOST_MARKS}"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline
+from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Timeline, finished
 from ncu_roofline.errors import UnreadableCapture
 
 UNITS = {"ns": 1, "us": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -35,7 +35,8 @@ def read(path: Path, name: str) -> Timeline:
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
     named = devices.to_series().drop_nulls() if devices.width else pl.Series([], dtype=pl.String)
     gpu = named[0].rpartition(" (")[0] if len(named) == 1 else None
-    return Timeline(source=name, events=events, ranges=pl.DataFrame([], schema=RANGES), gpu=gpu or None)
+    ranges = pl.DataFrame([], schema=RANGES)
+    return Timeline(source=name, events=finished(events, ranges), ranges=ranges, gpu=gpu or None)
 
 
 def shaped(rows: pl.LazyFrame) -> pl.DataFrame:
@@ -60,7 +61,7 @@ def shaped(rows: pl.LazyFrame) -> pl.DataFrame:
     }
     found = rows.select(expression.cast(SCHEMA[c]).alias(c) for c, expression in known.items())
     believed = pl.col("start").abs().le(FARTHEST) & pl.col("nanoseconds").is_between(0, LONGEST)
-    return found.filter(believed).sort("start", maintain_order=True).collect(engine="streaming")
+    return found.filter(believed).collect(engine="streaming")
 
 
 def time(heading: str) -> pl.Expr:

@@ -11,6 +11,7 @@ import pytest
 from ncu_roofline.analysis.study import Study, study
 from ncu_roofline.analysis.timeline.match import Matched, matched
 from ncu_roofline.analysis.timeline.steps import Stepped, stepped
+from ncu_roofline.capture.capture import Fact
 from ncu_roofline.readers.timeline.timeline import read
 from tests.generator.timelines import Timeline, timeline, write_kineto
 
@@ -46,7 +47,7 @@ def test_step_busy_share_gaps_and_bytes_per_second_of_a_generated_pair_are_exact
     assert found.times == pytest.approx(made.periods, rel=1e-9)
     assert found.busy == pytest.approx(sum(ran) / sum(made.periods), rel=1e-9)
     assert found.gap_seconds == pytest.approx((sum(made.periods) - sum(ran)) / len(ran), rel=1e-6)
-    assert (told.share, told.covered) == (1.0, 1.0)
+    assert (told.share, told.covered, told.both) == (1.0, 1.0, 1.0)
     assert told.rate(found.median)[0] == pytest.approx(float(moved) / median(made.periods), rel=1e-9)
 
 
@@ -63,7 +64,7 @@ def test_lost_and_fused_kernels_lower_what_matches_and_leave_a_bound_only(seed: 
     made, found, told = both(seed, variant, tmp_path)
     whole = both(seed, "plain", tmp_path)[2]
 
-    assert min(told.share, told.covered or 1.0) < 1
+    assert told.both < 1
     assert told.bytes_per_step is None and told.rate(found.median)[0] is None
     assert whole.bytes_per_step is not None and (told.bytes_per_step_low or 0) < whole.bytes_per_step
     assert found.steps.value in (None, len(made.steps)) and (found.steps.low or 0) <= len(made.steps)
@@ -90,6 +91,39 @@ def test_kernels_that_the_capture_lacks_lower_the_share(tmp_path: Path) -> None:
     half = matched(replace(found, kernels=strange), capture)
 
     assert half.share == pytest.approx(0.5, abs=0.01) and half.bytes_per_step is None
+
+
+def test_another_grid_is_other_work_unless_it_follows_the_context(tmp_path: Path) -> None:
+    _, found, capture = pair(2, "plain", tmp_path)
+    product = (pl.col("role") == "fc").fill_null(False)
+
+    def wider(which: pl.Expr, times: float) -> Matched:
+        grid = pl.when(which).then(pl.col("grid").list.eval((pl.element() * times).cast(pl.Int64))).otherwise("grid")
+        return matched(replace(found, kernels=found.kernels.with_columns(grid=grid)), capture)
+
+    more = wider(product, 4)
+    assert more.share < 1 and more.bytes_per_step is None
+    split = wider(pl.col("role") == "attention", 1.2)
+    assert split.other_grid > 0 or split.share == 1
+
+
+def test_grids_that_the_trace_does_not_tell_are_made_up_for_by_the_place_in_the_layer(tmp_path: Path) -> None:
+    _, found, capture = pair(2, "plain", tmp_path)
+    whole, told = (
+        matched(found, capture),
+        matched(replace(found, kernels=found.kernels.with_columns(grid=pl.lit(None, pl.List(pl.Int64)))), capture),
+    )
+
+    assert 0.9 < told.share <= 1 and told.bytes_per_step_low is not None
+    assert told.bytes_per_step_low <= (whole.bytes_per_step or 0) * 1.001
+
+
+def test_a_capture_of_another_batch_tells_no_bytes_of_this_step(tmp_path: Path) -> None:
+    _, found, capture = pair(2, "plain", tmp_path)
+    other = replace(capture, run=replace(capture.run, batch=Fact((capture.run.batch.value or 0) + 1, "given")))
+    told = matched(found, other)
+
+    assert told.other_batch is not None and told.rate(found.median) == (None, None)
 
 
 def test_kernels_are_set_beside_their_time_under_the_profiler(tmp_path: Path) -> None:

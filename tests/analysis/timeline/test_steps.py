@@ -17,7 +17,10 @@ def of(
     times: list[tuple[int, int, int]], ranges: list[tuple[str, int, int]], launched: tuple[int | None, ...] | None = None
 ) -> Timeline:
     calls = launched or (None,) * len(times)
-    rows = [("kernel", "k", t, size, 0, s, None, None, None, None, c) for (t, size, s), c in zip(times, calls, strict=True)]
+    rows = [
+        ("kernel", "k", t, size, 0, s, None, None, None, None, c, None, None)
+        for (t, size, s), c in zip(times, calls, strict=True)
+    ]
     return Timeline(
         source="synthetic",
         events=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
@@ -82,8 +85,8 @@ def test_time_by_kernel_is_of_one_step() -> None:
     )
     [row] = by(found, "kernel").to_dicts()
 
-    # (40 + 20 + 50 + 10) over three steps
-    assert (row["kernel"], row["seconds"], row["launches"], row["time_share"]) == ("k", pytest.approx(40e-9), 4 / 3, 1.0)
+    # (40 + 20 + 50) over the two steps that another follows
+    assert (row["kernel"], row["seconds"], row["launches"], row["time_share"]) == ("k", pytest.approx(55e-9), 3 / 2, 1.0)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -94,3 +97,25 @@ def test_no_more_steps_are_told_than_there_are_and_order_tells_the_least_only(se
     assert found.value in (None, len(made.steps))
     assert (found.low or 0) <= len(made.steps)
     assert found.high is None or found.high >= len(made.steps)
+
+
+def test_a_step_inside_of_another_engines_range_counts_once() -> None:
+    found = stepped(of([(0, 10, 7), (100, 10, 7)], [(STEP, 0, 10), ("decode_step_0", 2, 9), (STEP, 100, 110)]))
+
+    assert found.steps.value == 2
+
+
+def test_a_range_named_decode_may_hold_many_steps_and_counts_none() -> None:
+    assert stepped(of([(0, 10, 7), (100, 10, 7)], [("decode", 0, 110)])).steps.value is None
+
+
+def test_each_of_two_devices_has_its_steps() -> None:
+    one = of([(0, 40, 7), (100, 40, 7), (200, 40, 7)], [(STEP, 0, 40), (STEP, 100, 140), (STEP, 200, 240)])
+    events = pl.concat([one.events, one.events.with_columns(pl.col("start") + 10, device=pl.lit(1, pl.Int64))]).sort("start")
+    ranges = pl.concat([one.ranges, one.ranges.with_columns(pl.col("start", "end") + 10, device=pl.lit(1, pl.Int64))]).sort(
+        "start"
+    )
+    found = stepped(Timeline(source="synthetic", events=events, ranges=ranges))
+
+    assert found.steps.value == 3
+    assert found.times == (100e-9,) * 4 and found.busy == pytest.approx(0.4)

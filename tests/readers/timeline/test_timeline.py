@@ -208,3 +208,68 @@ def test_files_that_are_no_timeline_are_refused(tmp_path: Path) -> None:
         path.write_bytes(body)
         with pytest.raises(UnreadableCapture):
             read(path)
+
+
+def annotated(name: str, ts: float, dur: float, stream: int, number: int | None) -> dict[str, object]:
+    args = {} if number is None else {"External id": number}
+    return {"ph": "X", "cat": "gpu_user_annotation", "name": name, "ts": ts, "dur": dur, "pid": 0, "tid": stream, "args": args}
+
+
+def test_a_range_that_works_on_two_streams_is_one(tmp_path: Path) -> None:
+    parts = [annotated("s", 0, 10, 7, 1), annotated("s", 2, 12, 20, 1), annotated("s", 20, 5, 7, 2)]
+    found = read(written(tmp_path, json.dumps([event(), *parts])))
+
+    assert found.ranges.rows() == [("s", 0, 14_000, 0), ("s", 20_000, 25_000, 0)]
+
+
+def test_numbers_of_annotations_that_come_again_are_other_ranges(tmp_path: Path) -> None:
+    parts = [annotated("s", at, 10, 7, 1) for at in (0, 100, 200)]
+
+    assert read(written(tmp_path, json.dumps([event(), *parts]))).ranges["start"].to_list() == [0, 100_000, 200_000]
+
+
+def test_each_kernel_has_its_innermost_range_and_the_rank_of_its_file(tmp_path: Path) -> None:
+    parts = [annotated("outer", 0, 100, 7, 1), annotated("inner", 10, 20, 7, 2)]
+    kernels = [event(ts=float(at)) for at in (5, 10, 29, 30, 100)]
+    found = read(written(tmp_path, json.dumps({"distributedInfo": {"rank": 3}, "traceEvents": [*kernels, *parts]}))).events
+
+    assert found["range"].to_list() == ["outer", "inner", "inner", "outer", None]
+    assert set(found["rank"]) == {3}
+
+
+def test_ranges_of_the_host_alone_are_where_the_work_runs_that_they_launch(tmp_path: Path) -> None:
+    def call(at: float, number: int, thread: int) -> dict[str, object]:
+        made = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "ts": at, "dur": 1.0, "tid": thread}
+        return {**made, "args": {"correlation": number}}
+
+    mark = {"ph": "X", "cat": "user_annotation", "name": "s", "ts": 0.0, "dur": 10.0, "tid": 1}
+    calls = [call(1, 1, 1), call(9, 2, 1), call(5, 3, 2), call(10, 4, 1)]
+    kernels = [
+        event(ts=at, args={"correlation": number, "device": 0}) for number, at in ((1, 50.0), (2, 60.0), (3, 90.0), (4, 95.0))
+    ]
+    found = read(written(tmp_path, json.dumps([mark, *calls, *kernels])))
+
+    # another thread's call and one after the range's end are no part of it
+    assert found.ranges.rows() == [("s", 50_000, 62_000, 0)]
+
+
+@pytest.mark.parametrize("seed", [4, 8])
+def test_nvtx_ranges_of_an_export_are_those_of_the_run(seed: int, tmp_path: Path) -> None:
+    made = timeline(seed, "plain")
+    write_nsys(made, tmp_path / "t.sqlite")
+    found = read(tmp_path / "t.sqlite").events
+
+    same = [ours == e.ranges[-1] for ours, e in zip(found["range"], made.events, strict=True)]
+    # the generator's host opens a range while it still launches for the one before
+    assert sum(same) > 0.98 * len(same)
+
+
+def test_processes_that_number_their_calls_alike_are_told_apart(tmp_path: Path) -> None:
+    write_nsys(timeline(0, "plain"), tmp_path / "t.sqlite")
+    with sqlite3.connect(tmp_path / "t.sqlite") as base:
+        rows = base.execute("SELECT count(*) FROM CUPTI_ACTIVITY_KIND_RUNTIME").fetchone()[0]
+        columns = "start + 5, end, eventClass, globalTid + 16777216, correlationId, nameId, returnValue, callchainId"
+        base.execute(f"INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME SELECT {columns} FROM CUPTI_ACTIVITY_KIND_RUNTIME")
+    base.close()
+
+    assert kernels(read(tmp_path / "t.sqlite").events)["launched"].count() == rows
