@@ -64,7 +64,7 @@ def with_calls(work: pl.DataFrame, calls: pl.DataFrame, *also: str) -> pl.DataFr
 def finished(work: pl.DataFrame, ranges: pl.DataFrame, rank: int | None = None) -> pl.DataFrame:
     """Columns of SCHEMA in order of start, each event with its rank and its innermost range."""
     ordered = work.sort("start", maintain_order=True).with_columns(rank=pl.lit(rank, pl.Int64))
-    found = pl.Series("range", [None], dtype=pl.String).new_from_index(0, ordered.height)
+    found = pl.Series("range", [None] * ordered.height, dtype=pl.String)
     points = ordered.select(pl.int_range(pl.len()).alias("row"), lane="device", at="start")
     for level in levels(points, ranges.rename({"device": "lane"})):
         inner = points.select("row").join(level, on="row", how="left", maintain_order="left")["name"]
@@ -129,10 +129,10 @@ def on_device(marks: pl.DataFrame, work: pl.DataFrame) -> pl.DataFrame:
 def opened(ranges: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     """The ranges in which each event begins, outermost first; null where the trace has none."""
     if ranges.is_empty():
-        return pl.Series("nvtx", [None], dtype=pl.List(pl.String)).new_from_index(0, events.height)
+        return pl.Series("nvtx", [None] * events.height, dtype=pl.List(pl.String))
     points = events.select(pl.int_range(pl.len()).alias("row"), lane="device", at="start")
     frame = points.select("row")
     for at, level in enumerate(levels(points, ranges.rename({"device": "lane"}))):
         frame = frame.join(level.select("row", pl.col("name").alias(f"{at}")), on="row", how="left", maintain_order="left")
-    names = pl.concat_list(pl.exclude("row")) if frame.width > 1 else pl.lit([], pl.List(pl.String))
+    names = pl.concat_list(pl.exclude("row")) if frame.width > 1 else pl.lit([], dtype=pl.List(pl.String))
     return frame.select(names.list.drop_nulls().alias("nvtx")).to_series()

@@ -54,7 +54,7 @@ def clock_doubts(comparison: Comparison) -> Iterator[str]:
     yield f"Time is the median of {steps}, known to {reach}; tables by role and kernel have kernel times."
     for name, share in zip(("base", "head"), clocks.matched or (1.0, 1.0), strict=True):
         if share < ONE_RUN:
-            yield f"{percent(share)} of the launches of a step are in both the trace and the capture of the {name}: are both of one run?"
+            yield f"Trace and capture of the {name} share {percent(share)} of a step's launches: are both of one run?"
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:

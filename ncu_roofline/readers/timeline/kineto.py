@@ -48,6 +48,10 @@ BETWEEN = re.compile(rb"[\s,]*")
 BETWEEN_TEXT = re.compile(r"[\s,]*")
 FACTS = ("deviceProperties", "distributedInfo")
 MICRO = 1000
+AMD = r"^Cijk_|\bgfx(9|1[0-2])[0-9a-f]{1,2}\b|__amd_rocclr"
+"""Names that kernels have on AMD GPUs alone: Tensile, and those of an instruction set."""
+OTHERS = {"AMD": "an AMD", "Radeon": "an AMD", "Intel": "an Intel", "Ascend": "a Huawei"}
+"""What the name of a device says that no counter of ours fits."""
 
 
 class Broken(Exception):
@@ -334,9 +338,11 @@ class Found:
         """All of it as frames; refused where no kernel of an NVIDIA GPU is in it."""
         devices = [d.get("name") for d in listed(self.facts.get("deviceProperties")) if isinstance(d, dict)]
         names = [d for d in devices if isinstance(d, str)]
-        if self.amd or any("AMD" in d or "Radeon" in d for d in names):
-            raise UnreadableCapture(f"{self.name}: a trace of an AMD GPU; only NVIDIA GPUs are read")
-        work = self.work.frame().with_columns(shape(*SIDES[:3]).alias("grid"), shape(*SIDES[3:]).alias("block"))
+        work = self.work.frame()
+        amd = self.amd or work["name"].str.contains(AMD).any()
+        if other := ("an AMD" if amd else next((o for word, o in OTHERS.items() if any(word in d for d in names)), None)):
+            raise UnreadableCapture(f"{self.name}: a trace of {other} GPU; only NVIDIA GPUs are read")
+        work = work.with_columns(shape(*SIDES[:3]).alias("grid"), shape(*SIDES[3:]).alias("block"))
         if not (work["kind"] == "kernel").any():
             raise UnreadableCapture(f"{self.name}: a trace without GPU kernels; record the CUDA activities too")
         job = self.facts.get("distributedInfo")

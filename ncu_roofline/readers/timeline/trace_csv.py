@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,8 @@ from ncu_roofline.capture.timeline import FARTHEST, LONGEST, RANGES, SCHEMA, Tim
 from ncu_roofline.errors import UnreadableCapture
 
 UNITS = {"ns": 1, "us": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+HEADING = re.compile(rb"Start ?\(\w+\),Duration ?\(")
+"""How the first line of every version begins."""
 CHATTER = 2**16
 """Where the header must stand at the latest: nsys may write lines of its own before it."""
 
@@ -21,12 +24,12 @@ def read(path: Path, name: str) -> Timeline:
     top = body.decode("utf-8", "replace")
     if "Instances" in top and "Total Time (" in top:
         raise UnreadableCapture(f"{name}: sums per kernel hold no launches; export cuda_gpu_trace instead of cuda_gpu_kern_sum")
-    begin = body.find(b"Start (")
-    if begin < 0 or b"Duration (" not in body[begin : begin + 200]:
+    heading = HEADING.search(body)
+    if heading is None:
         raise UnreadableCapture(f"{name}: no timeline; name a trace of PyTorch's profiler or an export of Nsight Systems")
     try:
         # lines of nsys itself may stand before the header
-        rows = pl.scan_csv(path, infer_schema=False, skip_lines=body.count(b"\n", 0, begin))
+        rows = pl.scan_csv(path, infer_schema=False, skip_lines=body.count(b"\n", 0, heading.start()))
         events = shaped(rows)
         devices = rows.select(pl.col("^Device$").unique()).collect(engine="streaming")
     except (pl.exceptions.PolarsError, ValueError) as error:

@@ -153,6 +153,21 @@ def test_events_that_the_profiler_dropped_are_said(tmp_path: Path) -> None:
     assert "16,173 events" in read(tmp_path / "t.sqlite").notes[0]
 
 
+@pytest.mark.parametrize("name", ["Cijk_Ailk_Bljk_BBS_BH_MT256x256", "void ck::kernel_gemm<(gfx942)>"])
+def test_kernels_that_only_amd_gpus_run_tell_of_one_where_nothing_else_does(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCapture, match="AMD GPU"):
+        read(written(tmp_path, json.dumps([event(), event(name=name)])))
+
+
+def test_the_headings_of_older_versions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "Start(us),Duration(ns),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n1.5,5,1,2,1,1,32,1,1,A (0),7,k\n"
+    )
+
+    assert read(path).events.select("start", "nanoseconds").rows() == [(1500, 5)]
+
+
 def test_lines_before_the_header_of_a_csv_are_passed_over(tmp_path: Path) -> None:
     rows = "Start (ns),Duration (ns),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n"
     rows += '10,5,1,2,1,1,32,1,1,NVIDIA H100 (0),7,"a, b"\n20,3,2,,,,,,,NVIDIA H100 (0),7,[CUDA memset]\n'
