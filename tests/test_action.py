@@ -65,6 +65,20 @@ def test_a_rule_that_fails_fails_the_step(tmp_path: Path) -> None:
     assert "+40.26 % measured" in summary
 
 
+def test_a_rule_that_cannot_be_told_fails_the_step_with_a_code_of_its_own(tmp_path: Path) -> None:
+    code, outputs, summary = done(
+        tmp_path, "h100-dense-b8.ncu-repz", "h100-fp8-b8.ncu-repz", vary="weights", **{"fail-if": "seconds_per_token > -13%"}
+    )
+
+    # time falls by 11.9 %, give or take 7 %: whether by 13 % nobody knows
+    assert code == 5
+    assert outputs["verdict"] == "cuts_bytes"
+    assert summary.startswith("Gate failed: ")
+    assert "cannot be told" in summary.partition("\n")[0]
+    assert Path(outputs["json"]).is_file()
+    assert (tmp_path / outputs["comment-file"]).is_file()
+
+
 def test_what_is_not_comparable_says_so(tmp_path: Path) -> None:
     code, outputs, summary = done(tmp_path, "h100-dense-b8.ncu-repz", "h100-moe-b8.ncu-repz")
 

@@ -1,4 +1,4 @@
-"""The workflow in examples/github: its own steps, run against a stand-in for GitHub's API on this machine."""
+"""The two workflows in examples/github: their own steps, run against a stand-in for GitHub's API on this machine."""
 
 import importlib.util
 import json
@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
 from ncu_roofline.readers import saved
 from tests import synthetic
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "github"
+GATE, COMMENT = "bytes-per-token.yml", "bytes-per-token-comment.yml"
 MARK = "<!-- ncu-roofline: bytes per token -->"
 COMMENTS = re.compile(r"/repos/me/it/issues/7/comments(\?per_page=(\d+)&page=(\d+))?$")
 
@@ -31,6 +34,7 @@ class Github(ThreadingHTTPServer):
         self.comments: list[dict[str, Any]] = []
         self.writes: list[str] = []
         self.refuses = False
+        self.pulls = [{"number": 7, "head": {"sha": "c0ffee"}}, {"number": 8, "head": {"sha": "other"}}]
 
     @property
     def url(self) -> str:
@@ -38,7 +42,7 @@ class Github(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The three requests that the script makes."""
+    """The four requests that the script makes."""
 
     server: Github
 
@@ -53,6 +57,10 @@ class Handler(BaseHTTPRequestHandler):
         return str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
 
     def do_GET(self) -> None:
+        if self.path.startswith("/repos/me/it/pulls?"):
+            asked = parse_qs(urlsplit(self.path).query)
+            self.answer(self.server.pulls if asked["head"] == ["a-fork:feature/&state=closed"] else [])
+            return
         found = COMMENTS.match(self.path)
         assert found and self.headers["Authorization"] == "Bearer secret"
         size, page = int(found[2]), int(found[3])
@@ -103,51 +111,85 @@ def capture(repository: Path, path: Path | None = None, **options: Any) -> None:
     target.write_bytes(saved.packed(synthetic.capture(layers=2, noise=0.01, **options)))
 
 
-def steps() -> dict[str, str]:
-    """Name -> script of the workflow's steps."""
-    text = (EXAMPLE / "bytes-per-token.yml").read_text()
-    found = re.findall(r"- name: (\w+)\n(?:(?!      - ).*\n)*?        run: \|\n((?:          .*\n)+)", text)
-    return {name: re.sub(r"^ {10}", "", script, flags=re.M) for name, script in found}
+def steps(file: str) -> dict[str, str]:
+    """Name -> script of a workflow's steps."""
+    (job,) = yaml.safe_load((EXAMPLE / file).read_text(encoding="utf-8"))["jobs"].values()
+    return {step["name"]: step["run"] for step in job["steps"] if "name" in step and "run" in step}
 
 
-def workflow(repository: Path, github: Github) -> int:
-    """Runs the steps in their order; the exit code of the job."""
-    output = repository / "output"
-    output.unlink(missing_ok=True)
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GITHUB_OUTPUT": str(output),
-        "GITHUB_API_URL": github.url,
-        "GITHUB_TOKEN": "secret",
-        "GITHUB_REPOSITORY": "me/it",
-        "PULL_REQUEST": "7",
-    }
+def workflow(repository: Path, github: Github, **changed: str) -> int:
+    """Runs the gate, then the comment with the capture that the gate kept; the exit code of the gate, or of the comment."""
     if not (repository / "base").exists():  # the second checkout
         for part in (".ncu-roofline", "examples"):
             shutil.copytree(repository / part, repository / "base" / part)
-    for file in ("summary.json", "comment.md"):
+    for file in ("summary.json", "comment.md", "step-summary.md"):
         (repository / file).unlink(missing_ok=True)
-    for name in ("Compare", "Comment", "Gate"):
-        code = output.read_text().strip().removeprefix("code=") if output.exists() else ""
-        script = steps()[name].replace("${{ steps.compare.outputs.code }}", code)
-        done = subprocess.run(["bash", "-e", "-c", script], cwd=repository, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            return done.returncode
-    return 0
+    given = {"GITHUB_STEP_SUMMARY": str(repository / "step-summary.md")}
+    code = ran(steps(GATE)["Gate"], repository, given).returncode
+    trusted = repository / "base"  # the second workflow runs on files of the default branch
+    for file in ("summary.json", "comment.md"):
+        (trusted / file).unlink(missing_ok=True)
+    (trusted / "head").mkdir(exist_ok=True)
+    shutil.copy(repository / "captures" / "decode.parquet", trusted / "head" / "decode.parquet")
+    given = {
+        "GITHUB_API_URL": github.url,
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_REPOSITORY": "me/it",
+        "HEAD_OWNER": "a-fork",
+        "HEAD_BRANCH": "feature/&state=closed",
+        "HEAD_SHA": "c0ffee",
+        **changed,
+    }
+    assert ran(steps(COMMENT)["Compare"], trusted, {}).returncode == 0
+    posted = ran(steps(COMMENT)["Comment"], trusted, given).returncode
+    return code or posted
 
 
-def test_the_workflow_has_its_three_steps_and_may_do_no_more_than_comment() -> None:
-    assert set(steps()) == {"Compare", "Comment", "Gate"}
-    text = (EXAMPLE / "bytes-per-token.yml").read_text()
-    assert re.search(r"permissions:\n  contents: read\n  pull-requests: write\n\n", text)
-    assert "pull_request_target" not in text
+def ran(script: str, folder: Path, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A step as a runner runs it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **given}
+    return subprocess.run(
+        ["bash", "-e", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
-def test_actions_are_named_by_commit_and_keep_no_credentials() -> None:
-    text = (EXAMPLE / "bytes-per-token.yml").read_text()
-    assert len(re.findall(r"uses: \S+@[0-9a-f]{40} ", text)) == text.count("uses: ") == 3
-    assert text.count("persist-credentials: false") == text.count("actions/checkout@") == 2
+def test_the_gate_may_only_read_and_the_comment_runs_no_file_of_the_pull_request() -> None:
+    gate, comment = (yaml.safe_load((EXAMPLE / file).read_text(encoding="utf-8")) for file in (GATE, COMMENT))
+    assert gate["permissions"] == {"contents": "read"}
+    assert comment["permissions"] == {"actions": "read", "contents": "read", "pull-requests": "write"}
+    assert comment[True] == {"workflow_run": {"workflows": [gate["name"]], "types": ["completed"]}}
+    (job,) = comment["jobs"].values()
+    assert not [step for step in job["steps"] if "ref" in step.get("with", {})]
+    assert [step["name"] for step in job["steps"] if "GITHUB_TOKEN" in step.get("env", {})] == ["Comment"]
+    assert not [step["run"] for step in job["steps"] if "${{" in step.get("run", "")]
+    assert "pull_request_target" not in (EXAMPLE / GATE).read_text() + (EXAMPLE / COMMENT).read_text()
+
+
+def test_the_gate_writes_the_summary_of_the_job(repository: Path, github: Github) -> None:
+    capture(repository, weights="int4")
+    assert workflow(repository, github) == 0
+    assert (repository / "step-summary.md").read_text().startswith("Gate passed: 1 of 1 rules hold.")
+
+
+def test_a_pull_request_that_has_moved_on_gets_no_comment(repository: Path, github: Github) -> None:
+    capture(repository, weights="int4")
+    assert workflow(repository, github, HEAD_SHA="older") == 0
+    assert workflow(repository, github, HEAD_BRANCH="feature/") == 0
+    assert github.writes == []
+
+
+def test_a_number_that_is_given_is_taken(repository: Path, github: Github) -> None:
+    capture(repository, weights="int4")
+    assert workflow(repository, github, PULL_REQUEST="7", HEAD_SHA="") == 0
+    assert github.writes == ["POST"]
+
+
+@pytest.mark.parametrize("file", ["bytes-per-token.yml", "bytes-per-token-comment.yml"])
+def test_actions_are_named_by_commit_and_keep_no_credentials(file: str) -> None:
+    text = (EXAMPLE / file).read_text()
+    assert len(re.findall(r"uses: \S+@[0-9a-f]{40} # v\d", text)) == text.count("uses: ") >= 3
+    assert text.count("persist-credentials: false") == text.count("actions/checkout@") >= 1
     assert re.search(r"pip install ncu-roofline==\d", text)
 
 
@@ -244,7 +286,7 @@ def test_a_refusal_of_the_api_is_one_sentence(repository: Path, github: Github) 
     }
     done = subprocess.run(
         [sys.executable, "examples/github/comment.py", "summary.json", "comment.md"],
-        cwd=repository,
+        cwd=repository / "base",
         env=environment,
         capture_output=True,
         text=True,

@@ -2,9 +2,10 @@
 
     python comment.py summary.json comment.md
 
-Reads GITHUB_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST and GITHUB_API_URL. Silent where nothing changed: no
-comment is posted for `no_change` or `same_bytes` with a gate that passes, and one that stands already is not written again
-with the same words. Without the two files (an input that could not be used) nothing is posted.
+Reads GITHUB_TOKEN, GITHUB_REPOSITORY, GITHUB_API_URL, and which pull request it is: its number as PULL_REQUEST, or, where a
+second workflow posts for a fork, HEAD_OWNER, HEAD_BRANCH and HEAD_SHA of the run that was watched. Silent where nothing
+changed: no comment is posted for `no_change` or `same_bytes` with a gate that passes, and one that stands already is not
+written again with the same words. Without the two files (an input that could not be used) nothing is posted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ LIMIT = 65_000
 """Bytes; GitHub takes 65,536."""
 CUT = "\n\n(cut: the whole comparison is in the files of the run)\n"
 PAGE = 100
+HEAD = ("HEAD_OWNER", "HEAD_BRANCH", "HEAD_SHA")
 
 
 def call(method: str, path: str, body: dict[str, str] | None = None) -> Any:
@@ -77,9 +80,22 @@ def fitting(body: str) -> str:
     return kept.rstrip() + CUT
 
 
+def pull_request(repository: str) -> str | None:
+    """The number that was given, or that of the open pull request whose branch still stands at the commit."""
+    if os.environ.get("PULL_REQUEST"):
+        return os.environ["PULL_REQUEST"]
+    owner, branch, commit = (os.environ[name] for name in HEAD)
+    head = urllib.parse.quote(f"{owner}:{branch}", safe="")
+    found = call("GET", f"/repos/{repository}/pulls?state=open&per_page={PAGE}&head={head}")
+    return next((str(each["number"]) for each in found if each["head"]["sha"] == commit), None)
+
+
 def post(summary: dict[str, Any], text: str) -> str:
     """What was done with the comment."""
-    repository, number = os.environ["GITHUB_REPOSITORY"], os.environ["PULL_REQUEST"]
+    repository = os.environ["GITHUB_REPOSITORY"]
+    number = pull_request(repository)
+    if number is None:
+        return "no open pull request stands at this commit"
     body = fitting(f"{MARK}\n{text}")
     old = standing(repository, number)
     if old is not None and old["body"].strip() == body.strip():
@@ -101,7 +117,8 @@ def main(arguments: list[str]) -> None:
     if not all(p.is_file() for p in paths):
         print("comment.py: no comparison was made, nothing is posted")
         return
-    lacking = [n for n in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "PULL_REQUEST") if not os.environ.get(n)]
+    which = ("PULL_REQUEST",) if not all(map(os.environ.get, HEAD)) else ()
+    lacking = [n for n in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", *which) if not os.environ.get(n)]
     if lacking:
         sys.exit(f"comment.py: set {', '.join(lacking)}")
     print(f"comment.py: {post(json.loads(paths[0].read_text()), paths[1].read_text())}")
