@@ -83,7 +83,7 @@ def divided(launches: pl.DataFrame, part: Mapping[int, float]) -> Held:
         return wholly(launches)
     marked = launches.with_columns(part=pl.col("pair").replace_strict(part, return_dtype=pl.Float64))
     place = pl.col("bytes").fill_null(0.0).rank("ordinal").over("capture", "pair")
-    within = place <= (pl.col("part") * pl.len().over("capture", "pair")).floor()
+    within = place <= (pl.col("part") * pl.len().over("capture", "pair") + 1e-9).floor()
     counted = marked.filter(pl.col("part") > 0).with_columns(pl.col(c) * pl.col("part") for c in SCALED)
     return Held(counted=counted.drop("part"), least=marked.filter(within).drop("part"), most=launches)
 

@@ -76,6 +76,56 @@ def test_weights_in_fp8_move_half_of_the_layers_bytes_and_the_head_stays() -> No
     assert attention["bytes_change"] == pytest.approx(0.0, abs=0.01)
 
 
+PAIRS = [
+    ("h100-dense-b8", "h100-fp8-b8", "weights"),
+    ("h100-dense-b8", "h100-sparse24-b8", "weights"),
+    ("h100-dense-b8", "h100-dense-b32", "batch"),
+    ("h100-dense-b8", "h200-dense-b8", "device"),
+    ("h100-dense-b8", "h100-dense-b8-flushed", "clocks"),
+]
+"""Base, head and what was changed on purpose; the flushed one is shown although its caches were."""
+
+
+def raw(name: str, by: str) -> dict[str, tuple[float, float]]:
+    """Bytes and seconds per token of each role or kernel name: the counters of the launches, added up one by one."""
+    study = nr.study(FOLDER / f"{name}.ncu-repz")
+    sums: dict[str, tuple[float, float]] = {}
+    labels = study.launches.select("index", pl.col("role").cast(pl.String), "name")
+    columns = ("index", "m:dram__bytes_read.sum", "m:dram__bytes_write.sum", "m:gpu__time_duration.sum")
+    for launch in study.capture.launches.select(columns).join(labels, on="index").iter_rows(named=True):
+        moved, took = sums.get(launch[by], (0.0, 0.0))
+        _, read, written, seconds = (launch[c] for c in columns)
+        sums[launch[by]] = (moved + read + written, took + seconds)
+    tokens = int(KNOWN[name]["tokens"])
+    return {label: (moved / tokens, took / tokens) for label, (moved, took) in sums.items()}
+
+
+@pytest.mark.parametrize(("base", "head", "vary"), PAIRS)
+def test_the_bytes_of_each_role_are_the_sums_of_its_counters(base: str, head: str, vary: str) -> None:
+    rows = {r["role"]: r for r in pair(base, head, vary, anyway=True).rows["role"].to_dicts()}
+    for name, side in ((base, "base"), (head, "head")):
+        by_role = raw(name, "role")
+        assert {r for r, row in rows.items() if row[f"{side}_launches"]} == set(by_role)
+        for role, (moved, took) in by_role.items():
+            assert rows[role][f"{side}_bytes"] == pytest.approx(moved), (name, role)
+            assert rows[role][f"{side}_seconds"] == pytest.approx(took), (name, role)
+        # and the roles together are what the file is known to move
+        assert sum(moved for moved, _ in by_role.values()) == pytest.approx(per_token(name)[0])
+        assert sum(took for _, took in by_role.values()) == pytest.approx(per_token(name)[1])
+
+
+@pytest.mark.parametrize(("base", "head", "vary"), PAIRS)
+def test_the_time_of_each_kernel_is_the_sum_of_its_launches(base: str, head: str, vary: str) -> None:
+    rows = pair(base, head, vary, anyway=True).rows["kernel"]
+    for name, side in ((base, "base"), (head, "head")):
+        alone = rows.filter(pl.col(f"{side}_name").is_not_null())
+        said = dict(alone.group_by(f"{side}_name").agg(pl.col(f"{side}_seconds").sum()).iter_rows())
+        by_kernel = raw(name, "name")
+        assert set(said) == set(by_kernel)
+        for kernel, (_, took) in by_kernel.items():
+            assert said[kernel] == pytest.approx(took), (name, kernel)
+
+
 def test_every_capture_against_itself_is_no_change() -> None:
     for name in KNOWN:
         assert pair(name, name).verdict == "no_change", name
