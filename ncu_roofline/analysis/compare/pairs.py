@@ -14,7 +14,6 @@ from ncu_roofline.knowledge.verdicts import fused_words
 
 KINDS = ("same", "reshaped", "renamed", "fused", "split", "added", "removed")
 KEY = ("role", "position", "name", "grid", "block")
-BOTH = pl.col("flops").is_not_null() & pl.col("bytes").is_not_null()
 GAP = 2.0
 """Cost of leaving a kernel alone: two that differ by more than twice this are not each other."""
 
@@ -42,9 +41,17 @@ class Group:
     """DRAM bytes of one launch."""
     intensity: float | None = None
     """FLOPs done per byte."""
+    useful: float | None = None
+    """FLOPs needed per byte: kernels of one product do the same, however many rows their tiles fill."""
     before: str | None = None
     after: str | None = None
     """Roles of the groups that come first before and after it."""
+
+
+def per_byte(work: str) -> pl.Expr:
+    """Work over bytes of the launches that have both."""
+    both = pl.col(work).is_not_null() & pl.col("bytes").is_not_null()
+    return ratio(pl.col(work).filter(both).sum(), pl.col("bytes").filter(both).sum())
 
 
 def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
@@ -56,7 +63,8 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
             pl.col("kernel").first(),
             pl.col("share").sum().alias("count"),
             pl.col("bytes").mean(),
-            ratio(pl.col("flops").filter(BOTH).sum(), pl.col("bytes").filter(BOTH).sum()).alias("intensity"),
+            per_byte("flops").alias("intensity"),
+            per_byte("useful_flops").alias("useful"),
             pl.col("share").mean(),
         )
         .sort("order", maintain_order=True)
@@ -77,6 +85,7 @@ def groups(launches: pl.DataFrame) -> tuple[pl.DataFrame, list[Group]]:
             count=r["count"],
             bytes=None if r["bytes"] is None else r["bytes"] / r["share"],
             intensity=r["intensity"],
+            useful=r["useful"],
         )
         for r in found.iter_rows(named=True)
     ]
@@ -202,9 +211,12 @@ def unlike(one: Group, other: Group) -> float:
 def work_apart(one: Group, other: Group) -> float:
     """|ln| of their intensities beyond a factor of 8, up to 2: a combining kernel is not the one whose parts it combines.
 
-    Other weights and tiles change the intensity of one and the same product by up to that factor.
+    Other weights and tiles change the intensity of one and the same product by up to that factor; that of useful work, where
+    both sides tell it, leaves the tiles out.
     """
-    known = [max(g.intensity, LEAST_WORK) for g in (one, other) if g.intensity is not None and isfinite(g.intensity)]
+    needed = None not in (one.useful, other.useful)
+    told = [g.useful if needed else g.intensity for g in (one, other)]
+    known = [max(value, LEAST_WORK) for value in told if value is not None and isfinite(value)]
     return min(max(abs(log(known[0] / known[1])) - log(8), 0.0), 2.0) if len(known) == 2 else 0.0
 
 

@@ -78,7 +78,7 @@ def footings(study: Study) -> dict[str, Footing]:
         found["part"] = Footing(launches=decode, divisor=float(batch) * float(study.run.accepted.value or 1))
     counted = basis(study.launches, study.run)
     for kind, number in (("step", counted.steps), ("token", counted.tokens)):
-        if number:
+        if number and counted.launches.height:  # of a prompt alone no token of decode is told
             found[kind] = Footing(
                 launches=counted.launches, divisor=number * counted.gpus / counted.scale, scaled=counted.scale != 1
             )

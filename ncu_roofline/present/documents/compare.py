@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.compare import Comparison, eaters
 from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
 from ncu_roofline.analysis.compare.typical import AtCeiling, Expected, at_ceiling, expected
@@ -153,7 +153,7 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "verdict": comparison.verdict,
         "reason": words.reason(comparison).replace("\n", " "),
         "title": words.TITLES[comparison.verdict],
-        "answers": {"bytes": BYTES[judged.answers["bytes"]], "time": TIME[judged.answers["seconds"]]},
+        "answers": answers(comparison),
         "basis": comparison.basis,
         "base": [s.capture.name for s in comparison.base.studies],
         "head": [s.capture.name for s in comparison.head.studies],
@@ -170,6 +170,21 @@ def data(comparison: Comparison, by: str, outcomes: tuple[Outcome, ...]) -> dict
         "gate": [{"rule": o.rule.text, "outcome": o.word, "measured": o.value, "limit": o.rule.limit} for o in outcomes],
         "rows": comparison.rows[by].head(0) if withheld and by in comparison.rows else comparison.rows.get(by, pl.DataFrame()),
     }
+
+
+def answers(comparison: Comparison) -> dict[str, str]:
+    """What bytes and time did, each on its own; of a pair that is refused nothing is told."""
+    told = {} if comparison.verdict in ("not_comparable", "cannot_tell") else comparison.judged.answers
+    return {"bytes": BYTES[told.get("bytes")], "time": TIME[told.get("seconds")]}
+
+
+def beyond_bytes(comparison: Comparison) -> list[dict[str, Any]]:
+    """The time that the bytes do not explain, by kernel: with its share of the bandwidth on both sides, null where unknown."""
+    if "kernel" not in comparison.rows:
+        return []
+    columns = ("what", "role", "base_name", "head_name", pl.col("excess").alias("seconds"))
+    shares = ("base_bandwidth_share", "head_bandwidth_share")
+    return eaters(comparison).select(*columns, *shares).head(MOST_KERNELS).to_dicts()
 
 
 def strip(comparison: Comparison) -> tuple[tuple[str, str], ...]:
@@ -223,4 +238,5 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
         "typical": words_expected.data(typical(comparison)),
         "at_ceilings": dict(zip(("base", "head"), ceilings(comparison), strict=True)),
         "latency_share": {"base": comparison.latency[0], "head": comparison.latency[1]},
+        "time_beyond_bytes": beyond_bytes(comparison),
     }

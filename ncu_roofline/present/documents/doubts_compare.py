@@ -35,6 +35,7 @@ def doubts(comparison: Comparison) -> tuple[str, ...]:
         *made_up,
         *clock_doubts(comparison),
         *caveats(comparison),
+        *above_roof(comparison),
         *noise_doubts(comparison),
         *unknowns(comparison),
         *map(options, notes),
@@ -70,6 +71,20 @@ def difference(d: Difference) -> str:
     """One difference in words."""
     what = d.what[0].upper() + d.what[1:]
     return f"{what} is {d.base} in the base and {d.head} in the head: {options(d.effect)}"
+
+
+def above_roof(comparison: Comparison) -> Iterator[str]:
+    """Launches that reached more than their roof: then the device, its clocks or a counter are not what they are taken to be."""
+    for name, side in (("base", comparison.base), ("head", comparison.head)):
+        found = [s.launches.filter("suspect") for s in side.studies if "suspect" in s.launches.columns]
+        count = sum(f.height for f in found)
+        if not count:
+            continue
+        worst = max(w for f in found if (w := f.select(pl.max_horizontal("bandwidth_share", "compute_share").max()).item()))
+        yield (
+            f"{launches(count)} of the {name} {'stands' if count == 1 else 'stand'} above a roof, at up to {percent(worst)} of it: "
+            "the device, its clocks or a counter are not what they are taken to be, and shares of a peak are not to be believed."
+        )
 
 
 def noise_doubts(comparison: Comparison) -> Iterator[str]:

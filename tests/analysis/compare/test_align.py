@@ -49,8 +49,10 @@ def launches(*rows: dict[str, Any]) -> pl.DataFrame:
         "grid": "8x1x1",
         "block": "32x1x1",
     }
-    plain |= {"capture": 0, "index": 0, "share": 1.0, "bytes": 100.0, "flops": 200.0}
-    kinds = {"position": pl.Int64, "capture": pl.Int64, "index": pl.Int64, "bytes": pl.Float64, "flops": pl.Float64}
+    plain |= {"capture": 0, "index": 0, "share": 1.0, "bytes": 100.0, "flops": 200.0, "useful_flops": None}
+    kinds = {"position": pl.Int64, "capture": pl.Int64, "index": pl.Int64} | dict.fromkeys(
+        ("bytes", "flops", "useful_flops"), pl.Float64
+    )
     return pl.DataFrame([{**plain, **row} for row in rows], schema_overrides=kinds)
 
 
@@ -354,3 +356,13 @@ def test_a_neighbour_without_its_like_takes_nothing_over() -> None:
     side = [group(0, role="norm", name="rms_norm"), group(1, **ALONE)]
 
     assert fate(side, 1, [Pair(base=side[0], head=None, kind="removed")]) == "removed"
+
+
+def test_one_product_in_wider_tiles_is_itself_where_its_useful_work_is_told() -> None:
+    # 8 rows: 16 FLOP per weight of two bytes are useful; tiles of 256 rows execute 32 times that, of half the bytes
+    def product(name: str, bytes_: float, tile: int) -> pl.DataFrame:
+        return launches({"name": name, "bytes": bytes_, "flops": 800.0 * tile / 8, "useful_flops": 800.0})
+
+    (dense,), (sparse,) = (groups(product(*row))[1] for row in (("nvjet", 100.0, 8), ("cusparselt", 56.0, 256)))
+    assert (dense.useful, sparse.useful) == (pytest.approx(8.0), pytest.approx(800 / 56))
+    assert [p.kind for p in match([dense], [sparse])] == ["renamed"]
