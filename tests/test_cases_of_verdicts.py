@@ -17,6 +17,9 @@ from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.compare.gate import outcomes, rules
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact
+from ncu_roofline.errors import UnusableInput
+from ncu_roofline.present.documents.compare import document
+from ncu_roofline.present.documents.doubts_compare import doubts
 from ncu_roofline.present.documents.words_compare import answer
 from tests.planted import plain
 
@@ -217,3 +220,44 @@ def told(study: Study, **facts: int) -> Study:
 def test_ranks_that_are_told_to_be_2_on_both_sides_are_compared() -> None:
     pair = both(told(plain({}), tp=2), told(plain({"dram_bytes": 50 * MB}), tp=2))
     assert (pair[0].judged.answers["bytes"], pair[1].judged.answers["bytes"]) == (-1, 1)
+
+
+def test_a_capture_and_its_csv_of_three_digits_are_one_capture() -> None:
+    # a dozen launches of 100 to 111 us and MB: no number of the head is further off than its third digit
+    sizes = [100.0 + n for n in range(12)]
+    base = plain({"count": 12, "dram_bytes": [s * MB * 1.0004 for s in sizes], "seconds": [s * 1.0004e-6 for s in sizes]})
+    head = plain({"count": 12, "dram_bytes": [s * MB for s in sizes], "seconds": [s * 1e-6 for s in sizes]})
+    for found in both(base, head):
+        assert (found.verdict, found.judged.answers) == ("no_change", {"bytes": 0, "seconds": 0})
+        assert any("taken to be one capture" in doubt for doubt in doubts(found))
+
+
+def test_a_csv_with_shorter_names_and_fewer_counters_is_the_same_capture() -> None:
+    base, head = plain({}), plain({"flops": None})
+    shorter = replace(head, launches=head.launches.with_columns(name=pl.lit("gemm<float>(float*)")))
+    for found in both(base, shorter):
+        assert found.verdict == "no_change" and found.judged.itself
+
+
+def test_a_side_without_launches_is_refused_and_not_compared_with() -> None:
+    empty = replace(plain({}), launches=plain({}).launches.clear())
+    for pair in (([empty], [plain({})]), ([plain({})], [empty])):
+        with pytest.raises(UnusableInput, match="no launches to compare"):
+            compare(*pair)
+
+
+def test_a_refused_pair_tells_no_answer_in_its_json() -> None:
+    there, back = both(plain({}, context=2048), plain({"dram_bytes": 50 * MB}, context=1024))
+    for found in (there, back):
+        data = document(found).data
+        assert data["answers"] == {"bytes": "cannot_tell", "time": "cannot_tell"}
+        assert (data["bytes_change"], data["time_change"]) == (None, None)
+
+
+def test_a_share_above_a_roof_is_doubted() -> None:
+    base, head = plain({"seconds": 1e-4}), plain({"seconds": 5e-5, "share": 1.3})
+    marked = replace(head, launches=head.launches.with_columns(suspect=pl.col("bandwidth_share") > 1.0))
+    assert any(
+        "4 launches of the head stand above a roof, at up to 130 % of it" in d for d in doubts(compare([base], [marked]))
+    )
+    assert not any("above a roof" in d for d in doubts(compare([base], [base])))

@@ -24,6 +24,8 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
 
 ROWS = ("role", "layer", "kernel")
+NONE = Noise(variance=0.0, dof=1e9)
+"""Of measurements that are one and the same: chance has no part in them."""
 WHOLE = "total"
 
 
@@ -57,6 +59,9 @@ class Comparison:
     def verdict(self) -> str:
         """The word of the closed set."""
         return self.judged.verdict
+
+    copied: bool = False
+    """Whether both sides are one capture, launch by launch, printed with other digits."""
 
     @property
     def cut(self) -> bool:
@@ -131,6 +136,7 @@ def compare(
         assumed=assumed,
         clocks=clocks,
         left_out=(one.left_out, other.left_out),
+        copied=copied(one.counted, other.counted),
     )
 
 
@@ -292,8 +298,10 @@ def judged_rows(base: Held, head: Held, by: str, comparable: bool) -> tuple[pl.D
     """One row per value of `by`, with a change and a verdict each, and the verdicts with their numbers."""
     both = sums(base, by).join(sums(head, by), on=by, how="full", coalesce=True, suffix="_head", nulls_equal=True)
     one, other = base.counted, head.counted
-    chance = None if one_capture(one, other) else noise(one, other, by)
     captures = min(int(side["capture"].n_unique()) for side in (one, other))
+    chance = None if one_capture(one, other) else noise(one, other, by)
+    if chance is not None and copied(one, other):
+        chance, captures = dict.fromkeys(chance, NONE), 2  # one capture does not drift from itself
     judged = [judged_row(row, by, both.height, chance, comparable, captures) for row in both.iter_rows(named=True)]
     renamed = {c: f"base_{c}" for c in both.columns if c != by and not c.endswith("_head")}
     renamed |= {c: f"head_{c.removesuffix('_head')}" for c in both.columns if c.endswith("_head")}
@@ -324,9 +332,26 @@ def amount(row: dict[str, Any], quantity: str, side: str) -> Amount:
 
 
 def one_capture(base: pl.DataFrame, head: pl.DataFrame) -> bool:
-    """Whether both sides hold the same measurements to the last digit: a capture against itself, which chance cannot touch."""
-    told = ("index", "name", *QUANTITIES)
-    return base.select(told).equals(head.select(told), null_equal=True)
+    """Whether both sides hold the same measurements to the last digit: a capture against itself, which chance cannot touch.
+
+    A CSV of a report may name its kernels shorter and hold fewer counters.
+    """
+    told = ("index", "kernel", "bytes", "seconds")
+    if not base.select(told).equals(head.select(told), null_equal=True):
+        return False
+    return bool(((base["flops"] == head["flops"]) | base["flops"].is_null() | head["flops"].is_null()).all())
+
+
+def copied(base: pl.DataFrame, head: pl.DataFrame) -> bool:
+    """Whether both sides hold one capture, of which one is printed with fewer digits: too many launches agree for chance."""
+    told = ("index", "kernel")
+    if base.height < limit("least_copied") or not base.select(told).equals(head.select(told)) or base["seconds"].has_nulls():
+        return False
+    rounding = limit("least_bytes")
+    return all(
+        base[q].is_null().equals(head[q].is_null()) and ((head[q] - base[q]).abs() <= rounding * base[q]).all()
+        for q in ("bytes", "seconds")
+    )
 
 
 def judged_row(

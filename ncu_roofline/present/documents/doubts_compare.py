@@ -74,16 +74,17 @@ def difference(d: Difference) -> str:
 
 
 def above_roof(comparison: Comparison) -> Iterator[str]:
-    """Launches that reached more than their roof: then the device, its clocks or a counter are not what they are taken to be."""
+    """Launches that reached more than their roof: something is not what it is taken to be."""
     for name, side in (("base", comparison.base), ("head", comparison.head)):
         found = [s.launches.filter("suspect") for s in side.studies if "suspect" in s.launches.columns]
         count = sum(f.height for f in found)
         if not count:
             continue
         worst = max(w for f in found if (w := f.select(pl.max_horizontal("bandwidth_share", "compute_share").max()).item()))
+        stand = "stands" if count == 1 else "stand"
         yield (
-            f"{launches(count)} of the {name} {'stands' if count == 1 else 'stand'} above a roof, at up to {percent(worst)} of it: "
-            "the device, its clocks or a counter are not what they are taken to be, and shares of a peak are not to be believed."
+            f"{launches(count)} of the {name} {stand} above a roof, at up to {percent(worst)} of it: the device, its clocks "
+            "or a counter are not what they are taken to be, and shares of a peak are not to be believed."
         )
 
 
@@ -99,6 +100,8 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
             f"The noise of {' and '.join(assumed)} could not be measured (no two launches are alike, one capture a side): "
             "its limits are assumed."
         )
+    elif comparison.copied and not judged.itself:
+        yield "Launch by launch both sides agree but for the digits they print: they are taken to be one capture."
     elif not judged.itself and min(comparison.base.captures, comparison.head.captures) == 1:
         yield (
             "One capture a side: noise is the spread between equal launches, and for time the drift between captures that was "
