@@ -16,7 +16,6 @@ import ncu_roofline as nr
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.compare.gate import outcomes, rules
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.capture.capture import Fact
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents.compare import document
 from ncu_roofline.present.documents.doubts_compare import doubts
@@ -213,12 +212,8 @@ def test_dense_against_2_of_4_at_batch_8_moves_fewer_bytes_in_more_time() -> Non
     assert (there.beyond or 0.0) == 0.0
 
 
-def told(study: Study, **facts: int) -> Study:
-    return replace(study, run=replace(study.run, **{k: Fact(v, "given", "planted") for k, v in facts.items()}))
-
-
 def test_ranks_that_are_told_to_be_2_on_both_sides_are_compared() -> None:
-    pair = both(told(plain({}), tp=2), told(plain({"dram_bytes": 50 * MB}), tp=2))
+    pair = both(plain({}, tp=2), plain({"dram_bytes": 50 * MB}, tp=2))
     assert (pair[0].judged.answers["bytes"], pair[1].judged.answers["bytes"]) == (-1, 1)
 
 
