@@ -473,7 +473,8 @@ def test_devices_of_two_kinds_are_told_by_file(attribute: str) -> None:
 
 
 def test_facts_are_kept_where_all_files_agree() -> None:
-    known, none = Fact(8, "given", "first"), Fact[int](None, "unknown", "seen nothing")
+    known = Fact(8, "given", "first")
+    none: Fact[int] = Fact(None, "unknown", "seen nothing")
     assert combine.agreed([known, Fact(8, "inferred", "second")]) == known
     assert combine.agreed([none, UNKNOWN]) == none
     assert combine.agreed([known, UNKNOWN]) == UNKNOWN
