@@ -21,6 +21,7 @@ from ncu_roofline.readers.report import recognise, report
 from ncu_roofline.readers.report.container import Head
 from ncu_roofline.readers.report.report import Loss
 from tests import kernels
+from tests.every_metric import every_metric
 from tests.kernels import H100, launch
 from tests.report_bytes import block, entry, field, session, simple
 from tests.report_bytes import report as whole
@@ -218,9 +219,9 @@ def test_after_so_many_damaged_launches_the_rest_is_given_up(tmp_path: Path, mon
 
 
 def test_the_table_of_all_metrics_has_values_and_instances(tmp_path: Path) -> None:
-    rows = list(report.metrics_table(stored(tmp_path, simple({"x__y.sum": 5}, copies=2))))
+    rows = list(every_metric(stored(tmp_path, simple({"x__y.sum": 5}, copies=2))))
     assert [row["x__y.sum"] for row in rows] == [(5, None)] * 2
-    (row,) = report.metrics_table(stored(tmp_path, simple({"x__y.sum": None})))
+    (row,) = every_metric(stored(tmp_path, simple({"x__y.sum": None})))
     assert (row["gpu__time_duration.sum"], row["x__y.sum"]) == ((2000.0, None), (None, None))
 
 

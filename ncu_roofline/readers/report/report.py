@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ncu_roofline.capture import units
 from ncu_roofline.capture.capture import Capture
@@ -17,7 +17,7 @@ from ncu_roofline.readers.report import container, protocol, recognise
 from ncu_roofline.readers.report.container import Block, Head
 from ncu_roofline.readers.report.launches import graph_row
 from ncu_roofline.readers.report.layouts import Layouts
-from ncu_roofline.readers.report.plan import FIXED, Cell, Plan, plan
+from ncu_roofline.readers.report.plan import Cell, Plan, plan
 from ncu_roofline.readers.report.wire import BROKEN
 
 MOST_DAMAGED = 1_000
@@ -163,15 +163,3 @@ def _empty(head: Head, loss: Loss, name: str) -> UnreadableCapture:
         f"{name}: an Nsight Compute report without any kernel; check the filters of the capture "
         "(--kernel-name, --launch-skip, --launch-count, --nvtx-include, --profile-from-start)"
     )
-
-
-def metrics_table(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Every metric of every launch as it stands in the file: its value and its instances."""
-    with recognise.opened(Path(path)) as (file, size, _):
-        head = container.head(file, size)
-        names = head.names
-        kept = {name: n + FIXED for n, name in enumerate(dict.fromkeys(names))}
-        values = launches(file, head, plan(names, kept, ()), Loss(size))
-        listed = list(launches(file, head, plan(names, kept, kept), Loss(size)))
-        for cells, lists in zip(list(values), listed, strict=True):
-            yield {name: (cells[place], lists[place]) for name, place in kept.items()}

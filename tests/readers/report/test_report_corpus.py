@@ -17,6 +17,7 @@ from ncu_roofline.readers import rows, vendor
 from ncu_roofline.readers.report import container, recognise, report
 from ncu_roofline.readers.report.wire import DamagedError, message, part, text
 from tests.corpus import CORPUS, actions, files, needs_corpus
+from tests.every_metric import every_metric
 
 ncu_report = pytest.importorskip("ncu_report", reason="NVIDIA's reader is not installed")
 
@@ -38,7 +39,7 @@ def launches_of_vendor(path: Path) -> Iterator[Any]:
 
 @pytest.mark.parametrize("file", READABLE)
 def test_every_metric_equals_the_vendors(file: str) -> None:
-    ours = report.metrics_table(CORPUS / file)
+    ours = every_metric(CORPUS / file)
     for known, action in zip(ours, launches_of_vendor(CORPUS / file), strict=True):
         found = {name: (bits(value), listed) for name, (value, listed) in known.items() if name in action}
         expected = {
