@@ -18,6 +18,8 @@ NANO = 1e-9
 MIXERS = ("attention", "ssm")
 
 
+TURNED_ALIKE = 0.95
+"""Part of the kernels around whole steps that must be those of one more."""
 MARK_ALIKE = 0.5
 """How far the kernels of a step told by its LM head may be from the median number: a prompt, or two steps, has another."""
 
@@ -142,14 +144,43 @@ def by_order(followed: Study) -> Fact[int]:
     evidence = steps.evidence if steps.value is not None else "whole passes, taken for decode because a batch is stated"
     if same_depth(followed) and not other_work(followed):
         return Fact(number, "inferred", evidence)
+    if same_depth(followed) and one_more(followed):
+        return Fact(number + 1, "inferred", f"{evidence}; what is before the first and after the last is one more")
     return Fact(None, "unknown", evidence, low=number)
 
 
 def same_depth(followed: Study) -> bool:
     """Whether several whole steps have as many kernels of attention each: a lost end would make one of two."""
-    mixers = pl.col("role").cast(pl.String).is_in(MIXERS).sum()
-    each = followed.every.filter(whole_steps(followed.run)).group_by("process", "device", "step").agg(mixers.alias("mixers"))
+    each = (
+        followed.every.filter(whole_steps(followed.run))
+        .group_by("process", "device", "step")
+        .agg(mixing().sum().alias("mixers"))
+    )
     return each.height > 1 and each["mixers"].n_unique() == 1 and each["mixers"][0] > 0
+
+
+def one_more(followed: Study) -> bool:
+    """Whether the kernels before the first whole step and after the last make exactly one more.
+
+    Steps are cut where one surely ends, which may be before its last kernels: a trace of whole steps then begins with one
+    that lacks the end of another before it, and ends with that end. One of the two holds all the attention.
+    """
+    every = followed.every.sort("index").select("kernel", "step", "device", whole=whole_steps(followed.run), mixer=mixing())
+    at = every["whole"].arg_true()
+    if every["device"].n_unique() > 1 or not at.len() or not every["whole"].slice(at[0], at[-1] - at[0] + 1).all():
+        return False
+    first, last = every.head(at[0]), every.tail(every.height - at[-1] - 1)
+    step = every.slice(at[0]).filter(pl.col("step") == every["step"][at[0]])
+    if first.height + last.height != step.height or step["mixer"].sum() not in (first["mixer"].sum(), last["mixer"].sum()):
+        return False
+    turned = [*step["kernel"].tail(first.height), *step["kernel"].head(last.height)]
+    same = sum(a == b for a, b in zip(turned, [*first["kernel"], *last["kernel"]], strict=True))
+    return bool(same >= TURNED_ALIKE * step.height)
+
+
+def mixing() -> pl.Expr:
+    """Whether a kernel is attention or a state-space model's."""
+    return pl.col("role").cast(pl.String).is_in(MIXERS)
 
 
 def other_work(followed: Study) -> bool:
@@ -232,14 +263,29 @@ def by_ranges(timeline: Timeline, clock: pl.DataFrame) -> tuple[pl.DataFrame, Fa
     decode = found["nvtx_phase"].cast(pl.String) == "decode"
     if not decode.any():
         return clock, None
-    marks = found.select("device", "start", number=pl.when(decode).then(pl.int_range(pl.len(), dtype=pl.Int64).over("device")))
-    each = marks.drop_nulls("number").group_by("device").len()["len"]
-    least, most = min(each), max(each)
+    marks = found.with_columns(mark=pl.int_range(pl.len()), decode=decode)
+    kept = marks.join(smaller(marks, clock), on="mark", how="anti")
+    numbered = kept.with_columns(number=pl.when("decode").then(pl.int_range(pl.len(), dtype=pl.Int64).over("device")))
+    each, every = (f.filter("decode").group_by("device").len()["len"] for f in (kept, marks))
+    least, most = min(each), max(every)
     said = f"{most:,} ranges: {found.filter(decode)['nvtx_what'][0]}"
     steps = Fact(least, "inferred", said) if least == most else Fact(None, "unknown", said, low=least, high=most)
+    return marked(clock, numbered.select("device", "start", "number")), steps
+
+
+def marked(clock: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
+    """Kernels with the last mark of their device that began before."""
     if marks["device"].null_count():
-        return clock.join_asof(marks.drop("device"), on="start"), steps
-    return clock.join_asof(marks, on="start", by="device", check_sortedness=False), steps
+        return clock.join_asof(marks.drop("device"), on="start")
+    return clock.join_asof(marks, on="start", by="device", check_sortedness=False)
+
+
+def smaller(marks: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
+    """Decode ranges with far fewer kernels than those that hold most of them: passes that draft have ranges of their own."""
+    held = marked(clock, marks.select("device", "start", "mark")).group_by("mark").len()
+    sized = marks.filter("decode").join(held, on="mark").sort("len")
+    usual = sized.filter(pl.col("len").cum_sum() >= pl.col("len").sum() / 2)["len"]
+    return sized.filter(pl.col("len") < MARK_ALIKE * usual.first()) if usual.len() else sized  # type: ignore[operator]
 
 
 def outermost(found: pl.DataFrame) -> pl.DataFrame:

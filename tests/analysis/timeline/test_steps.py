@@ -1,5 +1,6 @@
 """Steps of a timeline: by hand on small traces, exact on generated ones (synthetic)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -8,8 +9,11 @@ import pytest
 from ncu_roofline.analysis.timeline.steps import by, stepped
 from ncu_roofline.capture.timeline import RANGES, SCHEMA, Timeline
 from ncu_roofline.readers.timeline.timeline import read
+from tests.corpus import CORPUS
 from tests.generator.timelines import timeline, write_kineto
 
+TRACES = CORPUS / "traces"
+needs_traces = pytest.mark.skipif(not TRACES.is_dir(), reason="the public traces (../shared/corpus/traces) are not here")
 STEP = "execute_context_0(0)_generation_4(4)"
 
 
@@ -119,3 +123,25 @@ def test_each_of_two_devices_has_its_steps() -> None:
 
     assert found.steps.value == 3
     assert found.times == (100e-9,) * 4 and found.busy == pytest.approx(0.4)
+
+
+def test_ranges_of_passes_that_draft_are_no_steps() -> None:
+    # a step of five kernels between two passes of one that draft
+    times = [(at, 5, 7) for at in (0, 10, 20, 30, 40, 50, 100, 110, 120, 130, 140, 150)]
+    spans = [(0, 45), (50, 55), (100, 145), (150, 155)]
+    found = stepped(of(times, [("step[DECODE bs=6]", *span) for span in spans]))
+
+    assert (found.steps.value, found.steps.low, found.steps.high) == (None, 2, 4)
+    assert found.times == (100e-9,)
+
+
+@needs_traces
+def test_without_its_ranges_a_trace_of_whole_steps_still_counts_them_all() -> None:
+    # the cut is before the sampling, so the first step lacks an end and the last kernels are one
+    trace = read(TRACES / "nvllm_gb10_vllm_qwen3.5-27b-nvfp4_decode_b4.json.gz")
+    found = stepped(replace(trace, ranges=trace.ranges.clear()))
+
+    assert found.steps.value == 10
+    # and with ten kernels less than that it does not
+    cut = stepped(replace(trace, ranges=trace.ranges.clear(), events=trace.events.filter(pl.col("kind") == "kernel")[:-10]))
+    assert (cut.steps.value, cut.steps.low) == (None, 9)
