@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.comparability import alike
+from ncu_roofline.analysis.compare.compare import aligned
 from ncu_roofline.analysis.compare.sides import basis_of, footings, latency, side
+from ncu_roofline.analysis.compare.windows import WINDOWS, held
 from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.study import Study
@@ -72,6 +74,10 @@ class Sweep:
     experts: bool = False
     """Whether matrices of experts are among those that are not read whole."""
     runs: tuple[Run, ...] = ()
+    apart: frozenset[str] = frozenset()
+    """Families of which captures hold other launches each: parts that are not of one line."""
+    common: tuple[float, float] | None = None
+    """Bytes of the first and the last place by what both captured; null where they captured the same, or whole steps."""
 
 
 def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
@@ -84,7 +90,9 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
     numeric = all(isinstance(place, int | float) for place in places)
     rows = pl.DataFrame([row(*each) for each in scaled], infer_schema_length=None).sort("along", maintain_order=True)
     measure = next((m for m in ("dense", "useful") if rows[f"fc_{m}_intensity"].null_count() == 0), "executed")
-    known = points(rows, f"fc_{measure}_intensity") if numeric else []
+    parts = unlike(in_order(rows, studies), basis)
+    apart = parts.families - ({"fc"} if measure == "dense" else set())  # each matrix that is read whole is one and the same
+    known = points(rows, f"fc_{measure}_intensity") if numeric and "fc" not in apart else []
     attending = points(rows, "attention_useful_intensity") or points(rows, "attention_executed_intensity")
     return Sweep(
         along=along,
@@ -97,7 +105,9 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
         fc_slope=proportional(known) if along == "batch" else None,
         fc_measure=measure,
         fc_expected=expected(studies) if along == "batch" else None,
-        attention=power_law(attending) if numeric else None,
+        attention=power_law(attending) if numeric and "attention" not in apart else None,
+        apart=apart,
+        common=parts.common,
         attention_expected=attention_expected(studies),
         runs=tuple(study.run for study in studies),
         beside=(changed := beside(rows, scaled, along)),
@@ -108,14 +118,42 @@ def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What captures that are less than a step hold of each other."""
+
+    families: frozenset[str] = frozenset()
+    common: tuple[float, float] | None = None
+
+
+def unlike(studies: Sequence[Study], basis: str) -> Parts:
+    """The families of which captures hold other launches than the first; bytes at both ends by what both hold."""
+    if basis not in WINDOWS or len(studies) < 2:
+        return Parts()
+    first, families = side(studies[:1], basis), set[str]()
+    common: tuple[float, float] | None = None
+    for study in studies[1:]:
+        pairs, one, other = aligned(first, side([study], basis))
+        both = held(one, other, pairs, basis)
+        families |= {family for each in both for family in each.left_out["family"]}
+        begin, end = (total(each.counted, "bytes") for each in both)
+        common = None if begin is None or end is None else (begin, end)
+    return Parts(families=frozenset(families), common=common if families else None)
+
+
 BESIDE = ("batch", "context", "weights", "kv", "tp", "accepted", "layers", "model")
 """Facts that move bytes per token by themselves."""
 
 
+def in_order(rows: pl.DataFrame, studies: Sequence[Study]) -> list[Study]:
+    """The captures in the order of their places."""
+    order = {name: n for n, name in enumerate(rows["capture"])}
+    return sorted(studies, key=lambda s: order[s.capture.name])
+
+
 def beside(rows: pl.DataFrame, scaled: Scaled, along: str) -> dict[str, tuple[Any, ...]]:
     """Every fact of the runs, and the device, that changes from place to place and is not what is swept."""
-    order = {name: n for n, name in enumerate(rows["capture"])}
-    studies = sorted((study for _, study, _ in scaled), key=lambda s: order[s.capture.name])
+    studies = in_order(rows, [study for _, study, _ in scaled])
     values = {name: tuple(getattr(s.run, name).value for s in studies) for name in BESIDE}
     values["device"] = tuple(s.gpu.product if s.gpu else None for s in studies)
     return {name: each for name, each in values.items() if name != WIDTHS.get(along, along) and differ(name, each)}

@@ -16,7 +16,10 @@ WIDTH, HEIGHT = 620, 380
 
 
 def draw(sweep: Sweep) -> alt.LayerChart:
-    """FC and attention against their ridge, one mark per capture, joined in the order of the sweep."""
+    """FC and attention against their ridge, one mark per capture, joined in the order of the sweep.
+
+    Captures that hold other launches of a family each are not of one line.
+    """
     marks = trajectories(sweep)
     if marks.is_empty():
         empty = (
@@ -39,7 +42,8 @@ def draw(sweep: Sweep) -> alt.LayerChart:
         alt.Tooltip("rate:Q", format=".3s"),
     ]
     base = alt.Chart(marks)
-    line = base.mark_line(strokeWidth=2, opacity=0.55).encode(x, y, colour, order="order:Q")
+    joined = marks.filter(~pl.col("family").str.to_lowercase().is_in(list(sweep.apart)))
+    line = alt.Chart(joined).mark_line(strokeWidth=2, opacity=0.55).encode(x, y, colour, order="order:Q")
     point = base.mark_point(filled=True, size=110, opacity=1).encode(x, y, colour, shape, tooltip=tips)
     return alt.layer(*roofs(marks), line, point, *words(marks)).properties(width=WIDTH, height=HEIGHT, title=heading(sweep))
 

@@ -17,6 +17,7 @@ from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.text import clean
 
 MOST_ROLES = 5
+NAMES = {"fc": "FC", "attention": "attention", "other": "other kernels"}
 MEASURES = {"dense": "useful", "useful": "useful", "executed": "executed"}
 
 
@@ -73,8 +74,9 @@ def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str
     span = f"From {sweep.along} {place(first['along'])} to {place(last['along'])}"
     if first["bytes"] is None or last["bytes"] is None:
         return f"{span}: DRAM bytes were not measured at both ends."
+    one, other = sweep.common or (first["bytes"], last["bytes"])
     return (
-        f"{three(first['bytes'], 'byte')} to {three(last['bytes'], 'byte')} per {per(sweep.basis)}{of_what(sweep)}, "
+        f"{three(one, 'byte')} to {three(other, 'byte')} per {per(sweep.basis)}{of_what(sweep)}, "
         f"from {sweep.along} {place(first['along'])} to {place(last['along'])}"
         f"{times(first['bytes'], last['bytes']) if sweep.basis in ('token', 'step') else ''}."
     )
@@ -99,6 +101,8 @@ def known(value: object) -> str:
 
 def of_what(sweep: Sweep) -> str:
     """That bytes are those of what each captured, where that is less than a step."""
+    if sweep.common is not None:
+        return " of what both ends captured"
     if sweep.basis != "part":
         return ""
     some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one"
@@ -247,6 +251,9 @@ def doubts(sweep: Sweep) -> Iterator[str]:
         yield f"Attention stands on executed work, which counts whole tiles: an upper bound.{bound}"
     if sweep.fc_measure == "dense" and sweep.experts:
         yield "Experts are not in the fit of FC: each batch reads others, so their intensity follows the routing."
+    if sweep.apart:
+        listed = " and ".join(NAMES[name] for name in sorted(sweep.apart, reverse=True))
+        yield f"The captures hold other launches of {listed} each: such points are not of one line."
     if sweep.basis == "part":
         who = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
         noun = "is a part" if sweep.windows == 1 else "are parts"

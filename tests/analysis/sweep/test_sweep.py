@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import ncu_roofline as nr
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sweep.fits import power_law, proportional
 from ncu_roofline.analysis.sweep.sweep import crossover, sweep
@@ -259,3 +260,30 @@ def test_a_sweep_of_one_context_says_nothing_of_it() -> None:
     found = sweep(along_batch(1, 4))
     assert not found.beside and found.at_first_context is None
     assert not any("alone changes" in line for line in answer(found))
+
+
+def test_points_of_unlike_parts_are_not_on_one_line() -> None:
+    # windows that are less than a step: 100 + 20 MB at batch 1, and at batch 4 the head of 300 MB beside them
+    def window(batch: int, *head: float) -> Study:
+        kernels = [("gemm", "fc", 100.0), ("flash", "attention", 20.0), *(("lm_head", "fc", size) for size in head)]
+        rows = [{"kernel": k, "role": r, "dram_bytes": b * 1e6, "count": 1} for k, r, b in kernels]
+        return planted.plain(*rows, name=f"b{batch}", tokens=None, batch=batch, context=2048)
+
+    unlike, alike = sweep([window(1), window(4, 300.0)]), sweep([window(1), window(4)])
+    assert (unlike.basis, unlike.apart, alike.apart) == ("part", {"fc"}, set())
+    assert unlike.fc is None and unlike.attention is not None and alike.fc is not None
+    # 120 MB for one token, and 120 for four of what both hold
+    assert unlike.common == (120e6, 30e6) and alike.common is None
+    assert "120 MB to 30 MB per token of what both ends captured" in next(iter(answer(unlike)))
+    assert "The captures hold other launches of FC each: such points are not of one line." in document(unlike).doubts
+    joined = draw(unlike).to_dict()["layer"]
+    lines = [part for part in joined if part["mark"].get("type") == "line" and part["mark"].get("opacity") == 0.55]
+    assert len(lines) == 1
+
+
+@needs_corpus
+def test_real_windows_that_end_elsewhere_are_compared_by_what_both_hold() -> None:
+    found = sweep([nr.study(CORPUS / "csv" / SGLANG.format(name)) for name in ("R_short_decode", "R_concurrent_decode")])
+    assert "fc" in found.apart and found.fc is None
+    # 117.7 MB less the second product of the experts, 25.3, that the window of 32 ends before
+    assert found.common is not None and found.common[0] == pytest.approx(117.7e6 - 25.3e6, rel=0.002)
