@@ -139,7 +139,8 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     begins = (left_open == "gather") & ((before == "sampling").fill_null(False) | into_norm)
     goes_on = [streams.beside("name", n).fill_null("").alias(f"next_{n}") for n in (1, 2)]
     leads = (left_open == "gather") & before.is_null()
-    return [begins.alias("opens"), leads.alias("leads"), done.alias("done"), *goes_on]
+    normed = (before == "norm").fill_null(False)
+    return [begins.alias("opens"), leads.alias("leads"), done.alias("done"), normed.alias("normed"), *goes_on]
 
 
 def _opens_too() -> pl.Expr:
@@ -176,7 +177,8 @@ def _gate(experts: bool) -> pl.Expr:
         .then(pl.lit("attention"))
         .when(rows & pl.lit(experts))
         .then(pl.lit("moe-routing"))
-        .when(rows)
+        # behind a norm, or before all work, it may as well open a pass
+        .when(rows & ~pl.col("normed") & ~pl.col("leads"))
         .then(pl.lit("copy"))
     )
 

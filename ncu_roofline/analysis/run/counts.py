@@ -19,7 +19,7 @@ ORDER = "order of launches"
 def with_signs(fact: Fact[int], launches: pl.DataFrame, signs: tuple[Sign, ...]) -> Fact[int]:
     """The fact that the order tells, with who speaks for and against it; unknown where a stronger sign excludes it.
 
-    `launches` are those of one rank, with their places.
+    `launches` are those of one rank, with their places; or the table of its passes.
     """
     others = [w for sign in signs if (w := sign(launches)) is not None]
     if fact.value is None:
@@ -82,6 +82,12 @@ def cache_writes(launches: pl.DataFrame) -> Witness | None:
     return Witness(says="cache writes", low=each[0], high=each[0], rank="weak") if each.len() == 1 else None
 
 
+def prompt_kernels(table: pl.DataFrame) -> Witness | None:
+    """At least as many prompts as passes of kernels, or in ranges, of prefill alone."""
+    sure = table.filter(pl.col("only_prefill").fill_null(False) & (pl.col("mixers") > 0)).height
+    return Witness(says="kernels or ranges of prefill", low=sure, high=None) if sure else None
+
+
 def whole_steps(launches: pl.DataFrame) -> pl.DataFrame:
     """The launches of whole decode steps."""
     decode = (pl.col("phase").cast(pl.String) == "decode") & pl.col("step_whole")
@@ -90,3 +96,4 @@ def whole_steps(launches: pl.DataFrame) -> pl.DataFrame:
 
 STEPS: tuple[Sign, ...] = (numbered_steps, embeddings, draws)
 LAYERS: tuple[Sign, ...] = (numbered_layers, cache_writes)
+PROMPTS: tuple[Sign, ...] = (prompt_kernels,)

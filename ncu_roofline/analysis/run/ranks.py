@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ncu_roofline.capture.capture import UNKNOWN, Fact
+from ncu_roofline.analysis.run.witnesses import marked
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
 from ncu_roofline.knowledge.kernels.rows import rank_rules
 
 
@@ -57,13 +58,19 @@ def exchanging(frame: pl.DataFrame) -> bool:
 def sharing(launches: pl.DataFrame) -> Fact[int]:
     """GPUs that share the model where the user says nothing: by the collectives' names, else those of the capture."""
     told = {int(n) for rule in rank_rules() for n in launches["name"].unique().str.extract(str(rule.name), 1).drop_nulls()}
-    if len(told) == 1:
-        return Fact(told.pop(), "inferred", "the collectives' names tell how many take part")
-    if told:
-        return Fact(None, "unknown", f"collectives of {' and '.join(map(str, sorted(told)))} GPUs")
     held = gpus(launches)
+    spoke = [Witness(says="names of collectives", low=n, high=n) for n in sorted(told)]
     if held > 1:
-        return Fact(held, "inferred", f"{held} GPUs of the capture, taken to share one model")
+        spoke.append(Witness(says="GPUs of the capture", low=held, high=None, rank="bound"))
+    if len(told) == 1:
+        number = told.pop()
+        return Fact(number, "inferred", "the collectives' names tell how many take part", witnesses=marked(spoke, number))
+    if told:
+        named = " and ".join(map(str, sorted(told)))
+        return Fact(None, "unknown", f"collectives of {named} GPUs", witnesses=tuple(spoke))
+    if held > 1:
+        how = f"{held} GPUs of the capture, taken to share one model"
+        return Fact(held, "inferred", how, witnesses=marked(spoke, held))
     if (launches["role"].cast(pl.String) == "comm").any():
         return Fact(None, "unknown", "one rank of several: it runs collectives, and nothing tells of how many")
     return UNKNOWN

@@ -71,9 +71,12 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
     found_in = summarised(launches.join(places, on="index", how="left", maintain_order="left"), table)
-    # a single layer that decodes is a draft's, whoever it drafts for
-    alone = table.filter((pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)).height
-    found_in = with_counts(found_in)
+    # a single layer that decodes is a draft's, whoever it drafts for; one that the window leaves of a pass tells nothing
+    begun = ~pl.col("opens") | pl.col("opened").fill_null(False)
+    ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
+    single = (pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)
+    alone = table.filter(single, begun, ended).height
+    found_in = with_counts(found_in, table)
     told_in = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
     if told_in.steps.value is None:
         told_in = replace(told_in, batch=with_untold(told_in.batch, table))
@@ -81,8 +84,8 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     return replace(told_in, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else told_in
 
 
-def with_counts(segmented: Segmented) -> Segmented:
-    """The same with what else counts its steps and layers."""
+def with_counts(segmented: Segmented, table: pl.DataFrame) -> Segmented:
+    """The same with what else counts its steps, layers and prompts."""
     launches = segmented.launches
     first = [pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")]
     one = launches.filter(*first) if gpus(launches) > 1 else launches
@@ -90,7 +93,13 @@ def with_counts(segmented: Segmented) -> Segmented:
         segmented,
         steps=counts.with_signs(segmented.steps, one, counts.STEPS),
         layers=counts.with_signs(segmented.layers, one, counts.LAYERS),
+        prefill_passes=counts.with_signs(segmented.prefill_passes, of_one_rank(table), counts.PROMPTS),
     )
+
+
+def of_one_rank(table: pl.DataFrame) -> pl.DataFrame:
+    """The passes of the first rank."""
+    return table.filter(*(pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")))
 
 
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
@@ -192,7 +201,7 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     return Segmented(
         launches=launches,
         steps=two_models(table) or steps_fact(whole, gpus(launches), end, table.filter("draft").height),
-        prefill_passes=prefill_fact(table),
+        prefill_passes=prefill_fact(table, gpus(launches)),
         layers=layers_fact(table, held),
         partial=partial_fact(table, held),
         whole_layers=held,
@@ -226,13 +235,13 @@ def two_models(table: pl.DataFrame) -> Fact[int] | None:
     return Fact(None, "unknown", "nothing tells of some passes whether they are decode")
 
 
-def prefill_fact(table: pl.DataFrame) -> Fact[int]:
-    """Prefill passes, whole or cut; a range where the window cuts one and ends in a piece that may be another."""
+def prefill_fact(table: pl.DataFrame, ranks: int = 1) -> Fact[int]:
+    """Prefill passes of one rank, whole or cut; a range where the window cuts one and ends in a piece that may be another."""
     known = table.filter((pl.col("mixers") > 0) | (pl.col("phase") == "prefill").fill_null(False))
     prefill = known.filter(pl.col("phase") == "prefill")
     pieces = table.filter(pl.col("opens") | pl.col("closes"), pl.col("mixers") == 0, pl.col("phase").is_null()).height
     if pieces and prefill.filter(~pl.col("whole")).height:
-        least, most = prefill.height, prefill.height + pieces
+        least, most = (round(n / ranks) for n in (prefill.height, prefill.height + pieces))
         return Fact(None, "unknown", "nothing tells whether pieces of passes are prefill", least, most)
     if known.filter(pl.col("phase").is_null()).height or known.is_empty():
         return Fact(None, "unknown", "nothing tells whether all passes are decode")
@@ -242,7 +251,7 @@ def prefill_fact(table: pl.DataFrame) -> Fact[int]:
         if sizes
         else "no pass has more rows than a decode step"
     )
-    return Fact(prefill.height, "inferred", evidence)
+    return Fact(round(prefill.height / ranks), "inferred", evidence)
 
 
 def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:

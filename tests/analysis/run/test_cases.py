@@ -187,6 +187,16 @@ def test_both_ranks_of_two_in_one_file_are_one_run() -> None:
     assert totals(found.launches, found.run).gpus == 2
 
 
+def test_a_prompt_on_two_ranks_is_one_prefill_pass() -> None:
+    def rank(process: int) -> Kernels:
+        place = {"process": process, "device": process}
+        reduce = kernel("cross_device_reduce_1stage", 2, **place)
+        return [reduce, *step(100, sampled=1, **place), reduce, *step(8, **place), *step(8, **place)]
+
+    found = studied(rank(0), rank(1))
+    assert (found.run.prefill_passes.value, found.run.steps.value, found.run.tp.value) == (1, 2, 2)
+
+
 def test_ranks_that_move_unlike_bytes_say_by_how_much() -> None:
     def rank(process: int, bytes_: float) -> Kernels:
         place = {"process": process, "device": process}

@@ -144,6 +144,21 @@ def test_a_kernel_that_tells_its_sequences_needs_no_batch() -> None:
     assert context(on, Run(), None).value == 2048
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("step[DECODE bs=64 g_sq=64 g_sqsq=64 g_sqsk=131072 g_sk=131072]", 2048),
+        ("step[DECODE bs=64 g_sq=64 g_sk=131072 g_sqsq=64 g_sqsk=131072]", 2048),
+        # two rows each: 131,072 cached tokens with the new ones, 130,944 before, so 2,046 to 2,048 for each of 64
+        ("step[DECODE bs=64 g_sq=128 g_sqsq=256 g_sqsk=262144 g_sk=131072]", 2047),
+        ("step[TARGET_VERIFY bs=4 g_sq=16 g_sk=4000]", 998),
+        ("step[DECODE bs=64]", None),
+    ],
+)
+def test_sglangs_ranges_tell_the_context_where_they_have_its_size(name: str, told: int | None) -> None:
+    assert context(attending().with_columns(nvtx=pl.lit([name])), Run(), None).value == told
+
+
 def test_the_engines_range_tells_the_context_and_the_bytes_stand_beside_it() -> None:
     # 32 sequences hold 55,086 tokens: 1,721.4 each; attention reads those of 2 x 860.7
     name = "execute_32_context_0(sq0sk0sqsq0sqsk0)_generation_32(sq32sk55086sqsq32sqsk55086)"

@@ -7,7 +7,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.counts import ORDER, cache_writes, draws, embeddings, numbered_layers, numbered_steps, with_signs
+from ncu_roofline.analysis.run.counts import (
+    ORDER,
+    cache_writes,
+    draws,
+    embeddings,
+    numbered_layers,
+    numbered_steps,
+    prompt_kernels,
+    with_signs,
+)
 from ncu_roofline.capture.capture import Fact, Witness
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from tests.analysis.run.test_cases import kernel, layer, step, studied
@@ -67,6 +76,12 @@ def test_cache_writes_are_a_weak_sign_of_layers_where_all_steps_have_as_many() -
     found = cache_writes(frame(*STEP, *STEP, steps=[0] * 7 + [1] * 7))
     assert found == Witness(says="cache writes", low=2, high=2, rank="weak")
     assert cache_writes(frame("kv-cache", "kv-cache", "kv-cache", steps=[0, 0, 1])) is None
+
+
+def test_passes_of_kernels_of_prefill_are_the_least_that_prompts_can_be() -> None:
+    table = pl.DataFrame({"only_prefill": [True, True, False, None], "mixers": [4, 0, 4, 4]})
+    assert prompt_kernels(table) == Witness(says="kernels or ranges of prefill", low=1, high=None)
+    assert prompt_kernels(table.tail(2)) is None
 
 
 def says(low: float | None, high: float | None, rank: str) -> Any:
