@@ -108,7 +108,6 @@ PLACE = (
     "kernel",
     "grid",
     "role",
-    "phase",
     "step",
     "layer",
     "seconds",
@@ -128,10 +127,8 @@ PLACE = (
     "bandwidth_share",
     "compute_share",
     "limited_by",
-    "ceiling_share",
     "gain_seconds",
     "gain_reason",
-    "waves",
 )
 """The columns that people use."""
 

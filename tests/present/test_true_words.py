@@ -23,9 +23,10 @@ def test_attention_alone_repeats_and_is_no_layer() -> None:
 
 
 def test_no_roof_limits_a_capture_of_which_most_time_reaches_neither() -> None:
-    numbers = replace(overview(plain({})), memory_bytes_share=1.0, side_known_bytes_share=1.0, limit_known_time_share=1.0)
-    assert limits(replace(numbers, latency_time_share=0.5)).startswith("Memory bandwidth limits it")
-    assert limits(replace(numbers, latency_time_share=0.51)).startswith("Neither roof limits most of it: 51 %")
+    study = plain({})
+    numbers = replace(overview(study), memory_bytes_share=1.0, side_known_bytes_share=1.0, limit_known_time_share=1.0)
+    assert limits(study, replace(numbers, latency_time_share=0.5)).startswith("Memory bandwidth limits it")
+    assert limits(study, replace(numbers, latency_time_share=0.51)).startswith("Neither roof limits most of it: 51 %")
 
 
 def test_bytes_of_neither_weights_nor_cache_are_said_to_be() -> None:

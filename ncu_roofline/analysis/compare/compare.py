@@ -417,4 +417,5 @@ def named(kernels: pl.DataFrame) -> pl.DataFrame:
     shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
     same = ("head_kernel", "base_kernel", "role", "what")
     names = pl.col("base_name", "head_name").first()
-    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), names, *shares)
+    grid = pl.when(pl.col("head_grid").n_unique() == 1).then(pl.col("head_grid").first()).alias("head_grid")
+    return kernels.group_by(same, maintain_order=True).agg(pl.col("excess").sum(), names, grid, *shares)

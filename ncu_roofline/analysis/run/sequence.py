@@ -213,7 +213,15 @@ def steps_fact(whole: pl.DataFrame, ranks: int, end: str, drafts: int) -> Fact[i
     decode = whole.filter(pl.col("phase") == "decode")
     if decode.is_empty():
         unknown = whole.filter(pl.col("phase").is_null()).height
-        why = f"nothing tells whether {unknown} whole passes are decode" if unknown else "no complete decode step in the window"
+        why = (
+            (
+                f"nothing tells whether {unknown} whole passes are decode"
+                if unknown > 1
+                else "nothing tells whether its pass is decode"
+            )
+            if unknown
+            else "no complete decode step in the window"
+        )
         return Fact(None, "unknown", why)
     sizes = sorted(decode["launches"].to_list())
     size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"

@@ -63,7 +63,7 @@ class Material:
 
 def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
     """Name -> bytes of every file of the bundle."""
-    roofline, roles = draw(material.picture, theory=theory), bytes_chart.draw(material.roles, title=role_title(material.roles))
+    roofline, roles = draw(material.picture, theory=theory), bytes_chart.draw(material.roles)
     marks = by_share(material.picture.marks).with_columns(pl.col(pl.Float64).round_sig_figs(json.DIGITS))
     with ThreadPoolExecutor() as pool:  # the renderer leaves Python alone, so both halves run at once
         specs = export.specifications(roofline)
@@ -81,13 +81,6 @@ def files(material: Material, *, theory: bool = False) -> Mapping[str, bytes]:
             "kernels.parquet": parquet(marks),
             "index.html": html.render(page(material, roofline, roles, marks, theory=theory), export.library()).encode(),
         }
-
-
-def role_title(roles: RoleBytes) -> str:
-    """Title of the chart of bytes."""
-    return {"token": "Where the bytes of a token go", "step": "Where the bytes of a step go"}.get(
-        roles.basis, "Where the bytes go"
-    )
 
 
 def drawings(stem: str, specs: Mapping[str, dict[str, Any]]) -> dict[str, bytes]:
@@ -112,7 +105,7 @@ def text(material: Material, marks: pl.DataFrame) -> Comment:
     """The comment's parts."""
     said = (*words.finding(material.picture), "")[0]
     shown = [("roofline", f"Roofline. {said}"[:MOST_ALT])] + (
-        [("bytes", f"{role_title(material.roles)}, by role")] if material.roles.rows.height else []
+        [("bytes", bytes_chart.role_title(material.roles))] if material.roles.rows.height else []
     )
     # its tables are told by the tokens' by role, and by ours of kernels
     alone = Document(answer=material.summary.answer, doubts=material.summary.doubts)
@@ -132,7 +125,7 @@ def page(
 ) -> Page:
     """The page with all of it."""
     summary, tokens = material.summary, material.tokens
-    title = role_title(material.roles)
+    title = bytes_chart.role_title(material.roles)
     figures = [
         roofline_figure(material.picture, roofline, theory=theory),
         export.figure(

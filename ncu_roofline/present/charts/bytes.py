@@ -28,7 +28,7 @@ SCHEMA = {
 }
 
 
-def draw(found: RoleBytes, title: str = "Where the bytes of a token go", width: int = WIDTH) -> alt.LayerChart:
+def draw(found: RoleBytes, title: str = "", width: int = WIDTH) -> alt.LayerChart:
     """The chart of bytes by role; an empty one says so in its title."""
     bars, ends = bars_and_ends(found)
     order = ends["bar"].to_list()
@@ -62,7 +62,9 @@ def draw(found: RoleBytes, title: str = "Where the bytes of a token go", width: 
         .mark_tick(style="theory", thickness=2.5, height=ROW * 0.85)
         .encode(alt.X("floor:Q"), y)
     )
-    return alt.layer(bar, words, floor).properties(width=width, height=ROW * max(len(order), 1), title=heading(found, title))
+    return alt.layer(bar, words, floor).properties(
+        width=width, height=ROW * max(len(order), 1), title=heading(found, title or role_title(found))
+    )
 
 
 OUTSIDE = "outside"
@@ -107,10 +109,37 @@ def along(found: Along, width: int = WIDTH) -> alt.LayerChart:
     return alt.layer(bar, words).properties(width=width, height=HEIGHT, title=alt.Title(along_title(found)))
 
 
+OF = {"token": "bytes per token", "step": "bytes per step"}
+
+
+def role_title(found: RoleBytes) -> str:
+    """The finding: the role that moves most, and its share.
+
+    >>> role_title(RoleBytes(rows=pl.DataFrame({"role": ["fc"], "share": [0.909]}), basis="token"))
+    'FC moves 91 % of the bytes per token'
+    """
+    of = OF.get(found.basis, "bytes")
+    if found.rows.is_empty():
+        return f"Where the {of} go"
+    return f"{capital(named(found.rows['role'][0]))} moves {100 * found.rows['share'][0]:.0f} % of the {of}"
+
+
+def capital(text: str) -> str:
+    """A sentence's beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def along_title(found: Along) -> str:
-    """What the bars are, with the finding of the largest."""
-    per = "token" if found.basis == "token" else "capture"
-    return f"Bytes per {per}, {found.places} by {found.places}"
+    """The finding: what a step or layer moves at least and at most, and what is outside of layers."""
+    of = OF.get(found.basis, "bytes")
+    each = found.rows.group_by("place").agg(pl.col("bytes").sum())
+    inside, outside = each.drop_nulls("place")["bytes"], each.filter(pl.col("place").is_null())["bytes"].sum()
+    if inside.is_empty():
+        return f"{capital(of)}, {found.places} by {found.places}"
+    low, high = (three(float(v), "byte") for v in (inside.min() or 0.0, inside.max() or 0.0))
+    beside = f", {three(outside, 'byte')} {OUTSIDE} of layers" if outside else ""
+    span = low if low == high else f"{low} to {high}"
+    return f"A {found.places} moves {span}{' per token' * (found.basis == 'token')}{beside}"
 
 
 def heading(found: RoleBytes, title: str) -> alt.Title:

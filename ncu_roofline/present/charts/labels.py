@@ -33,6 +33,8 @@ class Named:
     y: float
     radius: float
     text: str
+    beyond: float | None = None
+    """Where a text may start that has no room beside its mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +111,7 @@ def around(mark: Named) -> list[tuple[float, float, float, Box]]:
             (mark.x - out * 0.8 - length, mark.y - out * 0.7),
         ]
         found += [(x, y, far + 0.5 * turn, text_box(x, y, mark.text)) for turn, (x, y) in enumerate(spots)]
+    if mark.beyond is not None:
+        heights = (mark.y + turn * LINE for turn in (0, -1, 1, -2, 2, -3, 3))
+        found += [(mark.beyond, y, 8 + turn, text_box(mark.beyond, y, mark.text)) for turn, y in enumerate(heights)]
     return found

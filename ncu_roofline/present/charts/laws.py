@@ -115,7 +115,4 @@ def axes(found: Sweep, marks: pl.DataFrame) -> tuple[alt.X, alt.Y]:
 def heading(found: Sweep) -> alt.Title:
     """The finding as the title, in sentences under it."""
     told = on_roofline.heading(found)
-    climbs = found.fc is not None and found.fc.exponent > 0.5
-    stays = found.attention is not None and abs(found.attention.exponent) < 0.2
-    title = "FC climbs with the batch, attention stays" if climbs and stays else "FC and attention over the batch"
-    return alt.Title(title, subtitle=[*told["subtitle"], "Points: measured. Dashed: theory."])
+    return alt.Title(on_roofline.title(found), subtitle=[*told["subtitle"], "Points: measured. Dashed: theory."])

@@ -103,7 +103,8 @@ def positions(plane: Plane) -> list[pl.Expr]:
         pl.when("in_band").then(by_bandwidth).otherwise(pl.col("y").clip(low, high)).alias("y"),
         kept.then("executed_x").alias("executed_x"),
         kept.then("executed_y").alias("executed_y"),
-        kept.then("l2_x").alias("l2_x"),
+        # beyond the plane's own edge a cross would stand on the axis or in the band
+        pl.when(~pl.col("in_band") & (pl.col("l2_x") >= plane.left)).then("l2_x").alias("l2_x"),
         pl.when("in_band")
         .then(pl.lit("solid"))
         .when(pl.col("place").cast(pl.String).is_in(["upper", "partial"]))
@@ -218,7 +219,20 @@ def named(marks: pl.DataFrame, plane: Plane, by: str = "kernel", most: int = 6, 
     )
     seen = matter["label"].value_counts().filter(pl.col("count") > 1)["label"].to_list()
     heaps = together(matter, plane)
-    return [Named(*place(heap[0], plane), text(heap[0], seen) if len(heap) == 1 else shared(heap, by)) for heap in heaps]
+    beyond = plane.px(plane.left) + 6
+    return [
+        Named(
+            *place(max(heap, key=lambda row: row["x"]) if in_band(heap[0], plane) else heap[0], plane),
+            text(heap[0], seen) if len(heap) == 1 else shared(heap, by),
+            beyond if in_band(heap[0], plane) else None,
+        )
+        for heap in heaps
+    ]
+
+
+def in_band(row: dict[str, Any], plane: Plane) -> bool:
+    """Whether a mark stands in the band on the left, where only its height tells."""
+    return bool(row["x"] < plane.left)
 
 
 def place(row: dict[str, Any], plane: Plane) -> tuple[float, float, float]:
@@ -227,13 +241,15 @@ def place(row: dict[str, Any], plane: Plane) -> tuple[float, float, float]:
 
 
 def together(rows: pl.DataFrame, plane: Plane) -> list[list[dict[str, Any]]]:
-    """Marks of one family that cover the centre of a larger one, each heap with its largest first."""
+    """Marks of one family that cover the centre of a larger one, each heap with its largest first; in the band by height."""
     heaps: list[list[dict[str, Any]]] = []
     for row in rows.sort("size", descending=True, maintain_order=True).to_dicts():
         x, y, _ = place(row, plane)
         for heap in heaps:
             at_x, at_y, radius = place(heap[0], plane)
-            if heap[0]["family"] == row["family"] and math.hypot(x - at_x, y - at_y) <= radius:
+            side_by_side = in_band(row, plane) and in_band(heap[0], plane)
+            across = 0.0 if side_by_side else x - at_x
+            if heap[0]["family"] == row["family"] and math.hypot(across, y - at_y) <= radius:
                 heap.append(row)
                 break
         else:

@@ -299,7 +299,7 @@ def theory_lines(picture: Picture, on: Plane) -> list[alt.Chart]:
     start = on.px(on.left) + 8
     lines, items = [], []
     for row, t in enumerate(known):
-        height, end, at = 16.0 + 18 * row, start + LETTER * len(t.text) + 6, on.px(t.intensity)
+        height, end, at = 9.0 + 14 * row, start + LETTER * len(t.text) + 6, on.px(t.intensity)
         top = height if at > end else height + 9
         lines.append(span(t.intensity, on.y[0], t.intensity, on.y_at(top)))
         if at > end:

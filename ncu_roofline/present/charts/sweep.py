@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import ceil, floor, log10
 
 import altair as alt
 import polars as pl
@@ -104,15 +104,24 @@ def axes(marks: pl.DataFrame) -> tuple[alt.X, alt.Y]:
         alt.X("intensity:Q")
         .scale(type="log", domain=[left, right], nice=False)
         .title("FLOPs per byte of DRAM traffic")
-        .axis(format="~g", tickCount=round(log10(right / left)) + 1)
+        .axis(format="~g", values=decades(left, right))
     )
     y = (
         alt.Y("rate:Q")
         .scale(type="log", domain=[low, high], nice=False)
         .title("FLOP/s")
-        .axis(format="~s", tickCount=round(log10(high / low)) + 1)
+        .axis(format="~s", values=decades(low, high))
     )
     return x, y
+
+
+def decades(low: float, high: float) -> list[float]:
+    """The powers of ten in a range.
+
+    >>> decades(3.0, 900.0)
+    [10.0, 100.0]
+    """
+    return [10.0**power for power in range(ceil(log10(low)), floor(log10(high)) + 1)]
 
 
 def roofs(marks: pl.DataFrame) -> list[alt.Chart]:
@@ -133,7 +142,18 @@ def heading(sweep: Sweep) -> alt.Title:
     """What the sweep found, in sentences."""
     said = [*families(sweep), *crossing(sweep)] if sweep.numeric else list(answer(sweep))[:1]
     found = [*invented(sweep.runs), *said]
-    return alt.Title(f"FC and attention along {sweep.along}", subtitle=[wrapped for s in found for wrapped in lines(s)])
+    return alt.Title(title(sweep), subtitle=[wrapped for s in found for wrapped in lines(s)])
+
+
+CLIMBS, STAYS = 0.5, 0.2
+"""Exponents from which a family climbs, and below which it stays."""
+
+
+def title(sweep: Sweep) -> str:
+    """The finding where there is one: FC climbs, attention stays."""
+    climbs = sweep.fc is not None and sweep.fc.exponent > CLIMBS
+    stays = sweep.attention is not None and abs(sweep.attention.exponent) < STAYS
+    return f"FC climbs with the {sweep.along}, attention stays" if climbs and stays else f"FC and attention along {sweep.along}"
 
 
 def lines(sentence: str, width: int = 100) -> list[str]:

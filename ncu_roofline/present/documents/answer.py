@@ -12,13 +12,19 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.words_gain import lacking
-from ncu_roofline.present.documents.words_tokens import each_gpu, filtered, no_decode, several_wholes, stated_step
+from ncu_roofline.present.documents.words_gain import lacking as missing
+from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
 
 PER = {"token": "per token", "step": "per decode step", "capture": "in the whole capture"}
-PARTS = {"fc": "weights", "attention": "KV cache", "other": "the rest", "kv-cache": "cache writes", "unclassified": "unknown"}
+PARTS = {
+    "fc": "weights",
+    "attention": "KV cache",
+    "other": "the rest",
+    "kv-cache": "cache writes",
+    "unclassified": "by unrecognised kernels",
+}
 
 
 MOST = 0.5
@@ -36,9 +42,9 @@ def whole_percent(share: float) -> str:
 
 def answer(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[str, ...]:
     """What moves, what limits, what first; a sentence that nothing was measured for is left out."""
-    rest = (stated_step(study, whole), limits(numbers), to_do(first))
+    rest = (stated_step(study, whole), limits(study, numbers), to_do(first))
     made_up = ("SYNTHETIC capture: a generator wrote it, no GPU measured it.",) if study.run.synthetic.value else ()
-    return (*made_up, *(said for said in (moves(study, numbers, whole), filtered(study), *rest) if said))
+    return (*made_up, *(said for said in (moves(study, numbers, whole), *rest) if said))
 
 
 def moves(study: Study, numbers: Overview, whole: Totals) -> str:
@@ -56,10 +62,26 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
     if total is None:
         return "Bytes per token are unknown: no launch has its DRAM bytes."
     least = "At least " if whole.unknown["dram_bytes"] else ""
-    both = read is not None and written is not None
-    apart = f" ({three(read or 0.0, 'byte')} read, {three(written or 0.0, 'byte')} written)" if both else ""
-    untold = "; steps and tokens are not known" if whole.basis == "capture" else ""
-    return f"{least}{three(total, 'byte')} {PER[whole.basis]}{each_gpu(whole)}{apart}{shares(numbers)}{untold}."
+    untold = f"; {UNTOLD}" if whole.basis == "capture" else ""
+    return f"{least}{three(total, 'byte')} {PER[whole.basis]}{each_gpu(whole)}{apart(read, written)}{shares(numbers)}{untold}."
+
+
+UNTOLD = "per token is unknown (state --steps or --tokens)"
+SMALL = 0.005
+"""Part of the bytes written below which what was read is not said beside the whole."""
+
+
+def apart(read: float | None, written: float | None) -> str:
+    """What was read and what was written, in brackets.
+
+    >>> apart(384e6, 12.6e6), apart(4.22e6, 128.0), apart(4.22e6, None)
+    (' (384 MB read, 12.6 MB written)', ' (128 B of it written)', '')
+    """
+    if read is None or written is None:
+        return ""
+    if written < SMALL * read:
+        return f" ({three(written, 'byte')} of it written)"
+    return f" ({three(read, 'byte')} read, {three(written, 'byte')} written)"
 
 
 def shares(numbers: Overview) -> str:
@@ -72,27 +94,50 @@ def shares(numbers: Overview) -> str:
     return f": {', '.join(told)}" if told else ""
 
 
-def limits(numbers: Overview) -> str:
+def limits(study: Study, numbers: Overview) -> str:
     """Which roof decides, and how much of the time no roof explains."""
-    memory, known = numbers.memory_bytes_share, numbers.side_known_bytes_share or 0
-    if memory is None and numbers.sided_launches:
+    if numbers.memory_bytes_share is None and numbers.sided_launches:
         return sides(numbers)
-    if memory is None or known < 0.5:
-        share = numbers.bandwidth_share
-        reached = "" if share is None else f" It reaches {whole_percent(share)} of the bandwidth."
-        return f"What limits it is not known: the side of the ridge is not told for most of the bytes.{reached}"
-    if (numbers.partial_bytes_share or 0) > 0.5:
-        return "What limits it is not certain: a main kind of work was not counted."
-    if idle(numbers) and (numbers.latency_time_share or 0.0) > MOST:
-        part = whole_percent(numbers.latency_time_share or 0.0)
-        return f"Neither roof limits most of it: {part} of the time goes to kernels that reach neither."
-    if memory >= THRESHOLDS.memory_regime:
-        side = "Memory bandwidth limits it: fewer bytes make it faster, fewer FLOPs do not."
-    elif memory < 0.005:
-        side = "Arithmetic limits it: it is right of the ridge, where fewer bytes alone gain nothing."
-    else:
-        side = f"Memory and arithmetic both limit it: {whole_percent(memory)} of the bytes are left of the ridge."
+    match regime(numbers):
+        case "unknown":
+            share = numbers.bandwidth_share
+            reached = "" if share is None else f" It reaches {whole_percent(share)} of the bandwidth."
+            return f"What limits it is unknown: {lacking(study, numbers)}.{reached}"
+        case "uncertain":
+            return "What limits it is not certain: a main kind of work was not counted."
+        case "neither":
+            part = whole_percent(numbers.latency_time_share or 0.0)
+            return f"Neither roof limits most of it: {part} of the time goes to kernels that reach neither."
+        case "memory":
+            side = "Memory bandwidth limits it: fewer bytes make it faster, fewer FLOPs do not."
+        case "compute":
+            side = "Arithmetic limits it: it is right of the ridge, where fewer bytes alone gain nothing."
+        case _:
+            left = whole_percent(numbers.memory_bytes_share or 0.0)
+            side = f"Memory and arithmetic both limit it: {left} of the bytes are left of the ridge."
     return f"{side}{idle(numbers)}"
+
+
+def regime(numbers: Overview) -> str:
+    """What limits the whole in a word: memory, compute, mixed, neither, uncertain or unknown."""
+    memory = numbers.memory_bytes_share
+    if memory is None or (numbers.side_known_bytes_share or 0) < 0.5:
+        return "unknown"
+    if (numbers.partial_bytes_share or 0) > 0.5:
+        return "uncertain"
+    if idle(numbers) and (numbers.latency_time_share or 0.0) > MOST:
+        return "neither"
+    return "memory" if memory >= THRESHOLDS.memory_regime else "compute" if memory < 0.005 else "mixed"
+
+
+def lacking(study: Study, numbers: Overview) -> str:
+    """What would have to be known to say what limits."""
+    nameless = "the GPU is not named (--gpu)" if study.gpu is None and numbers.bandwidth_share is None else ""
+    lacks = [what for what, value in (("DRAM bytes", numbers.dram_bytes), ("FLOPs", numbers.flops)) if value is None]
+    counted = {0: "", 1: f"no {lacks[0]} were counted" if lacks else "", 2: "neither DRAM bytes nor FLOPs were counted"}
+    missing = [part for part in (nameless, counted[len(lacks)]) if part]
+    known = whole_percent(numbers.side_known_bytes_share or 0.0)
+    return " and ".join(missing) or f"the side of the ridge is known for {known} of the bytes only"
 
 
 def sides(numbers: Overview) -> str:
@@ -122,7 +167,7 @@ def to_do(first: pl.DataFrame) -> str:
         return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
     takes = f"takes {whole_percent(row['time_share'])} of the time"
     if row["why"] == UNKNOWN:
-        return f"First: {what(row)} {takes}; what it could gain is not known, as its {lacking(row)} were not measured."
+        return f"First: {what(row)} {takes}; what it could gain is not known, as its {missing(row)} were not measured."
     reached, roof = row["bandwidth_share"], "DRAM peak"
     if row["limited_by"] == "compute":
         reached, roof = row["compute_share"], "arithmetic peak"

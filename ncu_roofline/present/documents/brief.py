@@ -16,10 +16,10 @@ from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import Overview, overview
 from ncu_roofline.analysis.run.tokens import Totals, totals
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import words_compare, words_health
 from ncu_roofline.present.documents.grammar import options
+from ncu_roofline.present.documents.words_tokens import filtered
 from ncu_roofline.present.forms.text import clean
 
 MOST_UNKNOWN, LONGEST = 6, 160
@@ -32,7 +32,7 @@ def of_capture(
     """The brief of one capture."""
     first = fix_first(groups)
     return {
-        "answer": list(words.answer(study, numbers, whole, first)),
+        "answer": [*words.answer(study, numbers, whole, first), *filter(None, [filtered(study)])],
         "per_token": per_token(study, whole),
         "roles": roles(numbers.roles),
         "fix_first": [fix(row) for row in first.to_dicts()],
@@ -145,11 +145,9 @@ def fix(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def verdict(numbers: Overview) -> str:
-    """memory, compute, mixed or unknown."""
-    memory = numbers.memory_bytes_share
-    if memory is None or (numbers.side_known_bytes_share or 0) < 0.5 or (numbers.partial_bytes_share or 0) > 0.5:
-        return "unknown"
-    return "memory" if memory >= THRESHOLDS.memory_regime else "compute" if memory < 0.005 else "mixed"
+    """memory, compute, mixed, neither or unknown: what the answer says."""
+    found = words.regime(numbers)
+    return "unknown" if found == "uncertain" else found
 
 
 def unknown(whole: Totals, findings: Sequence[Finding]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from ncu_roofline.analysis.compare.gate import Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
 from ncu_roofline.analysis.compare.typical import AtCeiling, Expected, at_ceiling, expected
 from ncu_roofline.analysis.compare.verdict import Change
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import three
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
 from ncu_roofline.present.documents import words_expected
@@ -23,7 +23,7 @@ from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called
 
 MOST_KERNELS = 8
-KERNEL_COLUMNS = ("what", "head_kernel", "base_bytes", "head_bytes", "bytes_change", "time_change")
+KERNEL_COLUMNS = ("what", "head_kernel", "grid", "base_bytes", "head_bytes", "bytes_change", "time_change")
 BYTES = {1: "more", 0: "same", -1: "cut", None: "cannot_tell"}
 TIME = {1: "slower", 0: "same", -1: "faster", None: "cannot_tell"}
 WORTH = 0.002
@@ -72,7 +72,7 @@ def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     first = Table("", words.judged_table(comparison), ("number", "base", "head", "change", "noise"))
     rows = spoken(comparison.rows[by])
     if by == "kernel":
-        return (first, Table(f"DRAM bytes per {comparison.per} by kernel", rows, KERNEL_COLUMNS))
+        return (first, kernel_table(f"DRAM bytes per {comparison.per} by kernel", rows))
     table = Table(
         f"DRAM bytes per {comparison.per} by {by}",
         rows,
@@ -81,18 +81,31 @@ def tables(comparison: Comparison, by: str) -> tuple[Table, ...]:
     changed = kernels_changed(comparison)
     if not changed.height:
         return (first, table)
-    return (first, table, Table("What changed in kernels", changed, KERNEL_COLUMNS))
+    return (first, table, kernel_table("What changed in kernels", changed))
+
+
+def kernel_table(title: str, rows: pl.DataFrame) -> Table:
+    """Kernels, with their grids where one name has several."""
+    several = rows.height > rows["head_kernel"].n_unique()
+    return Table(title, rows, tuple(c for c in KERNEL_COLUMNS if several or c != "grid"), spare=("grid",))
 
 
 def spoken(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with verdicts as words, names for kernels that one side lacks, and time in words."""
     added, removed = pl.col("base_launches") == 0, pl.col("head_launches") == 0
     alone = pl.when(added).then(pl.lit("added")).when(removed).then(pl.lit("removed"))
-    words_of = pl.col("verdict").cast(pl.String).str.replace_all("_", " ")
-    shown = rows.with_columns(alone.otherwise(words_of).alias("verdict"), time_change=time_words(rows))
+    words_of = pl.col("verdict").cast(pl.String).replace({k: t[:1].lower() + t[1:] for k, t in words.TITLES.items()})
+    gone = (pl.col("base_bytes") > 0) & (pl.col("head_bytes") == 0) & (pl.col("head_launches") > 0)
+    shown = rows.with_columns(
+        alone.otherwise(words_of).alias("verdict"),
+        time_change=time_words(rows),
+        bytes_change=pl.when(gone).then(-1.0).otherwise("bytes_change"),
+    )
     if "head_kernel" in rows.columns:
         shown = shown.with_columns(pl.coalesce(f"head_{c}", f"base_{c}").alias(f"head_{c}") for c in ("kernel", "name"))
-        shown = called(shown, "head_kernel", "head_name")
+        shown = called(shown, "head_kernel", "head_name").with_columns(
+            grid=pl.coalesce("head_grid", "base_grid").str.split("x").cast(pl.List(pl.Int64))
+        )
     return shown
 
 
@@ -103,9 +116,9 @@ def time_words(rows: pl.DataFrame) -> pl.Series:
         if row["seconds_change"] is not None:
             said.append(change(row["seconds_change"]))
         elif row["base_launches"] == 0 and row["head_seconds"]:
-            said.append("+" + text(row["head_seconds"], "s"))
+            said.append("+" + three(row["head_seconds"], "s"))
         elif row["head_launches"] == 0 and row["base_seconds"]:
-            said.append("-" + text(row["base_seconds"], "s"))
+            said.append("-" + three(row["base_seconds"], "s"))
         else:
             said.append(None)
     return pl.Series("time_change", said, dtype=pl.String)

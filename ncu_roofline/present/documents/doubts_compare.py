@@ -9,9 +9,9 @@ import polars as pl
 from ncu_roofline.analysis.compare.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.sides import gaps, only_prefill
-from ncu_roofline.capture.units import launches, number
+from ncu_roofline.capture.units import launches
 from ncu_roofline.knowledge.verdicts import limit
-from ncu_roofline.present.documents.grammar import invented, options
+from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, one_sided
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.short import brief
@@ -38,7 +38,7 @@ def doubts(comparison: Comparison) -> tuple[str, ...]:
         *above_roof(comparison),
         *noise_doubts(comparison),
         *unknowns(comparison),
-        *map(options, notes),
+        *(sentence(options(note)) for note in notes),
     )
 
 
@@ -104,16 +104,17 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
         yield "Launch by launch both sides agree but for the digits they print: they are taken to be one capture."
     elif not judged.itself and min(comparison.base.captures, comparison.head.captures) == 1:
         yield (
-            "One capture a side: noise is the spread between equal launches, and for time the drift between captures that was "
-            "seen elsewhere; repeated captures would measure it."
+            "One capture a side: noise is the spread between equal launches, and for time the drift seen between captures "
+            "elsewhere. Repeated captures measure it."
         )
     if judged.seconds.drift:
         yield "Repeated captures differ in time by more than their launches explain: clocks or load drifted."
     reach = judged.realised_reach
-    if judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
+    near = comparison.verdict in ("cuts_bytes", "bytes_cut_time_kept")
+    if near and judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
         yield (
-            f"The part realised, {judged.realised:.2f}, is known to ±{number(reach)} only: cuts bytes and bytes cut, "
-            "time mostly kept cannot be told apart."
+            f'The {100 * judged.realised:.0f} % of the gain are known to ±{100 * reach:.0f} points only: "cuts bytes" and '
+            '"bytes cut, time mostly kept" cannot be told apart.'
         )
 
 

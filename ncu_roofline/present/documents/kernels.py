@@ -17,7 +17,7 @@ from ncu_roofline.present.documents.summary import device_data
 from ncu_roofline.present.documents.words_gain import reach, with_why
 from ncu_roofline.present.documents.words_health import doubt, words
 from ncu_roofline.present.forms.document import Document, Table
-from ncu_roofline.present.forms.short import called, grids_tell
+from ncu_roofline.present.forms.short import called, file_name, grids_tell
 
 PER_LAUNCH = (
     "index",
@@ -76,8 +76,8 @@ def document(
     all_of_it, tiny = reachable(study.launches), small(group(study.launches))
     return Document(
         answer=(
-            f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",
             *reach(study, all_of_it, tiny),
+            f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",
         ),
         tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),
         doubts=tuple(doubt(f) for f in findings if f.severity != "note"),
@@ -103,11 +103,11 @@ def told(rows: pl.DataFrame) -> pl.DataFrame:
 def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) -> str:
     """How many rows are shown, and of how many."""
     if not total:
-        return f"No kernel of {name} fits the filter"
+        return f"No kernel of {file_name(name)} fits the filter"
     what = ("kernel group" if grouped else "launch") if total == 1 else ("kernel groups" if grouped else "launches")
     every = "All " if total > 1 and not filtered else ""
     count = f"{shown:,} of {total:,} {what}" if shown < total else f"{every}{total:,} {what}"
-    return f"{count} of {name}" + f" that fit{'s' * (total == 1)} the filter" * filtered
+    return f"{count} of {file_name(name)}" + f" that fit{'s' * (total == 1)} the filter" * filtered
 
 
 PRIVATE = {".ncu-rep": ".ncu-repz", ".ncu-repz": ".ncu-repz", ".csv": ".csv"}
@@ -124,12 +124,13 @@ def to_others(name: str) -> Iterator[str]:
 def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
     """Can this capture be trusted? The worst first, then what would mend it."""
     counts = {s: sum(f.severity == s for f in findings) for s in (BLOCKS, WEAKENS, "note")}
+    name = file_name(study.capture.name)
     if counts[BLOCKS]:
-        verdict = f"{study.capture.name} cannot answer everything: {counts[BLOCKS]} thing{'s' * (counts[BLOCKS] > 1)} missing"
+        verdict = f"{name} cannot answer everything: {counts[BLOCKS]} thing{'s' * (counts[BLOCKS] > 1)} missing"
     elif counts[WEAKENS]:
-        verdict = f"{study.capture.name} can be used with care: {counts[WEAKENS]} doubt{'s' * (counts[WEAKENS] > 1)}"
+        verdict = f"{name} can be used with care: {counts[WEAKENS]} doubt{'s' * (counts[WEAKENS] > 1)}"
     else:
-        verdict = f"{study.capture.name} can be used: nothing is missing"
+        verdict = f"{name} can be used: nothing is missing"
     rows = pl.DataFrame(
         {
             "severity": [f.severity for f in findings],

@@ -96,8 +96,13 @@ def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:
     if worth.is_empty() or (whole is not None and found.median and whole < WORTH * found.median):
         return
     place, share = worth["place"][0], worth["idle_share"][0]
-    late = "" if idle.waits is None else f"; {percent(idle.waits)} of it because the host launches too late"
-    yield f"Most of the idle time is {place} ({percent(share)}){late}."
+    kernels = " kernels" * place.startswith("before ")
+    late = (
+        ""
+        if idle.waits is None
+        else " The host launches too late for " + (f"{percent(idle.waits)} of it." if idle.waits else "none of it.")
+    )
+    yield f"The GPU idles longest {place}{kernels}: {percent(share)} of the idle time.{late}"
     if idle.launch_bound:
         yield f"It is launch-bound: the host costs {percent(idle.step_share)} of the time. A CUDA graph or fewer kernels help."
 

@@ -21,11 +21,11 @@ from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import brief, words_gain, words_health
 from ncu_roofline.present.documents.words_health import doubt
-from ncu_roofline.present.documents.words_tokens import step_data, time_of
+from ncu_roofline.present.documents.words_tokens import filtered, step_data, time_of
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import plain
-from ncu_roofline.present.forms.short import called, grids_tell
+from ncu_roofline.present.forms.short import called, file_name, grids_tell
 from ncu_roofline.present.forms.text import clean
 
 SHOWN = (
@@ -105,14 +105,14 @@ def short(
 ) -> Document:
     """What a person has to know, in a screen: the answer, roles, what to fix first, a line per doubt."""
     first = fix_first(groups, most)
-    told = [f for f in findings if f.code != "synthetic"]  # the answer says so
+    doubted = [one_line(f) for f in findings if f.code != "synthetic"]  # the answer says so
+    told = [*filter(None, [filtered(study)]), *doubted]
     room = MOST_DOUBTS if len(told) <= MOST_DOUBTS else MOST_DOUBTS - 1
-    shown = [one_line(f) for f in told[:room]]
     more = len(told) - room
     return Document(
         answer=words.answer(study, numbers, whole, first),
         tables=(*role_table(numbers.roles), *fix_table(first)),
-        doubts=(*shown, *([f"{more} more with --full"] if more > 0 else [])),
+        doubts=(*told[:room], *([f"{more} more with --full"] if more > 0 else [])),
         footer=(basis(study, numbers, whole),),
         data=data(study, numbers, groups, findings, whole),
         brief=brief.of_capture(study, numbers, groups, findings, whole),
@@ -181,7 +181,8 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
     seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
     per = " per token" if whole.basis == "token" else ""
     took = f", {three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
-    return f"From {counted} in {clean(study.capture.name)}{on}: {whole.how}{known}{took}."
+    how = "" if whole.basis == "capture" else f": {whole.how}"
+    return f"From {counted} in {file_name(study.capture.name)}{on}{how}{known}{took}."
 
 
 def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,8 +32,7 @@ from ncu_roofline.present.documents.words_tokens import (
     step_data,
 )
 from ncu_roofline.present.forms.document import Document, Table
-from ncu_roofline.present.forms.short import MOST, brief
-from ncu_roofline.present.forms.text import clean
+from ncu_roofline.present.forms.short import MOST, brief, file_name
 
 MOST_ROWS = 40
 ALIKE = 1.02
@@ -60,6 +59,7 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
         answer=tuple(sentences(study, whole, tables)),
         tables=tuple(shown_tables(study, whole, tables)),
         doubts=tuple(doubts(study, whole)),
+        footer=tuple(footer(study, whole)),
         data=data(study, whole, tables),
     )
 
@@ -67,10 +67,11 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
 def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
     if study.launches.height and not whole.launches:
-        yield f"{clean(study.capture.name)}: {no_decode(study)} {known_facts(study)} {stated_step(study, whole)}".strip()
+        told = no_decode(study)
+        yield f"{told[:1].upper()}{told[1:]} {stated_step(study, whole)}".strip()
         return
     if wholes := several_wholes(study, whole):
-        yield f"{clean(study.capture.name)}: {wholes} {stated_step(study, whole)}".strip()
+        yield f"{wholes} {stated_step(study, whole)}".strip()
         return
     basis = per(whole)
     yield f"{basis[:1].upper()}{basis[1:]}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
@@ -86,7 +87,12 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
         yield from against_floor(study, tables.floor)
     if tables.projections is not None:
         yield from experts(tables.projections)
-    yield f"From {clean(study.capture.name)}, {found(whole)}. {known_facts(study)}"
+
+
+def footer(study: Study, whole: Totals) -> Iterator[str]:
+    """What the figures stand on, and every fact that is known."""
+    counted = "" if study.launches.height and not whole.launches else f", {found(whole)}"
+    yield f"From {file_name(study.capture.name)}{counted}. {known_facts(study)}"
 
 
 def deciding(study: Study, whole: Totals, tables: Tables) -> str:

@@ -10,10 +10,11 @@ import polars as pl
 from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.compare import Comparison, eaters, shifted
 from ncu_roofline.analysis.compare.verdict import Change, Judged
-from ncu_roofline.capture.units import number, text
+from ncu_roofline.capture.units import number, three
+from ncu_roofline.capture.units import text as exact
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import options
-from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.columns import change, percent, shape
 from ncu_roofline.present.forms.short import brief
 
 TITLES = {
@@ -45,15 +46,23 @@ def signed(value: float | None) -> str:
     if value is None:
         return "none on one side"
     if value >= 9.995:
-        return f"{number(value + 1)}x as much"
-    shown = f"{100 * value:+.1f} %"
-    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
+        return f"{three(value + 1)}x as much"
+    return change(value)
 
 
 def moved(each: Change, quantity: str, basis: str) -> str:
     """`18.7 GB to 10.0 GB of DRAM bytes per token (-46.6 %)`."""
-    sides = f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
-    return f"{sides} per {basis} ({changed(each)})"
+    return f"{ends(each, quantity)} per {basis} ({changed(each)})"
+
+
+def ends(each: Change, quantity: str) -> str:
+    """`397 MB to 283 MB`."""
+    return f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
+
+
+def text(value: float | None, unit: str) -> str:
+    """A quantity with three digits; a dash where there is none."""
+    return exact(None) if value is None else three(value, unit)
 
 
 def changed(each: Change) -> str:
@@ -68,6 +77,11 @@ def taken_time(each: Change, basis: str) -> str:
     if each.log is None:
         return "time was not measured on both sides"
     return f"time {moved(each, 'seconds', basis)}"
+
+
+def ran(each: Change) -> str:
+    """`time 201 µs to 177 µs`."""
+    return "time was not measured on both sides" if each.log is None else f"time {ends(each, 'seconds')}"
 
 
 def inside(each: Change) -> str:
@@ -106,6 +120,7 @@ def by_change(comparison: Comparison) -> str:
     """The reason of a verdict that rests on a change."""
     judged, basis = comparison.judged, comparison.per
     bytes_, time = moved(judged.bytes, "bytes", basis), taken_time(judged.seconds, basis)
+    cut = ends(judged.bytes, "bytes")
     match judged.verdict:
         case "moves_more":
             return f"{bytes_} from DRAM; {time}."
@@ -120,17 +135,18 @@ def by_change(comparison: Comparison) -> str:
             other = "less" if judged.verdict == "same_bytes_faster" else "more"
             return f"the same bytes ({inside(judged.bytes)}) in {other} {time}{shifts(comparison)}."
         case "bytes_cut_slower":
-            return f"{both(judged)} per {basis}.\n{bytes_} from DRAM, yet more {time}.{eaten(comparison)}"
+            time = ends(judged.seconds, "seconds")
+            return f"{both(judged)} per {basis}.\n{cut} from DRAM, yet more time: {time}.{eaten(comparison)}"
         case "bytes_cut_time_kept":
             return (
-                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}, but {time}, "
-                f"{seen(judged)}.{eaten(comparison)}"
+                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {ratio(judged.allowed)}, but "
+                f"{ran(judged.seconds)}, {seen(judged)}.{eaten(comparison)}"
             )
         case _:
             paid = "" if judged.realised is None else f", {seen(judged)}"
             less = judged.realised is not None and judged.realised < limit("realised")
             return (
-                f"{both(judged)} per {basis}.\n{bytes_} from DRAM allow {ratio(judged.allowed)}; {time}{paid}."
+                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {ratio(judged.allowed)}; {ran(judged.seconds)}{paid}."
                 f"{eaten(comparison) if less else ''}"
             )
 
@@ -248,14 +264,15 @@ def name_of(row: dict[str, Any]) -> str:
     return brief(kernel, name or "", 40)
 
 
-def kernel_words(row: dict[str, Any]) -> str:
-    """A kernel with the reason why it took longer than its bytes explain."""
-    name = f"{name_of(row)} ({row['role']}"
+def kernel_words(row: dict[str, Any], grid: bool = False) -> str:
+    """A kernel with the reason why it took longer than its bytes explain, and its grid where its name is not its own."""
+    on = f", grid {shape(row['head_grid'].split('x'))}" if grid and row["head_grid"] else ""
+    name = f"{name_of(row)} ({row['role']}{on}"
     before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
     if row["what"] in ("added", "split"):
         return f"{name}, {row['what']})"
     if (row["head_latency_share"] or 0) > 0.5:
-        return f"{name}, latency-bound)"
+        return f"{name}, too small for either roof)"
     if before is not None and after is not None and before - after >= limit("share_moved"):
         return f"{name}, share of the DRAM peak {percent(before)} to {percent(after)})"
     return f"{name})"
@@ -267,7 +284,8 @@ def eaten(comparison: Comparison) -> str:
     rows = found.filter(pl.col("excess") >= WORTH * pl.col("excess").sum()).head(MOST).to_dicts()
     if not rows:
         return ""
-    over = ", ".join(f"{kernel_words(r)} {text(r['excess'], 's')}" for r in rows)
+    names = [name_of(r) for r in rows]
+    over = ", ".join(f"{text(r['excess'], 's')} in {kernel_words(r, names.count(name_of(r)) > 1)}" for r in rows)
     return f"\nTime beyond what the bytes allow: {over}."
 
 
@@ -323,10 +341,11 @@ def one_sided(d: Difference) -> bool:
 def cap(comparison: Comparison) -> Iterator[str]:
     """What latency-bound kernels leave of any saving."""
     share = comparison.latency[0]
-    if share is not None and share >= LEAST_CAP:
-        capped = f"at this batch no saving of bytes makes it more than {number(1 / share)}x faster"
+    gained = comparison.judged.speedup
+    if share is not None and share >= LEAST_CAP and (gained is None or gained * share < 1):
+        capped = f"at this batch no saving of bytes makes it more than {three(1 / share)}x faster"
         least = capped if share < 0.995 else "no saving of bytes touches it"
-        yield f"{percent(share)} of the base's time is in latency-bound kernels: {least}."
+        yield f"{percent(share)} of the base's time goes to kernels too small for either roof: {least}."
 
 
 def noise(each: Change) -> str:

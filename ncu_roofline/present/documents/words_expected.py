@@ -25,14 +25,13 @@ def sentence(found: Expected | None, per: str) -> tuple[str, ...]:
     if found is None or not moved(found):
         return ()
     usual = found.speedup
-    said = f"Matrices and attention became {times(found.seen)} as fast; typical of their sizes and types is {within(usual)}"
-    word = "more than usual" if found.seen > usual.high else "less than usual" if found.seen < usual.low else "as usual"
+    word = "more than" if found.seen > usual.high else "less than" if found.seen < usual.low else "as"
+    said = f"Matrices and attention became {times(found.seen)} as fast, {word} usual for their sizes and types: {within(usual)}"
     before, after = found.base.glue, found.head.glue
     whole = max(found.base.took + before, found.head.took + after)
     if max(before, after) < LEAST_GLUE * whole:
-        return (f"{said}: {word}.",)
-    glue = f"the other kernels (glue) took {three(before, 's')} before and {three(after, 's')} after, per {per}"
-    return (f"{said}: {word}; {glue}.",)
+        return (f"{said}.",)
+    return (f"{said}.", f"The other kernels (glue) took {three(before, 's')} per {per} before and {three(after, 's')} after.")
 
 
 def doubts(found: Expected | None) -> tuple[str, ...]:

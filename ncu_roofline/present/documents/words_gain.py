@@ -20,13 +20,12 @@ def why(row: dict[str, Any]) -> str | None:
     >>> why({"gain_reason": "part_wave", "waves": 0.727}), why({"gain_reason": "share", "ceiling_share": 0.887})
     ('fills 73 % of the GPU', 'streams at 89 % of the ceiling')
     """
-    waves, share = float(row.get("waves") or 0.0), row.get("ceiling_share")
+    waves = float(row.get("waves") or 0.0)
     match row["gain_reason"]:
         case "share":
-            return of_roof(row, share)
+            return of_roof(row)
         case "part_wave":
-            filled = 100 * waves
-            return f"fills {'under 1' if filled < 1 else f'{filled:.0f}'} % of the GPU"
+            return f"fills {part(waves)} of the GPU"
         case "tail":
             return f"{number(waves)} waves: the last is part empty"
         case "padding":
@@ -44,18 +43,28 @@ def why(row: dict[str, Any]) -> str | None:
     return None if row.get("seconds") is None else f"{lacking(row)} not measured"
 
 
-def of_roof(row: dict[str, Any], share: float | None) -> str:
-    """The part of its roof that a kernel reaches: of the peak where arithmetic is nearer, else of the ceiling."""
+def of_roof(row: dict[str, Any]) -> str:
+    """The part of its roof that a kernel reaches: of the peak where arithmetic is nearer, else of the ceiling.
+
+    >>> of_roof({"limited_by": "compute", "compute_share": 0.46}), of_roof({"limited_by": "latency", "ceiling_share": 0.1})
+    ('works at 46 % of the peak', 'far below both roofs')
+    """
     if row.get("limited_by") == "compute":
-        return f"works at {100 * row['compute_share']:.0f} % of the peak"
+        return f"works at {part(row['compute_share'])} of the peak"
+    share = row.get("ceiling_share")
     if share is None or row.get("limited_by") == "latency":
         return "far below both roofs"
-    return f"streams at {100 * share:.0f} % of the ceiling"
+    return f"streams at {part(share)} of the ceiling"
 
 
 def lacking(row: dict[str, Any]) -> str:
     """What the gain of a kernel would need: its bytes, or where those are known its FLOPs."""
     return "bytes" if row.get("bandwidth_share") is None else "FLOPs"
+
+
+def part(share: float) -> str:
+    """A share without decimals, never a false nothing."""
+    return f"{'under 1' if share < 0.01 else f'{100 * share:.0f}'} %"
 
 
 def with_why(rows: pl.DataFrame) -> pl.DataFrame:

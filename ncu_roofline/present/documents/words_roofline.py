@@ -48,29 +48,49 @@ def where(picture: Picture) -> list[str]:
     told = [f for f in ("fc", "attention") if f in families]
     if not any(counted(families[f]) for f in told) and "other" in families and counted(families["other"]):
         told.append("other")
-    said = [family_sentence(families[f], picture) for f in told] if any(counted(families[f]) for f in told) else []
-    joined = "; ".join(said)
-    return [joined[:1].upper() + joined[1:] + "."] if said else unplaced(picture)
+    if not any(counted(families[f]) for f in told):
+        return unplaced(picture)
+    joined = "; ".join(family_sentence(families[f], picture) for f in told)
+    return [joined[:1].upper() + joined[1:] + "."]
 
 
+HALF = 0.5
+"""Part of the bytes of FC and attention whose side has to be told for a title to tell it."""
 SIDES = {"memory": "memory-bound", "compute": "compute-bound"}
 FAMILY = {"fc": "FC", "attention": "attention"}
 
 
 def headline(picture: Picture) -> str:
-    """The finding as a title: FC and attention with their side and share of the bytes; empty where no side is told."""
-    told = [
-        row
-        for row in picture.families.filter(pl.col("family").cast(pl.String).is_in(list(FAMILY))).to_dicts()
-        if row["bound"] is not None and (row["bytes_share"] or 0) >= 0.005
-    ]
-    if not told:
-        return ""
+    """The finding as a title: FC and attention with their side, or what they move or take; empty where nothing is told."""
+    main = picture.families.filter(pl.col("family").cast(pl.String).is_in(list(FAMILY))).to_dicts()
+    told = [r for r in main if r["bound"] is not None and (r["bytes_share"] or 0) >= 0.005 and counted(r)]
+    if sum(r["bytes_share"] for r in told) < HALF * sum(r["bytes_share"] or 0 for r in main) or not told:
+        return amounts(main)
     parts = [f"{FAMILY[row['family']]} ({100 * row['bytes_share']:.0f} % of the bytes)" for row in told]
-    sides = [SIDES[row["bound"]] for row in told]
+    sides = [SIDES[row["bound"]] + padding(row) for row in told]
     if len(set(sides)) == 1:
         return f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} {sides[0]}"
     return ", ".join(f"{part} is {side}" for part, side in zip(parts, sides, strict=True))
+
+
+def padding(row: Mapping[str, Any]) -> str:
+    """That padded tiles may be what puts a family on the right."""
+    doubtful = row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"]
+    return " unless padded" if doubtful else ""
+
+
+def amounts(main: list[dict[str, Any]]) -> str:
+    """What FC and attention move, or take where no bytes are known.
+
+    >>> amounts([{"family": "fc", "bytes_share": 0.56, "time_share": 0.4}, {"family": "attention", "bytes_share": 0.4}])
+    'FC moves 56 % of the bytes, attention 40 %'
+    """
+    for column, verb, what in (("bytes_share", "moves", "bytes"), ("time_share", "takes", "time")):
+        known = [(FAMILY[row["family"]], 100 * row[column]) for row in main if (row.get(column) or 0) >= 0.005]
+        if known:
+            (name, share), *rest = sorted(known, key=lambda part: -part[1])
+            return ", ".join([f"{name} {verb} {share:.0f} % of the {what}", *(f"{n} {part:.0f} %" for n, part in rest)])
+    return ""
 
 
 def counted(row: Mapping[str, Any]) -> bool:
@@ -146,8 +166,9 @@ def unplaced(picture: Picture) -> list[str]:
         return ["No kernel can be placed: the capture has no durations."]
     if bytes_known:
         why = "No FLOPs were counted" if not flops_known else "No kernel does FLOPs"
+        some = "only kernels whose useful work is known have" if on_plane(picture) else "no kernel has"
         return [
-            f"{why}, so no kernel has a place along the axis; how fast each moves its bytes is in the band on the left.",
+            f"{why}, so {some} a place along the axis; how fast each moves its bytes is in the band on the left.",
             *moved(picture),
         ]
     if flops_known:
@@ -264,6 +285,7 @@ def key(picture: Picture, below: int = 0) -> list[str]:
     lines.append((f"··· {best}", picture.ceiling is not None))
     marks.append(("+ the same work over its L2 bytes", picture.marks["l2_x"].drop_nulls().len() > 0))
     flags = [("ring: above its roof, so a counter is doubtful", bool(picture.marks["suspect"].any()))]
-    edge = [(f"{below} slower ones stand on the lower edge", below > 0)]
+    slower = "1 slower one stands" if below == 1 else f"{below} slower ones stand"
+    edge = [(f"{slower} on the lower edge", below > 0)]
     said = [text for text, occurs in [*marks, *flags, *edge, *lines] if occurs]
     return textwrap.wrap("   ".join(t.replace(" ", "\u00a0") for t in said).replace("   ", " \u00a0 "), LINE)

@@ -16,7 +16,7 @@ from ncu_roofline.capture.units import number, three
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.grammar import of_all
 from ncu_roofline.present.forms.columns import percent
-from ncu_roofline.present.forms.text import clean
+from ncu_roofline.present.forms.text import clean, shorten
 
 SHOWN_FACTS = ("steps", "prefill_passes", "batch", "layers", "context", "accepted", "tp", "ep", "layers_captured")
 LEAST_SHARE = 0.001
@@ -26,9 +26,11 @@ LEAST_SHARE = 0.001
 def no_decode(study: Study) -> str:
     """Why a capture of prefill says nothing of the bytes of a token."""
     number = study.launches.height
+    all_of_it = study.launches["dram_bytes"].sum() if study.launches["dram_bytes"].count() == number else None
+    moved = "" if all_of_it is None else f" ({three(all_of_it, 'byte')})"
     return (
-        f"{of_all(number, number)} {'is' if number == 1 else 'are'} prefill, where the tokens of a prompt share every read of "
-        "the weights: bytes per token of decode are not in this capture."
+        f"{of_all(number, number)} {'is' if number == 1 else 'are'} prefill{moved}, where the tokens of a prompt share what is "
+        "read: no bytes per token of decode."
     )
 
 
@@ -129,6 +131,8 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+FILTER = 30
+"""Characters of a filter that a sentence has room for."""
 PROGRAM = "profile-from-start"
 """The profiled program chose what to show: no filter of the person who looks."""
 
@@ -136,7 +140,8 @@ PROGRAM = "profile-from-start"
 def filtered(study: Study) -> str:
     """That the profiler was told to keep a part of the launches, where the command line says so; else nothing."""
     told = [part for part in (study.run.launch_filter.value or "").split(", ") if part and not part.startswith(PROGRAM)]
-    return f"The profiler kept a part only ({clean(', '.join(told))}): shares are of what was captured." if told else ""
+    shown = shorten(clean(", ".join(told)), FILTER)
+    return f"Profiled in part ({shown}): shares are of that part." if told else ""
 
 
 def speculated(whole: Totals) -> str:

@@ -42,10 +42,15 @@ def count(value: Any) -> str:
 
 
 def change(value: Any) -> str:
-    """-0.5 -> -50.0 %, with its sign; what rounds to nothing has none; 14 -> 15x, from ten times on."""
+    """-0.5 -> -50.0 %, with its sign; what rounds to nothing has none; 14 -> 15x, from ten times on; three digits.
+
+    >>> change(-0.287), change(3.474), change(-0.0001), change(14.04), change(-1.0)
+    ('-28.7 %', '+347 %', '0.0 %', '15x', '-100 %')
+    """
     if float(value) >= 9.995:
-        return f"{quantity(float(value) + 1)}x"
-    shown = f"{100 * float(value):+,.1f} %"
+        return f"{units.three(float(value) + 1)}x"
+    points = 100 * float(value)
+    shown = f"{points:+.0f} %" if abs(points) >= 99.95 else f"{points:+.1f} %"
     return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
 
 
@@ -132,6 +137,9 @@ SCALED = ("byte", "s", "FLOP", "byte/s", "FLOP/s")
 
 ONLY_SHOWN: dict[str, Shown] = {
     "kernels": Shown("kernels", count),
+    "tokens_per_second": Shown("token/s", lambda value: units.three(float(value))),
+    "seconds_low": Shown("low", unit("s")),
+    "seconds_high": Shown("high", unit("s")),
     "number": word("per"),
     "along": Shown("at", plain),
     "base": Shown("base", plain),

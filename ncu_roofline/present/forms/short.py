@@ -17,7 +17,15 @@ SCAFFOLD = re.compile(
     r"u?int\d+_t|\w*params\w*|\w*type|integral_constant|",
     re.IGNORECASE,
 )
+FILLER = re.compile(r"_{3,}(\d*$)?")
+"""What a compiler puts in the place of arguments, and the number behind it."""
 ROOM, MOST = 26, 200
+FILE = 44
+
+
+def file_name(name: str) -> str:
+    """A file's name short enough for a sentence; both its ends tell."""
+    return shorten(clean(name), FILE)
 
 
 def brief(kernel: str, name: str, room: int = ROOM) -> str:
@@ -31,13 +39,15 @@ def brief(kernel: str, name: str, room: int = ROOM) -> str:
     'gemvx::kernel'
     >>> brief("kernel", "std::enable_if<!T7, void>::type internal::gemvx::kernel<int, float>(T1)")
     'gemvx::kernel'
+    >>> brief("kernel_wo_body________0", "kernel_wo_body________0")
+    'kernel_wo_body'
     """
     shown, whole = clean(kernel), clean(name)
     own = re.search(rf"(?P<scope>(?:\w+::)*){re.escape(shown)}<(?P<inside>.*)", whole) if HOLLOW.fullmatch(shown) else None
     if own:
         words = (w for w in IDENTIFIER.findall(own["inside"]) if not SCAFFOLD.fullmatch(w))
         shown = next(words, "::".join([*own["scope"].split("::")[-2:-1], shown]))
-    return shorten(shown.strip("_") or clean(name), room)
+    return shorten(FILLER.sub("_", shown).strip("_") or clean(name), room)
 
 
 def grids_tell(rows: pl.DataFrame) -> bool:

@@ -38,6 +38,7 @@ KERNEL: dict[str, Any] = {
     "head_kernel": "gemm",
     "base_name": "gemm<int>",
     "head_name": "gemm<int>",
+    "head_grid": "8x1x1",
     "base_bytes": 10.0,
     "head_bytes": 10.0,
     "base_seconds": 4.0,

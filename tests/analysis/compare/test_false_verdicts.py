@@ -139,7 +139,7 @@ def test_a_time_of_nothing_is_no_speed_up() -> None:
 def test_bytes_that_are_gone_altogether_are_said_to_be() -> None:
     found, back = both(plain({}), plain({"dram_bytes": 0.0}))
     assert (found.verdict, back.verdict) == ("cuts_bytes", "moves_more")
-    assert "bytes all gone" in answer(found)[0] and "(all gone)" in answer(found)[1]
+    assert "bytes all gone" in answer(found)[0] and " to 0 B from DRAM" in answer(found)[1]
     assert "(none before)" in answer(back)[0]
 
 

@@ -39,7 +39,7 @@ def test_where_no_gain_is_typical_none_is_realised() -> None:
     assert Expected(base=amounts(1.0, 1.0), head=amounts(1.0, 2.0)).realised is None
 
 
-@pytest.mark.parametrize(("took", "word"), [(1.5, "as usual"), (0.8, "more than usual"), (2.9, "less than usual")])
+@pytest.mark.parametrize(("took", "word"), [(1.5, "as usual for"), (0.8, "more than usual"), (2.9, "less than usual")])
 def test_what_was_seen_is_set_beside_the_spread_of_what_is_typical(took: float, word: str) -> None:
     (said,) = sentence(Expected(base=amounts(2.0, 3.0), head=amounts(1.0, took)), "token")
 
@@ -47,9 +47,9 @@ def test_what_was_seen_is_set_beside_the_spread_of_what_is_typical(took: float, 
 
 
 def test_glue_is_named_apart_on_both_sides() -> None:
-    (said,) = sentence(Expected(base=amounts(2.0, 3.0, glue=0.5), head=amounts(1.0, 2.0, glue=0.75)), "step")
+    _, said = sentence(Expected(base=amounts(2.0, 3.0, glue=0.5), head=amounts(1.0, 2.0, glue=0.75)), "step")
 
-    assert said.endswith("the other kernels (glue) took 500 ms before and 750 ms after, per step.")
+    assert said == "The other kernels (glue) took 500 ms per step before and 750 ms after."
 
 
 def test_a_change_that_moves_nothing_is_not_worth_a_sentence() -> None:

@@ -94,10 +94,11 @@ def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(
     (tmp_path / "p.csv").write_text(PROMPT)
 
     tokens = " ".join(command(capsys, "tokens", str(tmp_path / "p.csv"))[1].split())
-    assert tokens.startswith("p.csv: both launches are prefill, where the tokens of a prompt share every read of the weights")
+    assert tokens.startswith("Both launches are prefill (")
+    assert "where the tokens of a prompt share what is read: no bytes per token of decode. From p.csv." in tokens
     assert "By role" not in tokens and "not measured" not in tokens
     summary = " ".join(command(capsys, "summary", str(tmp_path / "p.csv"), "--full")[1].split())
-    assert "Both launches are prefill, where" in summary
+    assert "Both launches are prefill (" in summary
 
 
 def test_a_sum_of_nothing_known_is_unknown_not_zero() -> None:
