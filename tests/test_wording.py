@@ -73,7 +73,8 @@ def tokens_of(*rows: dict[str, object]) -> list[str]:
     whole = totals(taken.launches, taken.run)
     main = per_token(taken.launches, taken.run)
     none = main.clear()
-    return list(tokens.document(taken, whole, tokens.Tables(main=main, by="role", steps=none, layers=none)).answer)
+    said = tokens.document(taken, whole, tokens.Tables(main=main, by="role", steps=none, layers=none))
+    return [*said.answer, *said.footer]
 
 
 def test_flops_of_tokens_are_a_lower_bound_where_those_of_the_summary_are() -> None:

@@ -174,7 +174,8 @@ def roofline_figure(picture: Picture, chart: alt.LayerChart, *, theory: bool) ->
     """The roofline for a page, with what it shows in words."""
     caption = "Scroll to zoom, drag to move; click a family in the legend, point at a mark for its numbers."
     slim = draw(picture, theory=theory, narrow=True)
-    return export.figure(chart, slim, f"Roofline on {picture.device or 'an unknown device'}", caption)
+    device = f"Roofline on {picture.device or 'an unknown device'}"
+    return export.figure(chart, slim, words.headline(picture) or device, caption)
 
 
 def by_share(marks: pl.DataFrame) -> pl.DataFrame:

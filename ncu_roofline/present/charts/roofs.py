@@ -198,7 +198,17 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         else:
             text = f"{precision(path)} {both(picture, path, unit)}"
         found.append({"text": text, "px": plane.width - 4.0, "py": plane.py(float(value)) - 7, "align": "right", "angle": 0.0})  # type: ignore[arg-type]
-    return found
+    return [below(item, [t["py"] for t in found]) for item in found]
+
+
+CLOSE, UNDER = 26, 15
+"""Pixels between two ceilings that leave no room for a text between them, and how far down it goes then."""
+
+
+def below(item: dict[str, Any], heights: list[float]) -> dict[str, Any]:
+    """A text under its own line where another ceiling is close above, whose line would run through it."""
+    close = any(0 < item["py"] - above < CLOSE for above in heights)
+    return {**item, "py": item["py"] + UNDER} if close else item
 
 
 def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:

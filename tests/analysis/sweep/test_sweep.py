@@ -144,7 +144,7 @@ def test_the_chart_holds_a_mark_for_each_family_and_capture_at_its_intensity() -
     fc = marks.filter(pl.col("family") == "FC")
     assert fc["intensity"].to_list() == pytest.approx(found.rows["fc_useful_intensity"].to_list(), rel=1e-4)
     spec = json.dumps(draw(found).to_dict(), allow_nan=False)
-    assert "ridge 2" in spec and "FC and attention along batch" in spec
+    assert "ridge 2" in spec and "FC climbs with the batch, attention stays" in spec
 
 
 @needs_corpus
