@@ -133,10 +133,11 @@ def along_title(found: Along) -> str:
     """The finding: what a step or layer moves at least and at most, and what is outside of layers."""
     of = OF.get(found.basis, "bytes")
     each = found.rows.group_by("place").agg(pl.col("bytes").sum())
-    inside, outside = each.drop_nulls("place")["bytes"], each.filter(pl.col("place").is_null())["bytes"].sum()
-    if inside.is_empty():
+    inside = [float(moved) for moved in each.drop_nulls("place")["bytes"]]
+    outside = float(each.filter(pl.col("place").is_null())["bytes"].sum())
+    if not inside:
         return f"{capital(of)}, {found.places} by {found.places}"
-    low, high = (three(float(v), "byte") for v in (inside.min() or 0.0, inside.max() or 0.0))
+    low, high = (three(v, "byte") for v in (min(inside), max(inside)))
     beside = f", {three(outside, 'byte')} {OUTSIDE} of layers" if outside else ""
     span = low if low == high else f"{low} to {high}"
     return f"A {found.places} moves {span}{' per token' * (found.basis == 'token')}{beside}"

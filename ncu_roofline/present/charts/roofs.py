@@ -188,7 +188,8 @@ def texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
 
 def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
     """One text per ceiling, at the right end, above the higher of its lines."""
-    found, main = [], main_path(picture)
+    main = main_path(picture)
+    found: list[dict[str, Any]] = []
     ceilings = picture.roofs.filter(~pl.col("what").is_in(list(LEVELS)))
     for path in ceilings["what"].unique(maintain_order=True):
         value = ceilings.filter(what=path)["value"].max()
@@ -198,7 +199,8 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         else:
             text = f"{precision(path)} {both(picture, path, unit)}"
         found.append({"text": text, "px": plane.width - 4.0, "py": plane.py(float(value)) - 7, "align": "right", "angle": 0.0})  # type: ignore[arg-type]
-    return [below(item, [t["py"] for t in found]) for item in found]
+    heights = [float(t["py"]) for t in found]
+    return [below(item, heights) for item in found]
 
 
 CLOSE, UNDER = 26, 15

@@ -12,7 +12,7 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.words_gain import lacking as missing
+from ncu_roofline.present.documents.words_gain import lacking
 from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
@@ -102,7 +102,7 @@ def limits(study: Study, numbers: Overview) -> str:
         case "unknown":
             share = numbers.bandwidth_share
             reached = "" if share is None else f" It reaches {whole_percent(share)} of the bandwidth."
-            return f"What limits it is unknown: {lacking(study, numbers)}.{reached}"
+            return f"What limits it is unknown: {unsettled(study, numbers)}.{reached}"
         case "uncertain":
             return "What limits it is not certain: a main kind of work was not counted."
         case "neither":
@@ -130,7 +130,7 @@ def regime(numbers: Overview) -> str:
     return "memory" if memory >= THRESHOLDS.memory_regime else "compute" if memory < 0.005 else "mixed"
 
 
-def lacking(study: Study, numbers: Overview) -> str:
+def unsettled(study: Study, numbers: Overview) -> str:
     """What would have to be known to say what limits."""
     nameless = "the GPU is not named (--gpu)" if study.gpu is None and numbers.bandwidth_share is None else ""
     lacks = [what for what, value in (("DRAM bytes", numbers.dram_bytes), ("FLOPs", numbers.flops)) if value is None]
@@ -167,7 +167,7 @@ def to_do(first: pl.DataFrame) -> str:
         return f"First: {fix_name(row)} ({share} of the time): fuse them, or use a CUDA graph."
     takes = f"takes {whole_percent(row['time_share'])} of the time"
     if row["why"] == UNKNOWN:
-        return f"First: {what(row)} {takes}; what it could gain is not known, as its {missing(row)} were not measured."
+        return f"First: {what(row)} {takes}; what it could gain is not known, as its {lacking(row)} were not measured."
     reached, roof = row["bandwidth_share"], "DRAM peak"
     if row["limited_by"] == "compute":
         reached, roof = row["compute_share"], "arithmetic peak"

@@ -26,8 +26,8 @@ LEAST_SHARE = 0.001
 def no_decode(study: Study) -> str:
     """Why a capture of prefill says nothing of the bytes of a token."""
     number = study.launches.height
-    all_of_it = study.launches["dram_bytes"].sum() if study.launches["dram_bytes"].count() == number else None
-    moved = "" if all_of_it is None else f" ({three(all_of_it, 'byte')})"
+    known = study.launches["dram_bytes"].drop_nulls()
+    moved = f" ({three(float(known.sum()), 'byte')})" if known.len() == number else ""
     return (
         f"{of_all(number, number)} {'is' if number == 1 else 'are'} prefill{moved}, where the tokens of a prompt share what is "
         "read: no bytes per token of decode."

@@ -10,10 +10,11 @@ import polars as pl
 
 from ncu_roofline.present.forms.columns import cell, shown
 from ncu_roofline.present.forms.document import Document, Table
-from ncu_roofline.present.forms.text import clean, shorten, width
+from ncu_roofline.present.forms.text import clean, shorten, shortened, width
 
 GAP = "  "
-LEAST_NAME = 22
+LEAST_NAME, LAST = 22, 14
+"""Columns that words keep while other columns can still go, and when none can."""
 
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
@@ -49,10 +50,13 @@ def table(data: Table, columns: int, *, colour: bool = False) -> str:
     cells = {n: [cell(n, v) for v in data.rows[n]] for n in names}
     while True:
         widths = [max(map(width, [clean(shown(n).heading), *cells[n]])) for n in names]
-        if give_way(widths, [shown(n).right for n in names], columns) or not spare:
+        right = [shown(n).right for n in names]
+        if give_way(widths, right, columns) or not spare:
             break
         names.remove(spare.pop(0))
-    rows = zip(*(cells[n] for n in names), strict=True)
+    give_way(widths, right, columns, least=LAST)
+    fitted = [cells[n] if shown(n).right else shortened(cells[n], room) for n, room in zip(names, widths, strict=True)]
+    rows = zip(*fitted, strict=True)
     lines = [line(row, widths, names) for row in [[clean(shown(n).heading) for n in names], *rows]]
     if colour and "role" in names:
         tints = ["", *(ROLES.get(role or "", "") for role in data.rows["role"].cast(pl.String))]
@@ -60,13 +64,13 @@ def table(data: Table, columns: int, *, colour: bool = False) -> str:
     return "\n".join([clean(data.title), *lines] if data.title else lines)
 
 
-def give_way(widths: list[int], right: list[bool], columns: int) -> bool:
+def give_way(widths: list[int], right: list[bool], columns: int, least: int = LEAST_NAME) -> bool:
     """Narrow the widest column of words until the row fits, but not to nothing; says whether it fits."""
     over = sum(widths) + len(GAP) * (len(widths) - 1) - columns
     words = [i for i, numeric in enumerate(right) if not numeric]
     if over > 0 and words:
         widest = max(words, key=lambda i: widths[i])
-        narrowed = max(min(LEAST_NAME, widths[widest]), widths[widest] - over)
+        narrowed = max(min(least, widths[widest]), widths[widest] - over)
         over -= widths[widest] - narrowed
         widths[widest] = narrowed
     return over <= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # C0, DEL, C1, line and paragraph separators, bidirectional overrides, zero width, byte order mark,
 # lone surrogates: each can move the cursor, hide or reorder what a reader sees.
@@ -41,3 +42,30 @@ def shorten(text: str, room: int) -> str:
         return text[: max(room, 0)]
     head = (room - 1 + 1) // 2
     return text[:head] + "…" + text[len(text) - (room - 1 - head) :]
+
+
+HEAD = 6
+"""Letters of a name's beginning that stand before the part that tells it from others."""
+
+
+def shortened(texts: Sequence[str], room: int) -> list[str]:
+    """Texts in at most `room` columns each; of different ones that would look alike the part that tells them apart is kept.
+
+    >>> shortened(["nvjet_sm90_tst_384x8_64x4_v_bz_TNT", "nvjet_sm90_tst_128x8_64x12_v_bz_TNT", "norm"], 20)
+    ['nvjet_…384x8_64x4_v…', 'nvjet_…128x8_64x12_…', 'norm']
+    """
+    usual = [shorten(text, room) for text in texts]
+    out = list(usual)
+    for short in set(usual):
+        alike = [i for i, seen in enumerate(usual) if seen == short]
+        if len({texts[i] for i in alike}) == 1 or room < 3 * HEAD:
+            continue
+        first = next(n for n, letters in enumerate(zip(*(texts[i] for i in alike), strict=False)) if len(set(letters)) > 1)
+        begun = max(texts[alike[0]].rfind(mark, 0, first) for mark in "_:<, ") + 1
+        if begun <= HEAD + 1:
+            continue
+        for i in alike:
+            kept = texts[i][begun:]
+            fits = width(kept) <= room - HEAD - 1
+            out[i] = f"{texts[i][:HEAD]}…{kept if fits else kept[: room - HEAD - 2] + '…'}"
+    return out
