@@ -52,6 +52,8 @@ class Timeline:
     gpu: str | None = None
     rank: int | None = None
     notes: tuple[str, ...] = ()
+    lost: bool = False
+    """Whether the profiler says that kernels are missing."""
 
 
 def with_calls(work: pl.DataFrame, calls: pl.DataFrame, *also: str) -> pl.DataFrame:

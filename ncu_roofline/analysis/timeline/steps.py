@@ -96,7 +96,7 @@ def stepped(
     named = followed.every.sort("index").select("index", "kernel", pl.col("role").cast(pl.String), "position")
     told = clock = clock.with_columns(named)
     if steps is None:
-        told, steps = clock.with_columns(number=numbers(followed)), by_order(followed)
+        told, steps = clock.with_columns(number=numbers(followed)), by_order(followed, lone=not timeline.lost, beside=beside)
     if steps.value is None and steps.low is None and beside is not None:
         told, steps = by_head(clock, beside) or (told, steps)
     return measured(timeline, replace_run(followed, steps), worked(told), steps)
@@ -136,13 +136,17 @@ def passes(followed: Study) -> int | None:
     return whole.select("process", "device", "step").n_unique() if whole.height and same_depth(followed) else None
 
 
-def by_order(followed: Study) -> Fact[int]:
-    """What the order of kernels tells of the steps: those found whole, all of them where nothing else can hold one."""
+def by_order(followed: Study, *, lone: bool, beside: Study | None) -> Fact[int]:
+    """What the order of kernels tells of the steps: those found whole, all of them where nothing else can hold one.
+
+    `lone` is whether one alone is believed: no kernel is known to be lost, which would make one of two.
+    """
     number, steps = passes(followed), followed.run.steps
     if number is None:
         return steps
     evidence = steps.evidence if steps.value is not None else "whole passes, taken for decode because a batch is stated"
-    if same_depth(followed) and not other_work(followed):
+    alike = same_depth(followed) or (lone and number == 1 and one_deep(followed, beside))
+    if alike and not other_work(followed):
         return Fact(number, "inferred", evidence)
     if same_depth(followed) and one_more(followed):
         return Fact(number + 1, "inferred", f"{evidence}; what is before the first and after the last is one more")
@@ -151,12 +155,20 @@ def by_order(followed: Study) -> Fact[int]:
 
 def same_depth(followed: Study) -> bool:
     """Whether several whole steps have as many kernels of attention each: a lost end would make one of two."""
-    each = (
-        followed.every.filter(whole_steps(followed.run))
-        .group_by("process", "device", "step")
-        .agg(mixing().sum().alias("mixers"))
-    )
-    return each.height > 1 and each["mixers"].n_unique() == 1 and each["mixers"][0] > 0
+    each = depths(followed)
+    return len(each) > 1 and len(set(each)) == 1 and each[0] > 0
+
+
+def one_deep(followed: Study, beside: Study | None) -> bool:
+    """Whether the one whole step has attention, and as much as a step of the capture beside it."""
+    here, there = depths(followed), depths(beside) if beside is not None else []
+    return len(here) == 1 and here[0] > 0 and (not there or here[0] in there)
+
+
+def depths(of: Study) -> list[int]:
+    """Kernels of attention, or of a state-space model, in each whole step."""
+    steps = of.every.filter(whole_steps(of.run)).group_by("process", "device", "step")
+    return steps.agg(mixing().sum().alias("mixers"))["mixers"].to_list()
 
 
 def one_more(followed: Study) -> bool:

@@ -359,6 +359,7 @@ class Found:
             gpu=names[0] if len(set(names)) == 1 else None,
             rank=rank,
             notes=notes,
+            lost=bool(notes),
         )
 
 

@@ -60,6 +60,7 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
         ranges=ranges,
         gpu=only_gpu(base) if "TARGET_INFO_GPU" in tables else None,
         notes=notes,
+        lost=bool(notes),
     )
 
 

@@ -145,3 +145,16 @@ def test_without_its_ranges_a_trace_of_whole_steps_still_counts_them_all() -> No
     # and with ten kernels less than that it does not
     cut = stepped(replace(trace, ranges=trace.ranges.clear(), events=trace.events.filter(pl.col("kind") == "kernel")[:-10]))
     assert (cut.steps.value, cut.steps.low) == (None, 9)
+
+
+def test_one_step_alone_is_one_unless_the_profiler_lost_kernels() -> None:
+    made = timeline(2, "plain")
+    first = made.steps[0]
+    rows = [
+        ("kernel", e.name, e.start, e.end - e.start, 0, e.stream, None, None, list(e.grid), [e.threads, 1, 1], None, None, None)
+        for e in first
+    ]
+    alone = replace(of([], []), events=pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+
+    assert stepped(alone).steps.value == 1
+    assert (stepped(replace(alone, lost=True)).steps.value, stepped(replace(alone, lost=True)).steps.low) == (None, 1)
