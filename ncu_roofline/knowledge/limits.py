@@ -26,6 +26,7 @@ class Thresholds:
     launch_bound: float
     slow_memory_clock: float
     main_cause: float
+    surely_streaming: float
     fitted_rows: int
     least_fitted_part: float
     no_typical_change: float

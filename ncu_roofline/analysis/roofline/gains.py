@@ -44,20 +44,31 @@ def positive(value: pl.Expr) -> pl.Expr:
 def least_seconds(best: pl.Expr) -> pl.Expr:
     """The longer of the bytes at the ceiling and the useful work at its peak, never above the time itself.
 
-    Bytes that a known matrix did not need are left out. Null where neither is known, and for a product or attention of a
-    prompt whose work was not counted: there arithmetic may be what takes the time.
+    Bytes that a known matrix did not need are left out. Null where neither is known, and where work that was not counted
+    may be what takes the time.
     """
     work = pl.col("executed_seconds") * ratio("useful_flops", "flops").clip(0.0, 1.0).fill_null(1.0)
     needed = ratio(pl.col("moved") - pl.col("excess"), best)
-    longer = pl.when(~untold_work()).then(pl.max_horizontal(needed, work))
+    longer = pl.when(~untold_work(best)).then(pl.max_horizontal(needed, work))
     return pl.when(longer <= pl.col("seconds")).then(longer).when(longer.is_not_null()).then("seconds")
 
 
-def untold_work() -> pl.Expr:
-    """Whether a product or attention of a prompt has no count of its work, or lacks that of its tensor units."""
-    main = pl.col("family").cast(pl.String).is_in(["fc", "attention"]).fill_null(False)
-    prompt = (pl.col("phase").cast(pl.String) == "prefill").fill_null(False)
-    return main & prompt & (pl.col("compute_share").is_null() | pl.col("tensor_flops").is_null())
+def untold_work(best: pl.Expr) -> pl.Expr:
+    """Whether arithmetic that was not counted may hold a kernel: any product of a prompt; elsewhere what moves few bytes.
+
+    In decode, and in kernels whose role is to move or to normalise, bytes take the time. A short kernel is held by neither,
+    and one of a few blocks by the part of the GPU that it leaves empty.
+    """
+    role, phase = pl.col("role").cast(pl.String), pl.col("phase").cast(pl.String)
+    main = role.is_in(["fc", "attention"]).fill_null(False)
+    uncounted = pl.col("compute_share").is_null()
+    prompt = main & (phase == "prefill").fill_null(False) & (uncounted | pl.col("tensor_flops").is_null())
+    slow = (ratio("moved", "seconds") < THRESHOLDS.surely_streaming * best).fill_null(False)
+    long = (pl.col("seconds") / times() >= THRESHOLDS.short_kernel_seconds).fill_null(False)
+    anything = (main | (role == "other") | role.is_null()) & (phase != "decode").fill_null(True)
+    wide = (pl.col("waves") >= THRESHOLDS.main_cause).fill_null(True)
+    partly = ~pl.col("flops_complete").fill_null(False) & (pl.col("compute_share") < THRESHOLDS.latency_share)
+    return prompt | (anything & slow & long & wide & (uncounted | partly))
 
 
 def excess_bytes() -> pl.Expr:
@@ -88,7 +99,7 @@ def reason(best: pl.Expr) -> pl.Expr:
         pl.when(gain.is_null())
         .then(None)
         .when(gain <= THRESHOLDS.at_ceiling_share * seconds)
-        .then(pl.lit("at_ceiling"))
+        .then(pl.lit(AT_CEILING))
         .when(pl.col("helper"))
         .then(pl.lit("helper"))
         .when(seconds / times() <= THRESHOLDS.launch_cost_seconds)
@@ -144,6 +155,7 @@ GLUE = "glue"
 """Stands for all kernels beside FC and attention that reach neither roof: fusing or graphs help there, one by one nothing."""
 PADDING = "padding"
 """Stands for kernels at the roof of arithmetic whose useful work is left of the ridge: they compute rows that nobody needs."""
+AT_CEILING = "at_ceiling"
 UNKNOWN = "unknown"
 """Stands for kernels whose gain is not known: their bytes were not measured, or the work of a prompt was not counted."""
 COLUMNS = (
@@ -185,6 +197,7 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     """Kernel groups by gain, the largest first, with `why`: glue, or the roof they come nearest to; nothing without gains.
 
     A group whose gain is not known stands where all of its time would put it: it is no smaller for not being measured.
+    What is at its ceiling comes last, however much a few per cent of its time are.
     """
     unknown = pl.col("gain_seconds").is_null() & (pl.col("seconds") > 0)
     anything = (pl.col("gain_seconds") > 0).any()
@@ -202,7 +215,11 @@ def fix_first(groups: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     return (
         told.group_by("why", "part", maintain_order=True)
         .agg(*(pl.when(pl.len() == 1).then(pl.col(c).first()).alias(c) for c in ONE), *(known_sum(c).alias(c) for c in SUMS))
-        .sort(pl.col("gain_seconds").fill_null(pl.col("seconds")), descending=True)
+        .sort(
+            (pl.col("gain_reason").cast(pl.String) == AT_CEILING).fill_null(False),
+            pl.col("gain_seconds").fill_null(pl.col("seconds")),
+            descending=[False, True],
+        )
         .head(most)
         .select(*COLUMNS, "why")
     )

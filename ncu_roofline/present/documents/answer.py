@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.roofline.gains import GLUE, UNKNOWN
+from ncu_roofline.analysis.roofline.gains import AT_CEILING, GLUE, UNKNOWN
 from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
@@ -168,6 +168,8 @@ def to_do(first: pl.DataFrame) -> str:
     takes = f"takes {whole_percent(row['time_share'])} of the time"
     if row["why"] == UNKNOWN:
         return f"First: {what(row)} {takes}; what it could gain is not known, as its {lacking(row)} were not measured."
+    if row["gain_reason"] == AT_CEILING:
+        return f"No kernel has much left to gain: {what(row)} {takes} and is at its ceiling, where only fewer bytes help."
     reached, roof = row["bandwidth_share"], "DRAM peak"
     if row["limited_by"] == "compute":
         reached, roof = row["compute_share"], "arithmetic peak"

@@ -75,6 +75,16 @@ def test_a_kernel_whose_gain_is_not_known_stands_where_its_time_would_put_it() -
     assert first["gain_seconds"].to_list() == [None, 5e-4, None]
 
 
+def test_what_is_at_its_ceiling_comes_last_and_alone_is_called_so() -> None:
+    best = group(group=1, kernel="best", seconds=1e-2, gain_seconds=4e-4, gain_reason="at_ceiling")  # 4 % of ten milliseconds
+    rows = pl.concat([best, group(gain_seconds=1e-4)])
+
+    assert fix_first(rows)["kernel"].to_list() == ["gemm", "best"]
+    assert to_do(fix_first(best)) == (
+        "No kernel has much left to gain: best (fc) takes 50 % of the time and is at its ceiling, where only fewer bytes help."
+    )
+
+
 def test_without_any_known_gain_nothing_comes_first() -> None:
     assert fix_first(group(**UNTOLD)).is_empty()
     assert fix_first(group(gain_seconds=0.0, gain_reason="at_ceiling")).is_empty()

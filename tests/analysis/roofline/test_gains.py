@@ -147,6 +147,27 @@ def test_what_was_not_measured_has_no_gain_and_no_sum() -> None:
     assert reachable(rows) is None
 
 
+def test_a_kernel_of_unknown_phase_that_moves_few_bytes_may_be_held_by_work_that_nobody_counted() -> None:
+    bare: dict[str, Any] = {"role": "other", "family": "other", "phase": None}
+
+    # 100 MB in 100 us are half of 2 TB/s, 90 MB less: what else takes its time is not known, unless its work was counted
+    assert one(**bare)["gain_seconds"] == pytest.approx(50e-6)
+    assert one(**bare, dram_bytes=90e6)["gain_seconds"] is None
+    assert one(**bare, dram_bytes=90e6, compute_share=0.2, flops=1e9, flops_complete=True)["gain_seconds"] == pytest.approx(
+        55e-6
+    )
+    assert one(**bare, dram_bytes=90e6, compute_share=0.2, flops=1e9, flops_complete=False)["gain_seconds"] is None
+    # a third of the peak is what holds it, whatever else was not counted; and so is a GPU that is three quarters empty
+    assert one(**bare, dram_bytes=90e6, compute_share=0.4, flops=1e9, flops_complete=False)["gain_seconds"] == pytest.approx(
+        55e-6
+    )
+    assert one(**bare, **waves(0.25), dram_bytes=90e6)["gain_reason"] == "part_wave"
+    # what moves or normalises is held by its bytes, and a short kernel by neither
+    assert one(role="norm", family="other", phase=None, dram_bytes=90e6)["gain_seconds"] == pytest.approx(55e-6)
+    assert one(**bare, seconds=10e-6, dram_bytes=2e6)["gain_seconds"] == pytest.approx(9e-6)
+    assert one(phase="decode", dram_read_bytes=90e6)["gain_seconds"] == pytest.approx(55e-6)
+
+
 def test_no_device_has_no_gain() -> None:
     assert gained(placed({}), None)["gain_seconds"].to_list() == [None]
 
