@@ -85,6 +85,9 @@ site: $(READY) ## build the site from docs/ into out/site, strictly and without 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+notebooks: $(READY) ## run the notebooks and keep what they print and draw
+	$(BIN)/python -m tools.notebooks
+
 roles-report: $(READY) ## compare roles by name with the public list; writes docs/roles-confusion.md
 	$(BIN)/python -m tools.roles_report
 
