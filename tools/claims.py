@@ -48,8 +48,8 @@ class Claim:
 
 def steps() -> list[Step]:
     """Every line of the timings."""
-    lines = [json.loads(line) for name in ("h100", "h200") for line in (MEASURED / f"timings-{name}.jsonl").open()]
-    return [step(line) for line in lines]
+    files = [MEASURED / f"timings-{name}.jsonl" for name in ("h100", "h200")]
+    return [step(json.loads(line)) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def step(line: dict[str, Any]) -> Step:
@@ -96,12 +96,34 @@ def measured_bytes(claim: Claim, base: Step, head: Step) -> str:
     return f"{text(before, 'byte')} → {text(after, 'byte')} read, {change(before, after)} (32 layers: {whole} by size)"
 
 
-def command(claim: Claim) -> str | None:
-    """What prints the comparison of a claim that has captures."""
+def commands(claim: Claim, every: list[Step]) -> list[str]:
+    """What prints every number of a claim: the timings' lines, and where there are captures their reads and the comparison."""
+    found = [line_of(timed(which, every)) for which in (claim.base, claim.head)]
     if claim.captures is None:
-        return None
+        return found
     base, head = (f"fixtures/measured/{name}.ncu-repz" for name in claim.captures)
-    return f"ncu-roofline compare {base} {head}" + (f" --vary {claim.vary}" if claim.vary else "")
+    found += [f"ncu-roofline tokens {path} --tokens 1" for path in (base, head)]
+    return [*found, f"ncu-roofline compare {base} {head}" + (f" --vary {claim.vary}" if claim.vary else "")]
+
+
+def line_of(step: Step) -> str:
+    """What prints a step's line of the timings."""
+    told = f'"batch": {step.batch},.*"layers": {step.layers},.*"variant": "{step.variant}"'
+    return f"grep '{told}' fixtures/measured/timings-{step.device.lower()}.jsonl"
+
+
+def listed(every: list[Step]) -> str:
+    """The commands of every claim and of batching, each once, under what they are for."""
+    lines: list[str] = []
+    for claim in CLAIMS:
+        new = [command for command in commands(claim, every) if command not in lines]
+        lines += [f"# {claim.claim}", *new] if new else []
+    for batch in BATCHES:
+        path = f"fixtures/measured/h100-dense-b{batch}.ncu-repz"
+        both = [line_of(timed(h100("dense", batch), every))]
+        both += [f"ncu-roofline tokens {path}"] if (ROOT / path).exists() else []
+        lines += [f"# batch {batch}", *(command for command in both if command not in lines)]
+    return "```sh\n" + "\n".join(lines) + "\n```"
 
 
 def h100(variant: str, batch: int) -> tuple[str, str, int]:
@@ -123,6 +145,7 @@ def weights(claim: str, expected: str, variant: str, batch: int, says: str, capt
     )
 
 
+BATCHES = (1, 8, 32, 128)
 FP8 = "under 25 % faster"
 SPARSE = "about 1.25x"
 CLAIMS = (
@@ -171,7 +194,7 @@ CLAIMS = (
 def batches(every: list[Step]) -> list[tuple[str, ...]]:
     """Batching: bytes and time per token of the dense step, and what the capture of four layers read per token."""
     rows: list[tuple[str, ...]] = []
-    for batch in (1, 8, 32, 128):
+    for batch in BATCHES:
         found = timed(h100("dense", batch), every)
         capture = f"h100-dense-b{batch}"
         there = (MEASURED / f"{capture}.ncu-repz").exists()
@@ -192,7 +215,6 @@ def batches(every: list[Step]) -> list[tuple[str, ...]]:
 def page() -> str:
     """The whole page."""
     every = steps()
-    commands = [c for claim in CLAIMS if (c := command(claim))]
     return (
         "\n\n".join(
             [
@@ -202,15 +224,17 @@ def page() -> str:
                 "4 layers, from the profiler. **Clocks** are one step of 32 layers (MoE 24) without a profiler, by graph replay, context 2,048. "
                 "One machine, one version of each library: another kernel may do better.",
                 table(("claim", "expected", "bytes", "clock", "measurement says"), [row(claim, every) for claim in CLAIMS]),
-                "The commands that print the bytes and the verdicts:",
-                "```sh\n" + "\n".join(commands) + "\n```",
                 "## Batching",
                 "The same weights serve every sequence of a step, so bytes per token fall as 1 / batch until the cache weighs more.",
                 table(
                     ("batch", "context", "least per token, 32 layers", "read per token, 4 layers", "step", "per token"),
                     batches(every),
                 ),
-                "Clocks: `fixtures/measured/timings-h100.jsonl` and `timings-h200.jsonl`, key `seconds`. At batch 128 the context is 1,024.",
+                "At batch 128 the context is 1,024.",
+                "## What prints every number",
+                "In a clone of the project. `grep` prints the line of a step: `seconds` is the clock, `weight_bytes` + `kv_bytes` the size. "
+                "`tokens --tokens 1` prints what the whole step of a capture read, `tokens` alone what it read per token, and `compare` the verdict.",
+                listed(every),
             ]
         )
         + "\n"
