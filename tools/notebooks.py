@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbclient import NotebookClient
 
+nbformat: Any = import_module("nbformat")  # its functions have no types
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SHOWN = ("text/plain", "text/html", "image/png")
 """Forms of an output that are kept."""
