@@ -7,7 +7,7 @@ OFTEN ?= tests/readers tests/capture tests/analysis tests/test_api.py
 RUNNABLE := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit lowest slow coverage fuzz mutation judge referee sizes traces answers bench docs site notebooks fixtures roles-report clean
+.PHONY: help demo test lint types unit lowest slow coverage fuzz mutation judge referee sizes traces answers bench bucket docs site notebooks fixtures roles-report clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ traces: $(READY) ## what step says of the public traces beside the repository; w
 
 bench: $(READY) ## time this project against the alternatives; writes bench/RESULTS.md
 	$(BIN)/python -m bench
+
+bucket: $(READY) ## 2,000 captures into a bucket whose road breaks, a writer killed on the way; writes bench/bucket.txt
+	nice $(BIN)/python -m bench.bucket 2000 --save
 
 fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt and fuzz-inputs.txt
 	nice $(BIN)/python -m tests.fuzz_report --cuts 1000 --flips 10000 $(REPORTS) > bench/fuzz.txt

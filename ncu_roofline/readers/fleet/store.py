@@ -20,6 +20,8 @@ URL = re.compile(r"(s3|s3a|gs|az|abfs|abfss):/{1,2}([^/].*)", re.DOTALL)
 """A path that was made of a URL has lost one of its slashes."""
 SECRET = re.compile(r"://[^/@\s]*@")
 """A URL may carry a key, which no message repeats."""
+PLAIN_GOOGLE = re.compile(r'"gcs_base_url"\s*:\s*"http://')
+"""An endpoint in a key of Google's: another one than Google's own, without encryption."""
 RETRIES, PATIENCE = 8, 120.0
 """Of a request that is refused for the moment (429, 5xx) or whose connection broke."""
 ABANDONED = 3600.0
@@ -191,12 +193,14 @@ class Bucket:
 
     def options(self) -> dict[str, str]:
         """Plain HTTP where the user's own endpoint has it."""
-        return {"aws_allow_http": "true"} if plain_http() else {}
+        return {"allow_http": "true"} if plain_http(self.root) else {}
 
 
-def plain_http() -> bool:
-    """Whether the environment names an endpoint without encryption, as emulators on this machine have."""
-    return os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+def plain_http(url: str) -> bool:
+    """Whether the environment names an endpoint without encryption for this store, as emulators on this machine have."""
+    if url.startswith("gs:"):
+        return bool(PLAIN_GOOGLE.search(os.environ.get("GOOGLE_SERVICE_ACCOUNT_KEY", "")))
+    return url.startswith("s3") and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
 
 
 @lru_cache(maxsize=64)
@@ -209,7 +213,7 @@ def opened(url: str) -> Any:
             f"{shown(url)}: object stores need one more package; install it with: pip install 'ncu-roofline[cloud]'"
         ) from error
     with reaching(url):
-        return from_url(url, client_options={"allow_http": plain_http()}, retry_config=patience())
+        return from_url(url, client_options={"allow_http": plain_http(url)}, retry_config=patience())
 
 
 def patience() -> Any:

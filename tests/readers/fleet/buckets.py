@@ -19,6 +19,11 @@ KEYS = {
 PASSED_ON = {"connection", "transfer-encoding", "date", "server"}
 
 
+GOOGLE = '{{"gcs_base_url":"http://127.0.0.1:{}","disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}}'
+"""A key of Google's that leads to a port of this machine."""
+SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none"
+
+
 @contextmanager
 def emulator() -> Iterator[int]:
     """moto's server on loopback, and its port."""
@@ -32,9 +37,22 @@ def emulator() -> Iterator[int]:
         server.stop()
 
 
+def translated(headers: dict[str, str]) -> dict[str, str]:
+    """A request to Google's store as one to Amazon's: they differ in who asks, and in how an object is written once."""
+    asked = {name.lower(): value for name, value in headers.items()}
+    if asked.pop("x-goog-if-generation-match", None) is not None:
+        asked["if-none-match"] = "*"
+    if not asked.get("authorization", "Bearer").startswith("AWS4"):
+        asked["authorization"] = SIGNED
+    return asked
+
+
 @contextmanager
-def broken_road(port: int) -> Iterator[tuple[int, dict[str, int]]]:
-    """A proxy to the emulator: of seven requests one gets a 503, one is done and its answer lost; its port and counts."""
+def broken_road(port: int, breaks: bool = True) -> Iterator[tuple[int, dict[str, int]]]:
+    """A proxy to the emulator: of seven requests one gets a 503, one is done and its answer lost; its port and counts.
+
+    Of Google's interface for XML it speaks what is asked here, so that `gs://` can be tried: no emulator of it does.
+    """
     counts = {"passed": 0, "busy": 0, "lost": 0}
     turn, lock = itertools.count(), threading.Lock()
 
@@ -43,13 +61,13 @@ def broken_road(port: int) -> Iterator[tuple[int, dict[str, int]]]:
 
         def passed(self) -> None:
             with lock:
-                now = next(turn) % 7
+                now = next(turn) % 7 if breaks else 0
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if now == 3:
                 counts["busy"] += 1
                 return self.answer(503, [], b"")
             there = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-            there.request(self.command, self.path, body, dict(self.headers))
+            there.request(self.command, self.path, body, translated(dict(self.headers)))
             answer = there.getresponse()
             content = answer.read()
             there.close()

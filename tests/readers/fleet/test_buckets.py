@@ -27,24 +27,27 @@ def port() -> Iterator[int]:
     with buckets.emulator() as port:
         import boto3
 
-        boto3.client(
+        store = boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{port}",
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
             region_name="us-east-1",
-        ).create_bucket(Bucket="fleet-bucket")
+        )
+        store.create_bucket(Bucket="fleet-bucket")
+        store.create_bucket(Bucket="fleet")  # moto takes the hyphen of the other one amiss where it comes as %2D
         yield port
+
+
+def reached(port: int) -> dict[str, str]:
+    """An environment in which every bucket is behind this port."""
+    at = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "GOOGLE_SERVICE_ACCOUNT_KEY": buckets.GOOGLE.format(port)}
+    return {**os.environ, **buckets.KEYS, **at, "PYTHONPATH": str(FIXTURES.parent)}
 
 
 def command(port: int, *words: str, folder: Path = FIXTURES.parent) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own: nothing of its store is kept from test to test."""
-    environment = {
-        **os.environ,
-        **buckets.KEYS,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "PYTHONPATH": str(FIXTURES.parent),
-    }
+    environment = reached(port)
     return subprocess.run(
         [sys.executable, "-m", "ncu_roofline", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
@@ -82,13 +85,7 @@ def test_captures_are_read_from_a_bucket_with_what_stands_beside_them(port: int,
         "import sys; from pathlib import Path; from ncu_roofline.readers.fleet.store import at; s = at('s3://fleet-bucket/night'); "
         "s.put('a/h100-dense-b8.ncu-repz', Path(sys.argv[1]).read_bytes()); s.put('a/h100-dense-b8.run.toml', b'commit = \"x1\"')"
     )
-    environment = {
-        **os.environ,
-        **buckets.KEYS,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "PYTHONPATH": str(FIXTURES.parent),
-    }
-    subprocess.run([sys.executable, "-c", code, str(dense)], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code, str(dense)], env=reached(port), check=True)
     target = str(tmp_path / "archive")
     done = command(port, "ingest", "s3://fleet-bucket/night/*/*.ncu-repz", "--to", target, "--workers", "1")
 
@@ -112,6 +109,28 @@ def test_nothing_is_lost_and_nothing_twice_where_the_road_breaks(port: int, tmp_
     assert counts["busy"] > 5 and counts["lost"] > 5
     assert command(port, *words[:-6], "--to", str(tmp_path / "here"), "--meta", "commit=abc", "--workers", "1").returncode == 0
     assert told == rows(port, archive) == rows(port, str(tmp_path / "here"))
+
+
+def test_a_bucket_of_google_holds_the_same_though_the_road_to_it_breaks(port: int, tmp_path: Path) -> None:
+    two, archive = [str(c) for c in CAPTURES[:2]], "gs://fleet/google"
+    with buckets.broken_road(port) as (road, counts):
+        done = [command(road, "ingest", *two, "--to", archive, "--meta", "commit=abc", "--workers", "1") for _ in range(2)]
+        single, merged, told = rows(road, archive), command(road, "compact", archive), rows(road, archive, "--by", "kernel")
+    here = str(tmp_path / "here")
+    assert command(port, "ingest", *two, "--to", here, "--meta", "commit=abc", "--workers", "1").returncode == 0
+
+    assert [d.stderr.split(" could")[0] for d in done] == [f"Ingested {n}, {2 - n} were there already, 0" for n in (2, 0)]
+    assert "runs: 2 objects are 1" in merged.stderr and counts["busy"] + counts["lost"] > 3
+    assert single == told == rows(port, here)
+
+
+def test_every_capture_is_there_once_whatever_ends_on_the_way() -> None:
+    words = [sys.executable, "-m", "bench.bucket", "24"]
+    done = subprocess.run(words, cwd=FIXTURES.parent, env=reached(1), capture_output=True, text=True, timeout=600)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "24 captures, each once, 1,152 launches, every byte that was made" in done.stdout
+    assert "24 points; attention bytes_per_token +" in done.stdout and "at c00012" in done.stdout
 
 
 def test_a_store_that_does_not_answer_or_has_no_such_bucket_is_said(port: int) -> None:
