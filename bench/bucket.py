@@ -145,7 +145,7 @@ def main() -> None:
     """Makes the captures, breaks the road, and prints what became of them."""
     words = [w for w in sys.argv[1:] if not w.startswith("--")]
     number = int(words[0]) if words else 2_000
-    lines = []
+    lines: list[str] = []
     with tempfile.TemporaryDirectory() as name, bucket() as port, buckets.broken_road(port) as (road, counts):
         truth = made(Path(name), number)
         lines += ingested(road, Path(name), number)
