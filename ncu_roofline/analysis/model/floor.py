@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import polars as pl
 
@@ -27,6 +28,15 @@ from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.dtypes import Dtype
 from ncu_roofline.knowledge.models.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a floor rests on beside the model and the device, and what its sentence speaks of."""
+
+    what: str
+    """assumed_type, no_context, long_context, too_large, narrowed_head, even_routing or device."""
+    of: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +65,7 @@ class Floor:
     """Bandwidth that a real kernel was seen to reach, or that is stated; None where nobody saw one."""
     typical_parts: tuple[Part, ...] = ()
     """What the matrices and attention of a step typically take, part by part."""
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def ceiling_seconds(self) -> float | None:
@@ -249,32 +259,26 @@ def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
     return max(work, key=lambda p: work[p])
 
 
-def _narrowed_head(model: Model, setting: Setting) -> Iterator[str]:
+def _narrowed_head(model: Model, setting: Setting) -> Iterator[Doubt]:
     """That a stated weight type was taken to hold for the LM head, where the model publishes it wider."""
     wide = model.native or "bf16"
     for weight in (w for w in model.weights if w.matrix and w.name == "lm_head"):
         more = weight.elements * (dtypes.find(wide).bytes - dtype_of(weight, model, setting).bytes)
         if more > 0:
-            yield (
-                f"the LM head is counted in {setting.weights} too, as the least it can take; engines often leave it in {wide}: "
-                f"`head={wide}` adds {more / 1e9:,.2f} GB a step"
-            )
+            yield Doubt("narrowed_head", {"weights": setting.weights, "wide": wide, "bytes": more})
 
 
-def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[str]:
+def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[Doubt]:
     if not model.native and setting.weights is None:
-        yield f"{model.name} names no data type: bf16 is assumed, `weights=` says another"
+        yield Doubt("assumed_type", {"model": model.name, "dtype": "bf16"})
     if setting.context is None:
-        yield "without `context=` the KV cache is left out"
+        yield Doubt("no_context")
     elif model.longest_context and setting.context > model.longest_context:
-        yield f"context {setting.context:,} is beyond the {model.longest_context:,} tokens that {model.name} was made for"
+        yield Doubt("long_context", {"model": model.name, "context": setting.context, "longest": model.longest_context})
     if gpu.memory_bytes and resident > gpu.memory_bytes * setting.tp:
-        yield (
-            f"{resident / 1e9:,.1f} GB of weights do not fit into {setting.tp} x {gpu.memory_bytes / 1e9:,.0f} GB: "
-            "the floor is that of a part with this bandwidth and more memory; a larger `tp=` shares the weights"
-        )
+        yield Doubt("too_large", {"bytes": resident, "gpus": setting.tp, "memory": gpu.memory_bytes})
     if setting.weights is not None and setting.head is None:
         yield from _narrowed_head(model, setting)
     if model.experts:
-        yield "distinct experts are those expected if routing is even; real routing is not"
-    yield from gpu.told()
+        yield Doubt("even_routing")
+    yield from (Doubt("device", {"told": told}) for told in gpu.told())

@@ -15,6 +15,7 @@ from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import find
 from ncu_roofline.knowledge.models import dtypes, models
+from ncu_roofline.present.documents.words_floor import doubt
 from tests.command import run
 
 LLAMA = models.load("llama-2-7b")
@@ -86,7 +87,7 @@ def test_weights_beyond_memory_keep_their_floor_and_say_so() -> None:
     least = floor(models.load("llama-3.1-70b"), H100, Setting(context=1024))
 
     assert least.memory_batch == 0 and least.fits is False
-    assert any("do not fit" in doubt for doubt in least.doubts)
+    assert [(d.what, d.of["gpus"]) for d in least.doubts] == [("too_large", 1)]
     assert least.step_seconds == pytest.approx(42e-3, rel=0.02)
 
 
@@ -184,7 +185,7 @@ def test_an_unknown_quantisation_asks_for_the_type() -> None:
 def test_a_context_beyond_the_model_is_said() -> None:
     doubts = floor(LLAMA, H100, Setting(context=5000)).doubts
 
-    assert any("beyond the 4,096 tokens" in doubt for doubt in doubts)
+    assert any("beyond the 4,096 tokens" in doubt(found) for found in doubts)
 
 
 @pytest.mark.parametrize(
