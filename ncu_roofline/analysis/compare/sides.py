@@ -143,6 +143,8 @@ def shared(launches: pl.DataFrame, share: float) -> pl.DataFrame:
         lacking().alias("flops_lacking"),
         "intensity",
         "useful_intensity",
+        "useful_intensity_low",
+        "useful_intensity_high",
         "ridge",
         pl.col("limited_by").cast(pl.String),
         "bandwidth_share",
@@ -219,10 +221,11 @@ def useful() -> pl.Expr:
 def beyond() -> pl.Expr:
     """Part of the DRAM bytes moved by kernels that useful work proves to lie beyond their ridge; null where none has a side.
 
-    Executed work left of the ridge is proof too, on the other side: useful work is no more.
+    So do the least and the most that it can be; and executed work left of the ridge, than which useful work is no more.
     """
-    left = pl.when(pl.col("intensity") <= pl.col("ridge")).then("intensity")
-    placed = pl.coalesce("useful_intensity", left)
+    left = [pl.when(pl.col(most) <= pl.col("ridge")).then(most) for most in ("useful_intensity_high", "intensity")]
+    right = pl.when(pl.col("useful_intensity_low") > pl.col("ridge")).then("useful_intensity_low")
+    placed = pl.coalesce("useful_intensity", *left, right)
     known = placed.is_not_null() & pl.col("ridge").is_not_null()
     moved = pl.col("bytes").sum()
     return pl.when(known.any() & (moved > 0)).then(pl.col("bytes").filter(known & (placed > pl.col("ridge"))).sum() / moved)

@@ -14,6 +14,9 @@ from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import dense_rates
 from ncu_roofline.knowledge.limits import THRESHOLDS
 
+MOST = "useful_intensity_high"
+"""What the useful intensity is at the most, where no more is known of it."""
+
 
 def by_path(values: dict[str, float] | None) -> pl.Expr:
     """A figure of the launch's own path; null where the launch has none or the table has not."""
@@ -48,7 +51,7 @@ def place(
 ) -> pl.DataFrame:
     """Launches against their roofs; ridge, bound and shares are null where the device is unknown."""
     threshold = THRESHOLDS.latency_share if latency_share is None else latency_share
-    untold = [NOTHING.alias(rate) for rate in RATES if rate not in worked.columns]
+    untold = [NOTHING.alias(name) for name in (*RATES, MOST) if name not in worked.columns]
     with_roofs = worked.with_columns(*roofs(worked, gpu, device), *untold).with_columns(
         ridge_spec=ratio("peak", "bandwidth"),
         ridge_profiled=ratio("peak_at_clock", pl.coalesce("bandwidth_at_clock", "bandwidth")),
@@ -68,7 +71,7 @@ def place(
         )
         .with_columns(bound=pl.coalesce(bound(), below_every_ridge(gpu), by_reads(), by_instructions(worked, gpu)))
         .with_columns(bound_source=bound_source(), limited_by=limited_by(threshold), suspect=suspect())
-        .drop(RATES)
+        .drop(*RATES, *(() if MOST in worked.columns else (MOST,)))
     )
 
 
@@ -88,12 +91,17 @@ def deciding_intensity() -> pl.Expr:
     return pl.coalesce("useful_intensity", "intensity")
 
 
+def surely_left() -> pl.Expr:
+    """Whether the most that the useful work can be lies left of the ridge, however much was executed."""
+    return pl.col("useful_intensity").is_null() & (pl.col(MOST) < pl.col("ridge")).fill_null(False)
+
+
 def bound() -> pl.Expr:
     """memory left of the ridge or without FLOPs, compute from the ridge on; null where unknown."""
     intensity = deciding_intensity()
     known = pl.col("bandwidth").is_not_null()
     return (
-        pl.when(known & (intensity == 0))
+        pl.when((known & (intensity == 0)) | surely_left())
         .then(pl.lit("memory"))
         .when(intensity < pl.col("ridge"))
         .then(pl.lit("memory"))
@@ -138,7 +146,7 @@ def bound_source() -> pl.Expr:
     return (
         pl.when(pl.col("bound").is_null())
         .then(None)
-        .when(pl.col("useful_flops").is_not_null())
+        .when(pl.col("useful_flops").is_not_null() | surely_left())
         .then(pl.lit("useful"))
         .when(pl.col("flops_complete"))
         .then(pl.lit("executed"))

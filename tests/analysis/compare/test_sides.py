@@ -188,7 +188,8 @@ def rows(**columns: list[Any]) -> pl.DataFrame:
     count = len(next(iter(columns.values())))
     ones = {n: [1.0] * count for n in ("bytes", "flops", "seconds", "share", "useful_flops", "intensity", "useful_intensity")}
     other: dict[str, list[Any]] = {"ridge": [2.0] * count, "bandwidth_share": [0.5] * count}
-    other |= {n: [None] * count for n in ("bytes_most", "flops_most", "seconds_least")} | {"flops_lacking": [False] * count}
+    unknown = ("bytes_most", "flops_most", "seconds_least", "useful_intensity_low", "useful_intensity_high")
+    other |= {n: [None] * count for n in unknown} | {"flops_lacking": [False] * count}
     text = {"role": ["fc"] * count, "family": ["fc"] * count, "limited_by": ["memory"] * count}
     given: dict[str, list[Any]] = {**ones, **other, **text, **columns}
     types = {k: pl.String if k in text else pl.Boolean if k == "flops_lacking" else pl.Float64 for k in given}
@@ -286,6 +287,10 @@ def test_the_part_beyond_the_ridge_is_of_all_bytes() -> None:
     assert told(beyond(), useful_intensity=[None] * 3, intensity=[5.0, 1.0, 9.0], **common) == 0.0
     assert told(beyond(), useful_intensity=[None] * 3, intensity=[5.0, 5.0, 9.0], **common) is None
     assert told(beyond(), useful_intensity=[None] * 3, intensity=[None] * 3, **common) is None
+    # nor does it where the most that is useful lies left of the ridge, or the least right of it: 3 of 8 bytes
+    padded: dict[str, list[Any]] = {"useful_intensity": [None] * 3, "intensity": [5.0] * 3, **common}
+    assert told(beyond(), useful_intensity_high=[1.9, 2.1, 1.0], **padded) == 0.0
+    assert told(beyond(), useful_intensity_high=[1.9, None, 1.0], useful_intensity_low=[1.0, 2.5, 1.0], **padded) == 0.375
     assert told(beyond(), useful_intensity=[1.0], ridge=[None]) is None
     assert told(beyond(), useful_intensity=[1.0], bytes=[0.0]) is None
     assert told(beyond(), useful_intensity=[1.0]) == 0.0

@@ -198,17 +198,20 @@ def test_useful_intensity_decides_before_the_executed_one() -> None:
 
 def test_a_launch_is_bound_by_memory_left_of_the_ridge_and_by_compute_from_it_on() -> None:
     cases = [
-        (5.0, 10.0, 1.0, "memory"),
-        (10.0, 10.0, 1.0, "compute"),
-        (11.0, 10.0, 1.0, "compute"),
-        (0.0, None, 1.0, "memory"),
-        (0.0, None, None, None),
-        (5.0, None, 1.0, None),
-        (None, 10.0, 1.0, None),
+        (5.0, 10.0, 1.0, None, "memory"),
+        (10.0, 10.0, 1.0, None, "compute"),
+        (11.0, 10.0, 1.0, None, "compute"),
+        (11.0, 10.0, 1.0, 9.0, "memory"),  # tiles are counted whole: the work needed is 9 at the most
+        (11.0, 10.0, 1.0, 10.0, "compute"),
+        (0.0, None, 1.0, None, "memory"),
+        (0.0, None, None, None, None),
+        (5.0, None, 1.0, None, None),
+        (None, 10.0, 1.0, None, None),
     ]
-    intensity, ridge, bandwidth, expected = (list(column) for column in zip(*cases, strict=True))
-    found = told(bound(), useful_intensity=[None] * 7, intensity=intensity, ridge=ridge, bandwidth=bandwidth)
-    assert found == expected
+    intensity, ridge, bandwidth, most, expected = (list(column) for column in zip(*cases, strict=True))
+    unknown = [None] * len(cases)
+    columns = {"intensity": intensity, "ridge": ridge, "bandwidth": bandwidth, "useful_intensity_high": most}
+    assert told(bound(), useful_intensity=unknown, **columns) == expected
 
 
 def test_useful_work_left_of_every_ridge_tells_the_side_where_none_was_counted() -> None:
@@ -226,11 +229,14 @@ def test_useful_work_left_of_every_ridge_tells_the_side_where_none_was_counted()
 def test_the_side_says_what_decided_it() -> None:
     found = told(
         bound_source(),
-        bound=["memory", "memory", "memory", None],
-        useful_flops=[1.0, None, None, 1.0],
-        flops_complete=[False, True, False, True],
+        bound=["memory", "memory", "memory", None, "memory"],
+        useful_flops=[1.0, None, None, 1.0, None],
+        flops_complete=[False, True, False, True, True],
+        useful_intensity=[1.0, None, None, 1.0, None],
+        useful_intensity_high=[None, None, None, None, 1.0],
+        ridge=[2.0] * 5,
     )
-    assert found == ["useful", "executed", "partial", None]
+    assert found == ["useful", "executed", "partial", None, "useful"]
 
 
 def test_the_larger_share_limits_and_below_the_threshold_latency_does() -> None:
