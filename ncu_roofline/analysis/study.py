@@ -19,7 +19,7 @@ from ncu_roofline.analysis.run.sequence import Segmented
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED
-from ncu_roofline.capture.schema import complete, whole_result
+from ncu_roofline.capture.schema import complete, thin, whole_result
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpus import Gpu
 from ncu_roofline.knowledge.kernels.roles import Rules
@@ -65,15 +65,15 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     """The capture with role, work, step, useful work and place of every launch."""
     chosen = choices or Choices()
     gpu, notes = device_of(capture, chosen.gpu)
-    named = roles.assign(complete(capture.launches, ARCHIVED), chosen.rules)
-    worked = with_behaviour(named, gpu, capture, chosen)
+    named = thin(roles.assign(thin(complete(capture.launches, ARCHIVED)), chosen.rules))
+    worked = thin(with_behaviour(named, gpu, capture, chosen))
     drafts = (capture.run.accepted.value or 1) > 1
     segmented = followed(worked, capture, drafts=drafts)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
-    worked_out = useful.useful(segmented.launches, run, chosen.model)
+    worked_out = thin(useful.useful(segmented.launches, run, chosen.model))
     run, other = with_part(worked_out, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
-    placed = roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share)
+    placed = thin(roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share))
     best = ceiling(placed, gpu, capture.device, chosen.ceiling)
     every = complete(gained(placed, best), STUDIED)
     kept = selected(every, run, chosen.phase)

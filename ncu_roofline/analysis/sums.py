@@ -36,9 +36,11 @@ def weighted(frame: pl.DataFrame, of: str | pl.Expr, by: str = "seconds") -> flo
     return number(frame.select(mean(of, by)).item())
 
 
-def share(frame: pl.DataFrame, which: pl.Expr, of: str) -> float | None:
-    """Part of the column's total that lies in the rows of `which`; None without a total."""
-    return number(frame.select(ratio(pl.col(of).filter(which).sum(), pl.col(of).sum())).item())
+def share(frame: pl.DataFrame, which: pl.Expr, of: str, among: pl.Expr | None = None) -> float | None:
+    """Part of the column's total, or of that in the rows of `among`, that lies in those of `which`; None without a total."""
+    whole = pl.col(of) if among is None else pl.col(of).filter(among)
+    both = which if among is None else which & among
+    return number(frame.select(ratio(pl.col(of).filter(both).sum(), whole.sum())).item())
 
 
 def number(value: object) -> float | None:

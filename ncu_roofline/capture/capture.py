@@ -147,6 +147,8 @@ class Capture:
     """File name without folders: fit to be shown."""
     taken: float | None = None
     """When the profiler began, in seconds since 1970; None where the file does not tell."""
+    own_processes: bool = False
+    """Whether processes are numbered in this file alone, so that those of another file are others."""
     files: tuple[File, ...] = ()
     """The files in their order, where there are several: the border of a file ends a step."""
 

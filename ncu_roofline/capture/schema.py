@@ -99,7 +99,7 @@ LAUNCHES = (
     Column("name", STR, "", "demangled name with template arguments and parameters", "never"),
     Column("device", I64, "", "number of the device in its machine", "not in the file"),
     Column("stream", I64, "", "CUDA stream", "not in the file"),
-    Column("process", I64, "", "process number (nothing else about the process is kept)", "not in the file"),
+    Column("process", I64, "", "number of the process in the capture, from 0: not the system's own", "not in the file"),
     Column("grid", TRIPLE, "blocks", "grid, x y z", "not in the file"),
     Column("block", TRIPLE, "threads", "block, x y z", "not in the file"),
     Column("nvtx", pl.List(pl.String), "", "names of the open NVTX ranges, outermost first", "NVTX was not captured"),
@@ -112,6 +112,30 @@ def complete(frame: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
     """The frame with every one of these columns: those that it lacks are null, of their type."""
     absent = [pl.lit(None, c.dtype).alias(c.name) for c in columns if c.name not in frame.columns]
     return frame.with_columns(absent)
+
+
+def thin(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with each column of one value, or of none, kept as that value: a million rows of it take no memory."""
+    if frame.height < MANY:
+        return frame
+    told = frame.select(pl.col(c).eq_missing(pl.col(c).first()).all() for c in flat(frame)).row(0, named=True)
+    return frame.with_columns(pl.lit(frame[c][0], frame.schema[c]).alias(c) for c, same in told.items() if same)
+
+
+def flat(frame: pl.DataFrame) -> list[str]:
+    """Columns without lists, which are not compared."""
+    return [c for c, kind in frame.schema.items() if not kind.is_nested()]
+
+
+MANY = 100_000
+"""Rows from which on memory counts."""
+
+
+def numbered(launches: pl.DataFrame) -> pl.DataFrame:
+    """The launches with their processes numbered from 0: which is which is all that the system's numbers are for."""
+    if "process" not in launches.columns:
+        return launches
+    return launches.with_columns(process=(pl.col("process").rank("dense").cast(pl.Int64) - 1))
 
 
 def timeless(launches: pl.DataFrame) -> pl.DataFrame:

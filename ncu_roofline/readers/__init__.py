@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ncu_roofline.capture.capture import Capture, Fact
+from ncu_roofline.capture.schema import numbered
 from ncu_roofline.errors import UnreadableCapture
 
 REPORT = b"NVR\0"
@@ -37,7 +38,8 @@ def read(
     from ncu_roofline.readers.combine import combine
 
     paths = expand([source] if isinstance(source, str | os.PathLike) else source)
-    return combine([marked(read_one(path, reader=reader, metrics=metrics)) for path in paths])
+    whole = combine([marked(read_one(path, reader=reader, metrics=metrics)) for path in paths])
+    return replace(whole, launches=numbered(whole.launches))
 
 
 def marked(capture: Capture) -> Capture:

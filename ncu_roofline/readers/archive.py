@@ -164,8 +164,8 @@ def archived(capture: Capture) -> Capture:
     The sum of a counter that other files have in parts stays out: one column has one type.
     """
     sums = [name for name, kind in capture.launches.schema.items() if foreign(name, kind)]
-    launches = capture.launches.drop(sums).rename({"device": NUMBER}).with_columns(pl.lit(capture.name).alias(CAPTURE))
-    return replace(capture, launches=launches)
+    launches = schema.numbered(capture.launches).drop(sums).rename({"device": NUMBER})
+    return replace(capture, launches=launches.with_columns(pl.lit(capture.name).alias(CAPTURE)))
 
 
 def _write(content: bytes, place: Path, target: Path) -> None:

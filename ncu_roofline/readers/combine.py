@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,7 @@ def combine(captures: Sequence[Capture]) -> Capture:
     """One capture of all launches; refused where the files come from different devices."""
     if len(captures) == 1:
         return captures[0]
-    launches = pl.concat(alike([c.launches for c in captures]), how="diagonal_relaxed")
+    launches = pl.concat(alike([c.launches for c in apart(captures)]), how="diagonal_relaxed")
     return Capture(
         launches=launches.with_columns(index=pl.int_range(pl.len(), dtype=pl.Int64)),
         device=device([c.device for c in captures], [c.name for c in captures]),
@@ -28,6 +28,18 @@ def combine(captures: Sequence[Capture]) -> Capture:
         name=f"{captures[0].name} and {len(captures) - 1} more",
         files=tuple(File(name=c.name, launches=c.launches.height, run=c.run) for c in captures),
     )
+
+
+def apart(captures: Sequence[Capture]) -> Iterator[Capture]:
+    """The captures; processes that a file numbers by itself get numbers that no other file has, below those of systems."""
+    taken = 0
+    for capture in captures:
+        if capture.own_processes:
+            numbers = capture.launches["process"] - (1 << 32) + taken
+            taken += capture.launches["process"].n_unique()
+            yield replace(capture, launches=capture.launches.with_columns(numbers))
+        else:
+            yield capture
 
 
 def alike(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:

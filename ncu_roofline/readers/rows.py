@@ -6,8 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from operator import itemgetter
+from itertools import chain, islice
 from typing import Any
 
 import polars as pl
@@ -45,7 +44,7 @@ ATTRIBUTES = (
 SAME = 4
 """The first attributes tell devices apart; clocks and free memory may differ between twins."""
 
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE, ROWS_TURNED = 1 << 14, 1 << 8
 MOST_WHOLE = 1 << 62
 MOST_CELL_BYTES = 64 << 20
 """Plus the size of the file: a launch takes more bytes in a report than in the frame."""
@@ -64,6 +63,11 @@ class Columns:
     def listed(self) -> tuple[str, ...]:
         """Metrics of which the value per opcode is kept."""
         return tuple(name for name in self.measured if "_per_opcode" in name)
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """Metrics of the device, which are alike in every launch but for its number."""
+        return tuple(ATTRIBUTE + name for name in ATTRIBUTES if name != "device_index")
 
 
 def times(names: Iterable[str]) -> frozenset[str]:
@@ -95,30 +99,43 @@ def table(rows: Iterable[list[Cell]], kept: Columns, file_bytes: int) -> Table:
     pieces: list[pl.DataFrame] = []
     devices: dict[tuple[Any, ...], None] = {}
     count, most = 0, (MOST_CELL_BYTES + file_bytes) // (8 * (FIXED + len(kept.places)))
-    remaining, attributes = iter(rows), itemgetter(*(kept.places[ATTRIBUTE + name] for name in ATTRIBUTES))
-    while count <= most and (piece := list(islice(remaining, ROWS_AT_ONCE))):
-        count += len(piece)
-        pieces.append(_piece(piece, kept))
-        devices.update(dict.fromkeys(map(attributes, piece)))
-    frame = sharing(pl.concat(pieces)) if pieces else _piece([], kept)
-    return Table(frame, list(devices), count > most)
+    for cells in _turned(rows, FIXED + len(kept.places)):
+        count += len(cells[KERNEL])
+        pieces.append(_piece(cells, kept))
+        devices.update(dict.fromkeys(_devices([cells[kept.places[ATTRIBUTE + name]] for name in ATTRIBUTES])))
+        if count > most:
+            break
+    frame = pl.concat(pieces or [_piece([[]] * (FIXED + len(kept.places)), kept)])
+    return Table(frame.with_columns(pl.col("kernel", "name").cast(pl.String)), list(devices), count > most)
 
 
-def sharing(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with each different name kept once: a million launches have some hundred."""
-    return frame.with_columns(pl.col("kernel", "name").cast(pl.Categorical).cast(pl.String))
+def _turned(rows: Iterable[list[Cell]], width: int) -> Iterator[list[list[Cell]]]:
+    """The rows as columns, so many at once; turned by few rows at a time, which stay in the processor's cache."""
+    remaining = iter(rows)
+    while few := list(islice(remaining, min(ROWS_TURNED, ROWS_AT_ONCE))):
+        cells: list[list[Cell]] = [[] for _ in range(width)]
+        while few:
+            for column, part in zip(cells, zip(*few, strict=True), strict=True):
+                column.extend(part)
+            few = list(islice(remaining, min(ROWS_TURNED, ROWS_AT_ONCE - len(cells[0]))))
+        yield cells
 
 
-def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
-    cells: list[Any] = list(zip(*rows, strict=True)) or [()] * (FIXED + len(kept.places))
+def _devices(attributes: Sequence[Sequence[Cell]]) -> Iterable[tuple[Cell, ...]]:
+    # one device is the rule, and counting is quicker than a tuple for every launch
+    alike = all(cells.count(cells[0]) == len(cells) for cells in attributes)
+    return [tuple(cells[0] for cells in attributes)] if alike else zip(*attributes, strict=True)
 
+
+def _piece(cells: Sequence[Sequence[Cell]], kept: Columns) -> pl.DataFrame:
     def of(metric: str) -> Any:
         return cells[kept.places[metric]]
 
     index = cells[kept.places[ATTRIBUTE + "device_index"]]
     fixed = {
-        "kernel": pl.Series(cells[KERNEL], dtype=pl.String),
-        "name": pl.Series(cells[NAME], dtype=pl.String),
+        # each different name is kept once: a million launches have some hundred
+        "kernel": pl.Series(cells[KERNEL], dtype=pl.Categorical),
+        "name": pl.Series(cells[NAME], dtype=pl.Categorical),
         "device": _integers(a if a is not None else b for a, b in zip(of(DEVICE_NUMBER), index, strict=True)),
         "stream": _integers(of(STREAM)),
         "process": _integers(cells[PROCESS]),
@@ -136,7 +153,7 @@ def _piece(rows: list[list[Cell]], kept: Columns) -> pl.DataFrame:
 
 def _integers(cells: Iterable[Cell]) -> pl.Series:
     listed = list(cells)
-    if all(type(cell) is int and -MOST_WHOLE < cell < MOST_WHOLE for cell in listed):
+    if set(map(type, listed)) == {int} and min(listed) > -MOST_WHOLE and max(listed) < MOST_WHOLE:
         return pl.Series(listed, dtype=pl.Int64)
     return pl.Series([_integer(cell) for cell in listed], dtype=pl.Int64)
 
@@ -149,13 +166,14 @@ def _integer(cell: Cell) -> int | None:
 
 def _triples(cells: Sequence[Cell]) -> pl.Series:
     # from one flat list: a list of lists costs polars a series for every row
-    flat = pl.Series([side for cell in cells for side in cell or (0, 0, 0)], dtype=pl.Int64)
-    known = pl.Series([cell is not None for cell in cells], dtype=pl.Boolean)
-    return pl.select(pl.when(known).then(flat.reshape((len(cells), 3)))).to_series()
+    known = [cell is not None for cell in cells]
+    flat = pl.Series(list(chain.from_iterable(cell or (0, 0, 0) for cell in cells)), dtype=pl.Int64)
+    sides = flat.reshape((len(cells), 3))
+    return sides if all(known) else pl.select(pl.when(pl.Series(known, dtype=pl.Boolean)).then(sides)).to_series()
 
 
 def _floats(cells: Sequence[Cell], in_ns: bool) -> pl.Series:
-    if not in_ns and all(type(cell) is float for cell in cells):
+    if not in_ns and set(map(type, cells)) <= {float}:
         return pl.Series(cells, dtype=pl.Float64)
     scale = 1e9 if in_ns else 1.0  # divided here: polars multiplies by the inverse, one digit off
     numbers = [c / scale if isinstance(c, int | float) else None for c in cells]

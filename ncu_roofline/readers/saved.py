@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.capture.capture import Capture
-from ncu_roofline.capture.schema import LAUNCHES, MEASURED, OPCODES, conform
+from ncu_roofline.capture.schema import LAUNCHES, MEASURED, OPCODES, conform, numbered
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import footer
+from ncu_roofline.readers import footer, pages
 from ncu_roofline.readers.footer import SCHEMA_VERSION
 
 __all__ = ["ARCHIVED", "KEY", "SCHEMA_VERSION", "facts_of", "ours", "packed", "read"]
@@ -25,11 +25,16 @@ SPARED_CELLS, CELLS_PER_BYTE = 50_000_000, 200
 """Rows times columns that a file may unpack to: 0.4 GB, or this many per byte (captures have under 5)."""
 
 
+SPARED_ENTRIES, ENTRIES_PER_BYTE = 3_000_000, 20
+"""Entries of lists that any file may unpack to, 0.5 GB of work, or this many per byte (captures have under 1)."""
+
+
 def packed(capture: Capture) -> bytes:
     """The capture as the bytes of one Parquet file with one row group."""
     target = BytesIO()
-    capture.launches.write_parquet(
-        target, metadata={KEY: footer.written(capture)}, row_group_size=max(capture.launches.height, 1), statistics=True
+    launches = numbered(capture.launches)
+    launches.write_parquet(
+        target, metadata={KEY: footer.written(capture)}, row_group_size=max(launches.height, 1), statistics=True
     )
     return target.getvalue()
 
@@ -37,14 +42,18 @@ def packed(capture: Capture) -> bytes:
 def read(path: Path) -> Capture:
     """The capture as it was saved, from a file of its own or from one of an archive."""
     facts = facts_of(path)
+    short(path)
     with undamaged(path):
         launches = frame(pl.scan_parquet(path, hive_partitioning=False, glob=False), path)
-    return Capture(launches=launches, **facts)
+    # files of earlier versions hold the system's numbers, which the same process has in all of them
+    processes = launches["process"].drop_nulls()
+    return Capture(launches=launches, own_processes=processes.max() == processes.n_unique() - 1, **facts)
 
 
 def checked(path: Path) -> dict[str, Any]:
     """The footer of a capture in an archive, whose rows passed the same checks as those of a file of its own."""
     facts = facts_of(path)
+    short(path)
     with undamaged(path):
         rows = bounded(pl.scan_parquet(path, hive_partitioning=False, glob=False), path)
         sound(rows.select("index", "kernel", "name").collect(), path)
@@ -106,6 +115,18 @@ def bounded(rows: pl.LazyFrame, path: Path) -> pl.LazyFrame:
             f"{path.name}: unpacks to {letters:,} letters, which no capture of its size does; save it again"
         )
     return rows.select(*(c.name for c in LAUNCHES), *measured)
+
+
+def short(path: Path) -> None:
+    """Refuses lists that unpack to more than a capture has, by what the headers of their pages say."""
+    try:
+        entries = pages.listed(path)
+    except pages.BROKEN as error:
+        raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
+    if entries > max(SPARED_ENTRIES, ENTRIES_PER_BYTE * path.stat().st_size):
+        raise UnreadableCapture(
+            f"{path.name}: unpacks to {entries:,} entries of lists, which no capture of its size does; save it again"
+        )
 
 
 def sound(launches: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -85,7 +85,7 @@ def gaps(findings: Iterable[Finding]) -> set[str]:
 
 def counted(study: Study, which: pl.Expr) -> int:
     """Number of launches that fit."""
-    return launch_count(study.launches.filter(which))
+    return launch_count(study.launches, which)
 
 
 def of(study: Study, code: str, severity: str, which: pl.Expr, **values: Any) -> Iterator[Finding]:

@@ -175,7 +175,8 @@ def with_path(summed: pl.DataFrame, launches: pl.DataFrame, keys: list[str]) -> 
     A ceiling is never a mean over paths: FP32 helpers beside a BF16 kernel would lower its ridge.
     """
     main = (
-        launches.filter(pl.col("path").is_not_null())
+        launches.select(*keys, "path", "flops", "seconds", *CEILINGS)  # filtering copies
+        .filter(pl.col("path").is_not_null())
         .group_by(*keys, "path", maintain_order=True)
         .agg(pl.col("flops").sum(), *(mean(name) for name in CEILINGS))
         .sort("flops", descending=True, maintain_order=True)

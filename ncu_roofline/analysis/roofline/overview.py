@@ -62,11 +62,11 @@ SEEN = (
 
 def overview(study: Study) -> Overview:
     """The numbers that the first sentences are made of."""
-    launches = study.launches.select(SEEN)  # filtering copies: of a million launches only what is looked at
-    sided = launches.filter(pl.col("bound").is_not_null())
-    limited = launches.filter(pl.col("limited_by").is_not_null())
+    launches = study.launches.select(SEEN)
+    sided, memory = pl.col("bound").is_not_null(), (pl.col("bound") == "memory").fill_null(False)
+    limited = pl.col("limited_by").is_not_null()
     by_part = (pl.col("bound_source") == "partial") & lacking()
-    certain = sided.filter(~(by_part & (pl.col("bound") == "memory")))
+    certain = sided & ~(by_part & memory)
     path, spec, profiled = main_ridge(launches)
     return Overview(
         launches=launch_count(launches),
@@ -74,24 +74,24 @@ def overview(study: Study) -> Overview:
         seconds=total(launches, "seconds"),
         dram_bytes=total(launches, "dram_bytes"),
         flops=total(launches, "flops"),
-        seconds_known=launch_count(launches.filter(pl.col("seconds").is_not_null())),
-        bytes_known=launch_count(launches.filter(pl.col("dram_bytes").is_not_null())),
-        reads_known=launch_count(launches.filter(pl.col("dram_read_bytes").is_not_null())),
-        flops_known=launch_count(launches.filter(pl.col("flops").is_not_null())),
+        seconds_known=launch_count(launches, pl.col("seconds").is_not_null()),
+        bytes_known=launch_count(launches, pl.col("dram_bytes").is_not_null()),
+        reads_known=launch_count(launches, pl.col("dram_read_bytes").is_not_null()),
+        flops_known=launch_count(launches, pl.col("flops").is_not_null()),
         roles=group(study.launches, "role"),
         families=families(launches),
-        memory_bytes_share=share(sided, pl.col("bound") == "memory", "dram_bytes"),
-        latency_time_share=share(limited, pl.col("limited_by") == "latency", "seconds"),
-        limit_known_time_share=share(launches, pl.col("limited_by").is_not_null(), "seconds"),
-        partial_bytes_share=share(sided.filter(pl.col("bound") == "memory"), by_part, "dram_bytes"),
-        flops_partial=launch_count(launches.filter(pl.col("flops").is_not_null() & lacking())),
-        side_known_bytes_share=share(launches, pl.col("bound").is_not_null(), "dram_bytes"),
+        memory_bytes_share=share(launches, memory, "dram_bytes", sided),
+        latency_time_share=share(launches, pl.col("limited_by") == "latency", "seconds", limited),
+        limit_known_time_share=share(launches, limited, "seconds"),
+        partial_bytes_share=share(launches, by_part & memory, "dram_bytes", memory),
+        flops_partial=launch_count(launches, pl.col("flops").is_not_null() & lacking()),
+        side_known_bytes_share=share(launches, sided, "dram_bytes"),
         main_path=path,
         ridge_spec=spec,
         ridge_profiled=profiled,
         bandwidth_share=launches["bandwidth_share"][0] if launches.height == 1 else weighted(launches, "bandwidth_share"),
-        left_launches=launch_count(certain.filter(pl.col("bound") == "memory")),
-        sided_launches=launch_count(certain),
+        left_launches=launch_count(launches, certain & memory),
+        sided_launches=launch_count(launches, certain),
     )
 
 
@@ -100,9 +100,10 @@ def lacking() -> pl.Expr:
     return ~pl.col("flops_complete") & (pl.col("flops_fp32").is_null() | pl.col("tensor_flops").is_null())
 
 
-def launch_count(launches: pl.DataFrame) -> int:
-    """How many launches the rows stand for."""
-    return int(launches["times"].fill_null(1).sum())
+def launch_count(launches: pl.DataFrame, which: pl.Expr | None = None) -> int:
+    """How many launches the rows stand for, or those of them that fit."""
+    number = pl.col("times").fill_null(1)
+    return int(launches.select(number.sum() if which is None else number.filter(which).sum()).item())
 
 
 def families(launches: pl.DataFrame) -> pl.DataFrame:
@@ -120,13 +121,14 @@ def families(launches: pl.DataFrame) -> pl.DataFrame:
 
 def main_ridge(launches: pl.DataFrame) -> tuple[str | None, float | None, float | None]:
     """The path of the kernels with most bytes, FLOPs where those are unknown, and both ridges of its heaviest kernel."""
-    working = launches.filter(pl.col("path").is_not_null())
+    looked_at = ("path", "dram_bytes", "flops", "seconds", "peak_at_clock", "ridge_spec", "ridge_profiled")
+    working = launches.select(looked_at).filter(pl.col("path").is_not_null())  # filtering copies
     if working.is_empty():
         return None, None, None
     weights = ("dram_bytes", "flops")
     path = working.group_by("path").agg(pl.col(*weights).sum()).sort(*weights, "path")["path"][-1]
     mine = working.filter(pl.col("path") == path)
-    heavy = mine.sort("flops", descending=True, nulls_last=True, maintain_order=True)
+    heavy = mine.sort("flops", descending=True, nulls_last=True, maintain_order=True).head(1)
     # as the chart draws it: the path's mean ceiling over the mean slope of all launches
     peak, slope = weighted(mine, pl.col("peak_at_clock")), weighted(launches, pl.coalesce("bandwidth_at_clock", "bandwidth"))
     return path, heavy["ridge_spec"][0], peak / slope if peak and slope else heavy["ridge_profiled"][0]

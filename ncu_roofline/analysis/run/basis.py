@@ -143,7 +143,7 @@ def by_steps(decode: pl.DataFrame, run: Run) -> Found:
     whole_results = (pl.col("role").cast(pl.String) == "fused-step").fill_null(False)
     # a batch that the user states says that it is decode where nothing else tells
     told = pl.col("phase").is_not_null() | pl.lit(run.batch.origin == "given") | whole_results
-    whole = decode.filter(pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null() & told)
+    whole = where(decode, pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null() & told)
     seen = round(whole.select("process", "device", "step").n_unique() / gpus(whole))
     stated = run.steps.value if run.steps.origin == "given" else None
     if stated and (stated != seen or run.tokens.value):
@@ -157,12 +157,12 @@ def by_steps(decode: pl.DataFrame, run: Run) -> Found:
 
 def by_layers(decode: pl.DataFrame, run: Run) -> Found:
     """A part of one step as the whole of it: by the layers the user says it has, or by whole layers seen."""
-    layered = decode.filter(pl.col("layer").is_not_null())
+    layered = where(decode, pl.col("layer").is_not_null())
     if run.layers_captured.value is not None and run.layers_captured.origin == "given" and layered.height:
         part, every = run.layers_captured.value
         return layered, 1.0, every / part, f"{part} of {every} layers as stated; embedding and LM head are left out"
     told = pl.lit(run.batch.origin == "given" or run.steps.origin == "given") | (pl.col("phase").cast(pl.String) == "decode")
-    whole = layered.filter(pl.col("layer_whole").fill_null(False) & told.fill_null(False))
+    whole = where(layered, pl.col("layer_whole").fill_null(False) & told.fill_null(False))
     seen = whole.select("process", "device", "step", "layer").n_unique() / gpus(whole)
     # layers that only a prompt of the capture shows do not make a part of a step the whole of it
     known = run.layers.origin == "given" or run.model.value is not None

@@ -37,7 +37,7 @@ class Layout:
     numbers: tuple[tuple[int, int], ...]
     """Place in the unpacked launch, and in the row."""
     counts: tuple[tuple[int, int, bytes], ...]
-    """The same, and the bytes that it was learned from: attributes of the device never change."""
+    """The same, and the bytes that it was learned from."""
     parts: tuple[tuple[int, int, bytes, Callable[[bytes], Any]], ...]
     """The same, and what decodes it."""
     cells: tuple[Cell, ...]
@@ -144,6 +144,8 @@ class Form:
     codes: list[str] = field(default_factory=list)
     told: int = 0
     """Codes that give a value."""
+    open: int = 0
+    """Bytes of the last code, where they must be the same and what follows may be added to them."""
     numbers: list[tuple[int, int]] = field(default_factory=list)
     """Of each double: which value it is, and the place of its cell."""
     counts: list[tuple[int, int]] = field(default_factory=list)
@@ -153,14 +155,19 @@ class Form:
 
     def same(self, size: int, skipped: int = 0) -> None:
         """Bytes that must be the same, and behind them such as nobody asked for."""
-        self.codes.append(over(size, skipped))
-        self.told += 1
+        if self.open:
+            self.codes[-1] = over(self.open + size, skipped)
+        else:
+            self.codes.append(over(size, skipped))
+            self.told += 1
+        self.open = 0 if skipped else self.open + size
 
     def take(self, values: list[tuple[int, int]], code: str, place: int) -> None:
         """A value of this code, and where it goes."""
         self.codes.append(code)
         values.append((self.told, place))
         self.told += 1
+        self.open = 0
 
 
 @lru_cache(maxsize=1 << 12)
@@ -199,17 +206,22 @@ def metrics(data: bytes, at: int, wanted: Plan, form: Form) -> int:
         if index > 127:
             index, name = varint(data, start + 1)
         if (place := places[index]) is None:  # form.same(), without the call: most are such
-            codes.append(over(name - at, stop - name))
-            form.told += 1
+            if form.open:
+                codes[-1], form.open = over(form.open + name - at, stop - name), 0
+            else:
+                codes.append(over(name - at, stop - name))
+                form.told += 1
+        elif place in wanted.listed or place in wanted.steady:
+            form.same(stop - at)
         else:
-            metric(data, at, name, stop, place, place in wanted.listed, form)
+            metric(data, at, name, stop, place, form)
         at = stop
     return at
 
 
-def metric(data: bytes, at: int, value: int, stop: int, place: int, listed: bool, form: Form) -> None:
+def metric(data: bytes, at: int, value: int, stop: int, place: int, form: Form) -> None:
     """A metric that is kept: its name must be the same, its value is a number; else all of it is the same."""
-    kind = data[value + 2] if not listed and stop - value >= 4 and data[value] == VALUE_KEY else None
+    kind = data[value + 2] if stop - value >= 4 and data[value] == VALUE_KEY else None
     size = data[value + 1] if kind is not None else 0
     if kind == DOUBLE_KEY and size == 9 and stop - value >= 11:
         form.same(value + 3 - at)

@@ -45,9 +45,11 @@ class Plan:
     width: int
     unwanted: re.Pattern[bytes]
     """Matches a run of short metrics of which none is kept."""
+    steady: frozenset[int] = frozenset()
+    """Places of what is the same in nearly every launch."""
 
 
-def plan(names: Sequence[str], kept: dict[str, int], listed: Iterable[str]) -> Plan:
+def plan(names: Sequence[str], kept: dict[str, int], listed: Iterable[str], steady: Iterable[str] = ()) -> Plan:
     """The plan that puts each kept metric into its place."""
     places = [kept.get(name) for name in names]
     indices = [index for index, place in enumerate(places) if place is not None]
@@ -56,6 +58,7 @@ def plan(names: Sequence[str], kept: dict[str, int], listed: Iterable[str]) -> P
         listed=frozenset(kept[name] for name in listed if name in kept),
         width=FIXED + len(kept),
         unwanted=unwanted(indices, len(set(names))),
+        steady=frozenset(kept[name] for name in steady if name in kept),
     )
 
 
