@@ -160,12 +160,15 @@ def each(path: str, *, to: str, job: str, meta: dict[str, Any], reader: str, met
         return Kept("refused", str(error))
     if rows.id is not None:
         tables.keep(at(to), rows.id, rows.runs, rows.launches, rows.partition)
-    return Kept("saved") if rows.reason is None else Kept("refused", rows.reason)
+    if rows.reason is not None:
+        return Kept("refused", rows.reason)
+    there(to, job).add(identity)
+    return Kept("saved")
 
 
 @lru_cache(maxsize=4)
 def there(to: str, job: str) -> set[str]:  # noqa: ARG001  a new job asks anew
-    """What the archive held when this job began, in this process."""
+    """What the archive held when this job began in this process, and what came from here since."""
     from ncu_roofline.readers.fleet import tables
     from ncu_roofline.readers.fleet.store import at
 

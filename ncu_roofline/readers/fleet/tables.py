@@ -109,9 +109,15 @@ def runs(store: Store, where: Sequence[pl.Expr] = (), columns: Iterable[str] | N
         wanted = list(dict.fromkeys((*asked, "schema", "id", "role", "reason")))
         scan = scanned(store, tuple(found.every), runs_schema())
         kept = scan.filter(*where) if where else scan
-        return once(kept.select(wanted).collect(), found)
+        return measured(once(kept.select(wanted).collect(), found))
 
     return supported(settled(store, rows), store)
+
+
+def measured(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose numbers are such: no infinity in what a stranger put there, nothing per less than no token."""
+    finite = rows.with_columns(pl.when(pl.col(pl.Float64).is_finite() & (pl.col(pl.Float64) >= 0)).then(pl.col(pl.Float64)))
+    return finite.with_columns(pl.when(pl.col("divisor") > 0).then("divisor")) if "divisor" in rows.columns else finite
 
 
 def once(rows: pl.DataFrame, found: Named) -> pl.DataFrame:

@@ -19,14 +19,19 @@ def read(store: Store) -> Capture:
         Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
         for text, capture in told.select("facts", "capture").rows()
     ]
+    with tables.sound(store):
+        kept = launches(store, told.lazy().select("id"))
+        return archive.as_one(kept.drop([] if len(facts) > 1 else archive.CAPTURE), facts, name)
+
+
+def launches(store: Store, ids: pl.LazyFrame) -> pl.LazyFrame:
+    """The launches of these captures, in the columns of one, with the name of theirs."""
     own = [archive.NUMBER if c.name == "device" else c.name for c in schema.LAUNCHES]
     scan = tables.launches(store, counters(store))
     measured = [name for name in scan.collect_schema() if name.startswith(schema.MEASURED)]
-    kept = scan.join(told.lazy().select("id"), on="id", how="semi", maintain_order="left")
     # of one device: its name is in the facts, and the column tells its number
-    launches = kept.select(*own, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
-    with tables.sound(store):
-        return archive.as_one(launches.drop([] if len(facts) > 1 else archive.CAPTURE), facts, name)
+    kept = scan.join(ids, on="id", how="semi", maintain_order="left")
+    return kept.select(*own, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
 
 
 def counters(store: Store) -> list[str]:

@@ -217,6 +217,36 @@ def test_a_damaged_object_is_one_sentence(store: Folder) -> None:
         compact(store)
 
 
+def test_launches_that_are_damaged_are_one_sentence_for_every_command(
+    store: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launches = nr.ingest(THREE[0]).launches
+    assert launches is not None
+    store.put("launches/date=2026-01-01/device=x/" + "b" * 32 + ".parquet", tables.packed(launches)[:-50])
+
+    for words in (["history", store.root, "--by", "kernel"], ["summary", store.root], ["kernels", store.root]):
+        answer = run(capsys, *words)
+        assert answer.code == 3 and "archive cannot be read: an object of it is damaged" in answer.err
+
+
+def test_infinities_and_no_tokens_of_a_stranger_are_not_known(store: Folder) -> None:
+    strange = {"bytes": float("nan"), "seconds": float("inf"), "flops": -1.0, "divisor": 0.0}
+    rows = nr.ingest(THREE[0]).runs.with_columns(**{k: pl.lit(v) for k, v in strange.items()}, id=pl.lit("b" * 32))
+    store.put("runs/" + "b" * 32 + ".parquet", tables.packed(rows))
+
+    found = tables.runs(store).filter(pl.col("id") == "b" * 32)
+    assert found.select(list(strange)).null_count().row(0) == (rows.height,) * 4
+
+
+def test_one_content_under_two_names_is_one_capture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.ncu-repz").write_bytes(THREE[0].read_bytes())
+    answer = run(capsys, "ingest", str(tmp_path), "--to", str(tmp_path / "archive"), "--workers", "1")
+
+    assert "Ingested 1, 1 were there already, 0 could not be read" in answer.err
+    assert tables.runs(Folder(str(tmp_path / "archive")))["capture"].unique().to_list() == ["one.ncu-repz"]
+
+
 def test_what_a_stranger_put_there_is_not_merged(store: Folder) -> None:
     store.put("runs/" + "b" * 32 + ".parquet", tables.packed(pl.DataFrame({"id": [1], "role": [2.0]})))
 
