@@ -273,6 +273,19 @@ def test_steps_follow_the_order_of_the_capture_and_the_table_that_of_passes() ->
     assert found["step"].to_list() == [2, 0, 1]
 
 
+def test_a_step_before_a_cut_pass_that_may_be_one_more_of_its_drafts_is_not_whole() -> None:
+    cut = [True, True, True, False]
+    rows = [32, 8, 8, 8]
+    decode: list[str | None] = ["decode"] * 4
+    assert numbered([6, 3, 3, 2], decode, whole=cut, rows=rows, drafting=True)["whole"].to_list() == [False] * 4
+    # on as many rows as the model verifies it is the next verification
+    rest = numbered([6, 3, 3, 2], decode, whole=cut, rows=[32, 8, 8, 32], drafting=True)
+    assert rest["whole"].to_list() == [True, True, True, False]
+    # drafts before a verification are of the step that follows
+    ahead = numbered([3, 3, 6, 2], decode, whole=cut, rows=[8, 8, 32, 8], drafting=True)
+    assert ahead["whole"].to_list() == [True, True, True, False]
+
+
 def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
     assert {"lane", "opens", "closes", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(
         empty_passes().columns

@@ -153,11 +153,21 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     served = (~pl.col("draft")).any().over(*of_one, "step")
     # the last step may lack some of the drafts that others have
     made = pl.when(pl.col("step").is_not_null()).then(pl.col("draft").sum().over(*of_one, "step"))
-    every = (made >= made.max().over(of_one)).fill_null(True)
+    every = (made >= made.max().over(of_one)).fill_null(True) & ~(going_on() & ~ahead.any().over("lane"))
     alone = pl.col("draft") | ~every
     return numbered.with_columns(whole=pl.when(alone).then(pl.col("whole") & own & served & every).otherwise("whole")).sort(
         "pass"
     )
+
+
+def going_on() -> pl.Expr:
+    """Whether a step is the last before a cut pass that may be one more of its drafts: as shallow, on as many rows."""
+    drafting = {name: pl.col(name).filter("draft").max().over("lane") for name in ("mixers", "rows")}
+    final = (pl.col("begin") == pl.col("begin").max().over("lane")) & ~pl.col("whole") & (pl.col("mixers") > 0)
+    alike = (pl.col("mixers") <= drafting["mixers"]) & (pl.col("rows") == drafting["rows"]).fill_null(True)
+    cut = (final & alike).fill_null(False)
+    last = pl.col("step").filter(~cut & (pl.col("phase") == "decode")).max().over("lane")
+    return (cut.any().over("lane") & (pl.col("step") == last)).fill_null(False)
 
 
 def drafts_first() -> pl.Expr:
