@@ -256,3 +256,37 @@ def test_a_share_above_a_roof_is_doubted() -> None:
         "4 launches of the head stand above a roof, at up to 130 % of it" in d for d in doubts(compare([base], [marked]))
     )
     assert not any("above a roof" in d for d in doubts(compare([base], [base])))
+
+
+def test_prompts_alone_with_stated_tokens_are_compared_and_no_crash() -> None:
+    # no launch is of decode, so that no token of decode is told, whatever is stated
+    def prompt(bytes_: float) -> Study:
+        study = plain({"dram_bytes": bytes_}, tokens=1)
+        return replace(study, launches=study.launches.with_columns(phase=pl.lit("prefill", study.launches["phase"].dtype)))
+
+    for found in both(prompt(100 * MB), prompt(50 * MB)):
+        assert found.basis == "capture"
+        assert any("are prefill, not decode" in doubt for doubt in doubts(found))
+
+
+def test_20_launches_against_the_same_counters_in_other_units_are_no_change(tmp_path: Path) -> None:
+    head = (
+        '"ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size","Grid Size","Device","CC",'
+    )
+    head += '"Section Name","Metric Name","Metric Unit","Metric Value"\n'
+
+    def written(name: str, bytes_: tuple[str, float], time: tuple[str, float]) -> Path:
+        lines = [head]
+        for n in range(20):
+            moved, took = (2_000_000 + 64_000 * n) / bytes_[1], (4_000 + 320 * n) / time[1]
+            start = f'"{n}","1","python","127.0.0.1","gemm","1","7","(128, 1, 1)","(512, 8, 1)","0","9.0","Command line profiler metrics"'
+            lines.append(f'{start},"dram__bytes.sum","{bytes_[0]}","{moved:.10g}"\n')
+            lines.append(f'{start},"gpu__time_duration.sum","{time[0]}","{took:.10g}"\n')
+        path = tmp_path / f"{name}.csv"
+        path.write_text("".join(lines))
+        return path
+
+    one, other = written("one", ("byte", 1), ("nsecond", 1)), written("other", ("Mbyte", 1e6), ("usecond", 1e3))
+    for pair in ((one, other), (other, one)):
+        found = nr.compare(*pair)
+        assert (found.verdict, found.judged.bytes.part) == ("no_change", pytest.approx(0.0, abs=1e-9))
