@@ -268,14 +268,13 @@ def kernel_words(row: dict[str, Any], grid: bool = False) -> str:
     """A kernel with the reason why it took longer than its bytes explain, and its grid where its name is not its own."""
     on = f", grid {shape(row['head_grid'].split('x'))}" if grid and row["head_grid"] else ""
     name = f"{name_of(row)} ({row['role']}{on}"
-    before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
+    small = ", too small for either roof" if (row["head_latency_share"] or 0) > 0.5 else ""
     if row["what"] in ("added", "split"):
         return f"{name}, {row['what']})"
-    if (row["head_latency_share"] or 0) > 0.5:
-        return f"{name}, too small for either roof)"
-    if before is not None and after is not None and before - after >= limit("share_moved"):
-        return f"{name}, share of the DRAM peak {percent(before)} to {percent(after)})"
-    return f"{name})"
+    before, after = row["base_bandwidth_share"], row["head_bandwidth_share"]
+    if before is None or after is None:
+        return f"{name}{small}, share of the DRAM peak unknown)"
+    return f"{name}{small}, share of the DRAM peak {percent(before)} to {percent(after)})"
 
 
 def eaten(comparison: Comparison) -> str:

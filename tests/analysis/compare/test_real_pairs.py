@@ -153,3 +153,27 @@ def test_the_json_of_a_comparison_has_both_intervals(capsys: pytest.CaptureFixtu
         assert change["low"] < change["value"] < change["high"]
     assert found["bytes_change"]["high"] < 0 < found["time_change"]["low"]
     assert found["coverage"]["base"]["measured"] == {"bytes": 1.0, "flops": 1.0, "seconds": 1.0}
+
+
+def test_the_time_that_bytes_do_not_explain_is_given_by_kernel_with_its_share_of_the_peak(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = [str(FOLDER / f"h100-{name}-b8.ncu-repz") for name in ("dense", "sparse24")]
+    found = json.loads(run(capsys, "compare", *files, "--vary", "weights", "--format", "json").out)
+    first = found["time_beyond_bytes"][0]
+    columns = ("m:dram__bytes_read.sum", "m:dram__bytes_write.sum", "m:gpu__time_duration.sum")
+
+    def summed(file: str, name: str, blocks: list[int]) -> tuple[float, float]:
+        mine = (pl.col("name") == name) & (pl.col("grid") == pl.lit(blocks, pl.Array(pl.Int64, 3)))
+        rows = nr.study(file).capture.launches.filter(mine).select(columns).rows()
+        assert len(rows) == 4  # gate and up of four layers
+        return sum(read + written for read, written, _ in rows) / 8, sum(seconds for *_, seconds in rows) / 8
+
+    moved, took = summed(files[0], first["base_name"], [2, 66, 1])
+    moves, takes = summed(files[1], first["head_name"], [132, 1, 1])
+    # 42.8 us for 119.9 MB would be 24.5 us for 68.5 MB, and are 68.8: 44.3 us more
+    assert first["seconds"] == pytest.approx(takes - took * moves / moved)
+    # 2.80 and 1.00 TB/s of 3.35: shares go as the rates
+    rates = (moves / takes) / (moved / took)
+    assert first["head_bandwidth_share"] / first["base_bandwidth_share"] == pytest.approx(rates, rel=0.01)
+    assert "share of the DRAM peak 83.6 % to 29.7 %" in found["reason"]
