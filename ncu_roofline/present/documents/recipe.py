@@ -46,7 +46,9 @@ def script(recipe: Recipe) -> str:
     parts += comments(recipe.notes[1:], "- ")
     if recipe.doubts:
         parts += ["#", "# What cannot be promised:", *comments(recipe.doubts, "- ")]
-    then = [f"summary {name}" for name in ((STEP,) if recipe.whole else ()) + (OUTPUT,)] + [f"slim {OUTPUT} -o slim.ncu-repz"]
+    reports = ((STEP,) if recipe.whole else ()) + (OUTPUT,)
+    slim = f"slim {' '.join(reports)} -o {'slim' if recipe.whole else 'slim.ncu-repz'}"
+    then = [*(f"summary {name}" for name in reports), slim]
     return "\n".join([*parts, "#", "# Then:", *(f"#   ncu-roofline {what}" for what in then)]) + "\n"
 
 
