@@ -119,8 +119,8 @@ def test_every_variant_takes_a_step_on_a_cpu(variant: str) -> None:
 def planned() -> list[str]:
     """The command lines that the script would run."""
     done = subprocess.run(
-        ["bash", str(FOLDER / "captures.sh"), "out"],
-        env={**os.environ, "DRY": "1", "PYTHON": "python3"},
+        ["bash", str(FOLDER / "captures.sh"), "--dry-run", "out"],
+        env={**os.environ, "PYTHON": "python3"},
         capture_output=True,
         text=True,
         check=True,
@@ -128,18 +128,52 @@ def planned() -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_script_asks_for_the_recipe() -> None:
-    asked = [m.part for m in recipe(("H100", "9.0"), dtypes=["bf16", "fp8"]).metrics]
-    first = planned()[0].split()
-    assert first[first.index("--metrics") + 1].split(",") == asked
+def metrics(line: str) -> list[str]:
+    """The metrics that a command asks for."""
+    words = line.split()
+    return words[words.index("--metrics") + 1].split(",")
+
+
+def test_script_asks_for_the_recipe_whole_steps_first() -> None:
+    asked = recipe(("H100", "9.0"), dtypes=["bf16", "fp8"])
+    whole, moe, kernels = [line for line in planned() if line.startswith("ncu --target")][:3]
+    for line in (whole, moe):
+        assert metrics(line) == asked.whole[list(asked.whole).index("--metrics") + 1].split(",")
+        assert "--graph-profiling graph" in line
+    assert metrics(kernels) == [m.part for m in asked.metrics]
     for part in ("--clock-control none", "--cache-control none", "--profile-from-start off", "--replay-mode kernel"):
-        assert part in planned()[0]
+        assert part in whole
+        assert part in kernels
 
 
 def test_script_passes_only_arguments_that_the_workload_takes() -> None:
     runs = [line.split("decode_step.py ")[1].split() for line in planned() if "decode_step.py" in line]
-    variants = {workload.parsed(words).variant for words in runs}
-    assert variants == set(workload.VARIANTS)
+    steps = [step for words in runs for step in workload.every(workload.parsed(words))]
+    assert {step.variant for step in steps} == set(workload.VARIANTS)
+    whole = [step for words in runs[:2] for step in workload.every(workload.parsed(words))]
+    assert {step.variant for step in whole} == set(workload.VARIANTS)
+    assert all(step.graph for step in whole)
+
+
+def test_several_steps_of_one_process_have_a_range_and_a_shape_each() -> None:
+    steps = workload.every(workload.parsed(["--batch", "8", "--also", "fp8:1", "--also", "moe:32"]))
+    assert [(s.variant, s.batch, s.shape, s.range) for s in steps] == [
+        ("dense", 8, "llama-3.1-8b", "run.0"),
+        ("fp8", 1, "llama-3.1-8b", "run.1"),
+        ("moe", 32, "qwen3-30b-a3b", "run.2"),
+    ]
+    (alone,) = workload.every(workload.parsed(["--batch", "8"]))
+    assert "range" not in alone
+
+
+def test_a_dry_run_says_what_each_capture_costs() -> None:
+    said = [line for line in planned() if line.startswith("# ")]
+    assert "# whole-b8, 9 results: about 19 s, ends at 19 s" in said  # 10 s to start, 1 s each
+    (dense,) = [line for line in said if line.startswith("# dense-b8, ")]
+    assert dense == "# dense-b8, 124 results: about 59 s, ends at 91 s"  # 10 + 0.4 x 124 = 59, behind 19 + 13
+    (fp8,) = [line for line in said if line.startswith("# fp8-b8, ")]
+    assert fp8.endswith("beyond the budget of 480 s")
+    assert planned()[-2] == "ncu-roofline slim out/*.ncu-rep out/*.csv -o out/slim"
 
 
 def test_script_leaves_clocks_alone_and_names_every_report() -> None:
@@ -164,6 +198,8 @@ def test_script_leaves_clocks_alone_and_names_every_report() -> None:
         "dense-b8-flushed",
         "dense-b8-full",
         "dense-b8-graph",
+        "whole-b8",
+        "whole-moe-b8",
     } <= set(names)
 
 
