@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model import useful
 from ncu_roofline.analysis.model.captured import with_part
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.roles import behaviour, roles
 from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
@@ -50,7 +51,8 @@ class Study:
     """One row per launch of the phase with every column of `STUDIED` (capture/frames.py), then the measured counters."""
     gpu: Gpu | None
     run: Run
-    notes: tuple[str, ...]
+    notes: tuple[str | Note, ...]
+    """What the reader and the device table say, and what the analyses found as facts."""
     every: pl.DataFrame = field(default_factory=pl.DataFrame)
     """The same of all launches, whatever their phase."""
     model: Model | None = None
@@ -99,14 +101,13 @@ def followed(worked: pl.DataFrame, capture: Capture, *, drafts: bool) -> Segment
     return segmented
 
 
-def left_out(kept: Selected, every: pl.DataFrame) -> tuple[str, ...]:
-    """A sentence where launches do not count."""
+def left_out(kept: Selected, every: pl.DataFrame) -> tuple[Note, ...]:
+    """A note where launches do not count."""
     results = every.select(whole_result().sum()).item() - kept.launches.select(whole_result().sum()).item()
     if kept.left_out <= results:
         return ()  # results of whole steps check the others
-    what = "outside of whole decode steps or whole layers" if kept.phase == "decode" else "no prefill"
     number, of = kept.left_out - results, every.height - results
-    return (f"{number:,} of {of:,} launches are {what} and left out (--phase all counts them)",)
+    return (Note("left_out", {"launches": number, "of": of, "phase": kept.phase}),)
 
 
 def with_behaviour(named: pl.DataFrame, gpu: Gpu | None, capture: Capture, chosen: Choices) -> pl.DataFrame:
@@ -123,19 +124,15 @@ def in_order(launches: pl.DataFrame) -> bool:
     return not launches["times"].count() and launches["capture"].n_unique() <= 1
 
 
-def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str, ...]]:
+def device_of(capture: Capture, name: str | None) -> tuple[Gpu | None, tuple[str | Note, ...]]:
     """The device the user named, else the one the capture tells of, with what is doubtful about it."""
     told, doubts = gpus.identify(capture.device)
     if name is None:
         return told, doubts if told else ()  # health says what an unknown device costs
     chosen = gpus.found(name)
     if told is not None and told.product != chosen.product:
-        differs = f"The capture says {told.product}, `gpu=` says {chosen.product}: roofs are those of `gpu=`"
-        return chosen, (*chosen.told(), differs)
+        return chosen, (*chosen.told(), Note("other_gpu", {"capture": told.product, "gpu": chosen.product}))
     if capture.device.compute_capability not in (None, chosen.compute_capability):
-        says = f"The capture says compute capability {capture.device.compute_capability}, "
-        return chosen, (
-            *chosen.told(),
-            f"{says}`gpu=` says {chosen.product} ({chosen.compute_capability}): roofs are those of `gpu=`",
-        )
+        of = {"capture": capture.device.compute_capability, "gpu": chosen.product, "its": chosen.compute_capability}
+        return chosen, (*chosen.told(), Note("other_capability", of))
     return chosen, chosen.told()

@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.study import Choices, device_of, in_order, study
 from ncu_roofline.capture.capture import Capture, Device
+from ncu_roofline.present.documents.words_notes import note
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, full, launch, launches
 
 
@@ -32,7 +33,7 @@ def test_the_device_of_the_capture_counts_unless_another_is_named() -> None:
     assert gpu is not None and (gpu.chip, notes) == ("GH100", ())
     other, differs = device_of(of(H100), "A100 SXM 40GB")
     assert other is not None and other.chip == "GA100"
-    assert differs[-1].startswith(f"The capture says {gpu.product}, `gpu=` says {other.product}")
+    assert note(differs[-1]).startswith(f"The capture says {gpu.product}, `gpu=` says {other.product}")
 
 
 def test_naming_the_captures_own_device_is_no_contradiction() -> None:
@@ -50,7 +51,7 @@ def test_a_named_device_stands_in_for_an_unknown_one_without_contradiction() -> 
 def test_a_named_device_of_another_capability_than_the_captures_is_a_contradiction() -> None:
     gpu, notes = device_of(of(Device(compute_capability="8.0")), "h100")
     assert gpu is not None and gpu.compute_capability == "9.0"
-    assert notes[-1].startswith("The capture says compute capability 8.0, `gpu=` says H100")
+    assert note(notes[-1]).startswith("The capture says compute capability 8.0, `gpu=` says H100")
     assert device_of(of(Device(compute_capability="9.0")), "h100")[1] == gpu.doubts
 
 
@@ -63,7 +64,7 @@ def test_an_unknown_device_is_left_to_health() -> None:
 def test_what_is_doubtful_about_a_known_device_is_passed_on() -> None:
     gpu, notes = device_of(of(replace(H100, sms=100)), None)
     assert gpu is not None and gpu.chip == "GH100"
-    assert [note for note in notes if "reports 100 SMs" in note] == list(notes) != []
+    assert [n for n in notes if "reports 100 SMs" in note(n)] == list(notes) != []
 
 
 def test_ridge_and_latency_share_of_the_choice_decide_the_place() -> None:

@@ -250,5 +250,5 @@ LOST = ("damaged", "could not be read")
 def reader(study: Study) -> Iterator[Finding]:
     """What the reader and the device table had to say."""
     for note in study.notes:
-        damaged = any(word in note for word in LOST)
+        damaged = isinstance(note, str) and any(word in note for word in LOST)
         yield Finding(code="noted", severity=WEAKENS if damaged else NOTES, values={"note": note})

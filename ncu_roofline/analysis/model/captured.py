@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run.basis import basis
 from ncu_roofline.analysis.sums import share, total
 from ncu_roofline.capture.capture import Fact, Run
@@ -13,7 +14,7 @@ from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models.model import Model
 
 
-def with_part(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[str, ...]]:
+def with_part(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[Note, ...]]:
     """The run with the part of the model's layers that its steps hold; a doubt where the matrices are not the model's."""
     seen = run.layers
     if model is None or seen.origin != "inferred" or seen.value in (None, model.layers):
@@ -23,9 +24,8 @@ def with_part(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Ru
             return run, ()
         how = f"steps of {seen.value} layers, whose matrices are those of {model.name}"
         return replace(run, layers_captured=Fact((seen.value, model.layers), "inferred", how)), ()
-    return run, (
-        f"{model.name} has {model.layers} layers, but the capture shows {seen.value} ({seen.evidence}): is it that model?",
-    )
+    of = {"model": model.name, "layers": model.layers, "seen": seen.value, "evidence": seen.evidence}
+    return run, (Note("another_model", of),)
 
 
 def recognised(launches: pl.DataFrame) -> bool:

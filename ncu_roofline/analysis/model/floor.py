@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
@@ -22,21 +21,13 @@ from ncu_roofline.analysis.model.footprint import (
     weight_bytes_per_gpu,
 )
 from ncu_roofline.analysis.model.typical import Part, Span, parts_of, step
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.capture.tables import SPAN
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.dtypes import Dtype
 from ncu_roofline.knowledge.models.model import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """What a floor rests on beside the model and the device, and what its sentence speaks of."""
-
-    what: str
-    """assumed_type, no_context, long_context, too_large, narrowed_head, even_routing or device."""
-    of: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +56,7 @@ class Floor:
     """Bandwidth that a real kernel was seen to reach, or that is stated; None where nobody saw one."""
     typical_parts: tuple[Part, ...] = ()
     """What the matrices and attention of a step typically take, part by part."""
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[Note, ...] = ()
 
     @property
     def ceiling_seconds(self) -> float | None:
@@ -259,26 +250,26 @@ def _fc_precision(model: Model, gpu: Gpu, setting: Setting) -> str:
     return max(work, key=lambda p: work[p])
 
 
-def _narrowed_head(model: Model, setting: Setting) -> Iterator[Doubt]:
+def _narrowed_head(model: Model, setting: Setting) -> Iterator[Note]:
     """That a stated weight type was taken to hold for the LM head, where the model publishes it wider."""
     wide = model.native or "bf16"
     for weight in (w for w in model.weights if w.matrix and w.name == "lm_head"):
         more = weight.elements * (dtypes.find(wide).bytes - dtype_of(weight, model, setting).bytes)
         if more > 0:
-            yield Doubt("narrowed_head", {"weights": setting.weights, "wide": wide, "bytes": more})
+            yield Note("narrowed_head", {"weights": setting.weights, "wide": wide, "bytes": more})
 
 
-def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[Doubt]:
+def _doubts(model: Model, gpu: Gpu, setting: Setting, resident: float) -> Iterator[Note]:
     if not model.native and setting.weights is None:
-        yield Doubt("assumed_type", {"model": model.name, "dtype": "bf16"})
+        yield Note("assumed_type", {"model": model.name, "dtype": "bf16"})
     if setting.context is None:
-        yield Doubt("no_context")
+        yield Note("no_context")
     elif model.longest_context and setting.context > model.longest_context:
-        yield Doubt("long_context", {"model": model.name, "context": setting.context, "longest": model.longest_context})
+        yield Note("long_context", {"model": model.name, "context": setting.context, "longest": model.longest_context})
     if gpu.memory_bytes and resident > gpu.memory_bytes * setting.tp:
-        yield Doubt("too_large", {"bytes": resident, "gpus": setting.tp, "memory": gpu.memory_bytes})
+        yield Note("too_large", {"bytes": resident, "gpus": setting.tp, "memory": gpu.memory_bytes})
     if setting.weights is not None and setting.head is None:
         yield from _narrowed_head(model, setting)
     if model.experts:
-        yield Doubt("even_routing")
-    yield from (Doubt("device", {"told": told}) for told in gpu.told())
+        yield Note("even_routing")
+    yield from (Note("device", {"told": told}) for told in gpu.told())

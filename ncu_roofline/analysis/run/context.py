@@ -11,6 +11,7 @@ import polars as pl
 
 from ncu_roofline.analysis.model.types import element_bytes
 from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run.ranges import ranges
 from ncu_roofline.analysis.run.rows import AXES, satellite
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
@@ -37,16 +38,13 @@ class Cache:
     """Whether some layers see only a part of the context."""
 
 
-def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[str, ...]]:
-    """The run with the context that the KV bytes show where nobody stated it, and a sentence if they contradict."""
+def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple[Run, tuple[Note, ...]]:
+    """The run with the context that the KV bytes show where nobody stated it, and a note if they contradict."""
     seen = context(launches, run, model)
     if run.context.value is None:
         return replace(run, context=seen), ()
     if seen.value and abs(seen.value / run.context.value - 1) > TOLERANCE:
-        return run, (
-            f"context is stated as {run.context.value:,}, but attention reads the KV cache of {seen.value:,} tokens "
-            "per sequence",
-        )
+        return run, (Note("other_context", {"stated": run.context.value, "seen": seen.value}),)
     return run, ()
 
 

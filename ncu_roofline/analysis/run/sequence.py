@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run import counts, speculation
 from ncu_roofline.analysis.run.batch import PLACE, over_steps, sequences_of_steps
 from ncu_roofline.analysis.run.cuts import anchors, layers
@@ -299,8 +300,8 @@ def noun(layers: int) -> str:
     return "layer" if layers == 1 else "layers"
 
 
-def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[Run, tuple[str, ...]]:
-    """The run with what the capture shows where nobody stated it, and a sentence per contradiction.
+def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[Run, tuple[Note, ...]]:
+    """The run with what the capture shows where nobody stated it, and a note per contradiction.
 
     Layers that the window does not show are those of the model, where one is given.
     """
@@ -327,41 +328,34 @@ def layers_of(model: Model) -> Fact[int]:
     return Fact(model.layers, "inferred", f"layers of {model.name}")
 
 
-def contradictions(run: Run, seen: dict[str, Fact[Any]]) -> Iterator[str]:
-    """A sentence for every fact that was stated one way and is seen another."""
+def contradictions(run: Run, seen: dict[str, Fact[Any]]) -> Iterator[Note]:
+    """A note for every fact that was stated one way and is seen another."""
     for name, fact in seen.items():
         stated = getattr(run, name)
         if "taken to" in fact.evidence:
             continue  # a default, no sight
         if stated.value is not None and fact.value is not None and stated.value != fact.value:
-            yield (
-                f"{name} is stated as {stated.value}, but the capture shows {fact.value} ({fact.evidence}); "
-                f"{stated.value} is used"
-            )
+            yield Note("contradicted", {"name": name, "stated": stated.value, "seen": fact.value, "evidence": fact.evidence})
 
 
-def too_few_tokens(run: Run) -> Iterator[str]:
-    """A sentence where fewer tokens are stated than the whole steps of the capture make."""
+def too_few_tokens(run: Run) -> Iterator[Note]:
+    """A note where fewer tokens are stated than the whole steps of the capture make."""
     if run.tokens.value is None or not run.steps.value or not run.batch.value:
         return
     made = run.steps.value * run.batch.value * (per_sequence(run) or 1)
     if run.tokens.value < made:
-        yield (
-            f"tokens is stated as {run.tokens.value}, but whole decode steps seen: {run.steps.value}, batch {run.batch.value}, "
-            f"so {made:g}; {run.tokens.value} is used"
+        yield Note(
+            "too_few_tokens", {"stated": run.tokens.value, "steps": run.steps.value, "batch": run.batch.value, "made": made}
         )
 
 
-def part_contradicted(run: Run, segmented: Segmented) -> Iterator[str]:
-    """A sentence where the stated part of the layers cannot be what the capture shows."""
+def part_contradicted(run: Run, segmented: Segmented) -> Iterator[Note]:
+    """A note where the stated part of the layers cannot be what the capture shows."""
     if run.layers_captured.value is None:
         return
     part, every = run.layers_captured.value
     steps = segmented.steps.value
     if steps:
-        yield f"layers captured is stated as {part}/{every}, but the capture shows {steps} whole decode steps: these are used"
+        yield Note("part_of_whole_steps", {"part": part, "every": every, "steps": steps})
     elif segmented.whole_layers > part:
-        yield (
-            f"layers captured is stated as {part}/{every}, but the capture shows {segmented.whole_layers} whole layers; "
-            f"{part}/{every} is used"
-        )
+        yield Note("more_layers", {"part": part, "every": every, "seen": segmented.whole_layers})

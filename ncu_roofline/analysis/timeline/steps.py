@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run import ranges
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
@@ -44,7 +45,7 @@ class Stepped:
     """Share of the steps' time in which a kernel runs; of the whole span where no step is known."""
     overlapped_seconds: float
     """Kernel time beyond the time in which some kernel runs."""
-    notes: tuple[str, ...]
+    notes: tuple[str | Note, ...]
 
     @property
     def times(self) -> tuple[float, ...]:

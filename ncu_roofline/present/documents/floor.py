@@ -12,7 +12,7 @@ from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.documents import words_typical as typical
 from ncu_roofline.present.documents.grammar import options, sentence
-from ncu_roofline.present.documents.words_floor import doubt
+from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.document import Document, Table
 
 COLUMNS = (
@@ -53,7 +53,7 @@ def document(
             Table("", sizes, filled(sizes, COLUMNS), spare=("useful_intensity", "bytes_per_token")),
             Table(title, matrices, filled(matrices, MATRICES), spare=("layer_kind", "useful_intensity", "halved_speedup")),
         ),
-        doubts=(*(sentence(options(doubt(d))) for d in least.doubts), *typical.doubts(least, gpu)),
+        doubts=(*(sentence(options(note(d))) for d in least.doubts), *typical.doubts(least, gpu)),
         data={**_data(model, gpu, least, sizes, matrices), "step": _step(least, taken)},
     )
 
@@ -135,5 +135,5 @@ def _data(model: Model, gpu: Gpu, least: Floor, sizes: pl.DataFrame, matrices: p
         "memory_batch": least.memory_batch,
         "first": least.first,
         "resident_bytes": least.resident_bytes,
-        "notes": [*(options(doubt(d)) for d in least.doubts), *typical.doubts(least, gpu)],
+        "notes": [*(options(note(d)) for d in least.doubts), *typical.doubts(least, gpu)],
     }

@@ -15,7 +15,7 @@ from ncu_roofline.analysis.timeline.match import Matched
 from ncu_roofline.analysis.timeline.steps import Stepped, by, quantile
 from ncu_roofline.capture.units import percent, text, three
 from ncu_roofline.present.documents.grammar import options, sentence
-from ncu_roofline.present.documents.words_floor import doubt
+from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import told
 from ncu_roofline.present.forms.short import called
@@ -184,9 +184,9 @@ def doubts(found: Stepped, other: Beside) -> Iterator[str]:
     overlap = found.overlapped_seconds / found.kernel_seconds if found.kernel_seconds else 0.0
     if overlap > WORTH:
         yield f"Kernels overlap for {percent(overlap)} of their time: their times add up to more than the GPU is busy."
-    yield from (sentence(options(n)) for n in found.notes)
+    yield from (sentence(options(note(n))) for n in found.notes)
     if other.floor is not None:
-        yield from (sentence(options(doubt(n))) for n in other.floor.doubts)
+        yield from (sentence(options(note(n))) for n in other.floor.doubts)
 
 
 def data(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.documents.grammar import invented, options, sentence
+from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
     amount,
@@ -181,7 +182,7 @@ def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:
     """What was not measured, and what was assumed."""
     yield from invented([study.run])
-    yield from (sentence(options(note)) for note in study.notes)
+    yield from (sentence(options(note(found))) for found in study.notes)
     for measure, what in (("dram_bytes", "DRAM bytes are"), ("seconds", "time is")):
         missing = whole.unknown[measure]
         if 0 < missing < whole.launches:

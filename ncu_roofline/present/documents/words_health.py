@@ -8,6 +8,7 @@ from ncu_roofline.analysis.health.health import BLOCKS, Finding
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.units import percent, text
 from ncu_roofline.present.documents.grammar import invented, its, of_all, options, s, sentence
+from ncu_roofline.present.documents.words_notes import note
 
 RECIPE = "Add the work counters that `ncu-roofline recipe` prints for this device."
 AGAIN = "The other launches have them: capture these kernels again."
@@ -169,7 +170,7 @@ def filled(finding: Finding) -> dict[str, Any]:
         "ratio": f"{100 * values.get('ratio', 0.0):.0f} %",
         "time": f" ({part} of the time)" if part else "",
         "microseconds": 1e6 * values.get("limit", 0.0),
-        "note": sentence(values.get("note", "")),
+        "note": sentence(note(values.get("note", ""))),
     }
 
 

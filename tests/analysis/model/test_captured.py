@@ -11,6 +11,7 @@ import ncu_roofline as nr
 from ncu_roofline.analysis.model.captured import of_all_layers
 from ncu_roofline.analysis.model.measured import against_floor
 from ncu_roofline.knowledge.models import models
+from ncu_roofline.present.documents.words_notes import note
 
 FOLDER = Path(__file__).parents[3] / "fixtures/measured"
 ROWS = list(csv.DictReader((FOLDER / "known.tsv").read_text().splitlines(), delimiter="\t"))
@@ -27,7 +28,7 @@ def test_four_layers_of_the_model_are_a_fact_and_no_doubt(row: dict[str, str]) -
     study = nr.study(nr.read(FOLDER / row["file"], **stated(row)))
     assert study.run.layers_captured.value == (4, int(row["of_layers"]))
     assert study.run.layers_captured.origin == "inferred"
-    assert not any("is it that model?" in note for note in study.notes)
+    assert not any("is it that model?" in note(found) for found in study.notes)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["file"])
@@ -54,5 +55,5 @@ def test_all_layers_move_what_one_moves_as_often_as_there_are() -> None:
 def test_another_model_is_doubted_and_has_no_part() -> None:
     study = nr.study(nr.read(FOLDER / "h100-dense-b8.ncu-repz", model="llama-3.1-70b"))
     assert study.run.layers_captured.value is None
-    assert [note for note in study.notes if "is it that model?" in note]
+    assert [found for found in study.notes if "is it that model?" in note(found)]
     assert of_all_layers(study.every, study.run, models.load("llama-3.1-70b")) is None

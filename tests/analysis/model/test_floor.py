@@ -15,7 +15,7 @@ from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpus import find
 from ncu_roofline.knowledge.models import dtypes, models
-from ncu_roofline.present.documents.words_floor import doubt
+from ncu_roofline.present.documents.words_notes import note
 from tests.command import run
 
 LLAMA = models.load("llama-2-7b")
@@ -185,7 +185,7 @@ def test_an_unknown_quantisation_asks_for_the_type() -> None:
 def test_a_context_beyond_the_model_is_said() -> None:
     doubts = floor(LLAMA, H100, Setting(context=5000)).doubts
 
-    assert any("beyond the 4,096 tokens" in doubt(found) for found in doubts)
+    assert any("beyond the 4,096 tokens" in note(found) for found in doubts)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ncu_roofline.analysis.model.footprint import (
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models.model import Cache, Weight
-from ncu_roofline.present.documents.words_floor import doubt
+from ncu_roofline.present.documents.words_notes import note
 from tests.small_model import small
 
 EMBEDDING = Weight(name="embed_tokens", n=100, k=10, role="embedding", read="rows")
@@ -392,4 +392,4 @@ def test_doubts_say_what_the_floor_rests_on(
     told = floor(replace(TINY, **model), replace(CHIP, **gpu), Setting(**setting)).doubts
 
     assert len(told) == len(said)
-    assert all(part in whole for part, whole in zip(said, map(doubt, told), strict=True))
+    assert all(part in whole for part, whole in zip(said, map(note, told), strict=True))

@@ -11,6 +11,7 @@ import pytest
 from ncu_roofline.analysis.run.context import context, with_context
 from ncu_roofline.capture.capture import UNKNOWN, Run
 from ncu_roofline.knowledge.models.model import Cache, Model
+from ncu_roofline.present.documents.words_notes import note
 from tests.analysis.model.test_useful import decode
 from tests.small_model import CACHE, MODEL
 
@@ -109,7 +110,7 @@ def test_a_stated_context_stands_and_a_quarter_off_is_said(stated: int, contradi
     on = attending(dram_read_bytes=[read(100)])
     run, said = with_context(on, Run().given(batch=2, context=stated), MODEL)
     assert run.context.value == stated
-    assert [f"stated as {stated}" in s and "100 tokens" in s for s in said] == [True] * contradicted
+    assert [f"stated as {stated}" in note(s) and "100 tokens" in note(s) for s in said] == [True] * contradicted
 
 
 def test_a_stated_context_stands_where_reads_tell_none() -> None:

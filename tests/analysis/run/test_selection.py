@@ -11,6 +11,7 @@ from ncu_roofline.analysis.run.selection import selected
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.capture.capture import Capture
+from ncu_roofline.present.documents.words_notes import note
 from tests.analysis.run.test_cases import layers, prompt, step, studied
 from tests.command import run as command
 from tests.kernels import launches
@@ -23,14 +24,14 @@ def test_where_decode_is_told_whole_steps_count_and_the_rest_is_said() -> None:
     assert found.launches.height == 2 * len(step(8))
     left = len(prompt(3000)) + 12
     assert any(
-        note.startswith(f"{left} of {found.every.height} launches are outside of whole decode steps") for note in found.notes
+        note(n).startswith(f"{left} of {found.every.height} launches are outside of whole decode steps") for n in found.notes
     )
 
 
 def test_where_nothing_tells_of_decode_everything_counts() -> None:
     found = studied(layers(100, 2))
     assert found.launches.height == found.every.height
-    assert not any("--phase" in note for note in found.notes)
+    assert not any("--phase" in note(n) for n in found.notes)
 
 
 def test_a_prompt_is_counted_by_its_own_tokens() -> None:

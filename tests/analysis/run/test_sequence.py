@@ -12,6 +12,7 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.kernels.roles import load_rules
 from ncu_roofline.knowledge.models import models
+from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.readers import read
 from tests.analysis.run.inferred import infer_batch
 from tests.corpus import CORPUS, needs_corpus
@@ -112,7 +113,7 @@ def test_the_batch_is_the_smallest_norm_grid_because_query_norms_run_per_head() 
 def test_a_stated_fact_wins_and_the_contradiction_is_said() -> None:
     run, doubts = facts(segment(sequence(*STEP, *STEP)), Run().given(layers=3))
     assert run.layers.value == 3
-    assert [d for d in doubts if "layers is stated as 3, but the capture shows 2" in d]
+    assert [d for d in doubts if "layers is stated as 3, but the capture shows 2" in note(d)]
 
 
 def test_ranks_that_take_turns_are_gpus_and_runs_in_a_row_are_not() -> None:

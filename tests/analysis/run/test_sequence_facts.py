@@ -28,6 +28,7 @@ from ncu_roofline.analysis.run.sequence import (
 )
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.knowledge.models import models
+from ncu_roofline.present.documents.words_notes import note
 from tests.analysis.run.test_sequence import sequence
 
 
@@ -207,7 +208,7 @@ def test_what_is_stated_stands_and_a_contradiction_is_said() -> None:
     seen = segmented(steps=Fact(3, "inferred", "e"), layers=Fact(8, "inferred", "e"))
     run, said = facts(seen, Run().given(steps=2, layers=8))
     assert (run.steps.value, run.layers.value) == (2, 8)
-    assert said == ("steps is stated as 2, but the capture shows 3 (e); 2 is used",)
+    assert tuple(map(note, said)) == ("steps is stated as 2, but the capture shows 3 (e); 2 is used",)
 
 
 def test_the_models_layers_stand_in_for_those_of_the_window() -> None:
@@ -237,14 +238,16 @@ def test_a_stated_part_of_the_layers_yields_to_whole_steps_and_to_no_more_layers
     assert list(part_contradicted(Run(), segmented(steps=Fact(1), whole_layers=9))) == []
     assert list(part_contradicted(part, segmented(whole_layers=2))) == []
     more = list(part_contradicted(part, segmented(whole_layers=3)))
-    assert more == ["layers captured is stated as 2/8, but the capture shows 3 whole layers; 2/8 is used"]
+    assert list(map(note, more)) == ["layers captured is stated as 2/8, but the capture shows 3 whole layers; 2/8 is used"]
     steps = list(part_contradicted(part, segmented(steps=Fact(1), whole_layers=3)))
-    assert steps == ["layers captured is stated as 2/8, but the capture shows 1 whole decode steps: these are used"]
+    assert list(map(note, steps)) == [
+        "layers captured is stated as 2/8, but the capture shows 1 whole decode steps: these are used"
+    ]
 
 
 def test_fewer_tokens_than_the_whole_steps_make_are_a_contradiction() -> None:
     run = Run().given(steps=2, batch=8)  # 2 x 8 tokens
-    assert list(too_few_tokens(run.given(tokens=3))) == [
+    assert list(map(note, too_few_tokens(run.given(tokens=3)))) == [
         "tokens is stated as 3, but whole decode steps seen: 2, batch 8, so 16; 3 is used"
     ]
     drafting = run.given(accepted=2.5)  # 2 x 8 x 2.5
