@@ -27,6 +27,8 @@ ODD = 6.0
 """Times the scatter from which on a single point is odd: it then tells nothing of its neighbours."""
 PLACE = 6.63
 """Twice the drop of the log likelihood within which a place is as good (chi-square of one degree, 99 %)."""
+TURNS, FAR = 6, 3.0
+"""Bends from which on points that come in turns are told; times the scatter that theirs is by those bends."""
 NORMAL = 0.6745
 """Median of a normal deviate's size."""
 FINEST = 1e-7
@@ -109,7 +111,12 @@ def steps(values: Sequence[float], error: float, least: float) -> list[Step]:
 
 def scatter_of(values: Sequence[float], level: float) -> float:
     """Standard deviation of a point beside steps and drift: from differences of neighbours."""
-    return max(robust_deviation([b - a for a, b in pairwise(values)]) / sqrt(2), FINEST * level)
+    apart = [b - a for a, b in pairwise(values)]
+    found = robust_deviation(apart) / sqrt(2)
+    # of two sorts of points in turns, as of two branches, each difference is one of two, and those have no spread
+    bends = [abs(b - a) for a, b in pairwise(apart)]
+    turns = median(bends) / (NORMAL * sqrt(6)) if len(bends) >= TURNS else 0.0
+    return max(found, turns if turns > FAR * found else 0.0, FINEST * level)
 
 
 def calm(values: Sequence[float], scatter: float) -> list[float]:

@@ -91,13 +91,13 @@ class Folder:
     root: str
 
     def names(self, prefix: str) -> list[str]:
-        """Every file below the prefix that is no draft."""
+        """Every file below the prefix that is no draft, and no pipe, which would be waited for."""
         top = Path(self.root)
-        found = []
+        found: list[Path] = []
         for folder, inner, files in os.walk(top / prefix):
             inner[:] = [name for name in inner if not name.startswith(".")]
-            found += [Path(folder, name).relative_to(top).as_posix() for name in files if not name.startswith(".")]
-        return sorted(found)
+            found += [Path(folder, name) for name in files if not name.startswith(".")]
+        return sorted(path.relative_to(top).as_posix() for path in found if path.is_file())
 
     def get(self, name: str) -> bytes:
         """A file's content."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ncu_roofline.analysis.fleet.changes import Sums, calm, steps, strength, strengths
+from ncu_roofline.analysis.fleet.changes import Sums, calm, scatter_of, steps, strength, strengths
 
 ERROR, LEAST = 1e-4, 0.005
 DRIFTS: dict[str, Callable[[int], float]] = {
@@ -41,6 +41,14 @@ def test_of_200_histories_without_a_change_at_most_one_raises_an_alarm() -> None
     alarms = [bool(steps(made(seed, ("none", "line", "wave")[seed % 3], 0.004, {}), ERROR, LEAST)) for seed in range(200)]
 
     assert sum(alarms) <= 1
+
+
+def test_two_branches_in_turns_scatter_by_what_they_differ() -> None:
+    # main at 100, a feature at 105: neighbours differ by 5, and every bend is 10
+    turns = [v * f for v in (1.0, 1.001, 0.999, 1.0005) * 10 for f in (100.0, 105.0)]
+
+    assert 3.0 < scatter_of(turns, 100.0) < 6.0
+    assert steps(turns, ERROR, LEAST) == []
 
 
 def test_a_step_of_numbers_that_do_not_scatter_is_exact() -> None:

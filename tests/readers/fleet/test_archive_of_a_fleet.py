@@ -321,6 +321,13 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     assert "not a file but a folder, a pipe or a device" in (nr.ingest(tmp_path / "pipe.ncu-rep").reason or "")
 
 
+def test_a_pipe_among_the_objects_is_passed_over(store: Folder) -> None:
+    before = everything(store)
+    os.mkfifo(Path(store.root, "runs", "b" * 32 + ".parquet"))
+
+    assert_frame_equal(everything(store)[0], before[0])
+
+
 def test_a_device_of_any_name_has_a_folder(tmp_path: Path) -> None:
     rows = nr.ingest(THREE[0])
     store = Folder(str(tmp_path))
