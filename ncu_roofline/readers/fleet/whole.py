@@ -14,13 +14,14 @@ from ncu_roofline.readers.fleet.store import Store, shown
 def read(store: Store) -> Capture:
     """All captures that could be read, as one; raises UnreadableCapture where they are of several devices."""
     name = shown(store.root)
-    told = tables.runs(store, columns=("facts", "capture")).filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
+    told = tables.runs(store, columns=("facts", "capture", "when")).filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
     facts = [
         Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
         for text, capture in told.select("facts", "capture").rows()
     ]
     with tables.sound(store):
-        kept = launches(store, told.lazy().select("id"))
+        # the day too: launches of a writer that was killed may stand under another one, without a row in `runs`
+        kept = launches(store, told.lazy().select("id", date=pl.col("when").dt.strftime("%Y-%m-%d")))
         return archive.as_one(kept.drop([] if len(facts) > 1 else archive.CAPTURE), facts, name)
 
 
@@ -30,7 +31,7 @@ def launches(store: Store, ids: pl.LazyFrame) -> pl.LazyFrame:
     scan = tables.launches(store, counters(store))
     measured = [name for name in scan.collect_schema() if name.startswith(schema.MEASURED)]
     # of one device: its name is in the facts, and the column tells its number
-    kept = scan.join(ids, on="id", how="semi", maintain_order="left")
+    kept = scan.join(ids, on=["id", "date"], how="semi", maintain_order="left")
     return kept.select(*own, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
 
 

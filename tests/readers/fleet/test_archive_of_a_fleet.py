@@ -321,6 +321,15 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     assert "not a file but a folder, a pipe or a device" in (nr.ingest(tmp_path / "pipe.ncu-rep").reason or "")
 
 
+def test_launches_of_a_killed_writer_under_another_day_count_for_nobody(store: Folder) -> None:
+    rows = nr.ingest(THREE[0], meta={"when": "2026-01-01"})
+    assert rows.launches is not None and rows.id is not None
+    before = nr.read(store.root).launches.height
+    store.put(f"launches/date=2026-01-01/device=NVIDIA-H100-80GB-HBM3/{rows.id}.parquet", tables.packed(rows.launches))
+
+    assert nr.read(store.root).launches.height == before
+
+
 def test_a_pipe_among_the_objects_is_passed_over(store: Folder) -> None:
     before = everything(store)
     os.mkfifo(Path(store.root, "runs", "b" * 32 + ".parquet"))
