@@ -14,7 +14,8 @@ from ncu_roofline.readers.fleet.store import Store, shown
 def read(store: Store) -> Capture:
     """All captures that could be read, as one; raises UnreadableCapture where they are of several devices."""
     name = shown(store.root)
-    told = tables.runs(store, columns=("facts", "capture", "when")).filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
+    rows = tables.runs(store, columns=("facts", "capture", "when"))
+    told = rows.filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
     facts = [
         Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
         for text, capture in told.select("facts", "capture").rows()
