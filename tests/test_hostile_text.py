@@ -123,7 +123,7 @@ def test_neither_does_any_file_of_a_report(named: Path, capsys: pytest.CaptureFi
             continue
         content = file.read_text(encoding="utf-8")
         if file.suffix == ".html":
-            assert content.count("<script") == 3
+            assert content.count("<script") == 4
             content = re.sub(r"<script>.*?</script>", "", content, flags=re.DOTALL)
         if file.suffix == ".json":
             content = json.dumps(json.loads(content), ensure_ascii=False)

@@ -336,7 +336,7 @@ def test_a_report_of_ten_thousand_launches_keeps_its_limits(tmp_path: Path) -> N
 
     sizes = {p.name: p.stat().st_size for p in (tmp_path / "report").iterdir()}
     assert json.loads((tmp_path / "report" / "summary.json").read_text())["tokens"] is not None
-    assert sizes["index.html"] <= 1_500_000
+    assert sizes["index.html"] <= 1_000_000
     assert sizes["roofline-light.png"] <= 1_000_000
     assert sizes["roofline.json"] <= 500_000
 

@@ -204,13 +204,12 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
 
 
 CLOSE, UNDER = 26, 15
-"""Pixels between two ceilings that leave no room for a text between them, and how far down it goes then."""
+"""Pixels between two ceilings that leave no room for a text moved up between them, and how far down it goes then."""
 
 
 def below(item: dict[str, Any], heights: list[float]) -> dict[str, Any]:
-    """A text under its own line where another ceiling is close above, whose line would run through it."""
-    close = any(0 < item["py"] - above < CLOSE for above in heights)
-    return {**item, "py": item["py"] + UNDER} if close else item
+    """A text that may stand under its own line, where another ceiling is close above and would run through it."""
+    return {**item, "tight": any(0 < item["py"] - above < CLOSE for above in heights)}
 
 
 def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:
@@ -220,11 +219,11 @@ def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool =
 
 
 def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Texts moved upwards until none lies on another."""
+    """Texts moved upwards until none lies on another; one without room above goes under its line."""
     settled: list[dict[str, Any]] = []
     for item in sorted(found, key=lambda t: -t["py"]):
         while any(box(item).overlap(box(other)) > 0 for other in settled):
-            item["py"] -= 3
+            item["py"] += UNDER if item.pop("tight", False) else -3
         settled.append(item)
     return settled
 

@@ -58,9 +58,10 @@ def shortened(texts: Sequence[str], room: int) -> list[str]:
     out = list(usual)
     for short in set(usual):
         alike = [i for i, seen in enumerate(usual) if seen == short]
-        if len({texts[i] for i in alike}) == 1 or room < 3 * HEAD:
+        if len({texts[i] for i in alike}) == 1 or room < 2 * HEAD:
             continue
-        first = next(n for n, letters in enumerate(zip(*(texts[i] for i in alike), strict=False)) if len(set(letters)) > 1)
+        letters = enumerate(zip(*(texts[i] for i in alike), strict=False))
+        first = next((n for n, column in letters if len(set(column)) > 1), 0)
         begun = max(texts[alike[0]].rfind(mark, 0, first) for mark in "_:<, ") + 1
         if begun <= HEAD + 1:
             continue
