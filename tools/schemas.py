@@ -197,6 +197,15 @@ AMOUNTS = thing(
         "array", "family, GPU and source of typical times that were not fitted on that device", items=a("array", items=text())
     ),
 )
+BEYOND = thing(
+    what=text(),
+    role=text(null=True),
+    base_name=text(null=True),
+    head_name=text(null=True),
+    seconds=number(),
+    base_bandwidth_share=number(),
+    head_bandwidth_share=number(),
+)
 SIDE_AT_CEILING = thing(
     "seconds of kernel time on one side, and what it would be if every kernel reached its ceiling",
     null=True,
@@ -511,6 +520,7 @@ def of_several() -> dict[str, Any]:
             typical=TYPICAL,
             at_ceilings=thing(base=SIDE_AT_CEILING, head=SIDE_AT_CEILING),
             latency_share=side,
+            time_beyond_bytes=a("array", "the time that the bytes do not explain, by kernel", items=BEYOND),
             doubt=text("for cannot_tell: what is lacking", null=True),
             doubts=texts(),
             by=text(),
@@ -527,6 +537,7 @@ def of_several() -> dict[str, Any]:
                 "typical",
                 "at_ceilings",
                 "latency_share",
+                "time_beyond_bytes",
             ),
         ),
         "sweep": thing(
