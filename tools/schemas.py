@@ -437,7 +437,9 @@ def brief() -> Schema:
         per_token=PER_TOKEN,
         roles=a("array", "shares, or changes of a comparison", items=a("object")),
         fix_first=a("array", "the largest gains", items=a("object")),
-        verdict=text("memory, compute, mixed, neither or unknown; of a comparison its verdict; of a check good, doubtful or blocked"),
+        verdict=text(
+            "memory, compute, mixed, neither or unknown; of a comparison its verdict; of a check good, doubtful or blocked"
+        ),
         unknown=a("array", "what is not known, and why", items=thing(what=text(), why=text())),
         next=text("the command to run next"),
     )
