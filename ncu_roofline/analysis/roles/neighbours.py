@@ -137,7 +137,9 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     done = (streams.within(either.forward_fill().shift(1)) != "attention").fill_null(True)
     into_norm = done & (streams.beside("role", 1).cast(pl.String) == "norm").fill_null(False)
     begins = (left_open == "gather") & ((before == "sampling").fill_null(False) | into_norm)
-    goes_on = [streams.beside("name", n).fill_null("").alias(f"next_{n}") for n in (1, 2)]
+    # by numbers: to tell a million threes of long names apart takes half a gigabyte
+    number = pl.col("name").cast(pl.Categorical).to_physical()
+    goes_on = [streams.within(number.shift(-n)).alias(f"next_{n}") for n in (0, 1, 2)]
     leads = (left_open == "gather") & before.is_null()
     normed = (before == "norm").fill_null(False)
     return [begins.alias("opens"), leads.alias("leads"), done.alias("done"), normed.alias("normed"), *goes_on]
@@ -145,7 +147,7 @@ def _opens(streams: Lane) -> list[pl.Expr]:
 
 def _opens_too() -> pl.Expr:
     """What goes on like those that begin a step begins one too, as a prompt's next chunk behind one that samples nothing."""
-    alike = pl.col("opens").any().over("name", "next_1", "next_2")
+    alike = pl.col("opens").any().over("next_0", "next_1", "next_2")
     return (alike & pl.col("done") & (pl.col("open") == "gather")).fill_null(False).alias("opens")
 
 
