@@ -14,6 +14,7 @@ from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
 from ncu_roofline.analysis.roofline.gains import gained
 from ncu_roofline.analysis.run import files, sequence
+from ncu_roofline.analysis.run.batch import with_tiles
 from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.run.selection import Selected, selected
 from ncu_roofline.analysis.run.sequence import Segmented
@@ -73,6 +74,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     segmented = followed(worked, capture, drafts=drafts)
     run, doubts = sequence.facts(segmented, capture.run, chosen.model)
     worked_out = thin(useful.useful(segmented.launches, run, chosen.model))
+    run = with_tiles(worked_out, run)
     run, other = with_part(worked_out, run, chosen.model)
     run, more = with_context(worked_out, run, chosen.model)
     placed = thin(roofline.place(worked_out, gpu, capture.device, ridge=chosen.ridge, latency_share=chosen.latency_share))

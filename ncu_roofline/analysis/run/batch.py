@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
 from ncu_roofline.analysis.run.ranges import of_groups
 from ncu_roofline.analysis.run.rows import satellite, votes
 from ncu_roofline.analysis.run.witnesses import agree, common
-from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
 
 PLACE = ("process", "device", "step")
 SIGNS = ("rows", "sampled", "sequences", "planned", "contested", "nvtx_batch")
@@ -114,6 +115,28 @@ def over_steps(steps: pl.DataFrame) -> Fact[int]:
     what = known.sort("why")["why"][0]
     agreed = tuple(replace(w, agrees=common([w])[0] <= low <= common([w])[1]) for w in spoke)
     return Fact(low, "inferred", f"{what}: {low} {'row' if low == 1 else 'rows'} in every decode step", witnesses=agreed)
+
+
+def with_tiles(launches: pl.DataFrame, run: Run) -> Run:
+    """The run whose batch also has the bound of tensor work over known matrices: 2 N K for every row of the tiles."""
+    tiles = rows_of_tiles(launches)
+    if tiles is None or run.batch.origin == "given":
+        return run
+    fits = None if run.batch.value is None else run.batch.value <= tiles
+    spoke = (*run.batch.witnesses, Witness(says="tensor work over 2 N K", low=None, high=tiles, rank="bound", agrees=fits))
+    if run.batch.value is not None or run.batch.high is not None:
+        return replace(run, batch=replace(run.batch, witnesses=spoke))
+    return replace(run, batch=replace(run.batch, high=tiles, witnesses=spoke))
+
+
+def rows_of_tiles(launches: pl.DataFrame) -> int | None:
+    """Rows of the smallest tiles of a step's layers, over the steps the most; None where no product was matched."""
+    decode = (pl.col("phase").cast(pl.String) == "decode") & pl.col("layer").is_not_null()
+    counted = (pl.col("tensor_flops") > 0) & (pl.col("flops_source").cast(pl.String) == "counter")
+    matched = launches.filter(decode & counted, pl.col("matrix_n") > 0, pl.col("experts_read").is_null())
+    rows = pl.col("tensor_flops") / (2.0 * pl.col("matrix_n") * pl.col("matrix_k"))
+    least = matched.group_by(*PLACE).agg(rows=rows.min())["rows"].max()
+    return math.ceil(float(least) * (1 - 1e-6)) if isinstance(least, float) and least > 0 else None
 
 
 def over_run(steps: pl.DataFrame) -> tuple[Witness, ...]:

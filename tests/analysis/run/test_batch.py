@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ncu_roofline.capture.capture import UNKNOWN, Fact
+from ncu_roofline.analysis.run.batch import rows_of_tiles, with_tiles
+from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from tests.analysis.run.inferred import infer_batch
 from tests.kernels import launch, launches
@@ -100,6 +101,28 @@ def test_an_engines_own_range_wins_over_grids_and_the_grid_stands_against_it() -
         ("SGLang's step ranges", 5, True),
         ("norm grids", 16, False),
     ]
+
+
+def products(*flops: float, step: int = 0) -> pl.DataFrame:
+    """Products of a matrix of 10 x 100, one a layer: 2,000 FLOPs for every row of the tiles."""
+    frame = placed(launches(*[launch("gemm")] * len(flops)), ["fc"] * len(flops), [step] * len(flops))
+    work = {"tensor_flops": pl.Series(flops), "flops_source": "counter", "matrix_n": 10, "matrix_k": 100, "experts_read": None}
+    return frame.with_columns(
+        layer=pl.int_range(pl.len()), **{k: v if isinstance(v, pl.Series) else pl.lit(v) for k, v in work.items()}
+    )
+
+
+def test_tensor_work_over_a_known_matrix_bounds_the_batch_and_never_votes() -> None:
+    # tiles of 8 and 16 rows in the first step, of 32 in the second: no step has more than 32
+    rows = pl.concat([products(16_000.0, 32_000.0), products(64_000.0, step=1)])
+    assert rows_of_tiles(rows) == 32
+    bound = with_tiles(rows, Run()).batch
+    assert (bound.value, bound.low, bound.high, bound.witnesses[0].rank) == (None, None, 32, "bound")
+    known = with_tiles(rows, Run(batch=told(40, "norm grids"))).batch
+    assert (known.value, known.witnesses[0].agrees) == (40, False)
+    assert with_tiles(rows, Run().given(batch=4)).batch.witnesses == ()
+    guessed = rows.with_columns(flops_source=pl.lit("instructions"))
+    assert rows_of_tiles(guessed) is None
 
 
 def test_steps_that_nothing_tells_of_do_not_count() -> None:

@@ -286,6 +286,14 @@ def test_a_step_before_a_cut_pass_that_may_be_one_more_of_its_drafts_is_not_whol
     assert ahead["whole"].to_list() == [True, True, True, False]
 
 
+def test_whole_passes_beside_a_cut_one_of_more_rows_may_all_be_drafts_where_something_drafts() -> None:
+    cut, rows = [False, True, True], [96, 32, 32]
+    decode: list[str | None] = ["decode"] * 3
+    assert numbered([3, 4, 4], decode, whole=cut, rows=rows, drafting=True)["whole"].to_list() == [False] * 3
+    assert numbered([3, 4, 4], decode, whole=cut, rows=rows)["whole"].to_list() == cut
+    assert numbered([3, 4, 4], ["prefill", *decode[1:]], whole=cut, rows=rows, drafting=True)["whole"].to_list() == cut
+
+
 def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
     assert {"lane", "opens", "closes", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(
         empty_passes().columns

@@ -132,7 +132,7 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     alone = decode & (largest == 1) & (pl.col("mixers") == 1)
     untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
-    apart = (shallow & ~pl.col("draft")) | alone | untold
+    apart = (shallow & ~pl.col("draft")) | alone | untold | (deep & pl.lit(drafting) & beside_more_rows())
     marked = marked.with_columns(mixed=apart.fill_null(False).any().over("lane"))
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
     number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
@@ -158,6 +158,12 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     return numbered.with_columns(whole=pl.when(alone).then(pl.col("whole") & own & served & every).otherwise("whole")).sort(
         "pass"
     )
+
+
+def beside_more_rows() -> pl.Expr:
+    """Whether a cut pass of no prompt has more rows: where something drafts it may verify what whole passes drafted."""
+    cut = ~pl.col("whole") & (pl.col("mixers") > 0) & (pl.col("phase") != "prefill").fill_null(True)
+    return (pl.col("rows").filter(cut).max().over("lane") > pl.col("rows")).fill_null(False)
 
 
 def going_on() -> pl.Expr:
