@@ -15,6 +15,7 @@ import pytest
 import ncu_roofline as nr
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.compare.gate import outcomes, rules
+from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents.compare import document
@@ -290,3 +291,10 @@ def test_20_launches_against_the_same_counters_in_other_units_are_no_change(tmp_
     for pair in ((one, other), (other, one)):
         found = nr.compare(*pair)
         assert (found.verdict, found.judged.bytes.part) == ("no_change", pytest.approx(0.0, abs=1e-9))
+
+
+def test_the_notes_of_both_captures_are_said_once_in_words() -> None:
+    beyond = Note("long_context", {"model": "llama-2-7b", "context": 5000, "longest": 4096})
+    base, head = (replace(plain({}, name=name), notes=(beyond,)) for name in ("a", "b"))
+    said = [d for d in doubts(compare([base], [head])) if "llama-2-7b was made for" in d]
+    assert said == ["Context 5,000 is beyond the 4,096 tokens that llama-2-7b was made for."]

@@ -13,6 +13,7 @@ from ncu_roofline.capture.units import launches
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import invented, options, sentence
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, one_sided
+from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.short import brief
 
@@ -29,7 +30,8 @@ LACKING = {
 
 def doubts(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be trusted, most serious first."""
-    notes = dict.fromkeys(n for s in (*comparison.base.studies, *comparison.head.studies) for n in getattr(s, "notes", ()))
+    studies = (*comparison.base.studies, *comparison.head.studies)
+    notes = dict.fromkeys(note(n) for s in studies for n in getattr(s, "notes", ()))
     made_up = invented([s.run for s in (*comparison.base.studies, *comparison.head.studies)])
     return (
         *made_up,
@@ -38,7 +40,7 @@ def doubts(comparison: Comparison) -> tuple[str, ...]:
         *above_roof(comparison),
         *noise_doubts(comparison),
         *unknowns(comparison),
-        *(sentence(options(note)) for note in notes),
+        *(sentence(options(n)) for n in notes),
     )
 
 
