@@ -38,7 +38,9 @@ def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
     kinds = (pl.String, pl.Boolean, pl.Int64, pl.Int64, pl.Boolean)
     table = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
     number = pl.int_range(pl.len())
-    return table.with_columns(mixed=pl.lit(False), opens=number == 0, closes=number == pl.len() - 1)
+    return table.with_columns(mixed=pl.lit(False), opens=number == 0, closes=number == pl.len() - 1).with_columns(
+        opened=pl.col("launches") > 3, rows=pl.lit(None, pl.Int64), planned=pl.lit(None, pl.Int64)
+    )
 
 
 DECODE, PREFILL = ("decode", True, 4, 40, False), ("prefill", True, 4, 50, False)
@@ -74,9 +76,12 @@ def test_prefill_passes_count_whole_or_cut() -> None:
 
 def test_a_last_piece_beside_a_cut_prompt_may_be_one_more() -> None:
     cut = ("prefill", False, 2, 20, False)
-    found = prefill_fact(passes(cut, PREFILL, EMPTY))
+    begun = (None, False, 0, 4, False)
+    found = prefill_fact(passes(cut, PREFILL, begun))
     assert (found.value, found.low, found.high) == (None, 2, 3)
-    assert prefill_fact(passes(PREFILL, PREFILL, EMPTY)).value == 2
+    assert prefill_fact(passes(PREFILL, PREFILL, begun)).value == 2
+    # nothing but a copy of the tokens drawn
+    assert prefill_fact(passes(cut, PREFILL, EMPTY)).value == 2
     told = ("prefill", False, 0, 5, False)
     assert prefill_fact(passes(cut, PREFILL, told)).value == 3
 
