@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
+from ncu_roofline.analysis.run.cuts.ranges import of_groups
 from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
-from ncu_roofline.analysis.run.ranges import of_groups
 from ncu_roofline.analysis.run.rows import satellite, votes
 from ncu_roofline.analysis.run.witnesses import agree, common
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness

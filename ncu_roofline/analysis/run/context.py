@@ -12,7 +12,7 @@ import polars as pl
 from ncu_roofline.analysis.model.types import element_bytes
 from ncu_roofline.analysis.model.useful import cache_width, in_decode, is_role
 from ncu_roofline.analysis.notes import Note
-from ncu_roofline.analysis.run.ranges import ranges
+from ncu_roofline.analysis.run.cuts.ranges import ranges
 from ncu_roofline.analysis.run.rows import AXES, satellite
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
 from ncu_roofline.knowledge.kernels.rows import CacheRule, cache_rules

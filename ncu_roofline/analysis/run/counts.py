@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
-from ncu_roofline.analysis.run.ranges import numbers
+from ncu_roofline.analysis.run.cuts.ranges import numbers
 from ncu_roofline.analysis.run.witnesses import agree, marked
 from ncu_roofline.capture.capture import Fact, Witness
 

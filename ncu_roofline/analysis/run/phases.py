@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.run.ranges import of_groups
+from ncu_roofline.analysis.run.cuts.ranges import of_groups
 from ncu_roofline.analysis.run.rows import phase_kinds
 from ncu_roofline.capture.schema import PHASES
 

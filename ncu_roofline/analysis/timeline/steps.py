@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.notes import Note
-from ncu_roofline.analysis.run import ranges
+from ncu_roofline.analysis.run.cuts import ranges
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name

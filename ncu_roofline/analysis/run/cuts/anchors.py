@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.heads import with_ends
-from ncu_roofline.analysis.run.ranges import numbers
+from ncu_roofline.analysis.run.cuts.ranges import numbers
 from ncu_roofline.analysis.run.rows import embedding_fused, opening, residual, satellite
 
 MIXERS = ("attention", "ssm")
