@@ -143,7 +143,7 @@ def missing_flops(study: Study) -> Iterator[Finding]:
     yield from of(study, "missing_flops", WEAKENS, missing, sideless=sideless)
     main = counted(study, pl.col("flops").is_not_null() & lacking())
     mendable = bool(main and not counted(study, missing))
-    yield from of(study, "partial_flops", NOTES, partial, kinds=uncounted(study), mendable=mendable)
+    yield from of(study, "partial_flops", NOTES, partial, kinds=uncounted(study), mendable=mendable, rare=not main)
 
 
 def uncounted(study: Study) -> list[str]:

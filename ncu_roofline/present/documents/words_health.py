@@ -43,6 +43,7 @@ SAID: dict[str, tuple[str, str, str]] = {
     "missing_writes": ("{Some} read {read} together; what {its_own} wrote is unknown.", "", "Add --metrics {metrics}."),
     "missing_flops": ("No FLOPs for {some}: {its} {lost}.", "", RECIPE),
     "partial_flops": ("FLOPs of {some} are a lower bound.", "{Left_out} not counted.", RECIPE),
+    "partial_flops_rare": ("FLOPs of {some} leave out rare kinds of work.", "{Left_out} not counted.", ""),
     "derived": ("{what} of {some} are {meaning}.", "{certainty}", ""),
     "above_roof": (
         "{Some} would beat a roof (up to {worst}): a clock or counter is wrong there.",
@@ -140,6 +141,8 @@ def key(finding: Finding) -> str:
         return "device_unlisted"
     if finding.code == "missing_time" and finding.values.get("rated"):
         return "missing_time_rated"
+    if finding.code == "partial_flops" and finding.values.get("rare"):
+        return "partial_flops_rare"
     return "derived" if finding.code.startswith("derived_") else finding.code
 
 
