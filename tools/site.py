@@ -31,8 +31,8 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """The page, each link leading to where the site has its target; plain words where the site does not have it."""
     uri = page.file.src_uri
-    if uri == "README.md":  # a home of one column: what the tool prints fits its lines
-        page.meta["hide"] = ["navigation", "toc"]
+    if uri == "README.md":  # without a table of its one heading, what the tool prints fits its lines
+        page.meta["hide"] = ["toc"]
     here = next((source for source, target in BESIDE.items() if target == uri), f"docs/{uri}")
 
     def moved(hit: re.Match[str]) -> str:
