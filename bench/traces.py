@@ -45,6 +45,18 @@ def ours(path: Path) -> tuple[int, float]:
     return kernels.height, float(kernels["nanoseconds"].sum()) / 1e3
 
 
+def whole(path: Path) -> tuple[int, float]:
+    """All of `step`: reading, steps, gaps and the answer."""
+    from ncu_roofline.analysis.timeline.gaps import gaps
+    from ncu_roofline.analysis.timeline.steps import stepped
+    from ncu_roofline.present.documents.step import document
+    from ncu_roofline.readers.timeline.timeline import read
+
+    found = stepped(read(path))
+    told = document(found, gaps(found)).data
+    return told["kernels"], told["kernel_seconds"] * 1e6
+
+
 def by_ijson(path: Path) -> tuple[int, float]:
     """ijson over its C library: one event at a time, in little memory."""
     import ijson  # type: ignore[import-untyped]
@@ -76,6 +88,7 @@ def counted(events: Iterable[dict[str, Any]]) -> tuple[int, float]:
 
 READERS: dict[str, Callable[[Path], tuple[int, float]]] = {
     "ours (msgspec, in pieces)": ours,
+    "ours, and all of `step` after it": whole,
     "ijson (yajl, one event at a time)": by_ijson,
     "orjson (whole file)": by_orjson,
     "json (whole file)": by_json,

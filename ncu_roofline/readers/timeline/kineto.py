@@ -370,9 +370,8 @@ def joined(parts: pl.DataFrame) -> pl.DataFrame:
     numbered = parts.sort("start").with_columns(again=pl.int_range(pl.len()).over(*of, "stream"))
     told = numbered.filter(pl.col("annotation").is_not_null())
     whole = told.group_by(*of, "again").agg(pl.col("start").min(), pl.col("end").max())
-    return pl.concat([f.select(*RANGES) for f in (whole, numbered.filter(pl.col("annotation").is_null()))]).sort(
-        "start", "name"
-    )
+    every = pl.concat([f.select(*RANGES) for f in (whole, numbered.filter(pl.col("annotation").is_null()))])
+    return every.unique().sort("start", "end", "name")
 
 
 def arguments(value: Any) -> Args:
