@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ncu_roofline import whole
 from ncu_roofline.cli.notes import note
-from ncu_roofline.cli.output import is_capture
+from ncu_roofline.cli.output import is_capture, refuse_url
 from ncu_roofline.errors import UnusableInput
 
 
 def refuse_folder(folder: Path, *, force: bool) -> None:
     """A folder that holds anything is kept unless the user says otherwise; so is a file of that name."""
+    refuse_url(folder)
     if folder.exists() and not folder.is_dir():
         raise UnusableInput(f"{folder} is a file; -o names a folder")
     if folder.is_dir() and any(folder.iterdir()) and not force:

@@ -81,12 +81,23 @@ def write_file(body: bytes, target: Path, *, force: bool) -> None:
 
 def refuse_overwrite(target: Path, *, force: bool) -> None:
     """An existing file is kept unless the user says otherwise; anything but a file is kept always."""
+    refuse_url(target)
     if not os.path.lexists(target):
         return
     if not target.is_file():
         raise UnusableInput(f"{target} is not a file; name a file with -o")
     if not force:
         raise UnusableInput(f"{target} exists already; add --force to overwrite it, or choose another with -o")
+
+
+def refuse_url(target: Path) -> None:
+    """Archives alone lie in object stores; a local folder of a URL's name is what nobody meant."""
+    from ncu_roofline.readers.fleet.store import is_url, shown
+
+    if is_url(target):
+        raise UnusableInput(
+            f"{shown(target)}: only archives (save, ingest) are written to a URL; name a file or folder of this machine"
+        )
 
 
 def is_capture(target: Path) -> bool:

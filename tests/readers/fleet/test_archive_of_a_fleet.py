@@ -273,6 +273,18 @@ def test_the_command_ingests_once_says_what_it_could_not_read_and_merges(
     assert run(capsys, "compact", str(tmp_path)).code == 3
 
 
+@pytest.mark.parametrize(("command", "end"), [("summary", "txt"), ("plot", "png"), ("report", "d"), ("slim", "ncu-repz")])
+def test_what_is_no_archive_is_not_written_to_a_url(
+    command: str, end: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = str(THREE[0].resolve())
+    monkeypatch.chdir(tmp_path)
+    answer = run(capsys, command, one, "-o", f"s3://bucket/out.{end}")
+
+    assert answer.code == 3 and f"s3://bucket/out.{end}: only archives (save, ingest) are written to a URL" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     one, target = str(THREE[0]), str(tmp_path / "a")
     for wrong, said in (
