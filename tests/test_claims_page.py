@@ -56,3 +56,14 @@ def test_what_measurement_contradicts_stands_with_its_reason() -> None:
     assert "12.91 ms, 0.62x | fails: fewer bytes, more time" in text  # 2:4 at batch 8: 61 % more time
     assert "4.44 ms, 1.70x | holds" in text  # INT4 at batch 1
     assert "8.15 ms, 0.98x | fails: this kernel" in text  # INT4 at batch 8
+
+
+def test_the_readme_of_the_captures_lists_every_timing() -> None:
+    text = (claims.MEASURED / "README.md").read_text(encoding="utf-8")
+    files = [claims.MEASURED / f"timings-{device}.jsonl" for device in ("h100", "h200")]
+    lines = [(file.stem[-4:].upper(), json.loads(line)) for file in files for line in file.read_text().splitlines()]
+    for device, line in lines:
+        least = (line["weight_bytes"] + line["kv_bytes"]) / 1e9
+        who = f"| {device} | {line['variant']} | {line['batch']} | {line['context']:,} | {line['layers']} | "
+        assert f"{who}{1e3 * line['seconds']:.2f} | {1e3 * line['seconds_eager']:.2f} | {least:.2f} |" in text
+    assert text.count("| H100 | ") + text.count("| H200 | ") == len(lines)
