@@ -86,8 +86,10 @@ def second(found: Stepped) -> Iterator[str]:
         return
     how = "start to the start of the next" if found.to_next else "first kernel's start to its last kernel's end"
     batch, each = found.study.run.batch, per_sequence(found.study.run)
-    rate = f", so {batch.value * each / found.median:.3g} tokens/s at batch {batch.value:,}" if batch.value and each else ""
-    yield f"A step is timed from its {how}{rate}."
+    rate = (
+        f"That is {batch.value * each / found.median:.3g} tokens/s at batch {batch.value:,}. " if batch.value and each else ""
+    )
+    yield f"{rate}A step is timed from its {how}."
 
 
 def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:
