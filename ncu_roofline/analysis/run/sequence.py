@@ -246,11 +246,12 @@ def two_models(table: pl.DataFrame) -> Fact[int] | None:
 
 def prefill_fact(table: pl.DataFrame, ranks: int = 1) -> Fact[int]:
     """Prefill passes of one rank, whole or cut; a range where the window cuts one and ends in a piece that may be another."""
-    known = table.filter((pl.col("mixers") > 0) | (pl.col("phase") == "prefill").fill_null(False))
+    edge = pl.col("opens") | pl.col("closes")
+    # between others a piece without attention belongs to the pass that follows
+    known = table.filter((pl.col("mixers") > 0) | (edge & (pl.col("phase") == "prefill").fill_null(False)))
     prefill = known.filter(pl.col("phase") == "prefill")
     # what only copies the tokens drawn begins no pass
     begun = pl.col("opened").fill_null(False) | pl.coalesce("rows", "planned").is_not_null()
-    edge = pl.col("opens") | pl.col("closes")
     pieces = table.filter(edge, begun, pl.col("mixers") == 0, pl.col("phase").is_null()).height
     if pieces and prefill.filter(~pl.col("whole")).height:
         least, most = (round(n / ranks) for n in (prefill.height, prefill.height + pieces))

@@ -84,6 +84,8 @@ def test_a_last_piece_beside_a_cut_prompt_may_be_one_more() -> None:
     assert prefill_fact(passes(cut, PREFILL, EMPTY)).value == 2
     told = ("prefill", False, 0, 5, False)
     assert prefill_fact(passes(cut, PREFILL, told)).value == 3
+    # between others it belongs to the pass that follows
+    assert prefill_fact(passes(cut, told, PREFILL)).value == 2
 
 
 def test_no_prefill_is_a_zero_where_all_passes_are_told() -> None:
