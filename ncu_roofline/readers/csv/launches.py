@@ -69,7 +69,7 @@ def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
         index=pl.int_range(pl.len(), dtype=pl.Int64),
         profiler_id=_whole(rows, "id"),
         kernel=function_names(rows["name"]),
-        name=pl.col("name"),
+        name=pl.col("name").cast(pl.Categorical).cast(pl.String),  # each different name once
         device=_whole(rows, "device"),
         stream=_whole(rows, "stream"),
         process=_whole(rows, "process"),

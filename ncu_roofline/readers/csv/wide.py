@@ -38,14 +38,17 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     _one_capture(launches, page.file)
     measured = {n: place for n, place in named.items() if n in wanted and not n.startswith(ATTRIBUTE)}
     texts = rows.select(pl.col(place).alias(name) for name, place in measured.items())
+    told = _attributes(rows, attributes, units)
+    del table, rows, identity  # of a million launches, the texts take more memory than what is read from them
     scales = {name: units[place] for name, place in measured.items()}
     plain = texts.select(pl.all().cast(pl.Float64, strict=False))
     odd = _odd(texts, plain)
     comma = _decimal_comma(texts, plain, odd, units=scales, file=page.file)
     if comma:
         odd = {name: texts[name] for name in texts.columns}
+    del texts
     values, notes = _values(plain, odd, scales, comma=comma)
-    return csv_launches.Table(launches, values, _attributes(rows, attributes, units), notes, comma)
+    return csv_launches.Table(launches, values, told, notes, comma)
 
 
 def _units(page: csv_text.Page, table: pl.DataFrame, key: str) -> tuple[dict[str, str], pl.DataFrame]:
