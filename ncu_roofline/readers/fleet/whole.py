@@ -6,6 +6,7 @@ import polars as pl
 
 from ncu_roofline.capture import schema
 from ncu_roofline.capture.capture import Capture
+from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import archive, footer
 from ncu_roofline.readers.fleet import tables
 from ncu_roofline.readers.fleet.store import Store, shown
@@ -20,6 +21,8 @@ def read(store: Store) -> Capture:
         Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
         for text, capture in told.select("facts", "capture").rows()
     ]
+    if not facts:
+        raise UnreadableCapture(f"{name}: an archive without any capture that could be read; ingest captures again")
     with tables.sound(store):
         # the day too: launches of a writer that was killed may stand under another one, without a row in `runs`
         kept = launches(store, told.lazy().select("id", date=pl.col("when").dt.strftime("%Y-%m-%d")))

@@ -22,6 +22,8 @@ RUNTIME, NVTX = "CUPTI_ACTIVITY_KIND_RUNTIME", "NVTX_EVENTS"
 MOST_ROWS, BATCH = 20_000_000, 2**16
 BELIEVED = f"k.end - k.start BETWEEN 0 AND {LONGEST} AND abs(k.start) <= {FARTHEST}"
 MOST_MARKS = 2_000_000
+STRINGS = "(SELECT id, min(value) AS value FROM StringIds GROUP BY id)"
+"""Each number with one text: where a stranger's has thousands, every kernel would come as often."""
 PROCESS = 2**24
 """A process's share of the numbers of threads: what is above it is the process."""
 TOLD = ("kind", "name", "start", "nanoseconds", "device", "stream", "correlation", "process", "graph", "grid", "block")
@@ -79,7 +81,7 @@ def kernels(base: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     query = (
         f"SELECT s.value, k.start, k.end - k.start, {who(columns)}, {graph}, "
         f"k.gridX, k.gridY, k.gridZ, k.blockX, k.blockY, k.blockZ "
-        f"FROM {KERNELS} k LEFT JOIN StringIds s ON s.id = k.demangledName WHERE {BELIEVED} LIMIT {MOST_ROWS}"
+        f"FROM {KERNELS} k LEFT JOIN {STRINGS} s ON s.id = k.demangledName WHERE {BELIEVED} LIMIT {MOST_ROWS}"
     )
     for row in base.execute(query):
         yield ("kernel", row[0] or "", *row[1:8], list(row[8:11]), list(row[11:14]))
@@ -120,7 +122,7 @@ def marks(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, 
     if NVTX not in tables:
         return
     text = "coalesce(n.text, s.value)" if "textId" in columns_of(base, NVTX) else "n.text"
-    joined = "LEFT JOIN StringIds s ON s.id = n.textId" if "textId" in columns_of(base, NVTX) else ""
+    joined = f"LEFT JOIN {STRINGS} s ON s.id = n.textId" if "textId" in columns_of(base, NVTX) else ""
     yield from base.execute(
         f"SELECT {text}, n.start, n.end, n.globalTid FROM {NVTX} n {joined} WHERE n.end - n.start BETWEEN 0 AND {LONGEST} "
         f"AND abs(n.start) <= {FARTHEST} AND {text} IS NOT NULL LIMIT {MOST_MARKS}"

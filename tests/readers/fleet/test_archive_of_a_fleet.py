@@ -356,3 +356,12 @@ def test_a_device_of_any_name_has_a_folder(tmp_path: Path) -> None:
 
     (name,) = store.names("launches")
     assert name.count("/") == 3 and len(name) < 200
+
+
+def test_an_archive_whose_tables_are_empty_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    store = Folder(str(tmp_path / "archive"))
+    keep(store, THREE[0])
+    for table in (tmp_path / "archive").rglob("*.parquet"):
+        pl.read_parquet(table).head(0).write_parquet(table)
+    with pytest.raises(UnreadableCapture, match="without any capture that could be read"):
+        nr.read(tmp_path / "archive")

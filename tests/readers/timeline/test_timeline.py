@@ -288,3 +288,17 @@ def test_processes_that_number_their_calls_alike_are_told_apart(tmp_path: Path) 
     base.close()
 
     assert kernels(read(tmp_path / "t.sqlite").events)["launched"].count() == rows
+
+
+def test_an_export_with_a_number_of_thousands_of_texts_gives_each_kernel_once(tmp_path: Path) -> None:
+    columns = "start, end, deviceId, streamId, correlationId, gridX, gridY, gridZ, blockX, blockY, blockZ, demangledName"
+    count = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3000)"
+    with sqlite3.connect(tmp_path / "t.sqlite") as base:
+        base.execute(f"CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL({columns})")
+        base.execute("CREATE TABLE StringIds(id, value)")
+        base.execute(f"{count} INSERT INTO StringIds SELECT 1, 'k' || n FROM r")
+        base.execute(
+            f"{count} INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL SELECT n * 10, n * 10 + 5, 0, 7, n, 1, 1, 1, 1, 1, 1, 1 FROM r"
+        )
+    base.close()
+    assert read(tmp_path / "t.sqlite").events.height == 3000
