@@ -126,4 +126,4 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 
 
 def test_a_change_of_ten_times_and_more_is_a_factor_and_no_per_cent() -> None:
-    assert [change(v) for v in (-0.5, 9.0, 14.0)] == ["-50.0 %", "+900.0 %", "15x"]
+    assert [change(v) for v in (-0.5, 9.0, 14.0)] == ["-50.0 %", "+900 %", "15x"]

@@ -76,7 +76,7 @@ def document(
     all_of_it, tiny = reachable(study.launches), small(group(study.launches))
     return Document(
         answer=(
-            *reach(study, all_of_it, tiny),
+            *(reach(study, all_of_it, tiny) if rows.height else ()),
             f"{counted(study.capture.name, rows.height, total, grouped, filtered)}.{above}",
         ),
         tables=() if rows.is_empty() else (Table("", named, columns, spare=spare),),

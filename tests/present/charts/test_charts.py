@@ -300,10 +300,10 @@ def test_a_hostile_name_is_text_in_the_svg() -> None:
 
 
 def test_a_label_ends_no_script_of_the_page_and_starts_none() -> None:
-    page = written(picture(launch(kernel="<!--<script></script>")), "html").decode()
+    page, plain = (written(picture(launch(kernel=name)), "html").decode() for name in ("<!--<script></script>", "plain"))
 
-    assert "<!--" not in page.replace(export.library(), "")
-    assert page.replace(export.library(), "").count("<script") == 3
+    assert "<!--" not in page
+    assert (page.count("<script"), page.count("</script")) == (plain.count("<script"), plain.count("</script"))
     assert "default-src 'none'; script-src 'sha256-" in page
 
 
