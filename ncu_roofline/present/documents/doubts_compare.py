@@ -115,7 +115,7 @@ def noise_doubts(comparison: Comparison) -> Iterator[str]:
     near = comparison.verdict in ("cuts_bytes", "bytes_cut_time_kept")
     if near and judged.realised is not None and reach is not None and abs(judged.realised - limit("realised")) < reach:
         yield (
-            f'The {100 * judged.realised:.0f} % of the gain are known to ±{100 * reach:.0f} points only: "cuts bytes" and '
+            f'The share of {100 * judged.realised:.0f} % is known to ±{100 * reach:.0f} points only: "cuts bytes" and '
             '"bytes cut, time mostly kept" cannot be told apart.'
         )
 
