@@ -42,7 +42,7 @@ lowest: ## the fast tests of readers and commands with the lowest versions that 
 	$(VENV)-lowest/bin/python -m pytest -n 2 -W ignore::DeprecationWarning -m "not slow and not browser" $(OFTEN)
 
 slow: $(READY) ## the tests that build, install and run whole notebooks
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 coverage: $(READY) ## pytest with the coverage of the analysis modules
 	$(BIN)/python -m pytest --cov=ncu_roofline --cov-report=term-missing:skip-covered
