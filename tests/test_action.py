@@ -73,7 +73,7 @@ def test_a_rule_that_cannot_be_told_fails_the_step_with_a_code_of_its_own(tmp_pa
     # time falls by 11.9 %, give or take 7 %: whether by 13 % nobody knows
     assert code == 5
     assert outputs["verdict"] == "cuts_bytes"
-    assert summary.startswith("Gate failed: ")
+    assert summary.startswith("Gate cannot tell: ")
     assert "cannot be told" in summary.partition("\n")[0]
     assert Path(outputs["json"]).is_file()
     assert (tmp_path / outputs["comment-file"]).is_file()

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison, eaters
-from ncu_roofline.analysis.compare.gate import Outcome
+from ncu_roofline.analysis.compare.gate import FAIL, Outcome
 from ncu_roofline.analysis.compare.sides import Side, gaps
 from ncu_roofline.analysis.compare.typical import AtCeiling, Expected, at_ceiling, expected
 from ncu_roofline.analysis.compare.verdict import Change
@@ -147,7 +147,8 @@ def gate_answer(outcomes: tuple[Outcome, ...], basis: str) -> tuple[str, ...]:
     failed = [o for o in outcomes if o.fails]
     if not failed:
         return (f"Gate passed: {len(outcomes)} of {len(outcomes)} rules hold.",)
-    return (f"Gate failed: {'; '.join(sentence(o, basis) for o in failed)}.",)
+    found = "failed" if any(o.word == FAIL for o in failed) else "cannot tell"
+    return (f"Gate {found}: {'; '.join(sentence(o, basis) for o in failed)}.",)
 
 
 def gate_table(outcomes: tuple[Outcome, ...]) -> tuple[Table, ...]:
