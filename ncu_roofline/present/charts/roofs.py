@@ -208,8 +208,9 @@ CLOSE, UNDER = 26, 15
 
 
 def below(item: dict[str, Any], heights: list[float]) -> dict[str, Any]:
-    """A text that may stand under its own line, where another ceiling is close above and would run through it."""
-    return {**item, "tight": any(0 < item["py"] - above < CLOSE for above in heights)}
+    """A text without its second value, which may stand under its own line, where another ceiling close above would cross it."""
+    tight = any(0 < item["py"] - above < CLOSE for above in heights)
+    return {**item, "tight": tight, "text": item["text"].partition(" (datasheet ")[0] if tight else item["text"]}
 
 
 def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:
