@@ -164,9 +164,10 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
 
 
 def beside_more_rows() -> pl.Expr:
-    """Whether a cut pass of no prompt has more rows: where something drafts it may verify what whole passes drafted."""
-    cut = ~pl.col("whole") & (pl.col("mixers") > 0) & (pl.col("phase") != "prefill").fill_null(True)
-    return (pl.col("rows").filter(cut).max().over("lane") > pl.col("rows")).fill_null(False)
+    """Whether a cut pass of no prompt has or samples more rows: where something drafts it may verify what they drafted."""
+    cut = ~pl.col("whole") & (pl.col("phase") != "prefill").fill_null(True)
+    most = pl.max_horizontal("rows", "sampled_rows").filter(cut).max().over("lane")
+    return (most > pl.col("rows")).fill_null(False)
 
 
 def going_on() -> pl.Expr:
