@@ -54,14 +54,13 @@ class Comparison:
     """The real steps whose time is judged; None where it is the sum of kernel times. Rows are of kernels always."""
     left_out: tuple[pl.DataFrame, ...] = ()
     """Launches of base and of head that only that window of a step holds: no number counts them, the intervals do."""
+    copied: bool = False
+    """Whether both sides are one capture, launch by launch, printed with other digits."""
 
     @property
     def verdict(self) -> str:
         """The word of the closed set."""
         return self.judged.verdict
-
-    copied: bool = False
-    """Whether both sides are one capture, launch by launch, printed with other digits."""
 
     @property
     def cut(self) -> bool:

@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run.cuts import ranges
+from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name
@@ -16,9 +17,6 @@ from ncu_roofline.capture.timeline import Timeline, opened
 from ncu_roofline.knowledge.kernels.rows import range_rules
 
 NANO = 1e-9
-MIXERS = ("attention", "ssm")
-
-
 TURNED_ALIKE = 0.95
 """Part of the kernels around whole steps that must be those of one more."""
 MARK_ALIKE = 0.5

@@ -8,6 +8,7 @@ import polars as pl
 from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
 from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.forms.columns import percent
 
 MOST = 9
@@ -122,11 +123,6 @@ def role_title(found: RoleBytes) -> str:
     if found.rows.is_empty():
         return f"Where the {of} go"
     return f"{capital(named(found.rows['role'][0]))} moves {100 * found.rows['share'][0]:.0f} % of the {of}"
-
-
-def capital(text: str) -> str:
-    """A sentence's beginning."""
-    return text[:1].upper() + text[1:]
 
 
 def along_title(found: Along) -> str:

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.words_gain import lacking
 from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
@@ -50,8 +51,7 @@ def answer(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) 
 def moves(study: Study, numbers: Overview, whole: Totals) -> str:
     """Bytes per token with their parts, or what they are of, or why they are unknown."""
     if study.launches.height and not whole.launches:
-        told = no_decode(study)
-        return told[:1].upper() + told[1:]
+        return capital(no_decode(study))
     if wholes := several_wholes(study, whole):
         return wholes
     value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)

@@ -11,7 +11,7 @@ from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.sides import gaps, only_prefill
 from ncu_roofline.capture.units import launches
 from ncu_roofline.knowledge.verdicts import limit
-from ncu_roofline.present.documents.grammar import invented, options, sentence
+from ncu_roofline.present.documents.grammar import capital, invented, options, sentence
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, one_sided
 from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.columns import percent
@@ -71,8 +71,7 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 
 def difference(d: Difference) -> str:
     """One difference in words."""
-    what = d.what[0].upper() + d.what[1:]
-    return f"{what} is {d.base} in the base and {d.head} in the head: {options(d.effect)}"
+    return f"{capital(d.what)} is {d.base} in the base and {d.head} in the head: {options(d.effect)}"
 
 
 def above_roof(comparison: Comparison) -> Iterator[str]:

@@ -39,13 +39,18 @@ def s(number: int) -> str:
     return "s" if number == 1 else ""
 
 
+def capital(text: str) -> str:
+    """A sentence's beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(note: str) -> str:
     """A note with a full stop where it asks nothing, and a capital unless it begins with the name of a file, a GPU or a model.
 
     >>> sentence("context is stated as 400"), sentence("q1.csv: damaged."), sentence("h100 has 4 layers: is it that?")
     ('Context is stated as 400.', 'q1.csv: damaged.', 'h100 has 4 layers: is it that?')
     """
-    begun = note[:1].upper() + note[1:] if re.match(r"[a-z]+[ ,]", note) else note
+    begun = capital(note) if re.match(r"[a-z]+[ ,]", note) else note
     return begun if begun.endswith((".", "?")) else f"{begun}."
 
 

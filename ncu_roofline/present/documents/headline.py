@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.words_tokens import amount, found, no_decode, per, several_wholes, stated_step
 
 UNKNOWN = (
@@ -15,8 +16,7 @@ UNKNOWN = (
 def headline(study: Study, whole: Totals) -> str:
     """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
     if study.launches.height and not whole.launches:
-        told = no_decode(study)
-        return told[:1].upper() + told[1:]
+        return capital(no_decode(study))
     if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
         return ""
     if whole.basis == "capture":

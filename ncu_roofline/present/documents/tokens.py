@@ -10,7 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number, three
-from ncu_roofline.present.documents.grammar import invented, options, sentence
+from ncu_roofline.present.documents.grammar import capital, invented, options, sentence
 from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.documents.words_tokens import (
     against_floor,
@@ -68,14 +68,12 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
 def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
     if study.launches.height and not whole.launches:
-        told = no_decode(study)
-        yield f"{told[:1].upper()}{told[1:]} {stated_step(study, whole)}".strip()
+        yield f"{capital(no_decode(study))} {stated_step(study, whole)}".strip()
         return
     if wholes := several_wholes(study, whole):
         yield f"{wholes} {stated_step(study, whole)}".strip()
         return
-    basis = per(whole)
-    yield f"{basis[:1].upper()}{basis[1:]}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
+    yield f"{capital(per(whole))}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
     where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
     said = (filtered(study), stated_step(study, whole), where, per_rank(whole), speculated(whole), checked(study))
     yield from (sentence for sentence in said if sentence)

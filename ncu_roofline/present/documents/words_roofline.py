@@ -12,6 +12,7 @@ import polars as pl
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.capture.units import text as quantity
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean, shorten
 
@@ -51,7 +52,7 @@ def where(picture: Picture) -> list[str]:
     if not any(counted(families[f]) for f in told):
         return unplaced(picture)
     joined = "; ".join(family_sentence(families[f], picture) for f in told)
-    return [joined[:1].upper() + joined[1:] + "."]
+    return [capital(joined) + "."]
 
 
 HALF = 0.5

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import Path
 
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.asked import fits, nothing
 from ncu_roofline.readers.csv import csv as csv_reader
 from ncu_roofline.readers.csv import exports as csv_exports
 from ncu_roofline.readers.csv import text as csv_text
@@ -52,8 +52,7 @@ def slim(path: Path, only: str | None = None, kept: Container[int] | None = None
     except csv.Error as error:  # a field of more than 128 kB
         raise UnreadableCapture(f"{path.name}: its rows cannot be told apart ({error}); {csv_text.EXPORT}") from error
     if not made.results:
-        asked = f" in a range or of a kernel {only!r}" if only else ""
-        raise UnreadableCapture(f"{path.name}: no result{asked}; nothing to keep")
+        raise nothing(path.name, only)
     written = StringIO()
     writer = csv.writer(
         written, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator="\n", delimiter=separator
@@ -66,7 +65,7 @@ def slim(path: Path, only: str | None = None, kept: Container[int] | None = None
 def matching(capture: Capture, only: str) -> set[int]:
     """The numbers of the launches of such a kernel or in such a range."""
     rows = capture.launches.select("index", "kernel", "nvtx").iter_rows()
-    return {index for index, kernel, ranges in rows if any(fnmatchcase(each, only) for each in (kernel, *(ranges or ())))}
+    return {index for index, kernel, ranges in rows if fits(only, kernel, ranges)}
 
 
 def _table(path: Path, content: str, wanted: Container[int] | None, made: Slim) -> tuple[str, bool, list[list[str]]]:

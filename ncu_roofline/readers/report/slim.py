@@ -7,11 +7,11 @@ import shlex
 import struct
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.asked import fits, nothing
 from ncu_roofline.readers.private import blotted
 from ncu_roofline.readers.report import container, protocol, recognise
 from ncu_roofline.readers.report.launches import encoded, graph_row, row, sized
@@ -75,19 +75,17 @@ def slim(path: Path, only: str | None = None, kept: Container[int] | None = None
         except BROKEN as error:
             raise UnreadableCapture(f"{path.name}: damaged; only a whole report can be made slim") from error
     if not made.results:
-        raise UnreadableCapture(
-            f"{path.name}: no result{f' in a range or of a kernel {only!r}' if only else ''}; nothing to keep"
-        )
+        raise nothing(path.name, only)
     return made
 
 
 def matching(only: str, names: Sequence[str]) -> Wanted:
     """Whether a launch is of such a kernel or in such a range."""
-    nothing = plan(names, {}, ())
+    no_metric = plan(names, {}, ())
 
     def wanted(_: int, launch: bytes, graph: bool) -> bool:
-        cells = (graph_row if graph else row)(launch, nothing)
-        return any(fnmatchcase(each, only) for each in (cells[KERNEL], *(cells[NVTX] or ())))
+        cells = (graph_row if graph else row)(launch, no_metric)
+        return fits(only, cells[KERNEL], cells[NVTX])
 
     return wanted
 

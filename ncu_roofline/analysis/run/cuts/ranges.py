@@ -21,14 +21,20 @@ TOLD = {
 
 def ranges(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per launch inside a range that a rule reads: index and what it says; the first rule counts."""
-    inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
+    inside = opened(launches)
     if inside.is_empty():
         return pl.DataFrame(schema={"index": launches.schema["index"], **TOLD})
-    names = tuple(inside["nvtx"].explode().drop_nulls().unique().sort())
-    joined = inside.explode("nvtx").join(told(names), left_on="nvtx", right_on="name", maintain_order="left")
+    names = tuple(inside["nvtx"].drop_nulls().unique().sort())
+    joined = inside.join(told(names), left_on="nvtx", right_on="name", maintain_order="left")
     # of nested ranges the one that counts sequences says most
     best = joined.sort("index", pl.col("nvtx_batch").is_null(), maintain_order=True)
     return best.unique("index", keep="first", maintain_order=True).drop("nvtx")
+
+
+def opened(launches: pl.DataFrame) -> pl.DataFrame:
+    """One row per launch and range that is open around it, outermost first: index, nvtx."""
+    inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
+    return inside.explode("nvtx")
 
 
 @lru_cache(maxsize=4)
@@ -40,11 +46,10 @@ def told(names: tuple[str, ...]) -> pl.DataFrame:
 
 def numbers(launches: pl.DataFrame, of: str) -> pl.DataFrame:
     """One row per launch inside a range that numbers a step, or a layer: index, number, what; the outermost counts."""
-    inside = launches.select("index", "nvtx").drop_nulls("nvtx").filter(pl.col("nvtx").list.len() > 0)
-    named = inside.explode("nvtx")
-    names = named.select(pl.col("nvtx").unique().drop_nulls())["nvtx"]
-    told = pl.concat([numbered(names, rule) for rule in count_rules(of)]).unique("nvtx", keep="first", maintain_order=True)
-    return named.join(told, on="nvtx", maintain_order="left").unique("index", keep="first", maintain_order=True).drop("nvtx")
+    inside = opened(launches)
+    names = inside["nvtx"].drop_nulls().unique()
+    known = pl.concat([numbered(names, rule) for rule in count_rules(of)]).unique("nvtx", keep="first", maintain_order=True)
+    return inside.join(known, on="nvtx", maintain_order="left").unique("index", keep="first", maintain_order=True).drop("nvtx")
 
 
 def numbered(names: pl.Series, rule: CountRule) -> pl.DataFrame:
