@@ -1,4 +1,4 @@
-"""A config.json, or the name of a shipped one, -> Model; and its weight matrices as a table."""
+"""A config.json, or the name of a shipped one, -> Model."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models.architectures import Traits, mixers, moe_layers, traits
@@ -159,48 +157,3 @@ def _merged(weights: Iterable[Weight]) -> list[Weight]:
     for weight in weights:
         found.setdefault(replace(weight, layers=()), []).extend(weight.layers)
     return [replace(weight, layers=tuple(layers)) for weight, layers in found.items()]
-
-
-def matrices(model: Model) -> pl.DataFrame:
-    """Every weight matrix [N, K], one row per name and layer kind, in separate and in fused form.
-
-    `form` is separate, fused or both: a step's matrices are those of `both` and one of the two others.
-    `layers` lists layer numbers (empty outside the layers), `experts` is 1 where there are none.
-    """
-    rows = [_row(w, "separate" if w.fused else "both") for w in model.weights if w.matrix]
-    rows += [_row(w, "fused") for w in _fused(model)]
-    frame = pl.DataFrame(rows, schema=MATRICES, orient="row")
-    share = model.experts_per_token / model.experts if model.experts else 1.0
-    active = pl.when(pl.col("read") == "experts").then(share).otherwise(1.0)
-    return frame.with_columns(
-        parameters=pl.col("N") * pl.col("K") * pl.col("experts") * pl.col("count"), active_fraction=active
-    )
-
-
-MATRICES: dict[str, type[pl.DataType] | pl.DataType] = {
-    "name": pl.String,
-    "form": pl.String,
-    "role": pl.String,
-    "layer_kind": pl.String,
-    "N": pl.Int64,
-    "K": pl.Int64,
-    "layers": pl.List(pl.Int64),
-    "count": pl.Int64,
-    "experts": pl.Int64,
-    "read": pl.String,
-}
-
-
-def _row(w: Weight, form: str) -> tuple[Any, ...]:
-    return (w.name, form, w.role, w.kind, w.n, w.k, list(w.layers), max(1, len(w.layers)), w.copies, w.read)
-
-
-def _fused(model: Model) -> list[Weight]:
-    """Matrices as servers fuse them: rows of the parts one below the other."""
-    found: dict[tuple[str, str], Weight] = {}
-    for w in model.weights:
-        if w.fused:
-            key = (w.fused, w.kind)
-            below = found[key].n if key in found else 0
-            found[key] = replace(w, name=w.fused, n=w.n + below, fused="")
-    return list(found.values())
