@@ -23,7 +23,7 @@ from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED
 from ncu_roofline.capture.schema import complete, thin, whole_result
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.kernels.roles import Rules
 from ncu_roofline.knowledge.models.model import Model
 

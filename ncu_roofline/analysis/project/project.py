@@ -22,7 +22,7 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum, ratio
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.verdicts import limit
 
 ENDS = ("low", "high")

@@ -11,7 +11,7 @@ from ncu_roofline.analysis.model.types import stored
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.devices.gpus import Gpu
+from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.dtypes import Dtype
 

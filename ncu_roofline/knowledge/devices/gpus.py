@@ -14,10 +14,8 @@ from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
-from ncu_roofline.knowledge.devices.rates import dense_rates, named_rates, pipe_rates, rates, tensor_rate
+from ncu_roofline.knowledge.devices.rates import named_rates, rates
 from ncu_roofline.knowledge.toml import load
-
-__all__ = ["Gpu", "dense_rates", "find", "identify", "other_variants", "pipe_rates", "table", "tensor_rate"]
 
 TERA, GIGA, MEGA, MIB = 1e12, 1e9, 1e6, 2.0**20
 COMPUTED = "computed from attributes"

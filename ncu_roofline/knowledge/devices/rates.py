@@ -39,20 +39,6 @@ def named_rates(compute_capability: str | None, name: str | None) -> dict[str, f
     return known
 
 
-def path_share(compute_capability: str | None, precision: str, path: str) -> float:
-    """What this instruction path (`hmma`, `hgmma`, ...) reaches of the dense rate; 1 where nothing is known."""
-    facts = table()["paths"].get(compute_capability or "", {}).get(path.lower())
-    if facts is None or precision not in facts["precisions"]:
-        return 1.0
-    return float(facts["numerator"] / facts["denominator"])
-
-
-def tensor_rate(compute_capability: str | None, precision: str, path: str = "") -> float | None:
-    """Unthrottled dense operations per SM per clock on this instruction path; None if not known."""
-    rate = rates(compute_capability).get(precision)
-    return None if rate is None else rate * path_share(compute_capability, precision, path)
-
-
 def dense_rates(gpu: Gpu) -> Mapping[str, float]:
     """Operations per SM per clock by precision: the verified rate, halved as the GPU's peak shows.
 

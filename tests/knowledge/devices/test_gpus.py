@@ -13,7 +13,7 @@ from ncu_roofline.capture.capture import Device
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.knowledge.devices.gpus import find, identify
-from ncu_roofline.knowledge.devices.rates import rates
+from ncu_roofline.knowledge.devices.rates import dense_rates, pipe_rates, rates
 from tests.command import run
 from tests.corpus import REFERENCE
 
@@ -239,7 +239,7 @@ def test_a_slice_has_the_peaks_of_its_sms_and_the_bandwidth_of_its_eighths() -> 
 
 def test_rates_per_clock_undo_the_clock_of_the_datasheet() -> None:
     # 989.4e12 / (132 x 1.98e9) = 3786 per SM and clock, but the part does 4096 (metrics.md 1.4)
-    dense = gpus.dense_rates(find("h100"))
+    dense = dense_rates(find("h100"))
 
     assert (dense["bf16"], dense["fp8"], dense["fp64_tensor"]) == (4096, 8192, 256)
 
@@ -247,16 +247,9 @@ def test_rates_per_clock_undo_the_clock_of_the_datasheet() -> None:
 def test_rates_per_clock_keep_the_halving_of_geforce_and_the_pipe_ignores_it() -> None:
     geforce = find("rtx 4060 ti")
 
-    assert gpus.dense_rates(geforce)["bf16"] == 512
-    assert gpus.pipe_rates(geforce)["bf16"] == 1024
-    assert gpus.pipe_rates(find("h20")) == gpus.dense_rates(find("h20"))
-
-
-def test_matrix_instructions_of_one_warp_reach_two_thirds_on_hopper() -> None:
-    assert gpus.tensor_rate("9.0", "bf16", "hmma") == pytest.approx(2730.67, abs=0.01)
-    assert gpus.tensor_rate("9.0", "bf16", "hgmma") == 4096
-    assert gpus.tensor_rate("8.0", "bf16", "hmma") == 2048
-    assert gpus.tensor_rate("5.0", "bf16") is None
+    assert dense_rates(geforce)["bf16"] == 512
+    assert pipe_rates(geforce)["bf16"] == 1024
+    assert pipe_rates(find("h20")) == dense_rates(find("h20"))
 
 
 def test_every_peak_is_a_verified_rate_times_a_plausible_clock() -> None:
@@ -264,7 +257,7 @@ def test_every_peak_is_a_verified_rate_times_a_plausible_clock() -> None:
     for gpu in gpus.table():
         if gpu.sms is None or gpu.boost_hertz is None or gpu.name == "H20":
             continue  # B100's SM count is unknown; of the H20 fp64 and fp32 are rounded or doubtful
-        for precision, rate in gpus.dense_rates(gpu).items():
+        for precision, rate in dense_rates(gpu).items():
             assert rate != 0
             clock = gpu.peaks[precision] / (rate * gpu.sms)
             assert 0.80 < clock / gpu.boost_hertz < 1.15, (gpu.name, precision)
