@@ -5,17 +5,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.resources import files
+from functools import cache, partial
 from typing import Any
 
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
-
-@cache
-def table() -> dict[str, Any]:
-    """The whole of counters.toml."""
-    return load(files(__package__) / "counters.toml")
+table = partial(read_once, "counters.toml")
 
 
 def named(value: Any) -> Iterator[str]:

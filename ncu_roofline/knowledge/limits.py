@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +33,4 @@ class Thresholds:
     sparse_part_8_bit: float
 
 
-THRESHOLDS = Thresholds(**load(files(__package__) / "limits.toml"))
+THRESHOLDS = Thresholds(**read_once("limits.toml"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from typing import Any
 
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 DEFAULT_GPU = ("H100", "9.0")
 OUTPUT = "decode.ncu-rep"
@@ -69,10 +68,7 @@ class Recipe:
         return " ".join(self.words)
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The whole of recipes.toml."""
-    return load(files(__package__) / "recipes.toml")
+table = partial(read_once, "recipes.toml")
 
 
 def architecture(compute_capability: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from typing import Any, Protocol
 
 from ncu_roofline.errors import UnusableInput
@@ -52,6 +54,12 @@ def parse(content: str, name: str) -> dict[str, Any]:
 def load(file: Readable) -> dict[str, Any]:
     """The tables of a TOML file; raises UnusableInput with the line of a syntax error."""
     return parse(text(file), file.name)
+
+
+@cache
+def read_once(name: str) -> dict[str, Any]:
+    """The tables of a file of facts inside this room, `kernels/rows.toml`, read once."""
+    return load(files(__package__).joinpath(name))
 
 
 def table_lines(content: str, table: str) -> list[int]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from functools import partial
 
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 VERDICTS = (
     "not_comparable",
@@ -41,9 +39,7 @@ class Condition:
     effect: str
 
 
-@cache
-def _facts() -> dict[str, Any]:
-    return load(files(__package__) / "verdicts.toml")
+_facts = partial(read_once, "verdicts.toml")
 
 
 def limit(name: str) -> float:

@@ -15,7 +15,7 @@ from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.run.cuts.ranges import ranges
 from ncu_roofline.analysis.run.rows import AXES, satellite
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
-from ncu_roofline.knowledge.kernels.rows import CacheRule, cache_rules
+from ncu_roofline.knowledge.kernels.rows import CacheRule, rules
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
 
@@ -134,15 +134,15 @@ def of_model(mains: pl.DataFrame, run: Run, model: Model) -> Cache | None:
 
 def of_kernels(mains: pl.DataFrame, run: Run) -> Cache | None:
     """The cache by the launch of the kernel that reads it; None where no rule knows the kernel."""
-    rules = [rule for rule in cache_rules() if mains["kernel"].str.contains(f"^(?:{rule.kernel})$").any()]
-    if not rules:
+    known = [rule for rule in rules(CacheRule, "cache") if mains["kernel"].str.contains(f"^(?:{rule.kernel})$").any()]
+    if not known:
         return None
     said = "bytes that attention read over key/value heads by its grid and head width by its name"
     usual = dtypes.find(USUAL).bytes
     return Cache(
-        elements=pl.coalesce([elements(rule) for rule in rules]),
+        elements=pl.coalesce([elements(rule) for rule in known]),
         width=pl.coalesce(cache_width(run, None), pl.lit(usual)),
-        sequences=counted(run, mains) if run.batch.origin == "given" else pl.coalesce([sequences(rule) for rule in rules]),
+        sequences=counted(run, mains) if run.batch.origin == "given" else pl.coalesce([sequences(rule) for rule in known]),
         said=said + assumed(mains, run, USUAL),
     )
 

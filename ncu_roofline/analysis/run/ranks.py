@@ -8,7 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.witnesses import marked
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Witness
-from ncu_roofline.knowledge.kernels.rows import rank_rules
+from ncu_roofline.knowledge.kernels.rows import NamedRule, rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,8 @@ def exchanging(frame: pl.DataFrame) -> bool:
 
 def sharing(launches: pl.DataFrame) -> Fact[int]:
     """GPUs that share the model where the user says nothing: by the collectives' names, else those of the capture."""
-    told = {int(n) for rule in rank_rules() for n in launches["name"].unique().str.extract(str(rule.name), 1).drop_nulls()}
+    names, by_name = launches["name"].unique(), rules(NamedRule, "ranks")
+    told = {int(n) for rule in by_name for n in names.str.extract(str(rule.name), 1).drop_nulls()}
     held = gpus(launches)
     spoke = [Witness(says="names of collectives", low=n, high=n) for n in sorted(told)]
     if held > 1:

@@ -7,18 +7,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from ncu_roofline.knowledge.kernels.rows import (
-    NamedRule,
-    PhaseRule,
-    RowRule,
-    embedding_fusions,
-    expert_kernels,
-    opening_kernels,
-    phase_rules,
-    residual_norms,
-    row_rules,
-    satellites,
-)
+from ncu_roofline.knowledge.kernels.rows import NamedRule, PhaseRule, RowRule, rules
 
 AXES = {"x": 0, "y": 1, "z": 2}
 Texts = tuple[str, ...]
@@ -29,9 +18,9 @@ MOST_REMEMBERED = 1_000
 def votes(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per launch that a rule speaks of: index, its rule with the marks of that, and rows."""
     seen = texts(launches)
-    told = [vote(launches, number, rule, seen) for number, rule in enumerate(row_rules())]
+    told = [vote(launches, number, rule, seen) for number, rule in enumerate(rules(RowRule, "rows"))]
     spoke = [votes for votes in told if votes is not None]
-    return pl.concat(spoke) if spoke else launches.clear().select(*columns_of(0, row_rules()[0]))
+    return pl.concat(spoke) if spoke else launches.clear().select(*columns_of(0, rules(RowRule, "rows")[0]))
 
 
 def texts(launches: pl.DataFrame) -> dict[str, Texts]:
@@ -104,7 +93,7 @@ _remembered = lru_cache(maxsize=1 << 10)(_matching)
 def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
     """Launches of kernels that run in one phase only: index, phase, what."""
     kernels = distinct(launches["kernel"])
-    return pl.concat([of_rule(launches, rule, kernels) for rule in phase_rules()])
+    return pl.concat([of_rule(launches, rule, kernels) for rule in rules(PhaseRule, "phase")])
 
 
 def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataFrame:
@@ -118,36 +107,24 @@ def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataF
 
 def satellite(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch only finishes or prepares a neighbour's work (split-K reduction, attention combine)."""
-    return pl.any_horizontal(
-        (pl.col("role").cast(pl.String) == rule.role).fill_null(False) & named(launches, rule) for rule in satellites()
-    )
+    return listed(launches, "satellite")
 
 
 def of_experts(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch streams the matrices of several experts at once, by its name."""
-    return named(launches, expert_kernels())
+    return listed(launches, "experts")
 
 
-def residual(launches: pl.DataFrame) -> pl.Expr:
-    """Whether the launch adds the residual stream before it normalises, by its name."""
-    return named(launches, residual_norms())
-
-
-def opening(launches: pl.DataFrame) -> pl.Expr:
-    """Whether the launch may be the embedding that opens a step, by its name."""
-    return named(launches, opening_kernels())
-
-
-def embedding_fused(launches: pl.DataFrame) -> pl.Expr:
-    """Whether the launch looks up the tokens and does more, by its name."""
-    return named(launches, embedding_fusions())
+def listed(launches: pl.DataFrame, table: str) -> pl.Expr:
+    """Whether a rule of this table of rows.toml names the launch."""
+    return pl.any_horizontal(named(launches, rule) for rule in rules(NamedRule, table))
 
 
 def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:
-    """Whether the kernel's function name, or a part of its demangled name, is one of the rule's."""
+    """Whether the kernel's function name, or a part of its demangled name, is one of the rule's, and its role the rule's."""
     found = pl.lit(False)
     patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
     for column, pattern in patterns.items():
         if pattern is not None and (mine := matching(distinct(launches[column]), pattern)):
             found = found | pl.col(column).is_in(mine)
-    return found
+    return found if rule.role is None else found & (pl.col("role").cast(pl.String) == rule.role).fill_null(False)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.run.phases import MOST_PADDING
-from ncu_roofline.analysis.run.rows import named
+from ncu_roofline.analysis.run.rows import listed
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
-from ncu_roofline.knowledge.kernels.rows import speculation_kernels
 
 
 def signs(launches: pl.DataFrame, drafting: int) -> str:
     """What says that drafts are made or verified, in a phrase; empty where nothing does."""
     found = [f"{drafting} {'pass drafts' if drafting == 1 else 'passes draft'}"] if drafting else []
-    kernels = launches.filter(named(launches, speculation_kernels()))["kernel"].unique().sort().head(2)
+    kernels = launches.filter(listed(launches, "speculation"))["kernel"].unique().sort().head(2)
     return ", ".join([*found, *kernels])
 
 

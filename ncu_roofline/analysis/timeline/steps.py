@@ -14,7 +14,7 @@ from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name
 from ncu_roofline.capture.schema import LAUNCHES, complete, conform
 from ncu_roofline.capture.timeline import Timeline, opened
-from ncu_roofline.knowledge.kernels.rows import range_rules
+from ncu_roofline.knowledge.kernels.rows import RangeRule, rules
 
 NANO = 1e-9
 TURNED_ALIKE = 0.95
@@ -262,13 +262,13 @@ def capture_of(timeline: Timeline, events: pl.DataFrame) -> Capture:
 def step_names(timeline: Timeline) -> pl.Series:
     """Names of ranges that an engine's rule reads."""
     names = timeline.ranges["name"].unique()
-    return pl.concat([ranges.read(names, rule)["name"] for rule in range_rules()]).unique()
+    return pl.concat([ranges.read(names, rule)["name"] for rule in rules(RangeRule, "range")]).unique()
 
 
 def by_ranges(timeline: Timeline, clock: pl.DataFrame) -> tuple[pl.DataFrame, Fact[int] | None]:
     """Kernels numbered by the engine's own ranges of steps on each device; None where there are none."""
     names = timeline.ranges["name"].unique()
-    one = [ranges.read(names, rule) for rule in range_rules() if not rule.loop]
+    one = [ranges.read(names, rule) for rule in rules(RangeRule, "range") if not rule.loop]
     read = pl.concat(one).unique("name", keep="first", maintain_order=True).drop_nulls("nvtx_phase")
     found = outermost(timeline.ranges.join(read, on="name"))
     decode = found["nvtx_phase"].cast(pl.String) == "decode"

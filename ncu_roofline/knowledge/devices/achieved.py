@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from typing import Any
 
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 TERA, MICRO = 1e12, 1e-6
 KINDS = ("fc", "experts", "attention")
@@ -55,10 +54,7 @@ class Achieved:
         )
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The whole of achieved.toml."""
-    return load(files(__package__) / "achieved.toml")
+table = partial(read_once, "devices/achieved.toml")
 
 
 def achieved(gpu: str) -> Achieved:

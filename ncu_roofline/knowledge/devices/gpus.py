@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ncu_roofline.capture.capture import Device
@@ -15,7 +14,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import named_rates, rates
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 TERA, GIGA, MEGA, MIB = 1e12, 1e9, 1e6, 2.0**20
 COMPUTED = "computed from attributes"
@@ -27,8 +26,7 @@ MISMATCH = 0.15
 
 @cache
 def _rows() -> tuple[tuple[Mapping[str, Any], Gpu], ...]:
-    facts = load(files(__package__) / "gpus.toml")["gpu"]
-    return tuple((row, _gpu(row)) for row in facts)
+    return tuple((row, _gpu(row)) for row in read_once("devices/gpus.toml")["gpu"])
 
 
 def table() -> tuple[Gpu, ...]:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from functools import partial
 
 from ncu_roofline.knowledge.devices.gpu import Gpu
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 HALVING_TOLERANCE = 0.25
 """How far, in powers of two, a datasheet peak at boost may lie from a verified rate: marketing clocks
 differ from the attribute clock by up to 16 % (H100 NVL), a halved rate by 100 %."""
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The whole of rates.toml."""
-    return load(files(__package__) / "rates.toml")
+table = partial(read_once, "devices/rates.toml")
 
 
 def rates(compute_capability: str | None) -> dict[str, float]:

@@ -21,11 +21,6 @@ NAMES = {str: "a text", bool: "true or false"}
 KEYS = ("id", "role", "why", "over", "open", *PATTERNS)
 
 
-def tables(file: toml.Readable) -> dict[str, Any]:
-    """The tables of a rules file as written."""
-    return toml.load(file)
-
-
 def joined(pattern: Any) -> Any:
     """A list of patterns as one pattern that any of them satisfies."""
     return "|".join(pattern) if isinstance(pattern, list) else pattern

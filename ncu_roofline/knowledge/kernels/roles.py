@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ncu_roofline.knowledge.kernels import names as spelled
 from ncu_roofline.knowledge.kernels import role_files
 from ncu_roofline.knowledge.kernels.names import PARTS
 from ncu_roofline.knowledge.kernels.patterns import narrowed, required
+from ncu_roofline.knowledge.toml import read_once
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
@@ -102,7 +102,7 @@ def load_rules(user: Path | None = None) -> Rules:
 
 @lru_cache(maxsize=1)
 def _built_in() -> Rules:
-    tables = role_files.tables(files(__package__) / "roles.toml")
+    tables = read_once("kernels/roles.toml")
     dtypes = tuple(_made(DtypeRule, table) for table in tables["dtype"])
     spellings = {word: role_files.joined(said) for word, said in tables["spelling"].items()}
     nameless = {kind: role_files.joined(said) for kind, said in tables["nameless"].items()}

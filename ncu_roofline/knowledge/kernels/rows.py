@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from typing import TypeVar
 
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,36 +63,6 @@ class CountRule:
     what: str
 
 
-@cache
-def tables() -> dict[str, Any]:
-    """rows.toml, read once for all that its tables tell."""
-    return load(files(__package__) / "rows.toml")
-
-
-@cache
-def range_rules() -> tuple[RangeRule, ...]:
-    """The rules of rows.toml that read NVTX ranges, in order."""
-    return tuple(RangeRule(**entry) for entry in tables()["range"])
-
-
-@cache
-def count_rules(of: str) -> tuple[CountRule, ...]:
-    """The rules of rows.toml that read numbers of steps, or of layers, off NVTX ranges, in order."""
-    return tuple(CountRule(**entry) for entry in tables()["count"] if entry["of"] == of)
-
-
-@cache
-def row_rules() -> tuple[RowRule, ...]:
-    """The rules of rows.toml that count rows, in order."""
-    return tuple(RowRule(**entry) for entry in tables()["rows"])
-
-
-@cache
-def phase_rules() -> tuple[PhaseRule, ...]:
-    """The rules of rows.toml that tell the phase, in order."""
-    return tuple(PhaseRule(**entry) for entry in tables()["phase"])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheRule:
     """One kind of attention kernel whose launch tells the shape of the cache that it reads."""
@@ -108,12 +76,6 @@ class CacheRule:
     """Where the name has the width of a head: a group."""
 
 
-@cache
-def cache_rules() -> tuple[CacheRule, ...]:
-    """The rules of rows.toml that tell the cache's shape, in order."""
-    return tuple(CacheRule(**entry) for entry in tables()["cache"])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRule:
     """Kernels by function name or by a part of the demangled one, of one role."""
@@ -123,43 +85,9 @@ class NamedRule:
     role: str | None = None
 
 
-@cache
-def satellites() -> tuple[NamedRule, ...]:
-    """Launches that belong to the work of a neighbour."""
-    return tuple(NamedRule(**entry) for entry in tables()["satellite"])
+Rule = TypeVar("Rule", RowRule, PhaseRule, RangeRule, CountRule, CacheRule, NamedRule)
 
 
-@cache
-def expert_kernels() -> NamedRule:
-    """Launches that stream the matrices of several experts."""
-    return NamedRule(**tables()["experts"])
-
-
-@cache
-def opening_kernels() -> NamedRule:
-    """Gathers that open a step where they come before any norm or product."""
-    return NamedRule(**tables()["opening"])
-
-
-@cache
-def embedding_fusions() -> NamedRule:
-    """Launches that look up the tokens and do more: a step begins with them."""
-    return NamedRule(**tables()["embeds"])
-
-
-@cache
-def residual_norms() -> NamedRule:
-    """Norms that also add the residual stream: those of a layer's beginning and of its second half."""
-    return NamedRule(**tables()["residual"])
-
-
-@cache
-def speculation_kernels() -> NamedRule:
-    """Kernels that make or verify drafts."""
-    return NamedRule(**tables()["speculation"])
-
-
-@cache
-def rank_rules() -> tuple[NamedRule, ...]:
-    """Collectives whose names tell how many GPUs take part: a group in the name."""
-    return tuple(NamedRule(**entry) for entry in tables()["ranks"])
+def rules(kind: type[Rule], table: str) -> tuple[Rule, ...]:
+    """The rules of one table of rows.toml, in order."""
+    return tuple(kind(**entry) for entry in read_once("kernels/rows.toml")[table])

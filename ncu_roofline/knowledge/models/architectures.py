@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from typing import Any
 
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models.config import Config
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 LAYER_TYPES = {
     "full_attention": "full",
@@ -23,10 +22,7 @@ LAYER_TYPES = {
 }
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The whole of architectures.toml."""
-    return load(files(__package__) / "architectures.toml")
+table = partial(read_once, "models/architectures.toml")
 
 
 def known() -> list[str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from functools import partial
 
 from ncu_roofline.errors import UnusableInput
-from ncu_roofline.knowledge.toml import load
+from ncu_roofline.knowledge.toml import read_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +19,7 @@ class Dtype:
     compute: tuple[str, ...]
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The whole of dtypes.toml."""
-    return load(files(__package__) / "dtypes.toml")
+table = partial(read_once, "models/dtypes.toml")
 
 
 def names() -> list[str]:

@@ -7,20 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.rows import (
-    named,
-    of_experts,
-    opening,
-    phase_kinds,
-    residual,
-    rows_of,
-    satellite,
-    texts,
-    vote,
-    votes,
-)
+from ncu_roofline.analysis.run.rows import listed, named, of_experts, phase_kinds, rows_of, satellite, texts, vote, votes
 from ncu_roofline.capture.schema import ROLES, enum
-from ncu_roofline.knowledge.kernels.rows import NamedRule, RowRule, row_rules
+from ncu_roofline.knowledge.kernels.rows import NamedRule, RowRule, rules
 from tests.kernels import launch, launches
 
 
@@ -108,7 +97,7 @@ def test_every_rule_of_the_table_votes_under_its_number() -> None:
     )
     found = votes(on).sort("index")
     assert found.select("index", "what", "least", "rows").rows() == [(0, "rope grids", False, 9), (2, "norm grids", True, 4)]
-    assert [row_rules()[n].what for n in found["rule"]] == ["rope grids", "norm grids"]
+    assert [rules(RowRule, "rows")[n].what for n in found["rule"]] == ["rope grids", "norm grids"]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +187,8 @@ def test_experts_residual_norms_and_gathers_are_known_by_name() -> None:
         launch("gemm", kernel="gemm"),
     )
     assert flags(of_experts(on), on) == [True, True, False, False, False]
-    assert flags(residual(on), on) == [False, False, True, False, False]
-    assert flags(opening(on), on) == [False, False, False, True, False]
+    assert flags(listed(on, "residual"), on) == [False, False, True, False, False]
+    assert flags(listed(on, "opening"), on) == [False, False, False, True, False]
 
 
 def test_a_name_rule_holds_by_either_of_its_patterns_or_by_none() -> None:

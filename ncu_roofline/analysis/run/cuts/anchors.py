@@ -13,7 +13,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.heads import with_ends
 from ncu_roofline.analysis.run.cuts.ranges import numbers
-from ncu_roofline.analysis.run.rows import embedding_fused, opening, residual, satellite
+from ncu_roofline.analysis.run.rows import listed, satellite
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
@@ -49,9 +49,9 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
         fc=(role == "fc").fill_null(False),
         norm=(role == "norm").fill_null(False),
         helper=satellite(launches),
-        opening=opening(launches),
-        residual=residual(launches),
-        fused=embedding_fused(launches) & (role != "rope").fill_null(True),
+        opening=listed(launches, "opening"),
+        residual=listed(launches, "residual"),
+        fused=listed(launches, "embeds") & (role != "rope").fill_null(True),
         routing=(role == "moe-routing").fill_null(False),
     )
     steps = numbers(launches, "step").select("index", numbered="number")

@@ -7,7 +7,7 @@ from functools import lru_cache
 import polars as pl
 
 from ncu_roofline.capture.schema import PHASES
-from ncu_roofline.knowledge.kernels.rows import CountRule, RangeRule, count_rules, range_rules
+from ncu_roofline.knowledge.kernels.rows import CountRule, RangeRule, rules
 
 TOLD = {
     "nvtx_phase": pl.Enum(PHASES),
@@ -40,7 +40,7 @@ def opened(launches: pl.DataFrame) -> pl.DataFrame:
 @lru_cache(maxsize=4)
 def told(names: tuple[str, ...]) -> pl.DataFrame:
     """What these ranges say, each once: a study asks several times, and of the next capture of an engine the same."""
-    every = [read(pl.Series(names, dtype=pl.String), rule) for rule in range_rules()]
+    every = [read(pl.Series(names, dtype=pl.String), rule) for rule in rules(RangeRule, "range")]
     return pl.concat(every).unique("name", keep="first", maintain_order=True)
 
 
@@ -48,7 +48,8 @@ def numbers(launches: pl.DataFrame, of: str) -> pl.DataFrame:
     """One row per launch inside a range that numbers a step, or a layer: index, number, what; the outermost counts."""
     inside = opened(launches)
     names = inside["nvtx"].drop_nulls().unique()
-    known = pl.concat([numbered(names, rule) for rule in count_rules(of)]).unique("nvtx", keep="first", maintain_order=True)
+    read_off = [numbered(names, rule) for rule in rules(CountRule, "count") if rule.of == of]
+    known = pl.concat(read_off).unique("nvtx", keep="first", maintain_order=True)
     return inside.join(known, on="nvtx", maintain_order="left").unique("index", keep="first", maintain_order=True).drop("nvtx")
 
 
