@@ -47,6 +47,8 @@ class Plan:
     nvtx: bool = False
     ranks: tuple[int, ...] = (0,)
     overlap: bool = False
+    graphs: str = ""
+    """whole or pieces: how its decode steps are CUDA graphs, whose ids the profiler tells; empty where it tells none."""
     noise_seed: int | None = None
     """Draws the noise where the same run is measured again."""
 
@@ -75,7 +77,22 @@ def plan(seed: int, kind: str | None = None) -> Plan:
         nvtx=bool(engine.nvtx) and rng.random() < 0.3,
         ranks=tuple(range(2 if tp == 2 else tp)) if chosen == "ranks in one file" else (rng.randrange(tp),),
         overlap=chosen == OVERLAP,
+        graphs=graphs_for(seed, chosen, engine),
     )
+
+
+def graphs_for(seed: int, kind: str, engine: Engine) -> str:
+    """CUDA graphs of a server's steps, whole or cut at attention; drawn apart, so that a seed's run stays what it was."""
+    rng = random.Random(f"graphs {seed}")
+    able = {
+        "vllm": ("whole", "pieces"),
+        "vllm-compiled": ("whole", "pieces"),
+        "sglang": ("whole",),
+        "trtllm": ("whole", "pieces"),
+    }
+    if kind == OVERLAP or engine.name not in able or rng.random() < 0.5:
+        return ""
+    return rng.choice(able[engine.name])
 
 
 def engine_for(rng: random.Random, kind: str) -> Engine:

@@ -104,7 +104,8 @@ def generated(made: Plan, noise: float = 1.0, change: Change = UNCHANGED) -> Gen
         *_, seconds = counters.measured(launches, rng, noise)
     factors = [change.drift * (change.seconds if k.role == change.role else 1.0) for k in launches]
     taken = (reads, writes, [s * f for s, f in zip(seconds, factors, strict=True)])
-    frame = framed(made, shown, counters.counted(changed, taken, made.counters, made.seed))
+    counted = counters.counted(changed, taken, made.counters, made.seed)
+    frame = framed(made, shown, counted).with_columns(**graph_ids(made, whole, window))
     return Generated(
         plan=made,
         capture=captured(frame, f"generated-{made.seed}"),
@@ -213,6 +214,41 @@ def framed(made: Plan, shown: Stretch, counted: pl.DataFrame) -> pl.DataFrame:
         LAUNCHES,
         source="generated",
     )
+
+
+def graph_ids(made: Plan, whole: Stretch, window: tuple[int, int]) -> dict[str, pl.Series]:
+    """The ids of the graphs that hold the launches, as the profiler counts them: a graph for each model and size."""
+    if not made.graphs:
+        return {}
+    numbers: dict[tuple[int, ...], float] = {}
+    ids = [None if key is None else numbers.setdefault(key, 1.0 + len(numbers)) for key in graph_keys(made, whole)]
+    shown = [n for n in ids[slice(*window)] for _ in made.ranks]
+    executable = [None if n is None else 100 + 2 * n for n in shown]
+    return {
+        "m:launch__graph_exec_cuda_id": pl.Series(executable, dtype=pl.Float64),
+        "m:launch__graph_src_cuda_id": pl.Series(shown, dtype=pl.Float64),
+    }
+
+
+def graph_keys(made: Plan, whole: Stretch) -> Iterator[tuple[int, ...] | None]:
+    """Which graph holds each launch: a whole step of decode, or what lies between attention and attention of up to 512 rows.
+
+    Logits and the draw lie outside of both, as does what prepares a step.
+    """
+    at, piece, mixing = -1, 0, False
+    for kernel, number, layer in zip(whole.kernels, whole.passes, whole.layers, strict=True):
+        if number != at:
+            at, piece, mixing = number, 0, False
+        one = made.passes[number]
+        piece += kernel.role == "attention" and layer >= 0 and not mixing
+        mixing = kernel.role == "attention" and layer >= 0
+        outer = layer < 0 and kernel.role not in ("embedding", "norm")
+        if not kernel.core or outer or (made.graphs == "pieces" and (one.rows > 512 or kernel.role == "attention")):
+            yield None
+        elif made.graphs == "pieces":
+            yield one.model, one.rows, piece
+        else:
+            yield (one.model, one.rows) if one.kind in ("decode", "draft", "verify") else None
 
 
 def triples(flat: list[int]) -> pl.Series:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
+from ncu_roofline.analysis.run.cuts.graphs import EDGES, graph_of, replays
 from ncu_roofline.analysis.run.cuts.ranges import numbers
+from ncu_roofline.analysis.run.rows import satellite
 from ncu_roofline.analysis.run.witnesses import agree, marked
 from ncu_roofline.capture.capture import Fact, Witness
 
@@ -62,6 +64,21 @@ def at_most(role: str, says: str, launches: pl.DataFrame) -> Witness | None:
     return Witness(says=says, low=None, high=number, rank="bound") if number else None
 
 
+def graph_replays(launches: pl.DataFrame) -> Witness | None:
+    """At most as many steps as replays of graphs that hold their attention; silent where some of it runs outside of them.
+
+    No more than a bound: drafts replay graphs of their own, and a graph may hold one layer.
+    """
+    found = replays(launches).filter(pl.col("mixers") > 0)
+    if found.is_empty() or found.filter(pl.col("edges") > 1).height:
+        return None
+    prompt = (pl.col("phase").cast(pl.String) == "prefill").fill_null(False)
+    mixing = pl.col("role").cast(pl.String).is_in(MIXERS) & ~satellite(launches)
+    if launches.filter(mixing, ~prompt, graph_of(launches).is_null()).height:
+        return None
+    return Witness(says="replays of CUDA graphs", low=None, high=found.height, rank="bound")
+
+
 def numbered_layers(launches: pl.DataFrame) -> Witness | None:
     """As many layers as ranges number in whole steps; silent where attention runs outside of them."""
     told, whole = numbers(launches, "layer"), whole_steps(launches)
@@ -82,6 +99,29 @@ def cache_writes(launches: pl.DataFrame) -> Witness | None:
     return Witness(says="cache writes", low=each[0], high=each[0], rank="weak") if each.len() == 1 else None
 
 
+def graph_pieces(launches: pl.DataFrame) -> Witness | None:
+    """As many layers as gaps between the pieces of a graph that attention cuts: weak, for other work may cut it too.
+
+    Silent where steps differ, and where products or draws lie between the pieces: then they are of several passes.
+    """
+    steps = whole_steps(launches)
+    found = replays(steps)
+    each = found.group_by("step").agg(
+        pl.col("mixers").sum(),
+        pl.col("first").min(),
+        pl.col("last").max(),
+        pieces=pl.len(),
+        alone=pl.len() == pl.col("graph").n_unique(),
+    )
+    role = pl.col("role").cast(pl.String)
+    outside = steps.filter(graph_of(steps).is_null(), role.is_in(("fc", *EDGES)))
+    parted = outside.join(each, on="step").filter(pl.col("index").is_between("first", "last"))
+    cut = each.filter(pl.col("mixers") == 0, "alone", pl.col("pieces") > 1)
+    if cut.is_empty() or cut.height < each.height or cut["pieces"].n_unique() > 1 or parted.height:
+        return None
+    return Witness(says="pieces of CUDA graphs", low=cut["pieces"][0] - 1, high=cut["pieces"][0] - 1, rank="weak")
+
+
 def prompt_kernels(table: pl.DataFrame) -> Witness | None:
     """At least as many prompts as passes of kernels, or in ranges, of prefill alone."""
     sure = table.filter(pl.col("only_prefill").fill_null(False) & (pl.col("mixers") > 0)).height
@@ -94,6 +134,6 @@ def whole_steps(launches: pl.DataFrame) -> pl.DataFrame:
     return launches.filter(decode.fill_null(False) & pl.col("step").is_not_null())
 
 
-STEPS: tuple[Sign, ...] = (numbered_steps, embeddings, draws)
-LAYERS: tuple[Sign, ...] = (numbered_layers, cache_writes)
+STEPS: tuple[Sign, ...] = (numbered_steps, embeddings, draws, graph_replays)
+LAYERS: tuple[Sign, ...] = (numbered_layers, cache_writes, graph_pieces)
 PROMPTS: tuple[Sign, ...] = (prompt_kernels,)

@@ -96,6 +96,14 @@ def test_a_launch_has_its_identity_and_its_counters_in_base_units(write: Write) 
     assert row["m:dram__bytes_read.sum"] == 178_750_000
 
 
+def test_ids_of_graphs_are_kept_in_both_forms(write: Write) -> None:
+    name = "launch__graph_src_cuda_id"
+    one = csv.read(write(long(TIME, asked(name, "", "1,042")))).launches
+    many = csv.read(write(wide({"gpu__time_duration.sum": ("ns", ["5", "6"]), name: ("", ["1,042", ""])}))).launches
+    assert one["m:" + name].to_list() == [1042.0]
+    assert many["m:" + name].to_list() == [1042.0, None]
+
+
 def test_no_private_fact_is_kept(write: Write) -> None:
     capture = csv.read(write(CLEAN))
     assert "secret-host" not in str(capture) + capture.launches.write_json()
