@@ -76,6 +76,24 @@ def settled(launches: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
+def cut_off(launches: pl.DataFrame) -> pl.Series:
+    """Launches of which the window's end leaves open what they are for.
+
+    A softmax right behind a product over normed rows gives the probabilities of the next token, or of experts:
+    attention has two products before its own. The draw, or the choice, lies outside of the window.
+    """
+    streams = lane(launches)
+    seen = _with_neighbours(launches, streams)
+    last = streams.within(pl.col("row") == pl.col("row").max())
+    lone = (pl.col("open") == "softmax") & last & (pl.len().over("name") == 1)
+    if not (at := seen.select(lone.fill_null(False).alias("lone"))["lone"]).any():
+        return at
+    before = pl.col("before_row").fill_null(0)
+    product = (pl.col("before_kind") == "gemm") | (pl.col("before_role").cast(pl.String) == "fc")
+    normed = pl.col("before_role").gather(before).cast(pl.String) == "norm"
+    return seen.select((lone & product & normed & pl.col("before_row").is_not_null()).fill_null(False)).to_series()
+
+
 def _with_neighbours(launches: pl.DataFrame, streams: Lane) -> pl.DataFrame:
     """Kind and role of the nearest launches that are more than arithmetic, copies or reductions."""
     kinds = pl.coalesce(pl.col("open").cast(pl.String), pl.col("role").cast(pl.String), pl.lit("unknown"))

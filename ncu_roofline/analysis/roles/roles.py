@@ -81,8 +81,9 @@ def _by_neighbours(told: pl.DataFrame) -> pl.DataFrame:
     beside = neighbours.settled(told).cast(ROLE)
     free = ~told["role_source"].is_in(["user", "nvtx"]).fill_null(False)
     changed = free & beside.is_not_null() & (beside != told["role"]).fill_null(True)
+    doubtful = free & beside.is_null() & neighbours.cut_off(told)
     return told.with_columns(
-        role=pl.when(changed).then(beside).otherwise("role"),
-        role_rule=pl.when(changed).then(pl.lit(CONTEXT_RULE)).otherwise("role_rule"),
-        role_source=pl.when(changed).then(pl.lit("context", dtype=SOURCE)).otherwise("role_source"),
+        role=pl.when(changed).then(beside).when(~doubtful).then("role"),
+        role_rule=pl.when(changed).then(pl.lit(CONTEXT_RULE)).when(~doubtful).then("role_rule"),
+        role_source=pl.when(changed).then(pl.lit("context", dtype=SOURCE)).when(~doubtful).then("role_source"),
     )

@@ -105,6 +105,12 @@ def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataF
     return chosen.select("index", phase=pl.lit(rule.phase), what=pl.lit(rule.what))
 
 
+def verifying(launches: pl.DataFrame) -> pl.Expr:
+    """Whether the launch closes a step whose drafts it accepts or refuses, by its name."""
+    closing = [NamedRule(kernel=rule.kernel) for rule in rules(PhaseRule, "phase") if rule.verifies]
+    return pl.any_horizontal(named(launches, rule) for rule in closing)
+
+
 def satellite(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch only finishes or prepares a neighbour's work (split-K reduction, attention combine)."""
     return listed(launches, "satellite")

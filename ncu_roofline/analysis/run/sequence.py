@@ -64,10 +64,13 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
         found = anchors.clusters(rows)
     rows = anchors.passes(rows, found)
     laid = placed(rows, layers.cuts(rows, found))
-    drafting = drafts or bool(speculation.signs(launches, 0))
+    signed = bool(speculation.signs(launches, 0))
+    drafting = drafts or signed
     phased = phases(laid, launches, told, drafting=drafting)
     known = phased.rename({"sampled": "sampled_rows"})
-    table = steps(pass_table(rows, found).join(known, on="pass", how="left", maintain_order="left"), drafting=drafting)
+    bounded = pass_table(rows, found, drafting=signed).join(known, on="pass", how="left", maintain_order="left")
+    table = steps(bounded, drafting=drafting)
+    table = table.join(told_in(told, laid), on="pass", how="left", maintain_order="left")
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
@@ -78,11 +81,11 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     single = (pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)
     alone = table.filter(single, begun, ended).height
     found_in = with_counts(found_in, table)
-    told_in = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
-    if told_in.steps.value is None:
-        told_in = replace(told_in, batch=with_untold(told_in.batch, table))
+    counted = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
+    if counted.steps.value is None:
+        counted = replace(counted, batch=with_untold(counted.batch, table))
     untold = table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height
-    return replace(told_in, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else told_in
+    return replace(counted, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else counted
 
 
 def with_counts(segmented: Segmented, table: pl.DataFrame) -> Segmented:
@@ -104,20 +107,32 @@ def of_one_rank(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
-    """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are."""
-    if batch.value is None:
+    """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are.
+
+    Unknown where such a piece begins a step and nothing in it tells its rows.
+    """
+    low, high = batch.value or batch.low, batch.value or batch.high
+    if low is None or high is None:
         return batch
-    beside = table.filter(pl.col("phase").is_null()).select(rows=of_piece())["rows"].drop_nulls()
-    others = beside.filter(beside != batch.value)
-    if not others.len():
+    pieces = table.filter(pl.col("phase").is_null()).with_columns(rows=of_piece())
+    told = pieces.select(low=pl.coalesce("rows", "least_told"), high=pl.coalesce("rows", "most_told"))
+    if pieces.filter("opened", ~pl.col("opens"), pl.coalesce("rows", "least_told").is_null()).height:
+        return Fact(None, "unknown", "a piece of another step does not tell its rows", witnesses=batch.witnesses)
+    least, most = min([low, *told["low"].drop_nulls()]), max([high, *told["high"].drop_nulls()])
+    if (least, most) == (low, high):
         return batch
-    least, most = min(batch.value, int(others.min())), max(batch.value, int(others.max()))
-    return Fact(None, "unknown", f"pieces of steps, of {least} to {most} rows", least, most, batch.witnesses)
+    return Fact(None, "unknown", f"pieces of steps, of {least:g} to {most:g} rows", least, most, batch.witnesses)
 
 
 def of_piece() -> pl.Expr:
     """Rows of a piece of a step: those of its layers, else those that it draws, else those that it is planned for."""
-    return pl.when(pl.col("mixers") > 0).then("rows").otherwise(pl.coalesce("rows", "sampled_rows", "planned"))
+    return pl.coalesce("rows", "sampled_rows", "planned")
+
+
+def told_in(told: pl.DataFrame, laid: pl.DataFrame) -> pl.DataFrame:
+    """Per pass the least and the most rows that any of its launches tells, wherever it stands."""
+    at = told.join(laid.select("index", "pass"), on="index")
+    return at.group_by("pass").agg(least_told=pl.col("rows").min(), most_told=pl.col("rows").max())
 
 
 def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segmented:

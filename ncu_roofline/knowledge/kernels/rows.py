@@ -38,6 +38,8 @@ class PhaseRule:
     axis: str | None = None
     over: int = 0
     """Only launches with more blocks than this along the axis tell."""
+    verifies: bool = False
+    """Whether it closes a step whose drafts it accepts or refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,15 @@ def test_a_compiled_softmax_between_the_products_of_the_last_layer_is_attention(
     assert {role for name, role in zip(steps, roles(*steps), strict=True) if name == COMPILED} == {"attention"}
 
 
+def test_a_last_softmax_behind_a_normed_product_may_draw_or_choose_which_the_windows_end_leaves_open() -> None:
+    layer = [NORM, ROPE, FLASH, GEMM]
+
+    assert roles(*layer, NORM, GEMM, "triton_red_fused__softmax_22")[-1] is None
+    assert assign(launches(*map(launch, [*layer, NORM, GEMM, "triton_red_fused__softmax_22"])))["role_rule"][-1] is None
+    # where it recurs, or where more than one product lies between, it is attention's
+    assert roles(*[NORM, GEMM, ROPE, GEMM, COMPILED] * 3)[-1] == "attention"
+
+
 def test_a_softmax_and_top_k_of_every_layer_choose_experts() -> None:
     layer = [NORM, FLASH, GEMM, SOFTMAX, "gatherTopK", "fused_moe_kernel"]
 

@@ -9,7 +9,9 @@ from ncu_roofline.analysis.run.cuts.heads import found, with_ends
 LAYER = "nfmfnff"
 
 
-def rows(text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = (160, 1, 1)) -> pl.DataFrame:
+def rows(
+    text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = (160, 1, 1), server: bool = False
+) -> pl.DataFrame:
     grids = [list(wide) if c == "w" else [100, 1, 1] for c in text]
     return pl.DataFrame(
         {
@@ -21,6 +23,7 @@ def rows(text: str, lane: int = 1, first: int = 0, wide: tuple[int, int, int] = 
             "fc": [c in "fhw" for c in text],
             "norm": [c == "n" for c in text],
             "helper": [False] * len(text),
+            "server": [server] * len(text),
             "kind": [{"m": "mixer", "s": "sampling", "e": "embedding"}.get(c) for c in text],
         },
         schema_overrides={"grid": pl.Array(pl.Int64, 3), "kind": KINDS, "row": pl.Int64},
@@ -70,6 +73,14 @@ def test_what_only_finishes_the_head_belongs_to_it() -> None:
 
 def test_two_products_between_norms_are_no_head() -> None:
     assert heads((LAYER * 4 + "nhf") * 3) == []
+
+
+def test_a_server_draws_on_the_gpu_so_that_its_step_does_not_end_with_the_window_at_the_head() -> None:
+    lone = "e" + LAYER * 2 + "nw"
+    assert found(rows(lone)).to_list() == [16]
+    assert found(rows(lone, server=True)).to_list() == []
+    # a head that recurs ends its steps whoever launches it
+    assert found(rows((STEP + "e") * 2, server=True)).to_list() == [29, 60]
 
 
 def test_at_the_end_of_a_window_a_head_of_its_own_is_by_far_the_widest() -> None:

@@ -6,11 +6,11 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.passes import anchored, empty_passes, pass_table, spans, steps
 
-KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, "E": None, ".": None}
+KINDS = {"m": "mixer", "e": "embedding", "s": "sampling", "f": None, "n": None, "E": None, "v": None, ".": None}
 
 
 def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
-    """Launches by letter: m attention, e embedding, s sampling, f product, n norm, E norm with the embedding."""
+    """Launches by letter: m attention, e embedding, s sampling, f product, n norm, E norm with the embedding, v verification."""
     letters = [(number, letter) for number, text in enumerate(passes) for letter in text]
     lane = [(lanes or (0,) * len(passes))[number] for number, _ in letters]
     return (
@@ -23,6 +23,7 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             device=pl.lit(3),
             kind=pl.col("letter").replace_strict(KINDS, return_dtype=pl.String),
             fused=pl.col("letter") == "E",
+            verifies=pl.col("letter") == "v",
             numbered=pl.lit(None, pl.Int64),
             fc=pl.col("letter") == "f",
             norm=pl.col("letter").is_in(["n", "E"]),
@@ -50,6 +51,17 @@ def whole(*passes: str, lanes: tuple[int, ...] | None = None) -> list[bool]:
 def test_where_only_rows_tell_passes_apart_none_is_known_to_be_whole() -> None:
     of = rows("nfm", "nfmfm", "nfm", "enfms", lanes=(0, 0, 0, 1))
     assert pass_table(of, anchors(of))["whole"].to_list() == [False, False, False, True]
+
+
+def test_where_something_drafts_the_last_of_the_deepest_passes_ends_with_what_verifies() -> None:
+    drafted, cut, closed = "enfms", "enfmfms", "enfmfmsv"
+    for last, expected in ((cut, False), (closed, True)):
+        of = rows(drafted, closed, drafted, last)
+        assert pass_table(of, anchors(of), drafting=True)["whole"].to_list() == [True, True, True, expected]
+        assert pass_table(of, anchors(of))["whole"].to_list() == [True] * 4
+    # drafts behind it do not lack it
+    of = rows(closed, drafted)
+    assert pass_table(of, anchors(of), drafting=True)["whole"].to_list() == [True, True]
 
 
 def test_a_first_pass_without_the_embedding_of_the_others_is_cut() -> None:

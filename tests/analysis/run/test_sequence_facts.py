@@ -25,6 +25,7 @@ from ncu_roofline.analysis.run.sequence import (
     summarised,
     too_few_tokens,
     unfollowed,
+    with_untold,
 )
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.knowledge.models import models
@@ -46,6 +47,31 @@ def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
 DECODE, PREFILL = ("decode", True, 4, 40, False), ("prefill", True, 4, 50, False)
 UNTOLD, CUT, DRAFTING = (None, True, 4, 40, False), ("decode", False, 2, 20, False), ("decode", True, 1, 9, True)
 EMPTY = (None, False, 0, 3, False)
+
+
+def pieces(*rows: tuple[str | None, int | None, int | None, int | None]) -> pl.DataFrame:
+    """Pieces of (phase, rows of layers, rows drawn, rows that any launch tells); the first opens the window."""
+    names = ("phase", "rows", "sampled_rows", "least_told")
+    table = pl.DataFrame(rows, schema=dict(zip(names, (pl.String, *[pl.Int64] * 3), strict=True)), orient="row")
+    number = pl.int_range(pl.len())
+    return table.with_columns(opens=number == 0, opened=number > 0, planned=pl.lit(None, pl.Int64), most_told="least_told")
+
+
+def test_the_batch_of_torn_steps_leaves_room_for_pieces_whose_phase_is_not_told() -> None:
+    six = Fact(6, "inferred", "norm grids")
+    torn = ("decode", 6, None, 6)
+    assert with_untold(six, pieces(torn)) == six
+    assert with_untold(six, pieces((None, None, 32, None), torn)).span == (6, 32)
+    assert with_untold(six, pieces((None, 6, 6, 6), torn)) == six
+    # the next step has begun: a norm over three rows, or nothing that tells
+    assert with_untold(six, pieces(torn, (None, None, None, 3))).span == (3, 6)
+    silent = with_untold(six, pieces(torn, (None, None, None, None)))
+    assert (silent.value, silent.span, silent.evidence) == (
+        None,
+        (None, None),
+        "a piece of another step does not tell its rows",
+    )
+    assert with_untold(UNKNOWN, pieces(torn)) == UNKNOWN
 
 
 def test_whole_decode_passes_are_steps_of_one_rank() -> None:

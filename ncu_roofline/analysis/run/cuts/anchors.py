@@ -13,7 +13,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts.heads import with_ends
 from ncu_roofline.analysis.run.cuts.ranges import numbers
-from ncu_roofline.analysis.run.rows import listed, satellite
+from ncu_roofline.analysis.run.rows import listed, satellite, verifying
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
@@ -53,6 +53,8 @@ def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
         residual=listed(launches, "residual"),
         fused=listed(launches, "embeds") & (role != "rope").fill_null(True),
         routing=(role == "moe-routing").fill_null(False),
+        server=listed(launches, "server"),
+        verifies=verifying(launches),
     )
     steps = numbers(launches, "step").select("index", numbered="number")
     ordered = (

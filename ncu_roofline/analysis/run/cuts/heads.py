@@ -17,7 +17,8 @@ def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
 
     It is the only product between two norms, far rarer than attention or with the embedding of the next step right
     behind it, and another layer's projections follow before the next attention; at the end of a window it is the same
-    kernel, or by far the widest. What only finishes it (split K) belongs to it.
+    kernel, or by far the widest, unless kernels of a server that draws on the GPU run: then the window cuts its draw off.
+    What only finishes it (split K) belongs to it.
     """
     closed = rows.group_by("lane").agg(sampled=(pl.col("kind") == "sampling").any()).filter("sampled")["lane"]
     heads = found(rows.filter(~pl.col("lane").is_in(closed.implode())))
@@ -34,7 +35,9 @@ def found(rows: pl.DataFrame) -> pl.Series:
     products = lone_products(rows)
     inner = products.filter(pl.col("fcs_at_mixer") > pl.col("fcs"))
     same = pl.struct("kernel", "grid").is_in(inner.select(pl.struct("kernel", "grid")).to_series().implode())
+    drawn = rows.group_by("lane").agg(pl.col("server").any()).filter("server")["lane"]
     widest = (pl.col("blocks") > WIDER * pl.col("widest")) & (pl.col("rare") | pl.col("single"))
+    widest = widest & ~pl.col("lane").is_in(drawn.implode())
     last = products.filter(pl.col("fcs_at_mixer").is_null() & (same | widest))
     return pl.concat([inner["row"], last["row"]])
 

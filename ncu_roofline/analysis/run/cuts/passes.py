@@ -31,8 +31,11 @@ def empty_passes() -> pl.DataFrame:
     )
 
 
-def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """One row per pass: lane, launches, mixers, whether it begins and ends inside the window."""
+def pass_table(rows: pl.DataFrame, found: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
+    """One row per pass: lane, launches, mixers, whether it begins and ends inside the window.
+
+    Where kernels say that something drafts (`drafting`), the last pass ends only with what verifies the drafts.
+    """
     table = (
         spans(rows)
         .join(anchored(rows, found), on="pass", how="left", maintain_order="left")
@@ -56,6 +59,7 @@ def pass_table(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     bounded = pl.col("lane").is_in(ended_in.implode())
     begun = ~pl.col("opens") | pl.col("embedded").fill_null(False) | pl.col("fused") | as_others.fill_null(False)
     ended = (~pl.col("closes") | pl.col("sampled").fill_null(False)) & ~draws_fewer()
+    ended = ended & ~(last_of_the_deepest() & ~pl.col("verified") & pl.lit(drafting))
     return table.with_columns(
         pl.col("mixers").fill_null(0), whole=bounded & begun & ended & (pl.col("mixers") > 0).fill_null(False)
     )
@@ -79,18 +83,23 @@ def drawn(rows: pl.DataFrame) -> pl.DataFrame:
         draws=(kind == "sampling").sum(),
         opened=(kind == "embedding").any() | pl.col("fused").any(),
         fused=pl.col("fused").any(),
+        verified=pl.col("verifies").any(),
     )
+
+
+def last_of_the_deepest() -> pl.Expr:
+    """Whether a pass is the last that a lane begins, and as deep as any."""
+    deepest = (pl.col("mixers") > 0) & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
+    begun = ((pl.col("mixers") > 0) | pl.col("opened").fill_null(False)).cast(pl.Int64)
+    return (deepest & (begun.cum_sum(reverse=True).over("lane") == begun)).fill_null(False)
 
 
 def draws_fewer() -> pl.Expr:
     """Whether the last deep pass of a lane draws in fewer launches than others: the window cuts between them."""
-    deep = pl.col("mixers") > 0
-    deepest = deep & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
-    begun = (deep | pl.col("opened").fill_null(False)).cast(pl.Int64)
-    final = begun.cum_sum(reverse=True).over("lane") == begun
-    others = (deepest | pl.col("opens")) & ~final
+    deepest = (pl.col("mixers") > 0) & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
+    others = (deepest | pl.col("opens")) & ~last_of_the_deepest()
     fewer = pl.col("draws") < pl.col("draws").filter(others).max().over("lane")
-    return (deepest & final & fewer).fill_null(False)
+    return (last_of_the_deepest() & fewer).fill_null(False)
 
 
 def anchored(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
