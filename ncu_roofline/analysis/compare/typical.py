@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, hypot, log
+from math import log
 
 import polars as pl
 
@@ -39,10 +39,7 @@ class Expected:
     @property
     def speedup(self) -> Span:
         """What is typical of matrices and attention of these sizes; the spreads of both sides are taken to be independent."""
-        one, other = self.base.typical, self.head.typical
-        value = one.value / other.value
-        slower, faster = hypot(down(one), up(other)), hypot(up(one), down(other))
-        return Span(low=value * exp(-slower), value=value, high=value * exp(faster))
+        return self.base.typical.over(self.head.typical)
 
     @property
     def seen(self) -> float:
@@ -54,16 +51,6 @@ class Expected:
         """ln(seen) / ln(typical): the part of the typical gain that was seen; None where none is typical."""
         usual = log(self.speedup.value)
         return None if abs(usual) < THRESHOLDS.no_typical_change else log(self.seen) / usual
-
-
-def down(span: Span) -> float:
-    """How far its low end lies below its value, as a logarithm."""
-    return log(span.value / span.low)
-
-
-def up(span: Span) -> float:
-    """How far its high end lies above its value, as a logarithm."""
-    return log(span.high / span.value)
 
 
 def expected(base: Side, head: Side) -> Expected | None:

@@ -5,9 +5,8 @@ Glue (norms, activations, sampling and the like) has no part in it: between typi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, hypot, log
 
 import polars as pl
@@ -25,11 +24,18 @@ from ncu_roofline.knowledge.models.model import Model, Weight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A typical time with its spread, seconds."""
+    """A figure with its spread: a typical time in seconds, or how many times as long as another it is."""
 
     low: float
     value: float
     high: float
+
+    def over(self, other: Span) -> Span:
+        """The quotient of two figures; the spreads of both are taken to be independent."""
+        value = self.value / other.value
+        lower = hypot(log(self.value / self.low), log(other.high / other.value))
+        higher = hypot(log(self.high / self.value), log(other.value / other.low))
+        return Span(low=value * exp(-lower), value=value, high=value * exp(higher))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,28 +114,23 @@ def halved(model: Model, gpu: Gpu, setting: Setting) -> list[Span | None]:
     Matrices that servers fuse gain together. None where the matrix has another type, is too small for the fits, or nothing
     typical is known of one side.
     """
-    parts, read = list(matrices(model, gpu, setting)), [w for w, _ in model.reads(setting.batch) if w.matrix]
-    one: dict[tuple[str, str], float] = defaultdict(float)
-    other: dict[tuple[str, str], float] = defaultdict(float)
-    size: dict[tuple[str, str], float] = defaultdict(float)
-    ends: dict[tuple[str, str], tuple[Fit, Fit]] = {}
-    for part, weight in zip(parts, read, strict=True):
-        narrow = fit(gpu, part.kind, NARROW, setting.batch)
-        if part.fit is not None and narrow is not None and part.dtype in WIDE:
-            one[group(weight)] += part.launches * part.fit.start + part.bytes / part.fit.bandwidth
-            other[group(weight)] += part.launches * narrow.start + part.bytes / 2 / narrow.bandwidth
-            size[group(weight)] += part.bytes / max(1, len(weight.layers))
-            ends[group(weight)] = part.fit, narrow
-    smallest = THRESHOLDS.least_fitted_part * (gpu.l2_bytes or 0.0)
-    told = {which: gain(one[which] / other[which], *fits) for which, fits in ends.items() if size[which] >= smallest}
-    return [told.get(group(w)) for w in read]
+    read = [w for w, _ in model.reads(setting.batch) if w.matrix]
+    fused: dict[tuple[str, str], Part] = {}
+    for weight, part in zip(read, matrices(model, gpu, setting), strict=True):
+        beside = fused.get(group(weight))
+        more = (beside.launches, beside.bytes) if beside else (0.0, 0.0)
+        fused[group(weight)] = replace(part, launches=part.launches + more[0], bytes=part.bytes + more[1])
+    told = {which: in_half(part, gpu, setting.batch) for which, part in fused.items()}
+    return [told[group(weight)] for weight in read]
 
 
-def gain(value: float, before: Fit, after: Fit) -> Span:
-    """A quotient of two typical times; the spreads of both are taken to be independent."""
-    slower = hypot(log(1 / before.low), log(after.high))
-    faster = hypot(log(before.high), log(1 / after.low))
-    return Span(low=value * exp(-slower), value=value, high=value * exp(faster))
+def in_half(wide: Part, gpu: Gpu, batch: int) -> Span | None:
+    """How many times as fast half of its bytes make all launches of a matrix."""
+    narrow = replace(wide, bytes=wide.bytes / 2, fit=fit(gpu, wide.kind, NARROW, batch))
+    small = wide.bytes < THRESHOLDS.least_fitted_part * (gpu.l2_bytes or 0.0) * wide.launches
+    if small or wide.dtype not in WIDE or wide.seconds is None or narrow.seconds is None:
+        return None
+    return wide.seconds.over(narrow.seconds)
 
 
 def group(weight: Weight) -> tuple[str, str]:
