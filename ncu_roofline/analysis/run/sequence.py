@@ -37,8 +37,6 @@ class Segmented:
     prefill_passes: Fact[int]
     layers: Fact[int]
     """Layers of one complete pass; unknown in a window that holds none."""
-    partial: Fact[bool]
-    """Whether the window holds no complete pass, or a part of one more."""
     whole_layers: int
     """Layers that the window holds from end to end."""
     batch: Fact[int] = UNKNOWN
@@ -168,12 +166,7 @@ def whole_results(launches: pl.DataFrame) -> Segmented:
     several: Fact[int] = Fact(None, "unknown", f"{number} results of {runs} runs: each is a step of its own")
     one = Fact(number, "inferred", f"{number} {'result' if number == 1 else 'results'} of a whole graph or range, a step each")
     return Segmented(
-        launches=placed,
-        steps=several if runs > 1 else one,
-        prefill_passes=unknown,
-        layers=unknown,
-        partial=unknown,
-        whole_layers=0,
+        launches=placed, steps=several if runs > 1 else one, prefill_passes=unknown, layers=unknown, whole_layers=0
     )
 
 
@@ -219,7 +212,6 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
         steps=two_models(table) or steps_fact(whole, gpus(launches), end, table.filter("draft").height),
         prefill_passes=prefill_fact(table, gpus(launches)),
         layers=layers_fact(table, held),
-        partial=partial_fact(table, held),
         whole_layers=held,
     )
 
@@ -292,7 +284,7 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     begun = whole.filter("embedded") if "embedded" in whole.columns else whole
     counted = (decode if decode.height else begun)["mixers"]
     if counted.is_empty():
-        return Fact(None, "unknown", f"the window holds {held} whole {noun(held)} and no complete pass")
+        return Fact(None, "unknown", f"the window holds {held} whole {'layer' if held == 1 else 'layers'} and no complete pass")
     untold = begun.filter(pl.col("phase").is_null())["mixers"].unique().sort()
     if decode.is_empty() and untold.len() > 1:
         depths = " and ".join(map(str, untold))
@@ -301,22 +293,6 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     if number == 1 and decode.is_empty():
         return Fact(None, "unknown", "a pass of a single layer may be a draft's")
     return Fact(number, "inferred", f"{number} attention or state-space kernels in a complete pass")
-
-
-def partial_fact(table: pl.DataFrame, held: int) -> Fact[bool]:
-    """Whether the window cuts a step, or holds only a part of one."""
-    cut = table.filter(~pl.col("whole") & (pl.col("mixers") > 0))
-    if table.filter("whole").is_empty():
-        return Fact(True, "inferred", f"no complete step; {held} whole {noun(held)}")
-    if cut.height:
-        every = table.filter(pl.col("mixers") > 0).height
-        return Fact(True, "inferred", f"{cut.height} of {every} passes are cut by the window")
-    return Fact(False, "inferred", "every pass is complete")
-
-
-def noun(layers: int) -> str:
-    """layer or layers."""
-    return "layer" if layers == 1 else "layers"
 
 
 def facts(segmented: Segmented, run: Run, model: Model | None = None) -> tuple[Run, tuple[Note, ...]]:

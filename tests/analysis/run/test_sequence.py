@@ -52,7 +52,6 @@ def test_a_step_ends_at_its_sampling_and_a_layer_begins_at_its_norm() -> None:
 def test_only_whole_steps_are_counted() -> None:
     cut = segment(sequence(*STEP, *STEP, *STEP[:-1]))
     assert cut.launches["step_whole"].to_list() == [True] * 32 + [False] * 15
-    assert cut.partial.value is True
 
 
 def test_a_window_without_any_end_holds_no_step() -> None:
@@ -177,7 +176,6 @@ def test_the_hf_capture_holds_one_layer_and_three_kernels_of_the_next() -> None:
 def test_the_batch_of_a_partial_window_is_read_off_its_grids(capture: str, batch: int) -> None:
     found = of_capture(capture)
     assert infer_batch(found.launches).value == batch
-    assert found.partial.value is True
     assert found.steps.value is None
 
 

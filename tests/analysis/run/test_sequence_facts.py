@@ -15,9 +15,7 @@ from ncu_roofline.analysis.run.sequence import (
     facts,
     layers_fact,
     layers_of,
-    noun,
     part_contradicted,
-    partial_fact,
     placed,
     prefill_fact,
     segment,
@@ -125,7 +123,6 @@ def test_passes_that_nothing_tells_leave_prefill_unknown(rows: list[Any]) -> Non
 
 def test_one_attention_kernel_is_enough_for_a_pass() -> None:
     assert prefill_fact(passes(("prefill", True, 1, 5, False))).value == 1
-    assert partial_fact(passes(DECODE, ("decode", False, 1, 5, False)), 0).value is True
 
 
 def test_layers_are_those_of_decode_before_prefill() -> None:
@@ -154,17 +151,6 @@ def test_a_prefill_in_chunks_counts_where_it_begins_with_an_embedding() -> None:
     assert layers_fact(table.with_columns(embedded=pl.Series([False, False])), 0).value is None
 
 
-def test_a_window_is_partial_where_a_pass_is_cut_or_none_is_whole() -> None:
-    assert partial_fact(passes(DECODE, PREFILL), 0) == Fact(False, "inferred", "every pass is complete")
-    assert partial_fact(passes(DECODE, CUT, EMPTY), 0) == Fact(True, "inferred", "1 of 2 passes are cut by the window")
-    assert partial_fact(passes(CUT), 1) == Fact(True, "inferred", "no complete step; 1 whole layer")
-    assert partial_fact(passes(DECODE, EMPTY), 0).value is False
-
-
-def test_one_layer_is_a_layer() -> None:
-    assert [noun(n) for n in (0, 1, 2)] == ["layers", "layer", "layers"]
-
-
 def launches(*rows: tuple[str, bool | None, int | None]) -> pl.DataFrame:
     """Launches of (role, whole layer, position)."""
     frame = pl.DataFrame(rows, schema={"role": pl.String, "layer_whole": pl.Boolean, "position": pl.Int64}, orient="row")
@@ -183,7 +169,7 @@ def test_the_facts_of_a_capture_stand_on_its_launches_and_passes() -> None:
     found = summarised(launches(*rows), passes(DECODE, DRAFTING, CUT))
     assert found.whole_layers == 2
     assert found.steps == Fact(1, "inferred", "each of 40 launches up to sampling, beside 1 passes that draft")
-    assert (found.prefill_passes.value, found.layers.value, found.partial.value) == (0, 4, True)
+    assert (found.prefill_passes.value, found.layers.value) == (0, 4)
     without = summarised(launches(*rows[:2]), passes(CUT))
     assert without.layers.evidence == "the window holds 1 whole layer and no complete pass"
     assert summarised(launches(*rows[:2]), passes(DECODE)).steps.evidence.endswith("up to the LM head")
@@ -201,7 +187,7 @@ def test_launches_without_order_have_no_place() -> None:
     assert found.launches.select(COLUMNS).row(0) == (None,) * 6
     assert [str(found.launches.schema[c]) for c in ("step", "layer", "position")] == ["Int64"] * 3
     assert (found.steps.value, found.prefill_passes.value, found.layers.value) == (None, None, None)
-    assert (found.partial.value, found.whole_layers) == (True, 0)
+    assert found.whole_layers == 0
 
 
 def test_rows_take_layer_and_position_from_the_cut_before_them() -> None:
@@ -226,7 +212,6 @@ def segmented(**given: Any) -> Segmented:
         "steps": UNKNOWN,
         "prefill_passes": UNKNOWN,
         "layers": UNKNOWN,
-        "partial": UNKNOWN,
         "whole_layers": 0,
     }
     return Segmented(**(told | given))
