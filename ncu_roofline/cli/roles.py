@@ -115,7 +115,7 @@ def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: 
         rows = role_tables.of_name(launches, explain)
         return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(chosen["roles"])), rows), ""
     notes = (*invented([study.run]), *study.capture.notes)
-    return words.document(role_tables.by_role(launches), role_tables.by_rule(launches), notes), ""
+    return words.document(role_tables.totals(launches, "role"), role_tables.totals(launches, "rule"), notes), ""
 
 
 def of_name(name: str, rules: Path | None) -> Document:

@@ -74,34 +74,30 @@ def same_model(base: Sequence[Study], head: Sequence[Study], vary: frozenset[str
 
 def values(studies: Sequence[Study], fact: str) -> tuple[Any, ...]:
     """The distinct known values of a fact on one side."""
-    known: list[Any]
-    if fact == "device":
-        known = [s.gpu.product if s.gpu else s.capture.device.name for s in studies]
-    elif fact == "ranks":
-        known = [gpus(decode_launches(s)) for s in studies]
-    elif fact == "experts":
-        known = [kind_of_model(s) for s in studies]
-    elif fact == "collectives":
-        known = [communicates(s) for s in studies]
-    else:
-        known = [getattr(s.run, fact).value for s in studies]
+    known = [value(study, fact) for study in studies]
     return tuple(dict.fromkeys(str(v) if fact != "batch" else v for v in known if v is not None))
 
 
-def kind_of_model(study: Study) -> str | None:
-    """Mixture of experts where a decode launch routes, dense where whole layers have none that does."""
-    decode = decode_launches(study)
-    if decode.filter(pl.col("role").cast(pl.String) == "moe-routing").height:
-        return "mixture of experts"
-    return "dense" if decode["layer_whole"].fill_null(False).any() else None
+def value(study: Study, fact: str) -> Any:
+    """A fact of one capture: of its run, or what its device and its launches tell; None where nothing does."""
+    match fact:
+        case "device":
+            return study.gpu.product if study.gpu else study.capture.device.name
+        case "ranks":
+            return gpus(decode_launches(study))
+        case "experts":
+            return by_role(study, "moe-routing", "mixture of experts", "dense")
+        case "collectives":
+            return by_role(study, "comm", "between GPUs", "none")
+    return getattr(study.run, fact).value
 
 
-def communicates(study: Study) -> str | None:
-    """Whether a decode launch talks to other GPUs; that none does is told by whole layers alone."""
+def by_role(study: Study, role: str, some: str, none: str) -> str | None:
+    """`some` where a decode launch has this role, `none` where whole layers have no such launch; else nothing tells."""
     decode = decode_launches(study)
-    if decode.filter(pl.col("role").cast(pl.String) == "comm").height:
-        return "between GPUs"
-    return "none" if decode["layer_whole"].fill_null(False).any() else None
+    if decode.filter(pl.col("role").cast(pl.String) == role).height:
+        return some
+    return none if decode["layer_whole"].fill_null(False).any() else None
 
 
 def joined(found: Iterable[Any]) -> str:

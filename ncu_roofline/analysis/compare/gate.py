@@ -149,20 +149,15 @@ def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell:
 
 def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
     """One rule judged."""
-
-    def untold(why: str) -> Outcome:
-        return Outcome(
-            rule=rule, value=None, word=CANNOT_TELL, allowed=allowed and why != "not_comparable", why=why, reach=None
-        )
-
-    if comparison.verdict == "not_comparable":
-        return untold("not_comparable")
-    if comparison.basis not in ("token", "part"):
-        return untold("no_tokens")
-    if comparison.judged.doubt == "missing:basis":
-        return untold("other_parts")
-    if comparison.judged.doubt.startswith("assumed:"):
-        return untold("other_facts")
+    untold = {
+        "not_comparable": comparison.verdict == "not_comparable",
+        "no_tokens": comparison.basis not in ("token", "part"),
+        "other_parts": comparison.judged.doubt == "missing:basis",
+        "other_facts": comparison.judged.doubt.startswith("assumed:"),
+    }
+    why = next((why for why, holds in untold.items() if holds), None)
+    if why is not None:
+        return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed and why != "not_comparable", why=why)
     return decided(rule, change_of(comparison, rule), allowed)
 
 

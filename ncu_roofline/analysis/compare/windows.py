@@ -56,7 +56,8 @@ def held(base: pl.DataFrame, head: pl.DataFrame, pairs: list[Pair], basis: str) 
     """Both sides by what both hold; `pair` numbers the kernels that are each other."""
     if basis not in WINDOWS or not set(base["name"]) & set(head["name"]):
         return wholly(base), wholly(head)  # with no kernel in common neither is another window of the other's run
-    one, other, chance = often(base), often(head), by_chance(base, head, pairs)
+    one, other = often(base), often(head)
+    chance = lone(base, head, pairs, "removed") | lone(head, base, pairs, "added")
     return divided(base, parts(one, other, chance)), divided(head, parts(other, one, chance))
 
 
@@ -88,13 +89,8 @@ def divided(launches: pl.DataFrame, part: Mapping[int, float]) -> Held:
     return Held(counted=counted.drop("part"), least=marked.filter(within).drop("part"), most=launches)
 
 
-def by_chance(base: pl.DataFrame, head: pl.DataFrame, pairs: list[Pair]) -> set[int]:
-    """The pairs of one side alone that the cut of a window may have made, and not the run."""
-    return lone(base, head, pairs, "removed") | lone(head, base, pairs, "added")
-
-
 def lone(launches: pl.DataFrame, other: pl.DataFrame, pairs: list[Pair], kind: str) -> set[int]:
-    """The pairs that this side alone has and that nothing proves to be the run's own.
+    """The pairs that this side alone has, and that the cut of a window may have made, and not the run.
 
     Proof is a kernel that the other side never runs, inside of a layer, between kernels that both sides run.
     """

@@ -67,7 +67,7 @@ def runs(study: Study, origin: Origin) -> pl.DataFrame:
     kind = sides.basis_of([study])
     footing = sides.footings(study)[kind]
     counted = sides.shared(footing.launches, 1.0).with_columns(footing.launches["dram_read_bytes", "dram_write_bytes"])
-    every = total(study.every, "seconds")
+    every, counted_by = total(study.every, "seconds"), basis(study.launches, study.run)
     told = {
         **asdict(origin),
         **setting(study.run),
@@ -76,7 +76,7 @@ def runs(study: Study, origin: Origin) -> pl.DataFrame:
         "phase": study.phase,
         "basis": kind,
         "divisor": footing.divisor,
-        **counts(study),
+        **{name: getattr(counted_by, name) for name in ("tokens", "steps", "gpus")},
         "coverage": (total(footing.launches, "seconds") or 0.0) / every if every else None,
         "unknown": ", ".join(unknown_conditions([study], [study])) or None,
     }
@@ -135,12 +135,6 @@ def protocol(study: Study) -> str:
         "bytes": rung_of([study], "dram_bytes"),
     }
     return ", ".join(f"{name} {value or 'unknown'}" for name, value in told.items())
-
-
-def counts(study: Study) -> dict[str, Any]:
-    """Tokens, steps and GPUs of the launches that count."""
-    found = basis(study.launches, study.run)
-    return {"tokens": found.tokens, "steps": found.steps, "gpus": found.gpus}
 
 
 def by_role(counted: pl.DataFrame) -> pl.DataFrame:

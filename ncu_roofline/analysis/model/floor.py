@@ -179,7 +179,7 @@ def _row(f: Floor) -> tuple[object, ...]:
     return (
         f.setting.batch,
         f.weight_bytes,
-        _cached(f),
+        None if f.setting.context is None else f.kv_bytes,  # what was not stated is not zero
         f.bytes_per_token,
         f.memory_seconds,
         f.compute_seconds,
@@ -192,11 +192,6 @@ def _row(f: Floor) -> tuple[object, ...]:
         f.experts_read or None,
         f.fits,
     )
-
-
-def _cached(f: Floor) -> float | None:
-    """Bytes of the cache; null where no context was stated, which is not zero."""
-    return None if f.setting.context is None else f.kv_bytes
 
 
 def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:

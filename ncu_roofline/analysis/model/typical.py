@@ -182,9 +182,10 @@ def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFra
     decode = pl.col("phase").cast(pl.String).fill_null("decode") == "decode"
     family = pl.col("family").cast(pl.String)
     kind = pl.when(of_experts(launches) & (family == "fc")).then(pl.lit("experts")).otherwise(family)
+    cache, weights = of_launch(run.kv.value, "cache_dtype"), of_launch(run.weights.value, "weight_dtype")
     marked = launches.with_columns(
         fit_kind=pl.when(few & decode & ~satellite(launches)).then(kind),
-        fit_dtype=pl.when(family == "attention").then(of_launch(run.kv.value, "cache_dtype")).otherwise(weight_type(run)),
+        fit_dtype=pl.when(family == "attention").then(cache).otherwise(weights),
     )
     read = pl.coalesce("dram_read_bytes", "dram_bytes")
     value = pl.col("start") * pl.col("times").fill_null(1) + read / pl.col("rate")
@@ -197,8 +198,3 @@ def of_launches(launches: pl.DataFrame, gpu: Gpu | None, run: Run) -> pl.DataFra
         )
         .drop("fit_kind", "fit_dtype", "start", "rate", "least", "most")
     )
-
-
-def weight_type(run: Run) -> pl.Expr:
-    """The type of the weights that a launch reads."""
-    return of_launch(run.weights.value, "weight_dtype")

@@ -4,52 +4,39 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.analysis.sums import known_sum
+from ncu_roofline.analysis.sums import known_sum, ratio
 
+KEYS = {
+    "role": ("role", "family"),
+    "rule": ("role", "role_source", "role_rule"),
+    "kernel": ("kernel", "name", "role", "role_source", "role_rule"),
+}
+"""What a row is of; the role is null where none was recognised."""
 TOTALS = ("kernels", "launches", "seconds", "time_share", "dram_bytes", "bytes_share")
-
-
-def by_role(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per role, longest first; role null is what was not recognised."""
-    return totals(launches, ("role", "family"))
-
-
-def by_rule(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per role, the source that decided and its rule, longest first."""
-    return totals(launches, ("role", "role_source", "role_rule"))
-
-
-def by_kernel(launches: pl.DataFrame) -> pl.DataFrame:
-    """One row per kernel name and what was decided on it, longest first."""
-    return totals(launches, ("kernel", "name", "role", "role_source", "role_rule"))
 
 
 def unknown(launches: pl.DataFrame) -> pl.DataFrame:
     """One row per kernel name without a role, longest first."""
-    shared = by_kernel(launches)
-    return shared.filter(pl.col("role").is_null()).drop("role", "role_source", "role_rule")
+    return totals(launches, "kernel").filter(pl.col("role").is_null()).drop("role", "role_source", "role_rule")
 
 
-def totals(launches: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
-    """Distinct kernels, launches, known time and known bytes with their shares; null where none is known."""
-    summed = launches.group_by(keys, maintain_order=True).agg(
+def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Rows per role, rule or kernel, longest first: kernels, launches, time, bytes and shares; null where none is known."""
+    summed = launches.group_by(KEYS[by], maintain_order=True).agg(
         pl.col("name").n_unique().cast(pl.Int64).alias("kernels"),
         pl.col("times").fill_null(1).sum().alias("launches"),
         known_sum("seconds"),
         known_sum("dram_bytes"),
     )
-    shared = summed.with_columns(time_share=_share("seconds"), bytes_share=_share("dram_bytes"))
-    return shared.sort("seconds", "launches", descending=True, nulls_last=True).select(*keys, *TOTALS)
-
-
-def _share(column: str) -> pl.Expr:
-    whole = pl.col(column).sum()
-    return pl.when(whole > 0).then(pl.col(column) / whole)
+    shared = summed.with_columns(
+        time_share=ratio("seconds", pl.col("seconds").sum()), bytes_share=ratio("dram_bytes", pl.col("dram_bytes").sum())
+    )
+    return shared.sort("seconds", "launches", descending=True, nulls_last=True).select(*KEYS[by], *TOTALS)
 
 
 def of_name(launches: pl.DataFrame, name: str) -> pl.DataFrame:
     """The kernels whose function or full name is, or else contains, this text."""
-    kernels = by_kernel(launches)
+    kernels = totals(launches, "kernel")
     same = kernels.filter((pl.col("kernel") == name) | (pl.col("name") == name))
     if same.height:
         return same

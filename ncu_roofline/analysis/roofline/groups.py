@@ -34,6 +34,8 @@ SUMMED = (
 SLOPES = ("bandwidth", "bandwidth_at_clock")
 CEILINGS = ("peak", "peak_at_clock", "ridge", "ridge_spec", "ridge_profiled")
 ROOFS = (*SLOPES, *CEILINGS)
+BY_TIME = (*SLOPES, "bandwidth_share", "compute_share", "ceiling_share", "waves")
+"""Means weighted by time: a share times its time is the time at the roof."""
 PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"), ("flops", "seconds"), ("needed", "seconds"))
 BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 FIRST = (
@@ -91,11 +93,20 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
     keys = list(KEYS[by])
     ready = launches.with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"), needed=needed())
     summed = ready.group_by(keys, maintain_order=True).agg(
-        *identity(keys), *sums(), *averages(), *paired(), common("bound").alias("bound_of_all")
+        *identity(keys),
+        *sums(),
+        *(mean(name).alias(name) for name in BY_TIME),
+        *paired(),
+        common("bound").alias("bound_of_all"),
     )
     return (
         with_path(summed, ready, keys)
-        .with_columns(precision(), **shares_of_whole(), **quotients())
+        .with_columns(
+            precision(),
+            time_share=ratio("seconds", pl.col("seconds").sum()),
+            bytes_share=ratio("dram_bytes", pl.col("dram_bytes").sum()),
+            **quotients(),
+        )
         .with_columns(bound=pl.coalesce(bound(), "bound_of_all"))
         .with_columns(
             bound_source=bound_source(),
@@ -154,11 +165,6 @@ def sums() -> list[pl.Expr]:
     return [e for c in SUMMED for e in (known_sum(c).alias(c), pl.col(c).null_count().cast(pl.Int64).alias(f"{c}_unknown"))]
 
 
-def averages() -> list[pl.Expr]:
-    """Bandwidths and shares of roofs, weighted by time: a share times its time is the time at the roof."""
-    return [mean(name).alias(name) for name in (*SLOPES, "bandwidth_share", "compute_share", "ceiling_share", "waves")]
-
-
 def paired() -> list[pl.Expr]:
     """Both sides of every quotient, over the launches that have both."""
     both = {pair: pl.col(pair[0]).is_not_null() & pl.col(pair[1]).is_not_null() for pair in PAIRS}
@@ -184,14 +190,6 @@ def with_path(summed: pl.DataFrame, launches: pl.DataFrame, keys: list[str]) -> 
         .agg(pl.col("path", *CEILINGS).first())
     )
     return summed.join(main, on=keys, how="left", nulls_equal=True, maintain_order="left")
-
-
-def shares_of_whole() -> dict[str, pl.Expr]:
-    """Shares of the capture's known time and of its known bytes."""
-    return {
-        "time_share": ratio("seconds", pl.col("seconds").sum()),
-        "bytes_share": ratio("dram_bytes", pl.col("dram_bytes").sum()),
-    }
 
 
 def quotients() -> dict[str, pl.Expr]:

@@ -98,7 +98,7 @@ def stepped(
         told, steps = clock.with_columns(number=numbers(followed)), by_order(followed, lone=not timeline.lost, beside=beside)
     if steps.value is None and steps.low is None and beside is not None:
         told, steps = by_head(clock, beside) or (told, steps)
-    return measured(timeline, replace_run(followed, steps), worked(told), steps)
+    return measured(timeline, replace(followed, run=replace(followed.run, steps=steps)), worked(told), steps)
 
 
 def in_order(capture: Capture, choices: Choices) -> Study:
@@ -233,11 +233,6 @@ def by_head(clock: pl.DataFrame, beside: Study) -> tuple[pl.DataFrame, Fact[int]
         return None
     said = f"each ends with the LM head of {beside.capture.name}"
     return kept.drop("head", "rows", "ended"), Fact(None, "unknown", said, low=found)
-
-
-def replace_run(followed: Study, steps: Fact[int]) -> Study:
-    """The study with the steps that count."""
-    return replace(followed, run=replace(followed.run, steps=steps))
 
 
 def capture_of(timeline: Timeline, events: pl.DataFrame) -> Capture:

@@ -23,7 +23,7 @@ LAUNCHES = full(
 
 
 def test_totals_are_sums_of_what_is_known_and_null_where_nothing_is() -> None:
-    found = role_tables.by_role(LAUNCHES)
+    found = role_tables.totals(LAUNCHES, "role")
     # norm 5 s, fc 1 + 2 s, then those without time: two launches before one
     assert found["role"].to_list() == ["norm", "fc", None, "copy"]
     assert found["kernels"].to_list() == [1, 2, 1, 1]
@@ -35,24 +35,24 @@ def test_totals_are_sums_of_what_is_known_and_null_where_nothing_is() -> None:
 
 
 def test_a_share_of_less_than_a_second_or_a_byte_is_one_too() -> None:
-    found = role_tables.by_role(LAUNCHES.with_columns(pl.col("seconds", "dram_bytes") / 1000))
+    found = role_tables.totals(LAUNCHES.with_columns(pl.col("seconds", "dram_bytes") / 1000), "role")
     assert found["time_share"].head(2).to_list() == pytest.approx([5 / 8, 3 / 8])
     assert found["bytes_share"].head(2).to_list() == pytest.approx([10 / 40, 30 / 40])
 
 
 def test_launches_that_stand_for_several_count_as_so_many() -> None:
-    found = role_tables.by_role(LAUNCHES.with_columns(times=pl.Series([1, 2, 3, 4, 5, 6])))
+    found = role_tables.totals(LAUNCHES.with_columns(times=pl.Series([1, 2, 3, 4, 5, 6])), "role")
     # 3; 1 + 2; then without time 4 + 5 before 6
     assert found["launches"].to_list() == [3, 3, 9, 6]
 
 
 def test_shares_of_no_time_and_no_bytes_are_unknown() -> None:
-    found = role_tables.by_role(LAUNCHES.with_columns(pl.lit(0.0).alias("seconds"), pl.lit(0.0).alias("dram_bytes")))
+    found = role_tables.totals(LAUNCHES.with_columns(pl.lit(0.0).alias("seconds"), pl.lit(0.0).alias("dram_bytes")), "role")
     assert found["time_share"].null_count() == found["bytes_share"].null_count() == 4
 
 
 def test_a_rule_and_what_it_decided_is_one_row() -> None:
-    found = role_tables.by_rule(LAUNCHES)
+    found = role_tables.totals(LAUNCHES, "rule")
     assert found.select("role", "role_source", "role_rule", "launches").rows() == [
         ("norm", "name", "c", 1),
         ("fc", "user", "b", 1),
@@ -94,4 +94,4 @@ def test_the_full_name_is_the_first_kernels_else_what_was_asked_for() -> None:
 
 def test_kernels_of_equal_time_and_number_keep_the_order_of_the_capture() -> None:
     many = pl.concat([LAUNCHES.head(1).with_columns(kernel=pl.lit(f"k{n}"), name=pl.lit(f"k{n}")) for n in range(50)])
-    assert role_tables.by_kernel(many)["name"].to_list() == [f"k{n}" for n in range(50)]
+    assert role_tables.totals(many, "kernel")["name"].to_list() == [f"k{n}" for n in range(50)]
