@@ -24,6 +24,9 @@ KEYS = {
     "step": ("step",),
     "projection": ("projection", "matrix_n", "matrix_k"),
 }
+PLACES = ("process", "device", "step", "step_whole", "layer", "layer_whole")
+STREAMED = ("matrix_bytes", "experts_read", "activation_bytes", "output_bytes")
+"""What tells where in the run a launch stands, and how often it reads its matrix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +152,10 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role", phase: str = "
     found = every_matrix(launches, run) if by == "projection" else basis(launches, run, phase)
     keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")
-    counted = where(found.launches, pl.col(keys[0]).is_not_null()) if placed else found.launches
+    # of a million launches, every column that is filtered along takes its memory again
+    needed = dict.fromkeys([*keys, *PLACES, *MEASURES, *(STREAMED if by == "projection" else ())])
+    counted = found.launches.select(*needed)
+    counted = where(counted, pl.col(keys[0]).is_not_null()) if placed else counted
     table = counted.group_by(keys, maintain_order=True).agg(pl.len().alias("launches"), *sums(), *unknowns(), *streamed(by))
     divided = table.with_columns(divisions(found, by))
     spread = spreads(counted, keys, by)

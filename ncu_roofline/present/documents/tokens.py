@@ -152,8 +152,8 @@ def keys(by: str) -> list[str]:
 
 def repeated(study: Study) -> str:
     """What repeats: a layer, which has matrices; launches without any are no layers of a model that anybody could tell."""
-    inside = study.launches.filter(pl.col("layer").is_not_null())
-    return "layer" if (inside["family"].cast(pl.String) == "fc").any() else "repeat"
+    matrices = pl.col("layer").is_not_null() & (pl.col("family").cast(pl.String) == "fc")
+    return "layer" if study.launches.select(matrices.any()).item() else "repeat"
 
 
 def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str], layer: str) -> Table:

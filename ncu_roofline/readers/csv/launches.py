@@ -64,11 +64,12 @@ def launches(rows: pl.DataFrame, file: str) -> pl.DataFrame:
         raise cut_short(file, nameless["id"][0])
     # results of whole graphs and ranges carry a grid that means nothing
     sides = [word for word in ("grid", "block") if word in rows.columns]
-    whole = rows.with_columns(pl.when(~pl.col("name").is_in(WHOLE)).then(word).alias(word) for word in sides)
+    named = ~pl.col("name").cast(pl.String).is_in(WHOLE)
+    whole = rows.with_columns(pl.when(named).then(word).alias(word) for word in sides)
     return rows.select(
         index=pl.int_range(pl.len(), dtype=pl.Int64),
         profiler_id=_whole(rows, "id"),
-        kernel=function_names(rows["name"]),
+        kernel=function_names(rows["name"].cast(pl.String)),
         name=pl.col("name").cast(pl.Categorical).cast(pl.String),  # each different name once
         device=_whole(rows, "device"),
         stream=_whole(rows, "stream"),
@@ -88,7 +89,7 @@ def two_captures(file: str, sign: str) -> UnreadableCapture:
 def _text(rows: pl.DataFrame, word: str) -> pl.Expr:
     if word not in rows.columns:
         return pl.lit(None, dtype=pl.String)
-    return pl.col(word).str.strip_chars().replace("", None)
+    return pl.col(word).cast(pl.String).str.strip_chars().replace("", None)
 
 
 def _whole(rows: pl.DataFrame, word: str) -> pl.Expr:
@@ -97,12 +98,13 @@ def _whole(rows: pl.DataFrame, word: str) -> pl.Expr:
 
 def _triple(rows: pl.DataFrame, word: str) -> pl.Series:
     """Three numbers of a text like `(56, 1, 1)`; thousands may be grouped: `(1,024, 1, 1)`."""
-    texts = rows.with_columns(text=_text(rows, word)).select("text")
+    if word not in rows.columns:
+        return pl.Series(word, [None] * rows.height, dtype=pl.Array(pl.Int64, 3))
     spaced = pl.col("text").str.strip_chars("()").str.split(", ")
     parts = pl.when(spaced.list.len() == 3).then(spaced).otherwise(pl.col("text").str.extract_all(r"\d+"))
     sizes = parts.list.eval(pl.element().str.replace_all(r"\D", "").cast(pl.Int64, strict=False).drop_nulls())
-    distinct = texts.unique().with_columns(pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3)).alias(word))
-    return texts.join(distinct, on="text", how="left", maintain_order="left")[word]
+    distinct = rows.select(word).unique().with_columns(text=_text(rows, word))
+    return _each(rows, distinct.select(word, found=pl.when(sizes.list.len() == 3).then(sizes).cast(pl.Array(pl.Int64, 3))))
 
 
 def nvtx(rows: pl.DataFrame) -> pl.Series:
@@ -110,11 +112,15 @@ def nvtx(rows: pl.DataFrame) -> pl.Series:
 
     Start/stop ranges stand before the push/pop stack: they are not nested in it.
     """
-    cells = [pl.col(word) for word in ("start_stop", "push_pop") if word in rows.columns]
-    if not cells:
+    words = [word for word in ("start_stop", "push_pop") if word in rows.columns]
+    if not words:
         return pl.Series("nvtx", [None] * rows.height, dtype=pl.List(pl.String))
-    texts = rows.select(cell=pl.concat_str(*cells, separator=" ", ignore_nulls=True))
-    ranges = texts.unique().with_columns(
-        nvtx=pl.col("cell").str.extract_all(RANGE).list.eval(pl.element().str.extract(RANGE, 1))
-    )
-    return texts.join(ranges, on="cell", how="left", maintain_order="left")["nvtx"]
+    cell = pl.concat_str(pl.col(words).cast(pl.String), separator=" ", ignore_nulls=True)
+    ranges = cell.str.extract_all(RANGE).list.eval(pl.element().str.extract(RANGE, 1))
+    return _each(rows, rows.select(words).unique().with_columns(found=ranges))
+
+
+def _each(rows: pl.DataFrame, distinct: pl.DataFrame) -> pl.Series:
+    """For every row what was `found` of its texts, each of which was looked at once."""
+    words = distinct.drop("found").columns
+    return rows.select(words).join(distinct, on=words, how="left", nulls_equal=True, maintain_order="left")["found"]

@@ -116,7 +116,7 @@ def _metrics(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _decimal_comma(metrics: pl.DataFrame, file: str) -> bool:
     whole = metrics.filter(pl.col("unit").is_in(csv_numbers.WHOLE), pl.col("counter").str.ends_with(".sum"))
-    return csv_numbers.decimal_comma(metrics["text"].drop_nulls(), whole["text"].drop_nulls(), file)
+    return csv_numbers.decimal_comma([metrics["text"]], [whole["text"]], file)
 
 
 def _values(metrics: pl.DataFrame, *, comma: bool) -> pl.DataFrame:

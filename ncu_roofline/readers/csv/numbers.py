@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 
 import polars as pl
 
@@ -34,26 +35,30 @@ def reason(texts: pl.Expr) -> pl.Expr:
     return answer
 
 
-def decimal_comma(texts: pl.Series, counts: pl.Series, file: str) -> bool:
+def decimal_comma(texts: Collection[pl.Series], counts: Collection[pl.Series], file: str) -> bool:
     """Whether the file prints 3,5 for three and a half; raises where it does both.
 
-    `counts` are those texts that must be whole (sums of bytes, nanoseconds, instructions):
+    `counts` are those columns of texts that must be whole (sums of bytes, nanoseconds, instructions):
     a point in one of them can only part thousands.
     """
     comma = _first(texts, r"^[-+]?\d+,(\d{1,2}|\d{4,})$|^[-+]?\d{1,3}(\.\d{3})+,\d+$|\d\.\d{3}\.\d")
+    if not comma and not _first(counts, r"^\d{1,3}\.\d{3}$"):
+        return False
     point = _first(texts, r"^[-+]?\d+\.(\d{1,2}|\d{4,})$|^[-+]?\d{1,3}(,\d{2,3})+\.\d+$|\d,\d{3},\d")
     if comma and point:
         raise UnreadableCapture(
             f"{file}: numbers with a decimal comma ({comma}) beside numbers with a decimal point "
             f"({point}); export it again with LC_ALL=C"
         )
-    parted = _first(counts, r"^\d{1,3}\.\d{3}$")
-    return bool(comma) or bool(parted and not point)
+    return not point
 
 
-def _first(texts: pl.Series, pattern: str) -> str | None:
-    found = texts.filter(texts.str.contains(pattern))
-    return str(found[0]) if found.len() else None
+def _first(columns: Iterable[pl.Series], pattern: str) -> str | None:
+    for texts in columns:
+        found = texts.filter(texts.str.contains(pattern))
+        if found.len():
+            return str(found[0])
+    return None
 
 
 def numbers(texts: pl.Series, *, comma: bool = False) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from io import StringIO
@@ -117,17 +117,19 @@ def _bytes(path: Path, size: int = -1) -> bytes:
         raise UnreadableCapture(f"{path.name}: cannot be read ({error.strerror}); check the path") from error
 
 
-def frame(page: Page, columns: Sequence[int]) -> pl.DataFrame:
-    """Those columns (in rising order) as text, named c0, c1, ... by position.
+def frame(page: Page, columns: Sequence[int], *, few: Collection[int] = ()) -> pl.DataFrame:
+    """Those columns (in rising order) as text, named c0, c1, ... by position; `few` of them with each different text once.
 
     Every row is a launch's or has an empty ID (the units row). A file in which anything else
     follows the header is read line by line. Raises UnreadableCapture.
     """
-    table = _straight(page, columns)
-    return _patient(page, columns) if table is None else table
+    table = _straight(page, columns, few)
+    if table is None:
+        table = _patient(page, columns)
+    return table.with_columns(pl.col([f"c{place}" for place in few]).cast(pl.Categorical))
 
 
-def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
+def _straight(page: Page, columns: Sequence[int], few: Collection[int]) -> pl.DataFrame | None:
     """The table as polars reads it; None where a closer look is needed."""
     if page.skip is None:
         return None
@@ -135,14 +137,20 @@ def _straight(page: Page, columns: Sequence[int]) -> pl.DataFrame | None:
     source = page.path.read_bytes() if has_magic(str(page.path)) else page.path
     try:
         table = pl.read_csv(
-            source, skip_lines=page.skip, columns=list(columns), separator=page.separator, infer_schema=False, glob=False
+            source,
+            skip_lines=page.skip,
+            columns=list(columns),
+            separator=page.separator,
+            infer_schema=False,
+            schema_overrides={page.header[place]: pl.Categorical for place in few},
+            glob=False,
         )
     except PolarsError:
         return None
     table.columns = [f"c{place}" for place in columns]
     # the first row may be the units row; a line break in a name means that a row swallowed others
     ids = table["c0"].slice(1) if table.height and table["c0"][0] in ("", None) else table["c0"]
-    swallowed = table[f"c{page.index('Kernel Name')}"].str.contains("\n").any()
+    swallowed = table[f"c{page.index('Kernel Name')}"].unique().cast(pl.String).str.contains("\n").any()
     sound = ids.str.contains(ID).fill_null(False).all() and not swallowed
     return table if sound and not _shifted(page, table).any() else None
 
@@ -152,7 +160,8 @@ def _shifted(page: Page, table: pl.DataFrame) -> pl.Series:
     place = page.index("Stream")
     if place is None or f"c{place}" not in table.columns:
         return pl.Series([], dtype=pl.Boolean)
-    return ~table[f"c{place}"].fill_null("").str.contains(r"^[\d,]*$")
+    streams: pl.Series = table[f"c{place}"].cast(pl.String).fill_null("")
+    return ~streams.str.contains(r"^[\d,]*$")
 
 
 def _patient(page: Page, columns: Sequence[int]) -> pl.DataFrame:

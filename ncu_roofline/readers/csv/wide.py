@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
@@ -30,7 +30,9 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     # the last column is read along because it tells whether a row is whole
     last = f"c{len(page.header) - 1}"
     chosen = {*places.values(), *attributes.values(), *(named[name] for name in wanted), last}
-    table = csv_text.frame(page, sorted(int(place[1:]) for place in chosen))
+    # these repeat: of a million launches, a text for every row would take more memory than all numbers
+    few = ({*places.values(), *attributes.values()} - {places["id"], last}) - {named[name] for name in wanted}
+    table = csv_text.frame(page, positions(chosen), few=positions(few))
     units, rows = _units(page, table, places["id"])
     csv_text.whole(page, rows.select(id=places["id"], last=last))
     identity = rows.select(pl.col(place).alias(word) for word, place in places.items())
@@ -49,6 +51,11 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     del texts
     values, notes = _values(plain, odd, scales, comma=comma)
     return csv_launches.Table(launches, values, told, notes, comma)
+
+
+def positions(places: Collection[str]) -> list[int]:
+    """Positions of the columns c0, c1, ... in rising order."""
+    return sorted(int(place[1:]) for place in places)
 
 
 def _units(page: csv_text.Page, table: pl.DataFrame, key: str) -> tuple[dict[str, str], pl.DataFrame]:
@@ -70,8 +77,8 @@ def _one_capture(launches: pl.DataFrame, file: str) -> None:
 
 def _attributes(rows: pl.DataFrame, attributes: dict[str, str], units: dict[str, str]) -> pl.DataFrame:
     """Each attribute once with every different text it has: name, text, unit."""
-    different = rows.select(pl.col(place).drop_nulls().unique().implode() for place in attributes.values())
-    found = [(name, text, units[place]) for name, place in attributes.items() for text in different[place][0]]
+    different = {place: rows[place].drop_nulls().unique().cast(pl.String) for place in attributes.values()}
+    found = [(name, text, units[place]) for name, place in attributes.items() for text in different[place]]
     return pl.DataFrame(found, schema=csv_launches.ATTRIBUTES, orient="row")
 
 
@@ -95,9 +102,7 @@ def _decimal_comma(
     broken = [name for name, is_broken in zip(whole, parts, strict=True) if is_broken]
     if not broken and not any(column.str.contains(",").any() for column in odd.values()):
         return False
-    every = pl.concat([texts[name].rename("text") for name in texts.columns]).drop_nulls()
-    counts = pl.concat([every.head(0), *(texts[name].rename("text").drop_nulls() for name in broken)])
-    return csv_numbers.decimal_comma(every, counts, file)
+    return csv_numbers.decimal_comma([texts[name] for name in texts.columns], [texts[name] for name in broken], file)
 
 
 def _values(

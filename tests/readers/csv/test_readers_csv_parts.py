@@ -46,7 +46,7 @@ def texts(*values: str | None) -> pl.Series:
     ],
 )
 def test_what_only_a_decimal_comma_can_mean_says_so(values: list[str], comma: bool) -> None:
-    assert csv_numbers.decimal_comma(texts(*values), texts(), FILE) is comma
+    assert csv_numbers.decimal_comma([texts(*values)], [], FILE) is comma
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_what_only_a_decimal_comma_can_mean_says_so(values: list[str], comma: bo
 def test_a_point_in_a_sum_that_must_be_whole_parts_thousands_unless_the_file_has_fractions(
     values: list[str], counts: list[str], comma: bool
 ) -> None:
-    assert csv_numbers.decimal_comma(texts(*values), texts(*counts), FILE) is comma
+    assert csv_numbers.decimal_comma([texts(*values)], [texts(*counts)], FILE) is comma
 
 
 @pytest.mark.parametrize("point", ["2.5", "2.25", "2.3456", "1,234.5", "1,234,567"])
 def test_a_file_that_has_both_is_refused(point: str) -> None:
     with pytest.raises(UnreadableCapture, match="decimal comma"):
-        csv_numbers.decimal_comma(texts("3,5", point), texts(), FILE)
+        csv_numbers.decimal_comma([texts("3,5", point)], [], FILE)
 
 
 def test_every_text_of_a_series_is_read_in_its_place() -> None:
@@ -445,7 +445,16 @@ def test_a_row_of_units_stays_in_front(tmp_path: Path) -> None:
 )
 def test_only_a_table_without_anything_odd_is_taken_as_it_stands(tmp_path: Path, content: str, straight: bool) -> None:
     made = written(tmp_path, content)
-    assert (csv_text._straight(made, range(4)) is not None) == straight
+    assert (csv_text._straight(made, range(4), few=()) is not None) == straight
+
+
+@pytest.mark.parametrize("noise", ["", "noise\n"])
+def test_texts_that_repeat_are_kept_once_each_however_the_table_is_read(tmp_path: Path, noise: str) -> None:
+    made = written(tmp_path, HEAD + UNITS + ROW + noise + ROW.replace('"0"', '"1"').replace('"7"', '""'))
+    table = csv_text.frame(made, range(4), few=(1, 2))
+    assert table.schema["c1"] == table.schema["c2"] == pl.Categorical
+    assert table.cast(pl.String).rows()[-2:] == [("0", "k", "7", "1"), ("1", "k", "", "1")]
+    assert (csv_text._straight(made, range(4), (1, 2)) is None) == bool(noise)
 
 
 @pytest.mark.parametrize(("streams", "shifted"), [(["7", "1,024", "", None], [False] * 4), (["x", "7a", "-1"], [True] * 3)])
