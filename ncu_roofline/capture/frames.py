@@ -100,7 +100,8 @@ ROLE = (
         "role_source",
         enum(ROLE_SOURCES),
         "",
-        "what decided: the user's rules, an NVTX range, the name, the neighbours, what it reads and where",
+        "what decided: the user's rules, an NVTX range, the name, likely the name (a word that does not prove the role), "
+        "the neighbours, what it reads and where",
         "role is null",
     ),
     Column("role_rule", STR, "", "the rule that decided, as `ncu-roofline roles --explain` names it", "role is null"),

@@ -34,7 +34,7 @@ ROLES = (
     "fused-step",
     "other",
 )
-ROLE_SOURCES = ("user", "nvtx", "name", "context", "behaviour")
+ROLE_SOURCES = ("user", "nvtx", "name", "likely", "context", "behaviour")
 FAMILIES = ("fc", "attention", "other")
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp6", "fp4", "int8", "int4", "int1")
 SCALAR_PATHS = ("fp64", "fp32", "fp16_scalar")

@@ -101,7 +101,7 @@ def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: 
     """The answer about a capture, and its text where that is no table."""
     from ncu_roofline.analysis.roles import tables as role_tables
     from ncu_roofline.cli.load import load
-    from ncu_roofline.knowledge.kernels.roles import load_rules, matching
+    from ncu_roofline.knowledge.kernels.roles import load_rules, matching, only_likely
     from ncu_roofline.present.documents import roles as words
     from ncu_roofline.present.documents.grammar import invented
 
@@ -113,28 +113,31 @@ def of_capture(captures: list[str], explain: str | None, unknown: bool, chosen: 
         return words.unrecognised(kernels), words.rules_to_fill_in(kernels)
     if explain is not None:
         rows = role_tables.of_name(launches, explain)
-        return words.explained(explain, matching(role_tables.full_name(rows, explain), load_rules(chosen["roles"])), rows), ""
+        full, rules = role_tables.full_name(rows, explain), load_rules(chosen["roles"])
+        return words.explained(explain, matching(full, rules), rows, doubtful=only_likely(full, rules)), ""
     notes = (*invented([study.run]), *study.capture.notes)
     return words.document(role_tables.totals(launches, "role"), role_tables.totals(launches, "rule"), notes), ""
 
 
 def of_name(name: str, rules: Path | None) -> Document:
     """The reason for the role of one bare name."""
-    from ncu_roofline.knowledge.kernels.roles import load_rules, matching
+    from ncu_roofline.knowledge.kernels.roles import load_rules, matching, only_likely
     from ncu_roofline.present.documents import roles as words
 
-    return words.explained(name, matching(name, load_rules(rules)))
+    known = load_rules(rules)
+    return words.explained(name, matching(name, known), doubtful=only_likely(name, known))
 
 
 def of_names(source: str, rules: Path | None) -> Document:
-    """Role and rule of every line of a file."""
+    """Role and rule of every line of a file, and whether the name proves the role."""
     import polars as pl
 
     from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
     from ncu_roofline.present.documents import roles as words
 
     given = pl.Series("name", lines(source), dtype=pl.String)
-    known = classify_names(given, load_rules(rules)).select("name", "role", "rule")
+    said = pl.when("likely").then(pl.lit("likely")).when(~pl.col("likely")).then(pl.lit("certain"))
+    known = classify_names(given, load_rules(rules)).select("name", "role", "rule", certainty=said)
     return words.named(given.to_frame().join(known, on="name", how="left", maintain_order="left"))
 
 

@@ -29,18 +29,18 @@ def test_bare_names_are_classified_in_their_order(capsys: pytest.CaptureFixture[
     answer = run(capsys, "roles", "--names", file, "--format", "csv")
 
     assert list(csv.reader(io.StringIO(answer.out))) == [
-        ["name", "role", "rule"],
-        ["rms_norm_kernel", "norm", "norm"],
-        ["xyzzy", "", ""],
-        ["rms_norm_kernel", "norm", "norm"],
-        ["nvjet_tst_64x8", "fc", "cublas"],
+        ["name", "role", "rule", "certainty"],
+        ["rms_norm_kernel", "norm", "norm", "certain"],
+        ["xyzzy", "", "", ""],
+        ["rms_norm_kernel", "norm", "norm", "certain"],
+        ["nvjet_tst_64x8", "fc", "cublas", "certain"],
     ]
 
 
 def test_bare_names_as_json_say_null_for_unclassified(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     answer = run(capsys, "roles", "--names", names(tmp_path, b"xyzzy"), "--format", "json")
 
-    assert json.loads(answer.out)["rows"] == [{"name": "xyzzy", "role": None, "rule": None}]
+    assert json.loads(answer.out)["rows"] == [{"name": "xyzzy", "role": None, "rule": None, "certainty": None}]
 
 
 def test_strange_bytes_in_names_are_never_printed_raw(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -63,6 +63,14 @@ def test_a_name_is_explained_by_its_rule_and_those_it_beats(capsys: pytest.Captu
 
 def test_a_name_that_no_rule_knows_is_said_to_be_unclassified(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No rule matches xyzzy" in run(capsys, "roles", "--explain", "xyzzy").out
+
+
+def test_a_role_that_the_name_does_not_prove_is_said_to_be_likely(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    listed = run(capsys, "roles", "--names", names(tmp_path, b"copy_trellis_kernel", b"copy_rows_kernel"), "--format", "csv")
+
+    assert [row[3] for row in csv.reader(io.StringIO(listed.out))] == ["certainty", "likely", "certain"]
+    assert "likely and does not prove it" in run(capsys, "roles", "--explain", "copy_trellis_kernel").out
+    assert "likely" not in run(capsys, "roles", "--explain", "copy_rows_kernel").out
 
 
 @pytest.mark.parametrize(

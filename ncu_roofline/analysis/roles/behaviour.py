@@ -91,7 +91,9 @@ def lanes(launches: pl.DataFrame, open_names: list[str]) -> list[Lane]:
         read=pl.col("dram_read_bytes").fill_null(0.0),
         write=pl.col("dram_write_bytes").fill_null(0.0),
         key=pl.struct("name", "grid", "block").rank("dense"),
-        mixer=((pl.col("role") == "attention") & ~pl.col("role_rule").is_in(open_names)).fill_null(False),
+        mixer=(
+            (pl.col("role") == "attention") & ~pl.col("role_rule").is_in(open_names) & (pl.col("role_source") != "likely")
+        ).fill_null(False),
     )
     parts = seen.partition_by(LANE, maintain_order=True)
     return [Lane(*(part[c].to_list() for c in ("row", "read", "write", "key", "mixer"))) for part in parts]
@@ -237,7 +239,7 @@ def _settled(launches: pl.DataFrame, told: dict[int, str], open_names: list[str]
         says=pl.col("behaviour").replace_strict({MATRIX_RULE: "fc", CACHE_RULE: "attention"}, default=None).cast(ROLE)
     )
     role, source = pl.col("role").cast(pl.String), pl.col("role_source").cast(pl.String)
-    unsure = role.is_null() | pl.col("role_rule").is_in(open_names) | (source == "context") | role.is_in(WEAK)
+    unsure = role.is_null() | pl.col("role_rule").is_in(open_names) | source.is_in(["likely", "context"]) | role.is_in(WEAK)
     crossed = role.is_in(["fc", "attention"])
     free = ~source.is_in(["user", "nvtx"]).fill_null(False) & (unsure | crossed).fill_null(True)
     takes = pl.col("says").is_not_null() & free & (pl.col("says") != pl.col("role")).fill_null(True)

@@ -43,6 +43,8 @@ def _by_name(launches: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     told = classify_names(launches["name"], rules).with_columns(
         role_source=pl.when(pl.col("rule").is_in(users))
         .then(pl.lit("user"))
+        .when(pl.col("likely"))
+        .then(pl.lit("likely"))
         .when(pl.col("rule").is_not_null())
         .then(pl.lit("name"))
         .cast(SOURCE),

@@ -19,6 +19,8 @@ from ncu_roofline.knowledge.toml import read_once
 
 ROLE = pl.Enum(list(ROLES))
 DTYPE_COLUMNS = ("weight_dtype", "activation_dtype", "cache_dtype")
+UNLESS_PLAIN, IF_MIXED = "unless plain", "if mixed"
+"""A broad word proves its role only beside plain words, a surer one only without a telling word of another role."""
 MOST_REMEMBERED = 1_000
 """Names of a capture whose roles are kept for the next one; a step has some dozens."""
 
@@ -40,6 +42,8 @@ class Rule:
     """Of a rule on NVTX ranges: roles by name that it overrules (a kernel without one always)."""
     open: str | None = None
     """What the name leaves open and the neighbours may settle: gemm, softmax, topk, ..."""
+    likely: str | None = None
+    """When the name makes the role only likely: UNLESS_PLAIN or IF_MIXED; it proves it where null."""
     user: bool = False
     line: int = 0
 
@@ -81,6 +85,10 @@ class Rules:
     dtypes: tuple[DtypeRule, ...] = ()
     nameless: Mapping[str, str] = field(default_factory=dict)
     """Function names that say nothing, by what may settle them: `generic` or `reduce`."""
+    plain: str = ""
+    """Words that say how a kernel works and not what it is for."""
+    telling: Mapping[str, str] = field(default_factory=dict)
+    """Words by the role that they tell, unless they are only the operand of another."""
 
     def of(self, *, nvtx: bool) -> tuple[Rule, ...]:
         """Rules on NVTX ranges, or those on names."""
@@ -106,7 +114,14 @@ def _built_in() -> Rules:
     dtypes = tuple(_made(DtypeRule, table) for table in tables["dtype"])
     spellings = {word: role_files.joined(said) for word, said in tables["spelling"].items()}
     nameless = {kind: role_files.joined(said) for kind, said in tables["nameless"].items()}
-    return Rules(rules=_rules(tables["rule"], user=False), spellings=spellings, dtypes=dtypes, nameless=nameless)
+    return Rules(
+        rules=_rules(tables["rule"], user=False),
+        spellings=spellings,
+        dtypes=dtypes,
+        nameless=nameless,
+        plain=role_files.joined(tables["plain"]["words"]),
+        telling=tables["telling"],
+    )
 
 
 def _rules(tables: Iterable[dict[str, Any]], *, user: bool) -> tuple[Rule, ...]:
@@ -186,7 +201,7 @@ def _near(rule: Rule, asked: pl.DataFrame) -> Rule | None:
 
 
 def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
-    """One row per distinct name: role, rule and dtypes by the name alone; null where it says nothing."""
+    """One row per distinct name: role, rule, whether only likely, and dtypes by the name alone; null where it says nothing."""
     distinct = names.drop_nulls().unique(maintain_order=True)
     return (_remembered if len(distinct) <= MOST_REMEMBERED else _classified)(tuple(distinct), rules)
 
@@ -195,13 +210,28 @@ def _classified(names: tuple[str, ...], rules: Rules) -> pl.DataFrame:
     seen = described(pl.Series("name", names, dtype=pl.String), rules)
     roles = {rule.id: rule.role for rule in reversed(rules.rules)}
     told = seen.select(
-        "given", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=_nameless(rules)
+        "given", "function", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=_nameless(rules)
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
-    return told.select(pl.col("given").alias("name"), "role", "rule", "nameless", *dtypes(rules))
+    return told.select(pl.col("given").alias("name"), "role", "rule", _likely(rules), "nameless", *dtypes(rules))
 
 
 # captures of one engine have the same names, and a fleet has thousands of them
 _remembered = lru_cache(maxsize=16)(_classified)
+
+
+def _likely(rules: Rules) -> pl.Expr:
+    """Whether the words that decided do not prove the role of a described name; null where no rule decided."""
+    words = pl.col("function")
+    plain = rf"^ *(?:(?:{_ascii(rules.plain)}) *(?-u:\b) *)*$"
+    doubts = list[pl.Expr]()
+    for rule in rules.rules:
+        if rule.likely == UNLESS_PLAIN:
+            unread = words.str.replace_all(_ascii(str(rule.function)), " ")
+            doubts.append(pl.when(pl.col("rule") == rule.id).then(~unread.str.contains(plain)))
+        elif rule.likely == IF_MIXED:
+            others = "|".join(said for role, said in rules.telling.items() if role != rule.role)
+            doubts.append(pl.when(pl.col("rule") == rule.id).then(_holds("function", rf"\b(?:{others})\b")))
+    return pl.coalesce(*doubts, pl.when(pl.col("rule").is_not_null()).then(pl.lit(False))).alias("likely")
 
 
 def _nameless(rules: Rules) -> pl.Expr:
@@ -238,3 +268,8 @@ def matching(name: str, rules: Rules) -> list[Rule]:
     """Every rule on names that matches this one, in order: the first decides, it beats the others."""
     seen = described(pl.Series("name", [name]), rules)
     return [rule for rule in rules.of(nvtx=False) if matched([rule], seen).null_count() == 0]
+
+
+def only_likely(name: str, rules: Rules) -> bool:
+    """Whether this name makes its role likely and does not prove it."""
+    return bool(classify_names(pl.Series("name", [name], dtype=pl.String), rules)["likely"].fill_null(False).any())

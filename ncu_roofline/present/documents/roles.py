@@ -28,7 +28,7 @@ def document(roles: pl.DataFrame, rules: pl.DataFrame, notes: Sequence[str] = ()
     bytes_known = roles["dram_bytes"].count() > 0
     shown = BY_ROLE if bytes_known else tuple(c for c in BY_ROLE if c not in ("dram_bytes", "bytes_share"))
     return Document(
-        answer=tuple(answer(roles, bytes_known)),
+        answer=(*answer(roles, bytes_known), *likely(rules)),
         tables=(
             Table("By role", roles, shown, spare=("kernels",)),
             Table("Which rule decided", rules, BY_RULE, spare=("kernels",)),
@@ -50,6 +50,16 @@ def answer(roles: pl.DataFrame, bytes_known: bool) -> list[str]:
     return [*said, f"{noun} unclassified: {shares}; `--unknown` lists what is not recognised."]
 
 
+def likely(rules: pl.DataFrame) -> list[str]:
+    """What stands on a word that does not prove the role, by its share of the time; nothing where all is proven."""
+    rows = rules.filter(pl.col("role_source") == "likely")
+    if rows.is_empty():
+        return []
+    count = int(rows["kernels"].sum())
+    noun = "1 kernel has" if count == 1 else f"{count:,} kernels have"
+    return [f"{noun} a role that the name makes likely and does not prove: {part(rows, bytes_known=False)}."]
+
+
 def words(roles: pl.DataFrame, role: str, label: str, bytes_known: bool) -> str:
     """One family's share in words."""
     rows = roles.filter(pl.col("role") == role)
@@ -68,7 +78,9 @@ def part(rows: pl.DataFrame, bytes_known: bool) -> str:
     return f"{time} and {percent(rows['bytes_share'].sum())} of the bytes" if bytes_known else time
 
 
-def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | None = None) -> Document:
+def explained(
+    name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | None = None, *, doubtful: bool = False
+) -> Document:
     """The rule that names this kernel and those it beat; with a capture, what its launches were taken for."""
     shown = clean(name)
     rows = pl.DataFrame(
@@ -85,6 +97,8 @@ def explained(name: str, matches: Sequence[Rule], in_capture: pl.DataFrame | Non
         said = [f"No rule matches {shown}: it is unclassified unless a range or its neighbours tell."]
     else:
         said = [f"{shown} is {matches[0].role} by rule {matches[0].id}: {matches[0].why}."]
+        if doubtful:
+            said.append("Its name makes that likely and does not prove it.")
         left_open = matches[0].open not in (None, "experts", "metadata")
         if left_open:
             said.append(f"Its name leaves that open ({matches[0].open}): the neighbours may say otherwise.")
@@ -141,10 +155,10 @@ def rule(row: dict[str, object]) -> str:
 
 
 def named(rows: pl.DataFrame) -> Document:
-    """Bare names with their role and rule."""
-    known = rows["role"].count()
+    """Bare names with their role, its certainty and rule."""
+    known, sure = rows["role"].count(), rows.filter(pl.col("certainty") == "certain").height
     return Document(
-        answer=(f"{known} of {rows.height} names have a role.",),
-        tables=(Table("", rows, ("name", "role", "rule")),) if rows.height else (),
+        answer=(f"{known} of {rows.height} names have a role, {sure} of them a certain one.",),
+        tables=(Table("", rows, ("name", "role", "certainty", "rule")),) if rows.height else (),
         data={"rows": rows},
     )

@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ncu_roofline.knowledge.kernels import names
-from ncu_roofline.knowledge.kernels.roles import classify_names, load_rules
+from ncu_roofline.knowledge.kernels.roles import IF_MIXED, UNLESS_PLAIN, classify_names, load_rules
 
 
 def role(name: str) -> str | None:
@@ -167,3 +167,34 @@ def test_types_are_read_from_names_only_where_they_stand_there(
     name: str, weights: str | None, activations: str | None, cache: str | None
 ) -> None:
     assert dtypes(name) == (weights, activations, cache)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "likely"),
+    [
+        # `copy` is a broad word: beside plain words alone it proves a copy, beside others it may be what another does first
+        ("copy_rows_vec4_bf16_kernel", "copy", False),
+        ("copy_trellis_kernel", "copy", True),
+        # a product is one by name, but not where a word tells that something is only prepared for it
+        ("awq_gemm_kernel", "fc", False),
+        ("awq_gemm_init_offset_kernel", "fc", True),
+        # a rule that never was wrong proves its role whatever stands beside it
+        ("gate_up_residual_gemv_kernel", "fc", False),
+    ],
+)
+def test_a_broad_or_mixed_name_makes_its_role_only_likely(name: str, role: str, likely: bool) -> None:
+    told = classify_names(pl.Series("name", [name]), load_rules())
+
+    assert told.select(pl.col("role").cast(pl.String), "likely").rows() == [(role, likely)]
+
+
+def test_a_name_without_a_role_is_neither_likely_nor_certain() -> None:
+    assert classify_names(pl.Series("name", ["xyzzy"]), load_rules())["likely"].item() is None
+
+
+def test_every_likely_rule_of_broad_words_reads_the_function() -> None:
+    broad = [rule for rule in load_rules().rules if rule.likely == UNLESS_PLAIN]
+
+    assert broad
+    assert all(rule.function for rule in broad)
+    assert {rule.likely for rule in load_rules().rules} == {None, UNLESS_PLAIN, IF_MIXED}
