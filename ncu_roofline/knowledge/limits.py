@@ -1,4 +1,4 @@
-"""The limits by which words are chosen, from limits.toml."""
+"""The limits by which words are chosen, and matrices and devices recognised, from limits.toml."""
 
 from __future__ import annotations
 
@@ -31,6 +31,23 @@ class Thresholds:
     no_typical_change: float
     sparse_part_16_bit: float
     sparse_part_8_bit: float
+    largest_misfit: float
+    skip_matrix: float
+    skip_outside: float
+    skip_launch: float
+    earlier_first: float
+    unmeasured_product: float
+    expert_doubt: float
+    lone_expert_doubt: float
+    most_patterns: int
+    wrong_layer: float
+    same_matrix: float
+    least_intensity: float
+    least_matrix_bytes: float
+    fewest_matrices: int
+    same_bandwidth: float
+    same_memory: float
+    halving_tolerance: float
 
 
 THRESHOLDS = Thresholds(**read_once("limits.toml"))

@@ -19,8 +19,6 @@ from ncu_roofline.knowledge.verdicts import limit
 
 QUARTILES = 1.349
 """Standard deviations between the quartiles of a normal distribution."""
-FEW = 8
-"""Steps below which quartiles tell less than the standard deviation does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ def noise_of(times: tuple[tuple[float, ...], tuple[float, ...]]) -> Noise:
 def deviation(times: tuple[float, ...]) -> float:
     """Of ln(time) from step to step; by the quartiles where there are enough, so that one stall does not make it."""
     logs = pl.Series([log(t) for t in times])
-    if len(times) < FEW:
+    if len(times) < limit("few_steps"):
         return float(logs.std())  # type: ignore[arg-type]
     low, high = (logs.quantile(q, interpolation="linear") for q in (0.25, 0.75))
     return (high - low) / QUARTILES  # type: ignore[operator]

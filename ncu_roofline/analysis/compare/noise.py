@@ -11,9 +11,6 @@ from ncu_roofline.analysis.compare.spreads import Spread, spreads
 from ncu_roofline.analysis.compare.student import effective, f_exceeds, quantile
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-CALM = 0.05
-"""Chance below which repeated captures are believed to vary less than their launches say."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
@@ -121,7 +118,7 @@ def together(launches: Noise | None, captures: Noise | None, doubt: float) -> No
         return launches or captures or Noise()
     ratio = captures.variance / launches.variance if launches.variance > 0 else inf if captures.variance > 0 else 1.0
     drift = f_exceeds(ratio, captures.dof, launches.dof) < doubt
-    calm = ratio > 0 and f_exceeds(1 / ratio, launches.dof, captures.dof) < CALM
+    calm = ratio > 0 and f_exceeds(1 / ratio, launches.dof, captures.dof) < limit("calm")
     if drift or calm:
         return Noise(variance=captures.variance, dof=captures.dof, drift=drift)
     dof = launches.dof + captures.dof

@@ -10,7 +10,7 @@ from math import isfinite, log
 import polars as pl
 
 from ncu_roofline.analysis.sums import ratio
-from ncu_roofline.knowledge.verdicts import fused_words
+from ncu_roofline.knowledge.verdicts import fused_words, limit
 
 KINDS = ("same", "reshaped", "renamed", "fused", "split", "added", "removed")
 KEY = ("role", "position", "name", "grid", "block")
@@ -19,8 +19,6 @@ GAP = 2.0
 
 MOST_CELLS, SHORTEST = 200_000, 8
 """Pairs of renamed kernels of one role that are weighed, about a second's worth; kernels of a piece at the least."""
-LEAST_WORK = 0.1
-"""FLOPs per byte below which a kernel only moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +214,7 @@ def work_apart(one: Group, other: Group) -> float:
     """
     needed = None not in (one.useful, other.useful)
     told = [g.useful if needed else g.intensity for g in (one, other)]
-    known = [max(value, LEAST_WORK) for value in told if value is not None and isfinite(value)]
+    known = [max(value, limit("least_work")) for value in told if value is not None and isfinite(value)]
     return min(max(abs(log(known[0] / known[1])) - log(8), 0.0), 2.0) if len(known) == 2 else 0.0
 
 

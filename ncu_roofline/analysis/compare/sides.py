@@ -17,8 +17,6 @@ BASES = ("token", "step", "layer", "part", "capture")
 """What numbers are divided by; `part` is a token's share of a window that is less than a step and has no whole layer."""
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
 UNCLASSIFIED = "unclassified"
-KNOWN_LIMIT = 0.5
-"""Part of a row's time whose limit must be known for a share of it to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +233,7 @@ def latency() -> pl.Expr:
     """Part of the time in kernels too small for either roof; null where the limit of most of the time is unknown."""
     known = pl.col("limited_by").is_not_null()
     time = pl.col("seconds").filter(known).sum()
-    most = (time > 0) & (time >= KNOWN_LIMIT * pl.col("seconds").sum())
+    most = (time > 0) & (time >= limit("known_limit") * pl.col("seconds").sum())
     return pl.when(most).then(pl.col("seconds").filter(pl.col("limited_by") == "latency").sum() / time)
 
 

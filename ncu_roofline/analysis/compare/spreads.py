@@ -14,13 +14,7 @@ from math import log
 import polars as pl
 
 from ncu_roofline.analysis.compare.student import EFFICIENCY, robust_deviation
-
-PRIOR = 4.0
-"""Degrees of freedom that the spread of other kinds is worth for the spread of one."""
-
-ENOUGH = 8.0
-"""Degrees of freedom from which kinds of one size are enough to tell what launches of that size vary by; else the next sizes
-join them. Counters are off by kilobytes: a launch of 10 kB varies by half of its bytes, one of 1 GB by a thousandth."""
+from ncu_roofline.knowledge.verdicts import limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +95,7 @@ def of_size(here: int, told: dict[int, list[float]]) -> Spread:
     for distance in sorted({abs(there - here) for there in told}):
         near = [parts for there, parts in told.items() if abs(there - here) == distance]
         total, dof = total + sum(part for part, _ in near), dof + sum(part for _, part in near)
-        if dof >= ENOUGH:
+        if dof >= limit("enough_dof"):
             break
     return Spread(paired=False, base=total / dof, head=total / dof, dof=dof)
 
@@ -109,11 +103,11 @@ def of_size(here: int, told: dict[int, list[float]]) -> Spread:
 def moderated(own: Spread | None, pooled: Spread) -> Spread:
     """A kind's own variance, held towards that of kinds of its size: two launches alone tell next to nothing.
 
-    The weighted mean of both, as limma does for few replicates (Smyth 2004), with the weight of PRIOR.
+    The weighted mean of both, as limma does for few replicates (Smyth 2004), with the weight of `prior_dof`.
     """
     if own is None:
         return pooled
-    weight = min(PRIOR, pooled.dof)
+    weight = min(limit("prior_dof"), pooled.dof)
     dof = own.dof + weight
     prior = pooled.base * (2 if own.paired else 1)  # type: ignore[operator]
 

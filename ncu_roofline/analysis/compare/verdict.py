@@ -74,16 +74,12 @@ class Amount:
     @property
     def gap(self) -> bool:
         """Whether what is not known could matter."""
-        return self.value is None or self.low is None or self.high is None or self.high > self.low * (1 + GAP)
+        return self.value is None or self.low is None or self.high is None or self.high > self.low * (1 + limit("unsaid_part"))
 
 
 def exactly(value: float | None) -> Amount:
     """An amount that is wholly known; of None nothing is."""
     return Amount(value=value, low=value, high=value)
-
-
-GAP = 1e-3
-"""Part of a number that may be unknown without a word: a tenth of the smallest change that is judged."""
 
 
 def between(base: Amount, head: Amount) -> tuple[float | None, float | None]:

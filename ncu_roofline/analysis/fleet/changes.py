@@ -18,6 +18,7 @@ from statistics import median
 import polars as pl
 
 from ncu_roofline.analysis.compare.student import EFFICIENCY, quantile, robust_deviation
+from ncu_roofline.knowledge.verdicts import limit
 
 WINDOWS = (20, 10, 6)
 """Points on each side: the more the finer, as long as a drift is straight over so many commits."""
@@ -25,8 +26,6 @@ SHORTEST = 3
 """Points on each side without which a step cannot be told from a single odd capture."""
 ODD = 6.0
 """Times the scatter from which on a single point is odd: it then tells nothing of its neighbours."""
-PLACE = 6.63
-"""Twice the drop of the log likelihood within which a place is as good (chi-square of one degree, 99 %)."""
 TURNS, FAR = 6, 3.0
 """Bends from which on points that come in turns are told; times the scatter that theirs is by those bends."""
 NORMAL = 0.6745
@@ -225,7 +224,7 @@ def described(found: Found, which: int, scatter: float, middle: float, bar: floa
     sums, at = found.sums, found.places[which]
     low, high = beside(sums, [*found.places[:which], *found.places[which + 1 :]], at)
     fit = sums.fit(low, at, high)
-    most = fit.left + PLACE * scatter**2
+    most = fit.left + limit("as_good_place") * scatter**2
     as_good = [t for t in range(low + SHORTEST, high - SHORTEST + 1) if sums.fit(low, t, high).left <= most]
     return Step(
         at=at,

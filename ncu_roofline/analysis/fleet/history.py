@@ -24,8 +24,6 @@ REFERENCE = 20
 """Points before the last one that it is held against."""
 FEWEST = 4
 """Points from which on their own scatter tells the noise of the last one."""
-BAND = 0.01
-"""Chance of a point outside of its band."""
 DEFAULT = ("bytes_per_token", "seconds_per_token")
 
 
@@ -149,7 +147,7 @@ def trend(found: Series, metric: str, points: Sequence[ChangePoint]) -> pl.DataF
     ]
     if len(known) >= FEWEST:
         scatter = changes.scatter_of([v for _, v in known], abs(known[0][1]) or 1.0)
-        half = quantile(BAND, max(EFFICIENCY * (len(known) - 1), 2.0)) * scatter
+        half = quantile(limit("error_band"), max(EFFICIENCY * (len(known) - 1), 2.0)) * scatter
         for place, _ in known:
             level = level_at(known, place, breaks)
             rows[place] |= {"level": level, "low": max(level - half, 0.0), "high": level + half}

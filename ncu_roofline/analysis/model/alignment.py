@@ -6,22 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-LARGEST_MISFIT = 0.35
-"""Largest |ln(read / expected)| that is still the same matrix: caches and activations explain that much."""
-SKIP_MATRIX = 0.3
-"""Cost of a matrix that no launch streams: fused into another kernel, or out of order."""
-SKIP_OUTSIDE = 0.03
-"""The same on the side of a layer that the window cuts."""
-SKIP_LAUNCH = 0.6
-"""Cost of a launch that streams none of the matrices."""
-EARLIER_FIRST = 1e-6
-"""Of equally good assignments, the one that leaves the later product without a matrix."""
-UNMEASURED = 0.1
-"""Cost of a product without bytes: only the order speaks for it."""
-EXPERT_DOUBT = 0.05
-"""Any number of experts may be read, so bytes say less there."""
-LONE_EXPERT_DOUBT = 0.25
-"""A kernel that no name calls an expert kernel may still be one expert's (loops over experts)."""
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +45,14 @@ class Matrix:
             return math.inf
         if None not in (self.after, product.after) and self.after != product.after:
             return math.inf
-        doubt = 0.0 if self.experts == 1 else EXPERT_DOUBT if product.experts else LONE_EXPERT_DOUBT
+        doubt = 0.0 if self.experts == 1 else THRESHOLDS.expert_doubt if product.experts else THRESHOLDS.lone_expert_doubt
         if product.read is None:
-            return UNMEASURED + doubt
+            return THRESHOLDS.unmeasured_product + doubt
         if self.experts > 1:
             distinct = (product.read - self.activations) / self.bytes
             return doubt if 0.95 <= distinct <= 1.1 * self.experts else math.inf
         wrong = abs(math.log(max(product.read, 1.0) / (self.bytes + self.activations)))
-        return wrong if wrong <= LARGEST_MISFIT else math.inf
+        return wrong if wrong <= THRESHOLDS.largest_misfit else math.inf
 
 
 def aligned(products: Sequence[Product], matrices: Sequence[Matrix], *, cut: str = "") -> tuple[float, list[Matrix | None]]:
@@ -82,7 +67,7 @@ def aligned(products: Sequence[Product], matrices: Sequence[Matrix], *, cut: str
         for part in range(parts + 1):
             if (at, part) in best:
                 outside = (cut == "head" and at == 0) or (cut == "tail" and at == len(products))
-                skip = SKIP_OUTSIDE if outside else SKIP_MATRIX
+                skip = THRESHOLDS.skip_outside if outside else THRESHOLDS.skip_matrix
                 extend(best, (at, part), moves(products[at : at + 1], matrices, (at, part), skip))
     cost, chosen = best.get((len(products), parts), (math.inf, (None,) * len(products)))
     return cost, out_of_order(products, matrices, list(chosen))
@@ -94,7 +79,8 @@ def out_of_order(products: Sequence[Product], matrices: Sequence[Matrix], chosen
         if chosen[at] is None:
             taken = {part for m in chosen if m for part in range(m.first, m.first + m.parts)}
             left = [m for m in matrices if taken.isdisjoint(range(m.first, m.first + m.parts))]
-            fitting = sorted((m.misfit(product), -m.parts, m.first, m) for m in left if m.misfit(product) < LONE_EXPERT_DOUBT)
+            close = [m for m in left if m.misfit(product) < THRESHOLDS.lone_expert_doubt]
+            fitting = sorted((m.misfit(product), -m.parts, m.first, m) for m in close)
             first = fitting[0][-1] if fitting else None
             if first and (product.read is not None or all(within(m, first) for *_, m in fitting)):
                 chosen[at] = first
@@ -113,7 +99,7 @@ def moves(next_product: Sequence[Product], matrices: Sequence[Matrix], here: tup
     """What may come next: a product without matrix, a matrix without product, or both together."""
     at, part = here
     if next_product:
-        yield at + 1, part, SKIP_LAUNCH - EARLIER_FIRST * at, (None,)
+        yield at + 1, part, THRESHOLDS.skip_launch - THRESHOLDS.earlier_first * at, (None,)
     for matrix in matrices:
         if matrix.first == part:
             yield at, part + matrix.parts, skip, ()

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ncu_roofline.analysis.model.alignment import LARGEST_MISFIT, Matrix, Product, aligned
+from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned
 from ncu_roofline.analysis.model.footprint import Setting, dtype_of, setting_of, streamed
 from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model, Weight
 
@@ -29,8 +30,6 @@ COLUMNS = {
 }
 MIXER_OUTPUTS = ("o_proj", "out_proj", "dense")
 """The projection that follows attention or convolution, in every published naming."""
-MOST_PATTERNS = 500
-"""Different layers that are matched; beyond that (routing loops) the rest stays unmatched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def in_layers(products: pl.DataFrame, streams: Streams) -> pl.DataFrame:
     )
     kinds = layer_kinds(streams.model)
     rows: list[tuple[object, ...]] = []
-    for (pattern,), part in list(usual.group_by("pattern", maintain_order=True))[:MOST_PATTERNS]:
+    for (pattern,), part in list(usual.group_by("pattern", maintain_order=True))[: THRESHOLDS.most_patterns]:
         chosen = best(part.sort("order"), streams, kinds)
         rows += [(pattern, order, *described_matrix(m, streams.rows)) for order, m in enumerate(chosen) if m]
     schema = {"pattern": pl.String(), "order": pl.Int64(), **{k: v for k, v in FOUND.items() if k != "index"}}
@@ -200,7 +199,7 @@ def best(layer: pl.DataFrame, streams: Streams, kinds: dict[str, set[int]]) -> l
     tries = []
     for kind, of_kind in kinds.items():
         cost, chosen = aligned(products, streams.of_kind(kind), cut=cut)
-        tries.append((cost + (0 if numbers <= of_kind else WRONG_LAYER), chosen))
+        tries.append((cost + (0 if numbers <= of_kind else THRESHOLDS.wrong_layer), chosen))
     chosen = min(tries, key=lambda each: each[0])[1]
     return chosen if 2 * sum(m is not None for m in chosen) > len(chosen) else [None] * len(chosen)
 
@@ -214,10 +213,6 @@ def described_matrix(matrix: Matrix, rows: int | None) -> tuple[object, ...]:
 def layer_kinds(model: Model) -> dict[str, set[int]]:
     """Each kind of layer with the numbers of its layers."""
     return {kind: {i for i, k in enumerate(model.layer_kinds) if k == kind} for kind in dict.fromkeys(model.layer_kinds)}
-
-
-WRONG_LAYER = 0.02
-"""Cost of a kind that the layer's number does not have: decides only between equally good fits."""
 
 
 def fit(matrix: Matrix) -> pl.Expr:
@@ -241,7 +236,7 @@ def heads(products: pl.DataFrame, streams: Streams) -> pl.DataFrame:
     matrix = nearest(outside, [each.matrix(head, 0, 1) for each in (streams, published)])
     off = fit(matrix)
     last = pl.col("index") == pl.col("index").max().over("phase", "step", "process", "device")
-    chosen = outside.filter((off < LARGEST_MISFIT) | (off.is_null() & last & pl.col("step").is_not_null()))
+    chosen = outside.filter((off < THRESHOLDS.largest_misfit) | (off.is_null() & last & pl.col("step").is_not_null()))
     name, n, k, size, rows, experts = described_matrix(matrix, streams.rows)
     return chosen.select(
         "index",

@@ -12,6 +12,7 @@ from ncu_roofline.analysis.run.context import by_bytes_alone
 from ncu_roofline.analysis.run.tokens import per_token, totals
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models.model import Model
 
 FAMILIES = ("fc", "attention")
@@ -59,11 +60,7 @@ def as_read(launches: pl.DataFrame, run: Run, model: Model) -> Setting:
         return how
     published = dtype_of(heads[0], model, replace(how, weights=None))
     whole = heads[0].elements * published.bytes * held_here(heads[0], how)
-    return replace(how, head=published.name) if abs(seen[0] / whole - 1) < SAME else how
-
-
-SAME = 0.01
-"""How far two sizes of one matrix may be apart."""
+    return replace(how, head=published.name) if abs(seen[0] / whole - 1) < THRESHOLDS.same_matrix else how
 
 
 def experts_measured(launches: pl.DataFrame, run: Run, model: Model) -> float | None:

@@ -18,10 +18,6 @@ MIXING = ("full", "sliding", "window", "chunked")
 """Caches of keys and values; latent caches and states are read beside products that resemble them."""
 SPARSE = (THRESHOLDS.sparse_part_16_bit, THRESHOLDS.sparse_part_8_bit)
 """Bytes of a matrix with 2 of 4 values kept over those of the whole one."""
-LEAST_BYTES = 2.0**20
-"""Smaller matrices stay in the L2 cache from one replay to the next: their reads prove nothing."""
-FEWEST_SLOTS = 3
-"""A layer of fewer matrices is no pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +54,8 @@ def layouts(model: Model, run: Run) -> list[Layout]:
         weights = [w for w in model.weights if w.role == "fc" and w.kind == kind and w.name != "kv_b_proj"]
         for factor, group in product(factors(model, how), separations(weights)):
             sized = (slot(ws, model, how, factor) for ws in group)
-            slots = tuple(with_sides([s for s in sized if s.bytes >= LEAST_BYTES]))
-            if len(slots) >= FEWEST_SLOTS:
+            slots = tuple(with_sides([s for s in sized if s.bytes >= THRESHOLDS.least_matrix_bytes]))
+            if len(slots) >= THRESHOLDS.fewest_matrices:
                 made.setdefault(slots, Layout(kind, slots, cache.kind in MIXING, factor))
     return list(made.values())
 

@@ -15,14 +15,12 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import share, total, weighted
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, sm_hertz
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 PLACES = ("useful", "counted", "upper", "partial", "bytes", "flops", "nowhere")
 """What a group's mark stands on: useful work; executed work that is no tensor work, so all of it is
 useful; executed tensor work, an upper bound; an incomplete count, a lower bound; bytes alone; FLOPs
 alone; nothing."""
-
-LEAST_LEFT = 1e-3
-"""FLOP/byte below which a kernel counts as one without FLOPs: a handful per page of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +127,10 @@ def placed(grouped: pl.DataFrame) -> pl.DataFrame:
 def place() -> pl.Expr:
     """What the group's mark stands on."""
     timed = pl.col("seconds") > 0
-    left = (pl.col("intensity") < LEAST_LEFT) | pl.col("flops").is_null() | (pl.col("flops") == 0)
+    left = (pl.col("intensity") < THRESHOLDS.least_intensity) | pl.col("flops").is_null() | (pl.col("flops") == 0)
     moved = (pl.col("dram_bytes") > 0) & timed
     return (
-        pl.when(moved & (pl.col("useful_intensity") >= LEAST_LEFT))
+        pl.when(moved & (pl.col("useful_intensity") >= THRESHOLDS.least_intensity))
         .then(pl.lit("useful"))
         .when(moved & left)
         .then(pl.lit("bytes"))

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from ncu_roofline.analysis.compare.student import quantile
-
-ERROR = 0.05
-"""The intervals hold the true value 19 times in 20."""
+from ncu_roofline.knowledge.verdicts import limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ def power_law(points: Sequence[tuple[float, float]]) -> PowerLaw | None:
     slope = sum((x - mean_x) * y for x, y in logs) / spread
     dof = len(logs) - 2
     left = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in logs)
-    reach = quantile(ERROR, dof) * sqrt(left / dof / spread) if dof > 0 else None
+    reach = quantile(limit("error_fit"), dof) * sqrt(left / dof / spread) if dof > 0 else None
     return PowerLaw(
         exponent=slope,
         exponent_low=None if reach is None else slope - reach,
@@ -60,7 +58,7 @@ def proportional(points: Sequence[tuple[float, float]]) -> Slope | None:
         return None
     mean = sum(ratios) / len(ratios)
     dof = len(ratios) - 1
-    reach = quantile(ERROR, dof) * sqrt(sum((r - mean) ** 2 for r in ratios) / dof / len(ratios)) if dof else None
+    reach = quantile(limit("error_fit"), dof) * sqrt(sum((r - mean) ** 2 for r in ratios) / dof / len(ratios)) if dof else None
     return Slope(
         value=exp(mean),
         low=None if reach is None else exp(mean - reach),

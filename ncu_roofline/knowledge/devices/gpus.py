@@ -14,14 +14,11 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.achieved import achieved
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.rates import named_rates, rates
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.toml import read_once
 
 TERA, GIGA, MEGA, MIB = 1e12, 1e9, 1e6, 2.0**20
 COMPUTED = "computed from attributes"
-NEAR = 0.05
-"""Bandwidths further apart than this are another variant (of 47 rows, all that were read agree within 1 %)."""
-MISMATCH = 0.15
-"""Memory sizes further apart than this are another variant; nameplates differ from attributes by 5 to 7 %."""
 
 
 @cache
@@ -163,13 +160,13 @@ def _checked(row: Gpu, device: Device) -> tuple[Gpu, tuple[str, ...]]:
         if seen is not None and known is not None and seen != known
     ]
     rate = _data_rate(device)
-    if rate is not None and abs(rate / row.bandwidth - 1) > NEAR:
+    if rate is not None and abs(rate / row.bandwidth - 1) > THRESHOLDS.same_bandwidth:
         warnings.append(
             f"the clock and bus of {device.name} give {rate / GIGA:.0f} GB/s, the table's {row.name} "
             f"has {row.bandwidth / GIGA:.0f}: the table's is used, `gpu=NAME` chooses another row"
         )
     size, known = device.memory_bytes, row.memory_bytes
-    if size and known and abs(size / known - 1) > MISMATCH:
+    if size and known and abs(size / known - 1) > THRESHOLDS.same_memory:
         warnings.append(
             f"{device.name} reports {size / GIGA:.0f} GB of memory, the table's {row.name} has "
             f"{known / GIGA:.0f}: the reported size is used"

@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.toml import read_once
-
-HALVING_TOLERANCE = 0.25
-"""How far, in powers of two, a datasheet peak at boost may lie from a verified rate: marketing clocks
-differ from the attribute clock by up to 16 % (H100 NVL), a halved rate by 100 %."""
-
 
 table = partial(read_once, "devices/rates.toml")
 
@@ -62,6 +58,6 @@ def _snapped(seen: float, verified: float | None) -> float:
     if verified is None:
         return seen
     halvings = math.log2(seen / verified)
-    if abs(halvings - round(halvings)) > HALVING_TOLERANCE:
+    if abs(halvings - round(halvings)) > THRESHOLDS.halving_tolerance:
         return seen
     return verified * 2.0 ** round(halvings)

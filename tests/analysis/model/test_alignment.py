@@ -7,20 +7,8 @@ from typing import Any
 
 import pytest
 
-from ncu_roofline.analysis.model.alignment import (
-    EARLIER_FIRST,
-    EXPERT_DOUBT,
-    LONE_EXPERT_DOUBT,
-    SKIP_LAUNCH,
-    SKIP_MATRIX,
-    SKIP_OUTSIDE,
-    UNMEASURED,
-    Matrix,
-    Product,
-    aligned,
-    out_of_order,
-    within,
-)
+from ncu_roofline.analysis.model.alignment import Matrix, Product, aligned, out_of_order, within
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 
 def matrix(first: int = 0, size: float = 100.0, **facts: Any) -> Matrix:
@@ -57,16 +45,16 @@ def test_a_product_that_read_nothing_has_a_misfit_too() -> None:
 @pytest.mark.parametrize(
     ("experts", "product", "misfit"),
     [
-        (1, Product(None), UNMEASURED),
-        (8, Product(None, experts=True), UNMEASURED + EXPERT_DOUBT),
-        (8, Product(None), UNMEASURED + LONE_EXPERT_DOUBT),
+        (1, Product(None), THRESHOLDS.unmeasured_product),
+        (8, Product(None, experts=True), THRESHOLDS.unmeasured_product + THRESHOLDS.expert_doubt),
+        (8, Product(None), THRESHOLDS.unmeasured_product + THRESHOLDS.lone_expert_doubt),
         (1, Product(100.0, experts=True), inf),  # its name says experts, the matrix has none
         (1, Product(100.0, lone=False), 0.0),
         (8, Product(100.0, lone=False), inf),  # elsewhere in its layer names say experts
         (2, Product(100.0, lone=False), inf),
-        (8, Product(100.0), LONE_EXPERT_DOUBT),
-        (2, Product(100.0), LONE_EXPERT_DOUBT),
-        (8, Product(100.0, experts=True, lone=False), EXPERT_DOUBT),
+        (8, Product(100.0), THRESHOLDS.lone_expert_doubt),
+        (2, Product(100.0), THRESHOLDS.lone_expert_doubt),
+        (8, Product(100.0, experts=True, lone=False), THRESHOLDS.expert_doubt),
     ],
 )
 def test_names_and_bytes_that_say_less_cost_more(experts: int, product: Product, misfit: float) -> None:
@@ -86,7 +74,7 @@ def test_names_and_bytes_that_say_less_cost_more(experts: int, product: Product,
 def test_any_number_of_experts_may_be_read_from_one_to_all(read: float, fits: bool) -> None:
     many = matrix(experts=8, activations=20.0)
 
-    assert many.misfit(Product(read, experts=True)) == (EXPERT_DOUBT if fits else inf)
+    assert many.misfit(Product(read, experts=True)) == (THRESHOLDS.expert_doubt if fits else inf)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +104,12 @@ def test_products_take_their_matrices_in_order_at_no_cost() -> None:
 @pytest.mark.parametrize(
     ("reads", "cut", "cost", "expected"),
     [
-        ([300.0], "", SKIP_MATRIX, ["m1"]),
-        ([300.0], "head", SKIP_OUTSIDE, ["m1"]),
-        ([300.0], "tail", SKIP_MATRIX, ["m1"]),
-        ([100.0], "", SKIP_MATRIX, ["m0"]),
-        ([100.0], "tail", SKIP_OUTSIDE, ["m0"]),
-        ([100.0], "head", SKIP_MATRIX, ["m0"]),
+        ([300.0], "", THRESHOLDS.skip_matrix, ["m1"]),
+        ([300.0], "head", THRESHOLDS.skip_outside, ["m1"]),
+        ([300.0], "tail", THRESHOLDS.skip_matrix, ["m1"]),
+        ([100.0], "", THRESHOLDS.skip_matrix, ["m0"]),
+        ([100.0], "tail", THRESHOLDS.skip_outside, ["m0"]),
+        ([100.0], "head", THRESHOLDS.skip_matrix, ["m0"]),
     ],
 )
 def test_a_matrix_that_nothing_streams_costs_less_beyond_the_side_that_the_window_cuts(
@@ -138,14 +126,14 @@ def test_a_matrix_missing_between_two_products_costs_the_same_however_the_window
 
     for cut in ("", "head", "tail"):
         cost, chosen = aligned([Product(100.0), Product(300.0)], matrices, cut=cut)
-        assert cost == pytest.approx(SKIP_MATRIX)
+        assert cost == pytest.approx(THRESHOLDS.skip_matrix)
         assert names(chosen) == ["m0", "m2"]
 
 
 def test_a_launch_that_streams_no_matrix_costs_and_stays_without() -> None:
     cost, chosen = aligned([Product(9.0), Product(100.0)], [matrix()])
 
-    assert cost == SKIP_LAUNCH
+    assert cost == THRESHOLDS.skip_launch
     assert names(chosen) == [None, "m0"]
 
 
@@ -153,7 +141,7 @@ def test_of_two_equal_products_the_earlier_one_takes_the_matrix() -> None:
     cost, chosen = aligned([Product(100.0), Product(100.0), Product(100.0)], [matrix()])
 
     assert names(chosen) == ["m0", None, None]
-    assert cost == SKIP_LAUNCH - EARLIER_FIRST + SKIP_LAUNCH - 2 * EARLIER_FIRST
+    assert cost == THRESHOLDS.skip_launch - THRESHOLDS.earlier_first + THRESHOLDS.skip_launch - 2 * THRESHOLDS.earlier_first
 
 
 def test_a_matrix_is_the_first_whole_and_of_one_expert_unless_stated() -> None:
@@ -169,7 +157,7 @@ def test_of_two_matrices_that_fit_alike_the_first_is_taken() -> None:
 
 
 def test_without_matrices_no_product_has_one() -> None:
-    assert aligned([Product(100.0)], []) == (SKIP_LAUNCH, [None])
+    assert aligned([Product(100.0)], []) == (THRESHOLDS.skip_launch, [None])
 
 
 def test_fused_and_separate_forms_of_the_same_parts_exclude_each_other() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.roofline.picture import LEAST_LEFT, known_time, l2_intensity, latency_time, picture, place, placed
+from ncu_roofline.analysis.roofline.picture import known_time, l2_intensity, latency_time, picture, place, placed
 from ncu_roofline.capture.capture import Capture, Device, Run
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from tests import planted
 from tests.kernels import h100
 
@@ -34,16 +35,16 @@ def mark(**given: Any) -> pl.DataFrame:
     ("given", "expected"),
     [
         ({"useful_intensity": 5.0}, "useful"),
-        ({"useful_intensity": LEAST_LEFT}, "useful"),
-        ({"useful_intensity": LEAST_LEFT / 2}, "counted"),
+        ({"useful_intensity": THRESHOLDS.least_intensity}, "useful"),
+        ({"useful_intensity": THRESHOLDS.least_intensity / 2}, "counted"),
         ({"useful_intensity": 5.0, "tensor_flops": 50.0}, "useful"),
         ({}, "counted"),
         ({"tensor_flops": None}, "counted"),
         ({"tensor_flops": 0.5}, "upper"),
         ({"tensor_flops": 0.5, "flops_complete": False}, "upper"),
         ({"flops_complete": False}, "partial"),
-        ({"intensity": LEAST_LEFT}, "counted"),
-        ({"intensity": LEAST_LEFT / 2}, "bytes"),
+        ({"intensity": THRESHOLDS.least_intensity}, "counted"),
+        ({"intensity": THRESHOLDS.least_intensity / 2}, "bytes"),
         ({"flops": 0.0, "intensity": 0.0}, "bytes"),
         ({"flops": 0.0, "intensity": None}, "bytes"),
         ({"flops": None, "intensity": None}, "bytes"),
