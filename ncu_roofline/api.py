@@ -12,16 +12,16 @@ import polars as pl
 
 from ncu_roofline import whole
 from ncu_roofline.analysis import study as studies
-from ncu_roofline.analysis.compare.comparability import vary_of
-from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.model.footprint import Setting
-from ncu_roofline.analysis.project.project import Projection
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.capture import Capture
+from ncu_roofline.errors import RooflineError, UnusableInput
 
 if TYPE_CHECKING:
+    from ncu_roofline.analysis.compare.compare import Comparison
     from ncu_roofline.analysis.fleet.rows import Ingested, Origin
+    from ncu_roofline.analysis.project.project import Projection
+    from ncu_roofline.analysis.sweep.sweep import Sweep
     from ncu_roofline.present.documents.notebook import Summary
 
 File = str | os.PathLike[str]
@@ -57,7 +57,6 @@ def save(capture: Capture, path: File) -> None:
     >>> nr.read(target).launches.equals(capture.launches)
     True
     """
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import saved
 
     target = Path(path)
@@ -198,6 +197,7 @@ def compare(
     >>> found.verdict, sorted(found.rows)
     ('cuts_bytes', ['kernel', 'layer', 'role'])
     """
+    from ncu_roofline.analysis.compare.comparability import vary_of
     from ncu_roofline.analysis.compare.compare import compare as compared
 
     sides = [[study(one) for one in several(side)] for side in (base, head)]
@@ -263,7 +263,6 @@ def ingest(path: File, *, meta: Mapping[str, Any] | None = None, reader: str = "
     ('fc', 3072763648, 8.0)
     """
     from ncu_roofline.analysis.fleet.rows import Ingested, Origin, refused
-    from ncu_roofline.errors import RooflineError
     from ncu_roofline.readers.fleet import captures
 
     told, stated = captures.parted(meta or {})

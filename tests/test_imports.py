@@ -15,8 +15,8 @@ ONLY = {
     "vl_convert": "present/charts/",
     "ncu_report": "readers/vendor.py",
     "obstore": "readers/fleet/store.py",
-    "distributed": "cli/ingest.py",
-    "dask": "cli/ingest.py",
+    "distributed": "cli/workers.py",
+    "dask": "cli/workers.py",
 }
 
 

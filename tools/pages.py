@@ -12,9 +12,8 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 
@@ -107,25 +106,20 @@ def spelling(param: Any) -> str:
     if param.param_type_name == "argument":
         return str(param.metavar or param.name.upper())
     names = ", ".join(sorted(param.opts, key=len))
-    return names if param.is_flag else f"{names} {param.metavar or by_default(param.default)}"
+    kind = param.type_descriptor.annotation
+    choices = "|".join(get_args(kind)) if get_origin(kind) is Literal else ""
+    return names if param.is_flag else f"{names} {param.metavar or choices or by_default(param.default)}"
 
 
 def by_default(value: object) -> str:
     """What an option takes, told by its default."""
-    if isinstance(value, Enum):
-        return "|".join(plain(member) for member in type(value))
     return {int: "N", float: "X", str: "TEXT"}.get(type(value), "PATH" if isinstance(value, Path) else "VALUE")
-
-
-def plain(value: object) -> str:
-    """A default or choice as it is typed."""
-    return str(value.value if isinstance(value, Enum) else value)
 
 
 def meaning(param: Any) -> str:
     """Its help, and its default where it has one."""
     shown = param.default is not None and not callable(param.default) and param.default not in (False, (), [])
-    default = f" Default: `{plain(param.default)}`." if shown and param.param_type_name == "option" else ""
+    default = f" Default: `{param.default}`." if shown and param.param_type_name == "option" else ""
     return f"{getattr(param, 'help', '') or ''}{default}"
 
 

@@ -11,20 +11,7 @@ from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
-from ncu_roofline.cli.options import (
-    Answer,
-    CeilingRate,
-    Force,
-    GpuName,
-    Output,
-    PhaseKind,
-    Reader,
-    ReaderKind,
-    Ridge,
-    RidgeKind,
-    RolesFile,
-    Told,
-)
+from ncu_roofline.cli.options import CeilingRate, Force, GpuName, Output, PhaseKind, ReaderKind, RidgeKind, RolesFile, Told
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study
@@ -60,11 +47,11 @@ def compare(
     allow_cannot_tell: its.AllowCannotTell = False,
     gpu: GpuName = None,
     ceiling: CeilingRate = None,
-    ridge: RidgeKind = Ridge.PROFILED,
-    reader: ReaderKind = Reader.AUTO,
+    ridge: RidgeKind = "profiled",
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    by: its.Rows = its.By.ROLE,
-    form: Told = Answer.TABLE,
+    by: its.Rows = "role",
+    form: Told = "table",
     output: Output = None,
     comment: its.CommentFile = None,
     force: Force = False,
@@ -85,14 +72,7 @@ def compare(
     rules = gate.rules(fail_if or []) if fail_if is not None or allow_cannot_tell else ()
     wanted = vary_of(vary or [])
     before, after = chosen(captures or [], base or [], head or [], baseline, folder)
-    choices: dict[str, Any] = {
-        "gpu": gpu,
-        "ceiling": ceiling,
-        "ridge": ridge.value,
-        "reader": reader.value,
-        "roles": roles,
-        "phase": phase,
-    }
+    choices: dict[str, Any] = {"gpu": gpu, "ceiling": ceiling, "ridge": ridge, "reader": reader, "roles": roles, "phase": phase}
     clocks = clocks_of(stated)
     its_base, its_head = {**both, **clocks[0], **facts_of(base_run)}, {**both, **clocks[1], **facts_of(head_run)}
     one, other = studies(before, its_base, choices), studies(after, its_head, choices)
@@ -103,14 +83,14 @@ def compare(
         traced = clocks_of_traces((base_trace, head_trace), (one[0], other[0]), (its_base, its_head), gpu=gpu, roles=roles)
     comparison = compared(one, other, vary=wanted, anyway=anyway, clocks=traced)
     outcomes = gate.outcomes(comparison, rules, allow_cannot_tell=allow_cannot_tell)
-    said = document(comparison, by.value, outcomes)
-    if form is Answer.BRIEF:
+    said = document(comparison, by, outcomes)
+    if form == "brief":
         from ncu_roofline.present.documents.brief import of_comparison
 
         said = replace(said, brief=of_comparison(comparison))
     write(said, form, output, force)
     if comment is not None:
-        write(said, Answer.MARKDOWN, comment, force)
+        write(said, "markdown", comment, force)
     refuse(comparison, outcomes)
 
 
@@ -131,7 +111,7 @@ def save_baseline(
     captures: its.Repeated,
     folder: its.Folder = its.HOME,
     run: its.BothRuns = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     force: Force = False,
 ) -> None:
     """Store one or more captures of a run as a baseline.
@@ -140,7 +120,7 @@ def save_baseline(
     """
     from ncu_roofline.cli.sides import facts_of, save
 
-    save(name, captures, folder, reader=reader.value, facts=facts_of(run), force=force)
+    save(name, captures, folder, reader=reader, facts=facts_of(run), force=force)
 
 
 @baselines.command("list")

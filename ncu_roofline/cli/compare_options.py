@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,12 +18,8 @@ MANY = ("--base", "--head")
 HOME = Path(".ncu-roofline/baselines")
 
 
-class By(str, Enum):
-    """What a row of the table stands for."""
-
-    ROLE = "role"
-    LAYER = "layer"
-    KERNEL = "kernel"
+By = Literal["role", "layer", "kernel"]
+"""What a row of the table stands for."""
 
 
 class Repeats(Command):

@@ -9,6 +9,7 @@ import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, Force
+from ncu_roofline.errors import UnusableInput
 
 REPOSITORY = Path(__file__).parents[2] / "fixtures"
 INSTALLED = Path(__file__).parents[1] / "fixtures"
@@ -36,8 +37,6 @@ def demo(
 
 def shipped() -> Path:
     """The capture of one decode step on an H100; from the repository or the installed package."""
-    from ncu_roofline.errors import UnusableInput
-
     for folder in (REPOSITORY, INSTALLED):
         if (folder / CAPTURE).is_file():
             return folder / CAPTURE

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import As, CeilingRate, Force, Format, Output
+from ncu_roofline.cli.options import As, CeilingRate, Force, Output
+from ncu_roofline.errors import UnusableInput
 
 ModelName = Annotated[
     str, typer.Option("--model", metavar="CONFIG", help="A config.json, its folder, or a known name.", show_default=False)
@@ -43,7 +44,7 @@ def floor(
     ep: Ep = 1,
     step_time: StepTime = None,
     ceiling: CeilingRate = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -77,8 +78,6 @@ def floor(
 
 def whole_numbers(listed: str) -> list[int]:
     """`1,8,32` -> its numbers, each once, in the order given."""
-    from ncu_roofline.errors import UnusableInput
-
     parts = [part.strip() for part in listed.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise UnusableInput(f"--batch {listed!r} is impossible; give whole numbers from 1 on, as in 1,8,32")

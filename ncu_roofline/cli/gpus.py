@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import As, Force, Format, Output
+from ncu_roofline.cli.options import As, Force, Output
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One device; all without it.")]
 
 
 @app.command()
-def gpus(name: Name = None, form: As = Format.TABLE, output: Output = None, force: Force = False) -> None:
+def gpus(name: Name = None, form: As = "table", output: Output = None, force: Force = False) -> None:
     """List the known GPUs with bandwidth, peak and ridge.
 
     Example: ncu-roofline gpus h100

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.compare_options import GATE, AllowCannotTell
-from ncu_roofline.cli.options import Archive, As, Chart, Force, Format, Output
+from ncu_roofline.cli.options import Archive, As, Chart, Force, Output
+from ncu_roofline.errors import UnusableInput
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,15 +23,12 @@ if TYPE_CHECKING:
 CONDITION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|!=|=)\s*(.*?)\s*")
 
 
-class By(str, Enum):
-    """What a change is looked for in."""
-
-    ROLE = "role"
-    KERNEL = "kernel"
+By = Literal["role", "kernel"]
+"""What a change is looked for in."""
 
 
 class Metric(str, Enum):
-    """What is followed."""
+    """What is followed; typer takes a list of an enumeration, and none of literals."""
 
     BYTES = "bytes_per_token"
     READ = "read_bytes_per_token"
@@ -66,12 +64,12 @@ FailIf = Annotated[
 def history(
     archive: Archive,
     where: Where = None,
-    by: Rows = By.ROLE,
+    by: Rows = "role",
     metric: Metrics = None,
     fail_if: FailIf = None,
     allow_cannot_tell: AllowCannotTell = False,
     chart: Chart = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -94,7 +92,7 @@ def history(
         from ncu_roofline.present.charts.history import draw
 
         write_file(written(draw(stories), form_of(chart)), chart, force=force)
-    write(document(stories, gates, by.value), form, output, force)
+    write(document(stories, gates, by), form, output, force)
     refuse(gates)
 
 
@@ -102,7 +100,6 @@ def rows(archive: str, where: list[str], by: By) -> pl.DataFrame:
     """The rows of the captures that are meant, of roles or of kernels; raises UnusableInput where there is none."""
     from ncu_roofline.analysis.fleet.series import of_kernels
     from ncu_roofline.cli.progress import progress
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import archive as saved
     from ncu_roofline.readers.fleet import tables
     from ncu_roofline.readers.fleet.store import at, is_url, shown
@@ -113,7 +110,7 @@ def rows(archive: str, where: list[str], by: By) -> pl.DataFrame:
         return of_older(older, where, by)
     with progress(f"reading {shown(archive)}"):
         found = tables.runs(store, [condition(word) for word in where])
-        if by is By.KERNEL and found.height:
+        if by == "kernel" and found.height:
             found = tables.settled(store, lambda: of_kernels(found, tables.launches(store)))
     if not found.height or found["role"].null_count() == found.height:
         raise UnusableInput(f"{shown(archive)}: no capture that could be read fits; check --where")
@@ -132,7 +129,7 @@ def of_older(folder: Path, where: list[str], by: By) -> pl.DataFrame:
     note(f"{folder.name}: an archive of the older form, read capture by capture; `ncu-roofline ingest` makes one that is quick")
     every = [ingest(file, meta=labelled(file)) for file in files(folder)]
     runs = pl.concat([rows.runs for rows in every]).filter(*[condition(word) for word in where])
-    if by is By.ROLE:
+    if by == "role":
         return runs
     days = [rows.launches.with_columns(date=pl.lit(rows.partition[0])) for rows in every if rows.launches is not None]
     return of_kernels(runs, pl.concat(days, how="diagonal").lazy())
@@ -149,7 +146,6 @@ def condition(word: str) -> pl.Expr:
     import polars as pl
 
     from ncu_roofline.capture.fleet import MOMENT, RUNS
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers.fleet.captures import moment
 
     found = CONDITION.fullmatch(word)
@@ -167,12 +163,9 @@ def condition(word: str) -> pl.Expr:
 
 def refuse(gates: list[tuple[Story, tuple[Outcome, ...]]]) -> None:
     """Exit 1 where a rule fails in a series, 5 where none does and one cannot be told; after the document was written."""
-    from ncu_roofline.analysis.compare.gate import FAIL
-    from ncu_roofline.errors import GateFailed, GateUntold
+    from ncu_roofline.cli.sides import fail
     from ncu_roofline.present.documents.history import setting
     from ncu_roofline.present.documents.words_gate import sentence
 
-    failed = [(told, o) for told, outcomes in gates for o in outcomes if o.fails]
-    if failed:
-        broken = GateFailed if any(o.word == FAIL for _, o in failed) else GateUntold
-        raise broken("; ".join(f"{setting(told.series.workload)}: {sentence(o, told.basis)}" for told, o in failed))
+    broken = [(told, o) for told, outcomes in gates for o in outcomes if o.fails]
+    fail([(o, f"{setting(told.series.workload)}: {sentence(o, told.basis)}") for told, o in broken])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,32 +12,26 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     MOST_ROWS,
     OUTPUT,
-    Answer,
     As,
     Captures,
     CeilingRate,
     Force,
-    Format,
     GpuName,
     Output,
     PhaseKind,
-    Reader,
     ReaderKind,
-    Ridge,
     RidgeKind,
     RolesFile,
     Told,
 )
+from ncu_roofline.errors import UnusableInput
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study
 
 
-class By(str, Enum):
-    """What a row of the list is."""
-
-    LAUNCH = "launch"
-    KERNEL = "kernel"
+By = Literal["launch", "kernel"]
+"""What a row of the list is."""
 
 
 Sort = Annotated[
@@ -72,11 +65,11 @@ def kernels(
     tp: facts.Tp = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED,
+    ridge: RidgeKind = "profiled",
     ceiling: CeilingRate = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -92,9 +85,8 @@ def kernels(
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import kernels as words
 
-    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
-    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
-    grouped = (by or (By.KERNEL if form in (Format.TABLE, Format.MARKDOWN) else By.LAUNCH)) is By.KERNEL
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, ridge=ridge, reader=reader, roles=roles, phase=phase)
+    grouped = (by or ("kernel" if form in ("table", "markdown") else "launch")) == "kernel"
     rows = group(study.launches) if grouped else study.launches
     chosen = listing(rows, sort=sort, only=only)
     shown = chosen.head(top) if top else chosen
@@ -109,9 +101,9 @@ def check(
     captures: Captures,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    form: Told = Answer.TABLE,
+    form: Told = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -124,11 +116,11 @@ def check(
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import kernels as words
 
-    study = load(captures, gpu=gpu, reader=reader.value, roles=roles, phase=phase)
+    study = load(captures, gpu=gpu, reader=reader, roles=roles, phase=phase)
     findings = health(study)
     recipe = mending(study, gaps(findings))
     document = words.health(study, findings, recipe)
-    if form is Answer.BRIEF:
+    if form == "brief":
         from ncu_roofline.present.documents.brief import of_check
 
         document = replace(document, brief=of_check(study, findings, document.data["verdict"], recipe))
@@ -137,7 +129,6 @@ def check(
 
 def mending(study: Study, missing: set[str]) -> str:
     """The capture command that would bring what is missing; empty where none would, or no recipe fits the device."""
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.knowledge.recipe import for_gap
     from ncu_roofline.present.documents.recipe import command
 

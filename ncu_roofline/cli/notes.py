@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from ncu_roofline.errors import UnreadableCapture
+
+if TYPE_CHECKING:
+    from ncu_roofline.readers.archive import Kept
 
 quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
@@ -19,3 +27,16 @@ def note(text: str) -> None:
         from ncu_roofline.present.forms.text import clean
 
         print(clean(text), file=sys.stderr)
+
+
+def tally(each: Iterable[Kept], done: str, place: str) -> None:
+    """Says why a capture could not be read, and what became of all; raises UnreadableCapture where none could be."""
+    counts: Counter[str] = Counter()
+    for kept in each:
+        counts[kept.outcome] += 1
+        if kept.outcome == "refused":
+            note(kept.told)
+    found = f"{counts['present']:,} were there already, {counts['refused']:,} could not be read"
+    note(f"{done} {counts['saved']:,}, {found}: {place}")
+    if counts["refused"] and not counts["saved"] + counts["present"]:
+        raise UnreadableCapture("none of the captures could be read; the reasons stand above")

@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ncu_roofline.cli import complete
 
-
-class Format(str, Enum):
-    """The forms in which a command can answer."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
+Format = Literal["table", "json", "csv", "markdown"]
+"""The forms in which a command can answer."""
 
 
-class Answer(str, Enum):
-    """The forms of commands that can also be brief."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    BRIEF = "brief"
+Answer = Literal["table", "json", "csv", "markdown", "brief"]
+"""The forms of commands that can also be brief."""
 
 
-class Ridge(str, Enum):
-    """Which of the two ridges decides the side."""
-
-    PROFILED = "profiled"
-    SPEC = "spec"
+Ridge = Literal["profiled", "spec"]
+"""Which of the two ridges decides the side."""
 
 
-class Reader(str, Enum):
-    """Which reader takes a report."""
-
-    AUTO = "auto"
-    NATIVE = "native"
-    VENDOR = "vendor"
+Reader = Literal["auto", "native", "vendor"]
+"""Which reader takes a report."""
 
 
-class Phase(str, Enum):
-    """Which launches a question is about."""
-
-    DECODE = "decode"
-    PREFILL = "prefill"
-    ALL = "all"
+Phase = Literal["decode", "prefill", "all"]
+"""Which launches a question is about."""
 
 
 MOST_ROWS = 10**9

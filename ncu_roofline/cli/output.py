@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ncu_roofline import whole
 from ncu_roofline.cli.notes import note
-from ncu_roofline.cli.options import Answer, Format
+from ncu_roofline.cli.options import Answer
 from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.forms.document import Document
@@ -19,7 +19,7 @@ CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd")
 """First bytes of reports and of compressed reports."""
 
 
-def write(document: Document, form: Format | Answer = Format.TABLE, output: Path | None = None, force: bool = False) -> None:
+def write(document: Document, form: Answer = "table", output: Path | None = None, force: bool = False) -> None:
     """The document in its form, to the screen or whole into a file."""
     body = rendered(document, form, to_screen=output is None)
     if output is None:
@@ -28,9 +28,9 @@ def write(document: Document, form: Format | Answer = Format.TABLE, output: Path
         write_file(body.encode(), output, force=force)
 
 
-def rendered(document: Document, form: Format | Answer, *, to_screen: bool = True) -> str:
+def rendered(document: Document, form: Answer, *, to_screen: bool = True) -> str:
     """The document as text; only the renderer that is needed is imported."""
-    match form.value:
+    match form:
         case "json":
             from ncu_roofline.present.forms import json
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,38 +16,21 @@ from ncu_roofline.cli.options import (
     GpuName,
     Output,
     PhaseKind,
-    Reader,
     ReaderKind,
-    Ridge,
     RidgeKind,
     RolesFile,
 )
 
-
-class Form(str, Enum):
-    """What a roofline is written as."""
-
-    TERMINAL = "terminal"
-    HTML = "html"
-    PNG = "png"
-    SVG = "svg"
-    JSON = "json"
+Form = Literal["terminal", "html", "png", "svg", "json"]
+"""What a roofline is written as."""
 
 
-class Marks(str, Enum):
-    """What a mark stands for."""
-
-    KERNEL = "kernel"
-    LAUNCH = "launch"
-    ROLE = "role"
-    LAYER = "layer"
+Marks = Literal["kernel", "launch", "role", "layer"]
+"""What a mark stands for."""
 
 
-class Theme(str, Enum):
-    """Colours of pictures and specifications; a page follows its reader's."""
-
-    LIGHT = "light"
-    DARK = "dark"
+Theme = Literal["light", "dark"]
+"""Colours of pictures and specifications; a page follows its reader's."""
 
 
 @app.command()
@@ -57,8 +39,8 @@ def plot(
     phase: PhaseKind = None,
     gpu: GpuName = None,
     ceiling: CeilingRate = None,
-    ridge: RidgeKind = Ridge.PROFILED,
-    reader: ReaderKind = Reader.AUTO,
+    ridge: RidgeKind = "profiled",
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,
@@ -70,16 +52,14 @@ def plot(
     head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
-    by: Annotated[
-        Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")
-    ] = Marks.KERNEL,
+    by: Annotated[Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")] = "kernel",
     levels: Annotated[
         str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")
     ] = "dram",
     theory: Annotated[
         bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")
     ] = False,
-    theme: Annotated[Theme, typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = Theme.LIGHT,
+    theme: Annotated[Theme, typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = "light",
     form: Annotated[
         Form | None, typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT)
     ] = None,
@@ -96,9 +76,8 @@ def plot(
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.pictures import form_of, levels_of, show
 
-    wanted = form_of(form.value if form else None, output)
+    wanted = form_of(form, output)
     chosen = levels_of(levels)
-    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
-    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
-    drawn = picture(study, by.value, ridge=ridge.value, levels=chosen)
-    show(drawn, wanted, output, theme=theme.value, theory=theory, ascii_only=ascii_only, force=force)
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, ridge=ridge, reader=reader, roles=roles, phase=phase)
+    drawn = picture(study, by, ridge=ridge, levels=chosen)
+    show(drawn, wanted, output, theme=theme, theory=theory, ascii_only=ascii_only, force=force)

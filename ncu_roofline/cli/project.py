@@ -8,7 +8,8 @@ import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.compare_options import BothRuns
-from ncu_roofline.cli.options import As, Captures, Force, Format, Output, PhaseKind, Reader, ReaderKind, RolesFile
+from ncu_roofline.cli.options import As, Captures, Force, Output, PhaseKind, ReaderKind, RolesFile
+from ncu_roofline.errors import UnusableInput
 
 TARGET = "Where to"
 Gpu = Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="The other GPU.", rich_help_panel=TARGET)]
@@ -42,9 +43,9 @@ def project(
     run: BothRuns = None,
     phase: PhaseKind = None,
     against: Against = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -58,14 +59,13 @@ def project(
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.sides import facts_of
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.knowledge.devices import gpus
     from ncu_roofline.present.documents.project import document
 
     target = Target(gpu=gpus.find(gpu) if gpu else None, weights=weights, head=head, kv=kv, batch=batch, tp=tp, ep=ep)
     if target == Target():
         raise UnusableInput("a projection needs a target; name --gpu, --weights, --head, --kv, --batch, --tp or --ep")
-    choices: dict[str, Any] = {"reader": reader.value, "roles": roles, "phase": phase}
+    choices: dict[str, Any] = {"reader": reader, "roles": roles, "phase": phase}
     found = projected(load(captures, gpu=from_gpu, facts=facts_of(run), **choices), target)
     measured = load([against], **choices) if against else None
     off = error(found, measured) if measured else None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,22 +15,12 @@ if TYPE_CHECKING:
     from ncu_roofline.knowledge.recipe import Recipe
 
 
-class Engine(str, Enum):
-    """What runs the model."""
-
-    TORCH = "torch"
-    VLLM = "vllm"
-    SGLANG = "sglang"
-    LLAMA_CPP = "llama.cpp"
-    TRTLLM = "trtllm"
+Engine = Literal["torch", "vllm", "sglang", "llama.cpp", "trtllm"]
+"""What runs the model."""
 
 
-class Purpose(str, Enum):
-    """What the capture is for."""
-
-    DECODE = "decode"
-    PREFILL = "prefill"
-    BYTES = "bytes"
+Purpose = Literal["decode", "prefill", "bytes"]
+"""What the capture is for."""
 
 
 Program = Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="What to profile, after two dashes.")]
@@ -45,9 +34,9 @@ def recipe(
     program: Program = None,
     gpu: Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="GPU that will run it; H100 if not told.")] = None,
     dtypes: Dtypes = None,
-    engine: Annotated[Engine, typer.Option("--engine", help="What runs the model.")] = Engine.TORCH,
-    purpose: Annotated[Purpose, typer.Option("--for", help="What the capture is for.")] = Purpose.DECODE,
-    form: As = Format.TABLE,
+    engine: Annotated[Engine, typer.Option("--engine", help="What runs the model.")] = "torch",
+    purpose: Annotated[Purpose, typer.Option("--for", help="What the capture is for.")] = "decode",
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -60,7 +49,7 @@ def recipe(
 
     device = _device(gpu)
     wanted = [word.strip().lower() for word in (dtypes or "").split(",") if word.strip()]
-    cooked = made(device, dtypes=wanted, engine=engine.value, purpose=purpose.value, program=program or ())
+    cooked = made(device, dtypes=wanted, engine=engine, purpose=purpose, program=program or ())
     if output is None:
         sys.stdout.write(text(cooked, form))
     else:
@@ -85,9 +74,9 @@ def text(cooked: Recipe, form: Format) -> str:
     from ncu_roofline.present.documents import recipe as words
 
     match form:
-        case Format.TABLE:
+        case "table":
             return words.script(cooked)
-        case Format.MARKDOWN:
+        case "markdown":
             return words.markdown(cooked)
         case _:
             return rendered(words.document(cooked), form)

@@ -10,19 +10,7 @@ import typer
 from ncu_roofline.cli import compare_options as its
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import (
-    OUTPUT,
-    Captures,
-    CeilingRate,
-    Force,
-    GpuName,
-    PhaseKind,
-    Reader,
-    ReaderKind,
-    Ridge,
-    RidgeKind,
-    RolesFile,
-)
+from ncu_roofline.cli.options import OUTPUT, Captures, CeilingRate, Force, GpuName, PhaseKind, ReaderKind, RidgeKind, RolesFile
 
 
 @app.command()
@@ -42,9 +30,9 @@ def report(
     layers_captured: facts.LayersCaptured = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED,
+    ridge: RidgeKind = "profiled",
     ceiling: CeilingRate = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
     theory: Annotated[bool, typer.Option("--theory", help="Show where FC and attention should stand.")] = False,
     image_base: Annotated[
@@ -70,7 +58,7 @@ def report(
     from ncu_roofline.cli.material import material
     from ncu_roofline.present.charts.bundle import files
 
-    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge.value, "reader": reader.value, "roles": roles, "facts": stated}
+    choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge, "reader": reader, "roles": roles, "facts": stated}
     if len(captures) == 2:
         from ncu_roofline.cli.compare_report import comparison_files
         from ncu_roofline.cli.sides import refuse
@@ -80,4 +68,4 @@ def report(
         refuse(comparison, ())
         return
     study = load(captures, **choices, ceiling=ceiling, phase=phase)
-    write_folder(files(material(study, ridge.value, image_base), theory=theory), output, force=force)
+    write_folder(files(material(study, ridge, image_base), theory=theory), output, force=force)

@@ -10,7 +10,8 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, As, Force, Format, GpuName, Output, PhaseKind, Reader, ReaderKind, RolesFile
+from ncu_roofline.cli.options import OUTPUT, As, Force, GpuName, Output, PhaseKind, ReaderKind, RolesFile
+from ncu_roofline.errors import UnusableInput
 
 if TYPE_CHECKING:
     from ncu_roofline.present.forms.document import Document
@@ -50,8 +51,8 @@ def roles(
     tp: facts.Tp = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    reader: ReaderKind = Reader.AUTO,
-    form: As = Format.TABLE,
+    reader: ReaderKind = "auto",
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -68,9 +69,9 @@ def roles(
     if not captures:
         return write(of_name(str(explain), rules), form, output, force)
     document, text = of_capture(
-        captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader.value, "facts": stated, "phase": phase}
+        captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader, "facts": stated, "phase": phase}
     )
-    if text and form is Format.TABLE:
+    if text and form == "table":
         return write_rules(text, output, force)
     return write(document, form, output, force)
 
@@ -87,8 +88,6 @@ def write_rules(text: str, output: Path | None, force: bool) -> None:
 
 def one_question(captures: list[str] | None, explain: str | None, unknown: bool, names: str | None) -> None:
     """Refuses questions that exclude each other, and none at all."""
-    from ncu_roofline.errors import UnusableInput
-
     if names is not None and (captures or explain is not None or unknown):
         raise UnusableInput("--names stands alone: leave out the capture, --explain and --unknown")
     if explain is not None and unknown:
@@ -143,8 +142,6 @@ def of_names(source: str, rules: Path | None) -> Document:
 
 def lines(source: str) -> list[str]:
     """The lines of a file or of standard input that are not empty; bytes outside UTF-8 become a mark."""
-    from ncu_roofline.errors import UnusableInput
-
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

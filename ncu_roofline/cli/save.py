@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import OUTPUT, Captures, Force, Keep, Reader, ReaderKind, Workers
+from ncu_roofline.cli.notes import note, tally
+from ncu_roofline.cli.options import OUTPUT, Captures, Force, Keep, ReaderKind, Workers
+from ncu_roofline.errors import UnusableInput
 
 ONE_FILE = ".parquet"
 Target = Annotated[
@@ -31,7 +33,7 @@ def save(
     metrics: Keep = None,
     label: Label = "all",
     workers: Workers = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     force: Force = False,
 ) -> None:
     """Keep a capture as one Parquet file, or many captures as an archive.
@@ -41,7 +43,7 @@ def save(
     from ncu_roofline.readers.fleet import tables
     from ncu_roofline.readers.fleet.store import at, is_url
 
-    how: dict[str, Any] = {"reader": reader.value, "metrics": tuple(metrics or ())}
+    how: dict[str, Any] = {"reader": reader, "metrics": tuple(metrics or ())}
     at(output)
     if output.endswith(ONE_FILE) and not Path(output).is_dir():
         keep_one(captures, output, force=force, **how)
@@ -53,10 +55,8 @@ def save(
 
 def keep_one(captures: list[str], output: str, *, reader: str, metrics: tuple[str, ...], force: bool) -> None:
     """One capture as a file or an object, whole, and not over another."""
-    from ncu_roofline.cli.notes import note
     from ncu_roofline.cli.output import refuse_overwrite, write_file
     from ncu_roofline.cli.progress import progress
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import read, saved
     from ncu_roofline.readers.fleet.store import at, is_url, shown
 
@@ -88,18 +88,10 @@ def keep_many(
     captures: list[str], target: Path, *, label: str, workers: int | None, reader: str, metrics: list[str] | tuple[str, ...]
 ) -> None:
     """Every capture into the archive; those already there are skipped, those that cannot be read are named."""
-    from ncu_roofline.cli.notes import note
-    from ncu_roofline.errors import UnreadableCapture, UnusableInput
     from ncu_roofline.readers import archive
 
-    counts = {"saved": 0, "present": 0, "refused": 0}
     try:
-        for kept in archive.save(captures, target, label=label, workers=workers, reader=reader, metrics=metrics):
-            counts[kept.outcome] += 1
-            if kept.outcome == "refused":
-                note(kept.told)
+        kept = archive.save(captures, target, label=label, workers=workers, reader=reader, metrics=metrics)
+        tally(kept, "Saved", str(target))
     except OSError as error:
         raise UnusableInput(f"{target} cannot be written ({error.strerror}); choose another with -o") from error
-    note(f"Saved {counts['saved']}, {counts['present']} were there already, {counts['refused']} could not be read: {target}")
-    if counts["refused"] and not counts["saved"] + counts["present"]:
-        raise UnreadableCapture("none of the captures could be read; the reasons stand above")

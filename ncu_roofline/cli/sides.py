@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncu_roofline.cli.notes import note
 from ncu_roofline.errors import GateFailed, GateUntold, NotComparable, UnusableInput
 
 if TYPE_CHECKING:
@@ -77,13 +78,18 @@ def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
     if comparison.verdict == "not_comparable":
         what = ", ".join(d.what for d in comparison.blocking)
         raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares them")
-    failed = [o for o in outcomes if o.fails]
-    if failed:
-        from ncu_roofline.analysis.compare.gate import FAIL
-        from ncu_roofline.present.documents.words_gate import sentence
+    from ncu_roofline.present.documents.words_gate import sentence
 
-        broken = GateFailed if any(o.word == FAIL for o in failed) else GateUntold
-        raise broken("; ".join(sentence(o, comparison.basis) for o in failed))
+    fail([(o, sentence(o, comparison.basis)) for o in outcomes if o.fails])
+
+
+def fail(broken: Sequence[tuple[Outcome, str]]) -> None:
+    """Exit 1 where a rule of a gate fails, 5 where none does and one cannot be told; each with its sentence."""
+    from ncu_roofline.analysis.compare.gate import FAIL
+
+    if broken:
+        kind = GateFailed if any(outcome.word == FAIL for outcome, _ in broken) else GateUntold
+        raise kind("; ".join(said for _, said in broken))
 
 
 def named(name: str) -> str:
@@ -111,17 +117,14 @@ def files_of(name: str, folder: Path) -> list[Path]:
 
 def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: dict[str, Any], force: bool) -> None:
     """Each capture as one Parquet file in the baseline's folder; an existing baseline is kept unless forced."""
-    from ncu_roofline import whole
-    from ncu_roofline.cli.notes import note
-    from ncu_roofline.readers import expand, read, saved
-    from ncu_roofline.readers.facts import stated
+    from ncu_roofline import api, whole
+    from ncu_roofline.readers import saved
 
     place = folder / named(name)
     old = sorted(place.glob("*.parquet"))
     if old and not force:
         raise UnusableInput(f"baseline {name!r} exists already; add --force to replace it")
-    read_in = [(read([c], reader=reader), expand([c])) for c in captures]
-    packed = [saved.packed(replace(c, run=stated(c.run, paths, facts))) for c, paths in read_in]
+    packed = [saved.packed(api.read(capture, reader=reader, **facts)) for capture in captures]
     files = {f"{number}.parquet": body for number, body in enumerate(packed, 1)}
     try:
         whole.write_all(files, place, gone=[file.name for file in old])

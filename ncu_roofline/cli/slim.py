@@ -10,6 +10,7 @@ import typer
 
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, Force
+from ncu_roofline.errors import UnusableInput
 
 Given = Annotated[
     list[str],
@@ -47,7 +48,6 @@ def slim(captures: Given, output: Target, only: Only = None, force: Force = Fals
     Example: ncu-roofline slim decode.ncu-rep -o decode.ncu-repz
     """
     from ncu_roofline.cli.output import refuse_overwrite, write_file
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import expand
     from ncu_roofline.readers.spool import plain
 
@@ -71,8 +71,6 @@ def slim(captures: Given, output: Target, only: Only = None, force: Force = Fals
 
 def place(path: Path, output: Path, folder: bool) -> Path:
     """Where a slim capture goes: the file that was named, or one of its own name in the folder."""
-    from ncu_roofline.errors import UnusableInput
-
     end = ending(path)
     target = output / (re.sub(r"\.(ncu-repz?|csv)$", "", path.name) + end) if folder else output
     if not target.name.endswith(end):
@@ -82,7 +80,6 @@ def place(path: Path, output: Path, folder: bool) -> Path:
 
 def ending(path: Path) -> str:
     """How a slim capture of this kind is named: a report is compressed, a table stays one."""
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.readers import COMPRESSED, PARQUET, REPORT, first_bytes, refuse
 
     head = first_bytes(path)
@@ -96,8 +93,6 @@ def ending(path: Path) -> str:
 
 def make_folder(folder: Path) -> None:
     """The folder for several captures, where there is none yet."""
-    from ncu_roofline.errors import UnusableInput
-
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

@@ -9,7 +9,8 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import RUN, As, Force, Format, GpuName, Output, RolesFile
+from ncu_roofline.cli.options import RUN, As, Force, GpuName, Output, RolesFile
+from ncu_roofline.errors import UnusableInput
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.model.floor import Floor
@@ -44,7 +45,7 @@ def step(
     ep: facts.Ep = None,
     gpu: GpuName = None,
     roles: RolesFile = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -72,7 +73,6 @@ def least(found: Stepped, capture: Study | None, stated: dict[str, Any]) -> Floo
     """The floor of a step of the trace: batch and context as stated, else as the trace or the capture tells them."""
     from ncu_roofline.analysis.model.floor import floor
     from ncu_roofline.analysis.model.footprint import Setting
-    from ncu_roofline.errors import UnusableInput
     from ncu_roofline.knowledge.models import models
 
     runs = [found.study.run, *([capture.run] if capture else [])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,16 +11,13 @@ from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import (
     MOST_ROWS,
     OUTPUT,
-    Answer,
     Captures,
     CeilingRate,
     Force,
     GpuName,
     Output,
     PhaseKind,
-    Reader,
     ReaderKind,
-    Ridge,
     RidgeKind,
     RolesFile,
     Told,
@@ -51,11 +48,11 @@ def summary(
     tpot: facts.Tpot = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED,
+    ridge: RidgeKind = "profiled",
     ceiling: CeilingRate = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    form: Told = Answer.TABLE,
+    form: Told = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -73,8 +70,7 @@ def summary(
     from ncu_roofline.present.documents import summary as words
     from ncu_roofline.present.documents.headline import headline
 
-    choices: dict[str, Any] = {"ridge": ridge.value, "reader": reader.value, "roles": roles, "phase": phase}
-    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, **choices)
+    study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, ridge=ridge, reader=reader, roles=roles, phase=phase)
     whole, numbers, groups, findings = (
         totals(study.launches, study.run, study.phase),
         overview(study),

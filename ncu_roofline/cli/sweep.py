@@ -8,21 +8,7 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import (
-    As,
-    Captures,
-    Chart,
-    Force,
-    Format,
-    GpuName,
-    Output,
-    PhaseKind,
-    Reader,
-    ReaderKind,
-    Ridge,
-    RidgeKind,
-    RolesFile,
-)
+from ncu_roofline.cli.options import As, Captures, Chart, Force, GpuName, Output, PhaseKind, ReaderKind, RidgeKind, RolesFile
 
 Along = Annotated[
     str, typer.Option("--along", metavar="FACT", help="What changes: batch, context, width, or any word with --values.")
@@ -45,12 +31,12 @@ def sweep(
     context: facts.Context = None,
     steps: facts.Steps = None,
     gpu: GpuName = None,
-    ridge: RidgeKind = Ridge.PROFILED,
-    reader: ReaderKind = Reader.AUTO,
+    ridge: RidgeKind = "profiled",
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
     phase: PhaseKind = None,
     chart: Chart = None,
-    form: As = Format.TABLE,
+    form: As = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -68,7 +54,7 @@ def sweep(
         refuse_overwrite(chart, force=force)
     stated = {"model": model, "weights": weights, "head": head, "kv": kv, "tp": tp, "context": context, "steps": steps}
     each = [
-        load([str(file)], gpu=gpu, ridge=ridge.value, reader=reader.value, roles=roles, facts=stated, phase=phase)
+        load([str(file)], gpu=gpu, ridge=ridge, reader=reader, roles=roles, facts=stated, phase=phase)
         for file in files_in(captures)
     ]
     found = swept(each, along, values.split(",") if values is not None else None)

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import Answer, Captures, Force, GpuName, Output, PhaseKind, Reader, ReaderKind, RolesFile, Told
+from ncu_roofline.cli.options import Captures, Force, GpuName, Output, PhaseKind, ReaderKind, RolesFile, Told
 
-
-class By(str, Enum):
-    """What a row of the first table is."""
-
-    ROLE = "role"
-    LAYER = "layer"
-    KERNEL = "kernel"
-    STEP = "step"
-    PROJECTION = "projection"
+By = Literal["role", "layer", "kernel", "step", "projection"]
+"""What a row of the first table is."""
 
 
 @app.command()
 def tokens(
     captures: Captures,
-    by: Annotated[By, typer.Option("--by", help="What a row of the first table is.")] = By.ROLE,
+    by: Annotated[By, typer.Option("--by", help="What a row of the first table is.")] = "role",
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,
     steps: facts.Steps = None,
@@ -43,9 +35,9 @@ def tokens(
     tpot: facts.Tpot = None,
     phase: PhaseKind = None,
     gpu: GpuName = None,
-    reader: ReaderKind = Reader.AUTO,
+    reader: ReaderKind = "auto",
     roles: RolesFile = None,
-    form: Told = Answer.TABLE,
+    form: Told = "table",
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -62,7 +54,7 @@ def tokens(
     from ncu_roofline.knowledge.models import models
     from ncu_roofline.present.documents import tokens as words
 
-    study = load(captures, gpu=gpu, reader=reader.value, roles=roles, facts=stated, phase=phase)
+    study = load(captures, gpu=gpu, reader=reader, roles=roles, facts=stated, phase=phase)
     run = study.run
     launches = study.every if study.phase == "decode" else study.launches
     decode = study.phase == "decode"
@@ -70,8 +62,8 @@ def tokens(
     if known:
         check_possible(known, run, study.gpu)
     tables = words.Tables(
-        main=per_token(launches, run, by.value, study.phase),
-        by=by.value,
+        main=per_token(launches, run, by, study.phase),
+        by=by,
         steps=per_token(launches, run, "step", study.phase),
         layers=per_token(launches, run, "layer", study.phase),
         floor=against_floor(launches, run, known) if known and decode else None,
@@ -79,7 +71,7 @@ def tokens(
         all_layers=of_all_layers(launches, run, known) if known and decode else None,
     )
     document = words.document(study, totals(launches, run, study.phase), tables)
-    if form is Answer.BRIEF:
+    if form == "brief":
         from ncu_roofline.present.documents.brief import of_study
 
         document = replace(document, brief=of_study(study))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ncu_roofline.cli import ingest
+from ncu_roofline.cli import ingest, workers
+from ncu_roofline.readers.archive import Kept
 from ncu_roofline.readers.fleet import tables
 from ncu_roofline.readers.fleet.store import Folder
 from tests.command import run
@@ -64,7 +65,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(cluster: Any, here:
         before = set(client.run(os.getpid).values())
     killer = threading.Timer(1.0, lambda: os.kill(min(before), signal.SIGKILL))
     killer.start()
-    done = list(ingest.ingested([str(c) for c in CAPTURES], str(tmp_path), {"commit": "abc"}, on=address(cluster)))
+    done = list(workers.ingested([str(c) for c in CAPTURES], str(tmp_path), {"commit": "abc"}, on=address(cluster)))
     killer.join()
 
     assert [k.outcome for k in done] == ["saved"] * len(CAPTURES) or {k.outcome for k in done} == {"saved", "present"}
@@ -83,7 +84,7 @@ def test_a_process_of_this_machine_that_is_killed_loses_nothing(here: dict[str, 
 
     killer = threading.Thread(target=kill)
     killer.start()
-    done = list(ingest.ingested([str(c) for c in CAPTURES], str(tmp_path), {"commit": "abc"}, workers=2))
+    done = list(workers.ingested([str(c) for c in CAPTURES], str(tmp_path), {"commit": "abc"}, workers=2))
     killer.join()
 
     assert {k.outcome for k in done} <= {"saved", "present"} and len(done) == len(CAPTURES)
@@ -123,13 +124,13 @@ def test_what_ends_its_reader_each_time_is_refused_and_no_other() -> None:
                     if not each.done():
                         each.set_exception(BrokenExecutor())
             elif path != "a" or seen.count("a"):
-                future.set_result(ingest.Kept("saved"))
+                future.set_result(Kept("a capture", "saved"))
             seen.append(path)
             return future
 
     waiting, strikes, done = deque(["a", "bad", "b", "c"]), Counter[str](), []
     for _ in range(10):
         if waiting:
-            done += list(ingest.finished(Fragile(1), lambda path: None, waiting, strikes, 4))  # type: ignore[arg-type]
+            done += list(workers.finished(Fragile(1), lambda path: None, waiting, strikes, 4))  # type: ignore[arg-type]
 
     assert sorted(k.outcome for k in done) == ["refused", "saved", "saved", "saved"]
