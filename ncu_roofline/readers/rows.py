@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -41,6 +41,8 @@ ATTRIBUTES = (
     "l2_cache_size",
     "device_index",
 )
+STEADY = tuple(ATTRIBUTE + name for name in ATTRIBUTES if name != "device_index")
+"""Metrics of the device, which are alike in every launch but for its number."""
 SAME = 4
 """The first attributes tell devices apart; clocks and free memory may differ between twins."""
 
@@ -63,11 +65,6 @@ class Columns:
     def listed(self) -> tuple[str, ...]:
         """Metrics of which the value per opcode is kept."""
         return tuple(name for name in self.measured if "_per_opcode" in name)
-
-    @property
-    def steady(self) -> tuple[str, ...]:
-        """Metrics of the device, which are alike in every launch but for its number."""
-        return tuple(ATTRIBUTE + name for name in ATTRIBUTES if name != "device_index")
 
 
 def times(names: Iterable[str]) -> frozenset[str]:
@@ -142,7 +139,7 @@ def _piece(cells: Sequence[Sequence[Cell]], kept: Columns) -> pl.DataFrame:
         "grid": _triples(cells[GRID]),
         "block": _triples(cells[BLOCK]),
         "nvtx": pl.Series(cells[NVTX], dtype=pl.List(pl.String)),
-        "seconds": _seconds([_floats(of(name), name in kept.times) for name in DURATIONS]),
+        "seconds": pl.select(pl.coalesce(_floats(of(name), name in kept.times) for name in DURATIONS)).to_series(),
     }
     measured = {
         schema.MEASURED + name: _opcodes(of(name)) if name in kept.listed else _floats(of(name), name in kept.times)
@@ -178,10 +175,6 @@ def _floats(cells: Sequence[Cell], in_ns: bool) -> pl.Series:
     scale = 1e9 if in_ns else 1.0  # divided here: polars multiplies by the inverse, one digit off
     numbers = [c / scale if isinstance(c, int | float) else None for c in cells]
     return pl.Series(numbers, dtype=pl.Float64)
-
-
-def _seconds(durations: list[pl.Series]) -> pl.Series:
-    return pl.select(pl.coalesce(durations)).to_series()
 
 
 def _opcodes(cells: Iterable[Cell]) -> pl.Series:
@@ -225,29 +218,33 @@ def device(devices: list[tuple[Any, ...]], source: str) -> Device:
         raise UnreadableCapture(
             f"{source}: mixed devices ({', '.join(kinds)}); capture each kind of device into its own report"
         )
-    return _device(known[0]) if known else Device()
+    if not known:
+        return Device()
+    major, minor = (_integer(known[0][f"compute_capability_{part}"]) for part in ("major", "minor"))
+    return described(known[0], None if major is None else f"{major}.{minor or 0}")
 
 
-def _device(facts: dict[str, Any]) -> Device:
+def described(facts: Mapping[str, Cell], capability: str | None) -> Device:
+    """The device of these attributes, by their names without the prefix; one that is not told is unknown."""
+
     def first(*names: str, scale: float = 1) -> float | None:
-        values = (facts[name] for name in names)
+        values = (facts.get(name) for name in names)
         return next((float(v) * scale for v in values if isinstance(v, int | float) and v > 0), None)
 
-    name = str(facts["display_name"])
-    major, minor = _integer(facts["compute_capability_major"]), _integer(facts["compute_capability_minor"])
+    name, chip = (None if facts.get(word) is None else str(facts[word]) for word in ("display_name", "chip"))
     return Device(
         name=name,
-        compute_capability=f"{major}.{minor or 0}" if major is not None else None,
-        chip=str(facts["chip"]) if facts["chip"] is not None else None,
-        sms=_integer(facts["multiprocessor_count"]),
+        compute_capability=capability,
+        chip=chip,
+        sms=_integer(facts.get("multiprocessor_count")),
         sm_hertz=first("max_gpu_frequency_khz", "clock_rate", scale=1e3),
         memory_hertz=first("max_mem_frequency_khz", "memory_clock_rate", scale=1e3),
         bus_bits=_integer(first("fb_bus_width", "global_memory_bus_width")),
         memory_bytes=first("total_memory"),
         l2_bytes=first("l2_cache_size"),
-        integrated=_flag(facts["integrated"]),
-        mig=" MIG " in name,
-        ecc=_flag(facts["ecc_enabled"]),
+        integrated=_flag(facts.get("integrated")),
+        mig=None if name is None else " MIG " in name,
+        ecc=_flag(facts.get("ecc_enabled")),
     )
 
 

@@ -11,30 +11,11 @@ from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.units import factor
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers.csv.numbers import number
-from ncu_roofline.readers.rows import ATTRIBUTE
+from ncu_roofline.readers.rows import ATTRIBUTE, STEADY, described
 
 SPLIT = "profile or export each device on its own"
 
-ATTRIBUTES = frozenset(
-    ATTRIBUTE + name
-    for name in (
-        "display_name",
-        "compute_capability_major",
-        "compute_capability_minor",
-        "chip",
-        "multiprocessor_count",
-        "max_gpu_frequency_khz",
-        "clock_rate",
-        "max_mem_frequency_khz",
-        "memory_clock_rate",
-        "fb_bus_width",
-        "global_memory_bus_width",
-        "total_memory",
-        "l2_cache_size",
-        "integrated",
-        "ecc_enabled",
-    )
-)
+ATTRIBUTES = frozenset(STEADY)
 """The attributes that make a Device."""
 
 TELLING = ("compute_capability_major", "compute_capability_minor", "multiprocessor_count", "fb_bus_width")
@@ -75,47 +56,7 @@ def device(found: Attributes, launches: pl.DataFrame, file: str) -> Device:
             f"{file}: mixed devices in one capture (devices {', '.join(map(str, numbers))}, "
             f"and no names that show them to be alike); {SPLIT}"
         )
-    return Device(
-        name=name,
-        compute_capability=_capability(found) or (capabilities[0] if capabilities.len() else None),
-        chip=_whole_text(found, "chip"),
-        sms=_whole(found, "multiprocessor_count"),
-        sm_hertz=_hertz(found, "max_gpu_frequency_khz", "clock_rate"),
-        memory_hertz=_hertz(found, "max_mem_frequency_khz", "memory_clock_rate"),
-        bus_bits=_whole(found, "fb_bus_width") or _whole(found, "global_memory_bus_width"),
-        memory_bytes=_number(found, "total_memory"),
-        l2_bytes=_number(found, "l2_cache_size"),
-        integrated=_flag(found, "integrated"),
-        mig=" MIG " in name if name else None,
-        ecc=_flag(found, "ecc_enabled"),
-    )
-
-
-def _number(found: Attributes, name: str) -> float | None:
-    value = found.get(name, ("", float("nan")))[1]
-    return None if math.isnan(value) else value
-
-
-def _whole(found: Attributes, name: str) -> int | None:
-    value = _number(found, name)
-    return None if value is None else int(value)
-
-
-def _whole_text(found: Attributes, name: str) -> str | None:
-    value = _whole(found, name)
-    return None if value is None else str(value)
-
-
-def _flag(found: Attributes, name: str) -> bool | None:
-    value = _number(found, name)
-    return None if value is None else value != 0
-
-
-def _hertz(found: Attributes, *names: str) -> float | None:
-    kilohertz = next((v for name in names if (v := _number(found, name))), None)
-    return None if kilohertz is None else kilohertz * 1e3
-
-
-def _capability(found: Attributes) -> str | None:
-    major, minor = _whole(found, "compute_capability_major"), _whole(found, "compute_capability_minor")
-    return None if major is None or minor is None else f"{major}.{minor}"
+    told = {part: int(value) if value.is_integer() else value for part, (_, value) in found.items() if math.isfinite(value)}
+    major, minor = (told.get(f"compute_capability_{part}") for part in ("major", "minor"))
+    own = None if major is None or minor is None else f"{major}.{minor}"
+    return described({**told, "display_name": name}, own or (capabilities[0] if capabilities.len() else None))

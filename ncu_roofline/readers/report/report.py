@@ -54,7 +54,7 @@ def _capture(file: BinaryIO, size: int, name: str, metrics: Sequence[str], notes
     names = dict.fromkeys(head.names)
     kept = rows.columns(names, metrics, rows.times(names))
     loss = Loss(size, stream=bool(notes))
-    decoded = launches(file, head, plan(head.names, kept.places, kept.listed, kept.steady), loss)
+    decoded = launches(file, head, plan(head.names, kept.places, kept.listed, rows.STEADY), loss)
     table = rows.table(decoded, kept, size)
     if table.frame.is_empty():
         raise _empty(head, loss, name)
