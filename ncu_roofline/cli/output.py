@@ -13,10 +13,7 @@ from ncu_roofline.cli.options import Answer
 from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.forms.document import Document
-
-PARQUET = b"PAR1"
-CAPTURES = (b"NVR\0", b"\x28\xb5\x2f\xfd")
-"""First bytes of reports and of compressed reports."""
+from ncu_roofline.readers import COMPRESSED, PARQUET, REPORT
 
 
 def write(document: Document, form: Answer = "table", output: Path | None = None, force: bool = False) -> None:
@@ -111,4 +108,4 @@ def is_capture(target: Path) -> bool:
         from ncu_roofline.readers.saved import ours
 
         return ours(target)
-    return begins.startswith(CAPTURES)
+    return begins.startswith((REPORT, COMPRESSED))

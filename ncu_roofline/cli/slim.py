@@ -120,15 +120,15 @@ def report(path: Path, only: str | None, kept: set[int] | None) -> tuple[bytes, 
 
     found = made_slim(path, only, kept)
     packed = zstandard.ZstdCompressor(level=19).compress(found.content)
-    went = [
-        counted(found.modules, "module"),
+    gone = [
+        went(found.modules, "module"),
         "the host's name and the machine's details",
         "the program with its folder and options",
-        counted(found.stacks, "call stack"),
-        counted(found.texts, "result", "folders in the texts of {}"),
-        counted(found.left_out, "launch", "{} not asked for"),
+        went(found.stacks, "call stack"),
+        went(found.texts, "result", "folders in the texts of {}"),
+        went(found.left_out, "launch", "{} not asked for"),
     ]
-    return packed, summary(found.results, went, found.before, len(packed))
+    return packed, summary(found.results, gone, found.before, len(packed))
 
 
 def table(path: Path, only: str | None, kept: set[int] | None) -> tuple[bytes, str]:
@@ -136,25 +136,26 @@ def table(path: Path, only: str | None, kept: set[int] | None) -> tuple[bytes, s
     from ncu_roofline.readers.csv.slim import slim as made_slim
 
     found = made_slim(path, only, kept)
-    went = [
-        counted(found.hosts, "row", "the host's name in {}"),
-        counted(found.lines, "line", "{} around the table"),
-        counted(found.texts, "field", "folders in {}"),
-        counted(found.left_out, "launch", "{} not asked for"),
+    gone = [
+        went(found.hosts, "row", "the host's name in {}"),
+        went(found.lines, "line", "{} around the table"),
+        went(found.texts, "field", "folders in {}"),
+        went(found.left_out, "launch", "{} not asked for"),
     ]
-    return found.content, summary(found.results, went, found.before, len(found.content))
+    return found.content, summary(found.results, gone, found.before, len(found.content))
 
 
-def counted(count: int, noun: str, phrase: str = "{}") -> str:
+def went(count: int, noun: str, phrase: str = "{}") -> str:
     """A number of things in a phrase; nothing where there are none."""
-    plural = "es" if noun.endswith("ch") else "s"
-    return phrase.format(f"{count:,} {noun}{plural if count != 1 else ''}") if count else ""
+    from ncu_roofline.present.documents.grammar import counted
+
+    return phrase.format(counted(count, noun)) if count else ""
 
 
-def summary(results: int, went: list[str], before: int, after: int) -> str:
+def summary(results: int, gone: list[str], before: int, after: int) -> str:
     """What was kept and what was taken out, in two sentences."""
-    told = ", ".join(filter(None, went)) or "nothing"
-    return f"Kept {counted(results, 'result')}; took out {told}. {before:,} bytes became {after:,}."
+    told = ", ".join(filter(None, gone)) or "nothing"
+    return f"Kept {went(results, 'result')}; took out {told}. {before:,} bytes became {after:,}."
 
 
 def numbers(path: Path, what: str, which: str) -> set[int]:

@@ -59,14 +59,12 @@ def step(
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.timelines import followed
-    from ncu_roofline.present.documents.step import Beside, document
+    from ncu_roofline.present.documents.step import document
 
     capture = load([with_], gpu=gpu, roles=roles, facts=stated) if with_ else None
     found = followed(trace, stated, gpu=gpu, roles=roles, beside=capture)
-    beside = Beside(
-        capture=matched(found, capture) if capture else None, floor=least(found, capture, stated) if model else None
-    )
-    write(document(found, gaps(found), beside), form, output, force)
+    pair = matched(found, capture) if capture else None
+    write(document(found, gaps(found), pair, least(found, capture, stated) if model else None), form, output, force)
 
 
 def least(found: Stepped, capture: Study | None, stated: dict[str, Any]) -> Floor:

@@ -14,7 +14,7 @@ from ncu_roofline.capture.schema import numbered
 from ncu_roofline.errors import UnreadableCapture
 
 REPORT = b"NVR\0"
-COMPRESSED = b"\x28\xb5\x2f\xfd"
+COMPRESSED = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1: magic number of a zstd frame
 PARQUET = b"PAR1"
 LFS = b"version https://git-lfs"
 PACKED = {

@@ -144,9 +144,14 @@ def _keep(path: Path, *, target: Path, label: str, reader: str, metrics: tuple[s
 
 def fingerprint(path: Path, metrics: Iterable[str] = ()) -> str:
     """A name for the file's content and for what is kept of it."""
-    digest = hashlib.sha256(repr((saved.SCHEMA_VERSION, sorted(metrics))).encode())
     if path.exists() and not path.is_file():
         raise UnreadableCapture(f"{path.name}: not a file but a pipe or a device; write it to a file first")
+    return hashed(path, repr((saved.SCHEMA_VERSION, sorted(metrics))).encode())
+
+
+def hashed(path: Path, begun: bytes = b"") -> str:
+    """The first half of the SHA-256 of a file, behind what may stand before its content."""
+    digest = hashlib.sha256(begun)
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             digest.update(piece)

@@ -59,22 +59,26 @@ def part(name: str, value: Any) -> tuple[int, int]:
 
 def duration(name: str, value: Any) -> float:
     """Seconds of a time with its unit, `8.0ms`; a number of the library is in seconds."""
-    found = re.fullmatch(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(\D*?)\s*", value) if isinstance(value, str) else None
-    unit = SECONDS.get(found[2]) if found else None
-    number = float(found[1]) * unit if found and unit else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not SHORTEST <= number <= LONGEST:
+    number = scaled(value, r"(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(\D*?)", SECONDS.get)
+    if number is None or not SHORTEST <= number <= LONGEST:
         raise UnusableInput(f"{name} {value!r} is no time of a step; give a number with its unit, as in 8.0ms")
     return float(f"{number:.12g}")
 
 
 def byte_rate(name: str, value: Any) -> float:
     """Bytes per second of a bandwidth with its unit, `2.98TB/s`; a number of the library is in byte/s."""
-    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([kKMGT]i?B/s)\s*", value) if isinstance(value, str) else None
-    unit = factor(found[2]) if found else None
-    number = float(found[1]) * unit if found and unit else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not SLOWEST <= number <= FASTEST:
+    number = scaled(value, r"(\d{1,9}(?:\.\d{1,9})?)\s*([kKMGT]i?B/s)", factor)
+    if number is None or not SLOWEST <= number <= FASTEST:
         raise UnusableInput(f"{name} {value!r} is no bandwidth; give a number with its unit, as in 2.98TB/s")
     return float(f"{number:.12g}")
+
+
+def scaled(value: Any, pattern: str, unit_of: Callable[[str], float | None]) -> float | None:
+    """A number with its unit in base units, or a bare number as it is; None for anything else."""
+    found = re.fullmatch(rf"\s*{pattern}\s*", value) if isinstance(value, str) else None
+    unit = unit_of(found[2]) if found else None
+    number = float(found[1]) * unit if found and unit else value
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
 CHECKS: Mapping[str, Callable[[str, Any], Any]] = {

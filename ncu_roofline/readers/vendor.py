@@ -13,7 +13,7 @@ from typing import Any
 
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import rows
+from ncu_roofline.readers import rows, saved
 from ncu_roofline.readers.report import recognise
 from ncu_roofline.readers.report.plan import BLOCK, FIXED, GRID, KERNEL, NAME, NVTX, Cell, Opcodes
 
@@ -38,8 +38,6 @@ def apart(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
                 if run.stdin:
                     run.stdin.close()
         if target.exists():
-            from ncu_roofline.readers import saved
-
             return saved.read(target)
         refusal = told.rpartition(MARK)[2].decode("utf-8", "replace")
         raise UnreadableCapture(refusal or f"{path.name}: NVIDIA's reader broke off on it; the file is damaged, capture again")
@@ -51,8 +49,6 @@ MARK = b"\0refused:"
 
 def child() -> None:
     """What apart() runs: the capture into a file, or the refusal to standard output."""
-    from ncu_roofline.readers import saved
-
     threading.Thread(target=_follow, daemon=True).start()
     path, target, *metrics = sys.argv[1:]
     try:

@@ -79,6 +79,11 @@ class Sweep:
     common: tuple[float, float] | None = None
     """Bytes of the first and the last place by what both captured; null where they captured the same, or whole steps."""
 
+    @property
+    def attention_measure(self) -> str:
+        """What the places of attention stand on: useful work where all of it is known, else executed."""
+        return "executed" if self.rows["attention_useful_intensity"].null_count() else "useful"
+
 
 def sweep(studies: Sequence[Study], along: str = "batch", values: Sequence[str] | None = None) -> Sweep:
     """The sweep over captures; raises UnusableInput where `along` is not known of one of them."""

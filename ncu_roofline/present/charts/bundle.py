@@ -24,6 +24,7 @@ from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.documents.comment import Comment
 from ncu_roofline.present.documents.compare import KERNEL_COLUMNS, document, spoken, strip
 from ncu_roofline.present.forms import csv, html, json
+from ncu_roofline.present.forms.columns import filled
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.html import Figure, Page
 from ncu_roofline.present.forms.short import called
@@ -97,8 +98,7 @@ def parquet(marks: pl.DataFrame) -> bytes:
 
 def kernel_table(marks: pl.DataFrame) -> Table:
     """The groups for the comment: columns that hold anything."""
-    columns = tuple(c for c in KERNELS if c in ("kernel", "launches") or marks[c].drop_nulls().len())
-    return Table("Kernels, largest first", called(marks), columns)
+    return Table("Kernels, largest first", called(marks), filled(marks, KERNELS, ("kernel", "launches")))
 
 
 def text(material: Material, marks: pl.DataFrame) -> Comment:

@@ -7,9 +7,9 @@ import polars as pl
 
 from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
 from ncu_roofline.capture.units import three
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theme import COLOUR, NAMES, occurring
 from ncu_roofline.present.documents.grammar import capital
-from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.columns import FAMILY_NAMES, percent
 
 MOST = 9
 """Bars of single roles; the smallest beyond it are one bar together."""
@@ -41,8 +41,9 @@ def draw(found: RoleBytes, title: str = "", width: int = WIDTH) -> alt.LayerChar
         .title(f"DRAM bytes per {found.basis}" if found.basis != "capture" else "DRAM bytes in the capture")
     )
     # a legend without entries has no finite size
-    legend = alt.Legend(title=None, orient="top", values=present(bars), symbolType="square") if bars.height else None
-    families = alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(legend)
+    legend = (
+        alt.Legend(title=None, orient="top", values=occurring(bars["family"]), symbolType="square") if bars.height else None
+    )
     tips = [alt.Tooltip("role:N"), alt.Tooltip("text:N", title="DRAM")]
     bar = (
         alt.Chart(bars)
@@ -51,7 +52,7 @@ def draw(found: RoleBytes, title: str = "", width: int = WIDTH) -> alt.LayerChar
             x.axis(format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=IN_BYTES),
             y,
             x2="end:Q",
-            color=families,
+            color=COLOUR.legend(legend),
             tooltip=tips,
         )
     )
@@ -81,16 +82,15 @@ def along(found: Along, width: int = WIDTH) -> alt.LayerChart:
         order=pl.col("family").replace_strict({f: i for i, f in enumerate(FAMILY_NAMES)}, default=2, return_dtype=pl.Int64),
     )
     bars = named_rows.select("bar", "role", "family", "text", "order", pl.col("bytes").round_sig_figs(5))
-    bars = bars.with_columns(
-        family=pl.when(pl.col("family").is_in(list(FAMILY_NAMES.values()))).then("family").otherwise(pl.lit("other"))
-    )
+    bars = bars.with_columns(family=pl.when(pl.col("family").is_in(NAMES)).then("family").otherwise(pl.lit("other")))
     order = list(dict.fromkeys(bars["bar"]))
     totals = bars.group_by("bar", maintain_order=True).agg(pl.col("bytes").sum())
     totals = totals.with_columns(text=pl.Series([three(v, "byte") for v in totals["bytes"]], dtype=pl.String))
     x = alt.X("bar:N").sort(order).scale(domain=order).title(found.places).axis(labelAngle=0, ticks=False, labelOverlap=True)
     y = alt.Y("bytes:Q").title(f"DRAM bytes per {found.basis}" if found.basis == "token" else "DRAM bytes")
-    colour = alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values()))
-    legend = alt.Legend(title=None, orient="top", values=present(bars), symbolType="square") if bars.height else None
+    legend = (
+        alt.Legend(title=None, orient="top", values=occurring(bars["family"]), symbolType="square") if bars.height else None
+    )
     tips = [alt.Tooltip("bar:N", title=found.places), alt.Tooltip("role:N"), alt.Tooltip("text:N", title="DRAM")]
     bar = (
         alt.Chart(bars)
@@ -98,7 +98,7 @@ def along(found: Along, width: int = WIDTH) -> alt.LayerChart:
         .encode(
             x,
             y.stack("zero").axis(format="~s", tickCount=5, labelExpr=IN_BYTES),
-            color=colour.legend(legend),
+            color=COLOUR.legend(legend),
             order="order:Q",
             tooltip=tips,
         )
@@ -145,12 +145,6 @@ def heading(found: RoleBytes, title: str) -> alt.Title:
     if found.rows["floor"].drop_nulls().len():
         lines.append("Upright line: the least that the model has to move.")
     return alt.Title(title, subtitle=lines)
-
-
-def present(bars: pl.DataFrame) -> list[str]:
-    """Families that occur, in their order."""
-    found = set(bars["family"])
-    return [name for name in FAMILY_NAMES.values() if name in found]
 
 
 def bars_and_ends(found: RoleBytes) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts.marks import AREA
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theme import COLOUR, SHAPE
 
 
 class Choice:
@@ -28,18 +28,6 @@ class Choice:
         """Families not chosen in the legend fade."""
         return alt.condition(self.family, alt.value(0.92), alt.value(0.07))
 
-    def colour(self) -> alt.Color:
-        """Colour by family."""
-        return alt.Color("family:N").scale(domain=list(FAMILY_NAMES.values()))
-
-    def stroke(self) -> alt.Stroke:
-        """Outline in the family's colour, which hovering makes strong."""
-        return alt.Stroke("family:N").scale(domain=list(FAMILY_NAMES.values()))
-
-    def shape(self) -> alt.Shape:
-        """Shape by family, so that it can be read without colour."""
-        return alt.Shape("family:N").scale(domain=list(FAMILY_NAMES.values()))
-
     def owner(self, base: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
         """A layer without marks that owns legend and selections.
 
@@ -48,7 +36,7 @@ class Choice:
         """
         look = alt.Legend(title=None, orient="top", values=self.families, symbolSize=130, symbolOpacity=1, padding=7, offset=4)
         empty = base.transform_filter("false").mark_point(filled=True).properties(name=f"marks_{self.mark}")
-        own = empty.encode(x, y, color=self.colour().legend(look), shape=self.shape().legend(look))
+        own = empty.encode(x, y, color=COLOUR.legend(look), shape=SHAPE.legend(look))
         return own.add_params(self.family, self.kernel, self.view)
 
     def width(self) -> Any:

@@ -45,10 +45,7 @@ def nothing(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]
         return []
     longest = picture.marks.drop_nulls("time_share").sort("time_share", descending=True).head(5)
     left, top = on.width * 0.38, on.height * 0.5
-    rows = [
-        {"label": t, "share": s}
-        for t, s in zip((item for item in titles(longest, picture.by)), longest["time_share"], strict=True)
-    ]
+    rows = [{"label": title(r, picture.by), "share": r["time_share"]} for r in longest.iter_rows(named=True)]
     bars = [
         roofs.span(
             on.x_at(left), on.y_at(top + 26 * i + 8), on.x_at(left + max(2.0, 260 * r["share"])), on.y_at(top + 26 * i + 12)
@@ -65,11 +62,6 @@ def nothing(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]
         roofs.texts_at(head + said, on, "label"),
         alt.Chart(frame).mark_rect(style="bar").encode(x, y, x2="x2:Q", y2="y2:Q"),
     ]
-
-
-def titles(groups: pl.DataFrame, by: str) -> list[str]:
-    """Names of groups, as on their marks."""
-    return [title(row, by) for row in groups.iter_rows(named=True)]
 
 
 def foot(picture: Picture, marks: pl.DataFrame, on: Plane) -> list[alt.Chart]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -11,7 +12,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.fleet.history import Story
 from ncu_roofline.analysis.fleet.series import METRICS
-from ncu_roofline.present.charts.sweep import lines
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.history import name_of, role, sentence_of_changes, sentence_of_last, setting, size
 from ncu_roofline.present.forms.text import clean
 
@@ -48,7 +49,7 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
     level = alt.Chart(levelled).mark_line(style="capture").encode(x, alt.Y("level:Q"), detail="part:N")
     dots = alt.Chart(rows.drop_nulls("value")).mark_circle(size=16, opacity=0.75).encode(x, y, tooltip=tips)
     found = (sentence_of_last(told), sentence_of_changes(told)) if first else ()
-    said = [wrapped for s in found for wrapped in lines(clean(s[:1].upper() + s[1:]), 94)]
+    said = [wrapped for s in found for wrapped in textwrap.wrap(clean(capital(s)), 94, break_on_hyphens=False)]
     heading = alt.Title(clean(setting(told.series.workload)) if first else "", subtitle=said)
     return alt.layer(band, level, dots, *upright(told, metric, most + room)).properties(
         width=WIDTH, height=HEIGHT, title=heading

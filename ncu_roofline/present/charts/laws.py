@@ -10,7 +10,8 @@ import polars as pl
 
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.present.charts import sweep as on_roofline
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theme import COLOUR, SHAPE, occurring
+from ncu_roofline.present.forms.columns import FAMILY_NAMES
 from ncu_roofline.present.forms.plane import ticks
 
 WIDTH, HEIGHT = 620, 360
@@ -30,11 +31,10 @@ def draw(found: Sweep) -> alt.LayerChart:
     if marks.is_empty():
         return on_roofline.draw(found)
     x, y = axes(found, marks)
-    names = list(FAMILY_NAMES.values())
-    legend = alt.Legend(title=None, orient="top", values=[n for n in names if n in set(marks["family"])])
-    colour = alt.Color("family:N").scale(domain=names).legend(legend)
-    shape = alt.Shape("family:N").scale(domain=names).legend(legend)
-    theory, ridge = lines(found, marks), ridges(found, marks)
+    legend = alt.Legend(title=None, orient="top", values=occurring(marks["family"]))
+    colour, shape = COLOUR.legend(legend), SHAPE.legend(legend)
+    ends = [float(marks["batch"].min()) / 1.3, float(marks["batch"].max()) * 1.3]  # type: ignore[arg-type]
+    theory, ridge = lines(found, ends), ridges(found, ends)
     said = theory.group_by("family", maintain_order=True).last().with_columns(text=pl.Series(words(found, theory)))
     return alt.layer(
         alt.Chart(ridge).mark_line(style="capture").encode(x, y),
@@ -55,7 +55,7 @@ def tips() -> list[alt.Tooltip]:
 
 def points(found: Sweep) -> pl.DataFrame:
     """One row per family and batch: as useful work where known, else as executed."""
-    columns = {"fc": f"fc_{found.fc_measure}_intensity", "attention": f"attention_{attention_measure(found)}_intensity"}
+    columns = {"fc": f"fc_{found.fc_measure}_intensity", "attention": f"attention_{found.attention_measure}_intensity"}
     rows: list[tuple[Any, ...]] = [
         (float(batch), value, FAMILY_NAMES[family], f"{value:.3g}")
         for family, column in columns.items()
@@ -65,14 +65,8 @@ def points(found: Sweep) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=POINTS, orient="row").with_columns(pl.col(pl.Float64).round_sig_figs(5))
 
 
-def attention_measure(found: Sweep) -> str:
-    """What attention stands on."""
-    return "useful" if found.rows["attention_useful_intensity"].null_count() == 0 else "executed"
-
-
-def lines(found: Sweep, marks: pl.DataFrame) -> pl.DataFrame:
+def lines(found: Sweep, ends: list[float]) -> pl.DataFrame:
     """Both laws from the least to the largest batch; none where its type is not known."""
-    ends = [float(marks["batch"].min()) / 1.3, float(marks["batch"].max()) * 1.3]  # type: ignore[arg-type]
     slope, flat = found.fc_expected, found.attention_expected
     rows = [(b, slope * b, FAMILY_NAMES["fc"]) for b in ends] if slope else []
     rows += [(b, flat, FAMILY_NAMES["attention"]) for b in ends] if flat else []
@@ -88,10 +82,9 @@ def words(found: Sweep, theory: pl.DataFrame) -> list[str]:
     return [known[name] for name in theory["family"].unique(maintain_order=True)]
 
 
-def ridges(found: Sweep, marks: pl.DataFrame) -> pl.DataFrame:
+def ridges(found: Sweep, ends: list[float]) -> pl.DataFrame:
     """The highest ridge as a level line; empty where the device is not known."""
     ridge = found.rows["ridge"].drop_nulls().max()
-    ends = [float(marks["batch"].min()) / 1.3, float(marks["batch"].max()) * 1.3]  # type: ignore[arg-type]
     rows = [(b, float(ridge), "") for b in ends] if ridge else []  # type: ignore[arg-type]
     return pl.DataFrame(rows, schema=LINES, orient="row").with_columns(pl.col(pl.Float64).round_sig_figs(5))
 

@@ -11,8 +11,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.forms.columns import cell, percent, shape
+from ncu_roofline.present.forms.columns import FAMILY_NAMES, cell, percent, shape
 from ncu_roofline.present.forms.plane import Plane
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean, shorten

@@ -14,8 +14,8 @@ from ncu_roofline.analysis.roofline.picture import Picture, picture
 from ncu_roofline.present.charts import labels, roofs
 from ncu_roofline.present.charts.compare import heading
 from ncu_roofline.present.charts.labels import Box, Named, line_boxes
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
-from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.charts.theme import COLOUR, SHAPE, occurring
+from ncu_roofline.present.forms.columns import FAMILY_NAMES, percent
 from ncu_roofline.present.forms.plane import Plane
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
@@ -68,7 +68,7 @@ def key(comparison: Comparison, ways: pl.DataFrame, pictures: list[Picture]) -> 
 
 def measure(ways: pl.DataFrame) -> str:
     """What the places stand on."""
-    executed = sorted(set(ways.filter(~pl.col("useful"))["family"]), key=list(FAMILY_NAMES.values()).index)
+    executed = occurring(ways.filter(~pl.col("useful"))["family"])
     if not executed:
         return "Useful work"
     if not ways["useful"].any():
@@ -128,10 +128,8 @@ def under(pictures: list[Picture], on: Plane) -> list[alt.Chart]:
 def marks(ways: pl.DataFrame, on: Plane) -> list[alt.Chart]:
     """Old places, ways with their heads, new places."""
     x, y = roofs.axes(on)
-    names = list(FAMILY_NAMES.values())
-    look = alt.Legend(title=None, orient="top", values=[n for n in names if n in set(ways["family"])], symbolOpacity=1)
-    colour = alt.Color("family:N").scale(domain=names).legend(look)
-    shape = alt.Shape("family:N").scale(domain=names).legend(look)
+    look = alt.Legend(title=None, orient="top", values=occurring(ways["family"]), symbolOpacity=1)
+    colour, shape = COLOUR.legend(look), SHAPE.legend(look)
     size = alt.Size("share:Q").scale(range=[50, 420], domain=[0, 1]).legend(None)
     tips = [
         alt.Tooltip(c, title=t) for c, t in (("name:N", "kernel"), ("what:N", "is"), ("old:N", "before"), ("new:N", "after"))

@@ -14,7 +14,7 @@ from ncu_roofline.present.charts.choice import Choice, size
 from ncu_roofline.present.charts.frame import bands, foot, nothing
 from ncu_roofline.present.charts.labels import Box
 from ncu_roofline.present.charts.marks import cloud, covered, drawn, named, told, tooltip
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theme import COLOUR, NAMES, SHAPE, occurring
 from ncu_roofline.present.documents import words_roofline as words
 from ncu_roofline.present.forms.plane import GAP, NARROW, Plane, plane
 
@@ -27,7 +27,7 @@ def draw(picture: Picture, *, theory: bool = False, narrow: bool = False) -> alt
     on = plane(picture, *NARROW) if narrow else plane(picture, gap=GAP)
     marks = drawn(picture, on)
     mark = digest(marks.select("label", "full", "shape", "launches", "seconds", "dram_bytes", "intensity", "useful_intensity"))
-    choice = Choice(mark, sorted(set(marks["family"]), key=list(FAMILY_NAMES.values()).index))
+    choice = Choice(mark, occurring(marks["family"]))
     layers = [
         *bands(picture, on),
         roofs.grid(on),
@@ -64,14 +64,8 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
         return []
     x, y = roofs.axes(on)
     base = alt.Chart(told(marks))
-    looks = {
-        "opacity": choice.opacity,
-        "tooltip": tooltip(),
-        "size": size(picture, marks),
-        "shape": choice.shape(),
-        "color": choice.colour(),
-    }
-    thin = base.mark_rule(strokeWidth=1, clip=True).encode(x, y, opacity=choice.opacity, color=choice.colour())
+    looks = {"opacity": choice.opacity, "tooltip": tooltip(), "size": size(picture, marks), "shape": SHAPE, "color": COLOUR}
+    thin = base.mark_rule(strokeWidth=1, clip=True).encode(x, y, opacity=choice.opacity, color=COLOUR)
     point = base.encode(**looks)
     executed = point.transform_filter("isValid(datum.executed_x)").mark_point(filled=False, clip=True, strokeWidth=1.4)
     bounded = point.transform_filter("datum.look != 'solid'").mark_point(filled=False, clip=True)
@@ -82,26 +76,26 @@ def points(picture: Picture, marks: pl.DataFrame, on: Plane, choice: Choice) -> 
         thin.transform_filter("isValid(datum.executed_x)").encode(x2="executed_x:Q", y2="executed_y:Q"),
         executed.encode(*far, strokeWidth=choice.width()),
         thin.transform_filter("isValid(datum.tip_x)").encode(x2="tip_x:Q", y2="tip_y:Q"),
-        *ranges(base, choice),
+        *ranges(base),
         l2_marks(base, choice),
         *arrows(base, on, choice),
         bounded.encode(x, y, strokeWidth=choice.width()),
-        solid.encode(x, y, stroke=choice.stroke(), strokeWidth=choice.width()),
+        solid.encode(x, y, stroke=alt.Stroke("family:N").scale(domain=NAMES), strokeWidth=choice.width()),
         flags(base, x, y),
     ]
 
 
-def ranges(base: alt.Chart, choice: Choice) -> list[alt.Chart]:
+def ranges(base: alt.Chart) -> list[alt.Chart]:
     """Where the useful work must lie, as a broad pale bar."""
     known = base.transform_filter("isValid(datum.low_x)")
     bar = known.mark_rule(strokeWidth=7, strokeCap="round", opacity=0.35, clip=True)
-    return [bar.encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), x2="low_x:Q", y2="low_y:Q", color=choice.colour())]
+    return [bar.encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), x2="low_x:Q", y2="low_y:Q", color=COLOUR)]
 
 
 def l2_marks(base: alt.Chart, choice: Choice) -> alt.Chart:
     """A cross where the same work stands over the bytes of L2."""
     cross = base.transform_filter("isValid(datum.l2_x)").mark_point(shape="cross", filled=True, size=40, clip=True)
-    return cross.encode(alt.X("l2_x:Q"), alt.Y("y:Q"), color=choice.colour(), opacity=choice.opacity)
+    return cross.encode(alt.X("l2_x:Q"), alt.Y("y:Q"), color=COLOUR, opacity=choice.opacity)
 
 
 def arrows(base: alt.Chart, on: Plane, choice: Choice) -> list[alt.Chart]:
@@ -110,7 +104,7 @@ def arrows(base: alt.Chart, on: Plane, choice: Choice) -> list[alt.Chart]:
     return [
         base.transform_filter(f"datum.look == '{look}' && isValid(datum.tip_x)")
         .mark_point(shape=head, filled=True, size=45, angle=on.slope % 360, clip=True)
-        .encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), color=choice.colour(), opacity=choice.opacity)
+        .encode(alt.X("tip_x:Q"), alt.Y("tip_y:Q"), color=COLOUR, opacity=choice.opacity)
         for look, head in heads.items()
     ]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from math import ceil, floor, log10
 
 import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.sweep.sweep import Sweep
-from ncu_roofline.present.charts.theme import FAMILY_NAMES
+from ncu_roofline.present.charts.theme import COLOUR, SHAPE
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.sweep import answer, crossing, families, place
 
 WIDTH, HEIGHT = 620, 380
+LINE = 100
+"""Characters of a line under the title."""
 
 
 def draw(sweep: Sweep) -> alt.LayerChart:
@@ -29,12 +32,8 @@ def draw(sweep: Sweep) -> alt.LayerChart:
         )
         return alt.layer(empty).properties(width=WIDTH, height=HEIGHT, title=heading(sweep))
     x, y = axes(marks)
-    colour = (
-        alt.Color("family:N")
-        .scale(domain=list(FAMILY_NAMES.values()))
-        .legend(alt.Legend(title=None, orient="top", values=["FC", "attention"]))
-    )
-    shape = alt.Shape("family:N").scale(domain=list(FAMILY_NAMES.values())).legend(None)
+    colour = COLOUR.legend(alt.Legend(title=None, orient="top", values=["FC", "attention"]))
+    shape = SHAPE.legend(None)
     tips = [
         alt.Tooltip("family:N"),
         alt.Tooltip("place:N", title=sweep.along),
@@ -61,11 +60,10 @@ def words(marks: pl.DataFrame) -> list[alt.Chart]:
 
 def trajectories(sweep: Sweep) -> pl.DataFrame:
     """One row per family and capture that has a place: intensity, FLOP/s, label."""
-    useful = sweep.rows["attention_useful_intensity"].null_count() == 0
-    columns = {
-        "FC": f"fc_{sweep.fc_measure}_intensity",
-        "attention": f"attention_{'useful' if useful else 'executed'}_intensity",
-    }
+    families = (
+        ("FC", "fc", f"fc_{sweep.fc_measure}_intensity"),
+        ("attention", "attention", f"attention_{sweep.attention_measure}_intensity"),
+    )
     frames = [
         sweep.rows.with_row_index("order").select(
             pl.col("order").cast(pl.Int64),
@@ -75,7 +73,7 @@ def trajectories(sweep: Sweep) -> pl.DataFrame:
             pl.col("ridge", "roof").cast(pl.Float64),
             (pl.col(f"{key}_bytes") / pl.col(f"{key}_seconds")).alias("bandwidth"),
         )
-        for name, key, column in (("FC", "fc", columns["FC"]), ("attention", "attention", columns["attention"]))
+        for name, key, column in families
     ]
     marks = pl.concat(frames).with_columns(rate=pl.col("intensity") * pl.col("bandwidth"))
     shown = marks.filter((pl.col("intensity") > 0) & (pl.col("rate") > 0) & pl.col("rate").is_finite())
@@ -142,7 +140,9 @@ def heading(sweep: Sweep) -> alt.Title:
     """What the sweep found, in sentences."""
     said = [*families(sweep), *crossing(sweep)] if sweep.numeric else list(answer(sweep))[:1]
     found = [*invented(sweep.runs), *said]
-    return alt.Title(title(sweep), subtitle=[wrapped for s in found for wrapped in lines(s)])
+    return alt.Title(
+        title(sweep), subtitle=[wrapped for s in found for wrapped in textwrap.wrap(s, LINE, break_on_hyphens=False)]
+    )
 
 
 CLIMBS, STAYS = 0.5, 0.2
@@ -154,13 +154,3 @@ def title(sweep: Sweep) -> str:
     climbs = sweep.fc is not None and sweep.fc.exponent > CLIMBS
     stays = sweep.attention is not None and abs(sweep.attention.exponent) < STAYS
     return f"FC climbs with the {sweep.along}, attention stays" if climbs and stays else f"FC and attention along {sweep.along}"
-
-
-def lines(sentence: str, width: int = 100) -> list[str]:
-    """A sentence in lines that fit the chart."""
-    out = [""]
-    for word in sentence.split():
-        if len(out[-1]) + len(word) >= width:
-            out.append("")
-        out[-1] = f"{out[-1]} {word}".strip()
-    return out

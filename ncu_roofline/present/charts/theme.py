@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
 
-FAMILY_NAMES = {"fc": "FC", "attention": "attention", "other": "other"}
+from ncu_roofline.present.forms.columns import FAMILY_NAMES
+
+NAMES = list(FAMILY_NAMES.values())
+COLOUR = alt.Color("family:N").scale(domain=NAMES)
+SHAPE = alt.Shape("family:N").scale(domain=NAMES)
+"""Colour by family, and shape, so that it can be read without colour."""
 THEMES = ("light", "dark")
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
@@ -37,6 +43,12 @@ PALETTES: dict[str, dict[str, Any]] = {
         "families": ["#56B4E9", "#F0A030", "#9aa4af"],
     },
 }
+
+
+def occurring(families: Iterable[str]) -> list[str]:
+    """The families among these, each once, in their order."""
+    found = set(families)
+    return [name for name in NAMES if name in found]
 
 
 def theme(name: str) -> alt.theme.ThemeConfig:

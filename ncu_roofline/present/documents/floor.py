@@ -13,6 +13,7 @@ from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.documents import words_typical as typical
 from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.documents.words_notes import note
+from ncu_roofline.present.forms.columns import filled
 from ncu_roofline.present.forms.document import Document, Table
 
 COLUMNS = (
@@ -56,11 +57,6 @@ def document(
         doubts=(*(sentence(options(note(d))) for d in least.doubts), *typical.doubts(least, gpu)),
         data={**_data(model, gpu, least, sizes, matrices), "step": _step(least, taken)},
     )
-
-
-def filled(rows: pl.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that hold anything."""
-    return tuple(c for c in columns if rows[c].null_count() < rows.height)
 
 
 def _answer(model: Model, gpu: Gpu, least: Floor, matrices: pl.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from ncu_roofline.capture.schema import MEASURED
 from ncu_roofline.present.documents.summary import device_data
 from ncu_roofline.present.documents.words_gain import reach, with_why
 from ncu_roofline.present.documents.words_health import doubt, words
+from ncu_roofline.present.forms.columns import filled
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called, file_name, grids_tell
 
@@ -68,7 +69,7 @@ def document(
     """The chosen rows, and how many there are in all; ranked by gain they show what there is to gain, and why."""
     shown = RANKED if ranked else PER_GROUP if grouped else PER_LAUNCH
     named = with_why(called(rows))
-    columns = tuple(c for c in shown if c in named.columns and (named[c].count() or c in ("kernel", "role")))
+    columns = filled(named, shown, ("kernel", "role"))
     grid = () if grouped and grids_tell(named) else ("grid",)
     spare = (*grid, *SPARE_RANKED) if ranked else ("precision", *grid, *SPARE)
     flagged = int(rows["suspect"].sum())

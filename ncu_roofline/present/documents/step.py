@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -14,7 +13,7 @@ from ncu_roofline.analysis.timeline.gaps import Gaps
 from ncu_roofline.analysis.timeline.match import Matched
 from ncu_roofline.analysis.timeline.steps import Stepped, by, quantile
 from ncu_roofline.capture.units import percent, text, three
-from ncu_roofline.present.documents.grammar import options, sentence
+from ncu_roofline.present.documents.grammar import counted, options, sentence
 from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import told
@@ -32,36 +31,22 @@ APART = 0.05
 """Shares that differ by more than this are both said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """What the step is set beside: a capture for its bytes, a model for its floor."""
+def document(found: Stepped, idle: Gaps, pair: Matched | None = None, least: Floor | None = None) -> Document:
+    """The answer, the time by role and kernel, the gaps, and what cannot be trusted.
 
-    capture: Matched | None = None
-    floor: Floor | None = None
-
-
-def document(found: Stepped, idle: Gaps, beside: Beside | None = None) -> Document:
-    """The answer, the time by role and kernel, the gaps, and what cannot be trusted."""
-    other = beside or Beside()
+    A capture beside it tells its bytes, a model its floor.
+    """
     rows = by(found, "role").drop("name")
     return Document(
-        answer=(
-            *first(found),
-            *second(found),
-            *waiting(found, idle),
-            *third(found, other.capture),
-            *against(found, other.floor),
+        answer=(*first(found), *second(found), *waiting(found, idle), *third(found, pair), *against(found, least)),
+        tables=tuple(tables(found, idle, pair, rows)),
+        doubts=tuple(doubts(found, pair, least)),
+        footer=(
+            f"{clean(found.source)}: {counted(found.kernels.height, 'kernel')}, "
+            f"{three(found.kernel_seconds, 's')} of kernel time.",
         ),
-        tables=tuple(tables(found, idle, other, rows)),
-        doubts=tuple(doubts(found, other)),
-        footer=(f"{clean(found.source)}: {kernels(found.kernels.height)}, {three(found.kernel_seconds, 's')} of kernel time.",),
-        data=data(found, idle, other, rows),
+        data=data(found, idle, pair, least, rows),
     )
-
-
-def kernels(number: int) -> str:
-    """1 kernel, 2 kernels."""
-    return f"{number:,} {'kernel' if number == 1 else 'kernels'}"
 
 
 def first(found: Stepped) -> Iterator[str]:
@@ -153,7 +138,7 @@ def against(found: Stepped, least: Floor | None) -> Iterator[str]:
         yield "No run can be below its floor: the weights or the cache are narrower, or the batch or context smaller."
 
 
-def tables(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> Iterator[Table]:
+def tables(found: Stepped, idle: Gaps, pair: Matched | None, rows: pl.DataFrame) -> Iterator[Table]:
     """By role, by kernel, the gaps, and what the profiler timed otherwise."""
     per = "one step" if found.times else "the whole trace"
     yield Table(f"Time by role, of {per}", rows, COLUMNS)
@@ -163,14 +148,14 @@ def tables(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> Ite
     places = idle.places.filter(pl.col("seconds") > WORTH * whole).head(MOST)
     if places.height:
         yield Table(f"Idle time, {'mean of the steps' if found.times else 'of ' + per}", places, PLACES)
-    if other.capture is not None and found.times:
+    if pair is not None and found.times:
         apart = (pl.col("seconds") - pl.col("profiled_seconds")).abs() > WORTH * whole
-        changed = other.capture.kernels.filter(apart).head(MOST)
+        changed = pair.kernels.filter(apart).head(MOST)
         if changed.height:
             yield Table("Slower or faster than under the profiler, of one step", called(changed), CHANGED, spare=("role",))
 
 
-def doubts(found: Stepped, other: Beside) -> Iterator[str]:
+def doubts(found: Stepped, pair: Matched | None, least: Floor | None) -> Iterator[str]:
     """What cannot be trusted."""
     if found.steps.value is None and found.steps.low is not None:
         number = f"{found.steps.low:g} {'is' if found.steps.low == 1 else 'are'}"
@@ -178,22 +163,21 @@ def doubts(found: Stepped, other: Beside) -> Iterator[str]:
     prompts = found.study.run.prefill_passes.value
     if prompts and found.times:
         yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."
-    if other.capture is not None and other.capture.other_grid > 0 and other.capture.other_batch is None:
+    if pair is not None and pair.other_grid > 0 and pair.other_batch is None:
         yield (
-            f"{percent(other.capture.other_grid)} of the matched kernels have another grid in the capture and are told by "
+            f"{percent(pair.other_grid)} of the matched kernels have another grid in the capture and are told by "
             "their place in the layer: their bytes are of the context that the capture had."
         )
     overlap = found.overlapped_seconds / found.kernel_seconds if found.kernel_seconds else 0.0
     if overlap > WORTH:
         yield f"Kernels overlap for {percent(overlap)} of their time: their times add up to more than the GPU is busy."
     yield from (sentence(options(note(n))) for n in found.notes)
-    if other.floor is not None:
-        yield from (sentence(options(note(n))) for n in other.floor.doubts)
+    if least is not None:
+        yield from (sentence(options(note(n))) for n in least.doubts)
 
 
-def data(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> dict[str, Any]:
+def data(found: Stepped, idle: Gaps, pair: Matched | None, least: Floor | None, rows: pl.DataFrame) -> dict[str, Any]:
     """The JSON form."""
-    pair, least = other.capture, other.floor
     value, low = pair.rate(found.median) if pair else (None, None)
     steps = told(found.steps)
     return {
@@ -220,7 +204,7 @@ def data(found: Stepped, idle: Gaps, other: Beside, rows: pl.DataFrame) -> dict[
         "achieved_bytes_per_second_low": low,
         "beside_profiler": pair.kernels.head(40) if pair else None,
         "floor": floor_data(found, least),
-        "notes": list(doubts(found, other)),
+        "notes": list(doubts(found, pair, least)),
     }
 
 

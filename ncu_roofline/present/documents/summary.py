@@ -22,7 +22,7 @@ from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import brief, words_gain, words_health
 from ncu_roofline.present.documents.words_health import doubt
 from ncu_roofline.present.documents.words_tokens import filtered, step_data, time_of
-from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.columns import filled, percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import plain
 from ncu_roofline.present.forms.short import called, file_name, grids_tell
@@ -79,13 +79,18 @@ def document(
     rest = groups.height - top
     title = "By kernel and launch shape, longest first" + (f" ({rest:,} more: kernels --by kernel)" if rest > 0 else "")
     first = called(groups.head(top))
-    columns = tuple(c for c in SHOWN if first[c].count() or c in ("kernel", "role", "launches"))
+    columns = filled(first, SHOWN, ("kernel", "role", "launches"))
     if grids_tell(first):
         columns = ("kernel", "grid", *columns[1:])
     return Document(
         answer=tuple(answer),
         tables=(
-            Table("By role", numbers.roles, useful(numbers.roles, BY_ROLE), spare=("launches", "dram_bytes", "seconds")),
+            Table(
+                "By role",
+                numbers.roles,
+                filled(numbers.roles, BY_ROLE, ("role", "launches")),
+                spare=("launches", "dram_bytes", "seconds"),
+            ),
             Table(title, first, columns, spare=SPARE),
         ),
         doubts=tuple(doubt(f) for f in findings),
@@ -142,7 +147,7 @@ def role_table(roles: pl.DataFrame) -> Iterator[Table]:
     elif small.height:
         large = pl.concat([large, small])
     if large.height:
-        yield Table("", large, useful(large, BY_ROLE), spare=("dram_bytes", "seconds"))
+        yield Table("", large, filled(large, BY_ROLE, ("role", "launches")), spare=("dram_bytes", "seconds"))
 
 
 def fix_table(first: pl.DataFrame) -> Iterator[Table]:
@@ -154,12 +159,7 @@ def fix_table(first: pl.DataFrame) -> Iterator[Table]:
         pl.Series("kernel", names, dtype=pl.String), pl.Series("why", [reason(r) for r in first.to_dicts()], dtype=pl.String)
     )
     columns = ("kernel", "grid", "time_share", "gain_seconds", "why")
-    yield Table(
-        "Fix first",
-        rows,
-        tuple(c for c in columns if c in ("kernel", "why") or rows[c].count()),
-        spare=("grid", "why", "gain_seconds"),
-    )
+    yield Table("Fix first", rows, filled(rows, columns, ("kernel", "why")), spare=("grid", "why", "gain_seconds"))
 
 
 def reason(row: dict[str, Any]) -> str | None:
@@ -183,11 +183,6 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
     took = f", {three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
     how = "" if whole.basis == "capture" else f": {whole.how}"
     return f"From {counted} in {file_name(study.capture.name)}{on}{how}{known}{took}."
-
-
-def useful(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that hold anything."""
-    return tuple(n for n in names if n in ("role", "launches") or rows[n].count())
 
 
 def device(study: Study, numbers: Overview) -> str:

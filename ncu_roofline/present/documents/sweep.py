@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -137,20 +138,12 @@ def families(sweep: Sweep) -> Iterator[str]:
         low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
         between = f"{figure(low)} to {figure(high)}" if figure(low) != figure(high) else figure(low)
         law = f", {figure(sweep.attention_expected)} by theory" if sweep.attention_expected and kind == "useful" else ""
-        yield f"Attention {STAYS[trend(sweep.attention)]} {between} {kind} FLOP/byte{law} ({exponent(sweep.attention)})."
-
-
-STAYS = {"flat": "stays at", "rising": "climbs from", "falling": "falls from"}
-
-
-def trend(fit: PowerLaw) -> str:
-    """How a curve goes."""
-    return "flat" if abs(fit.exponent) < 0.15 else "rising" if fit.exponent > 0 else "falling"
+        yield f"Attention {verb(sweep.attention)} {between} {kind} FLOP/byte{law} ({exponent(sweep.attention)})."
 
 
 def verb(fit: PowerLaw) -> str:
     """What a family does along the sweep."""
-    return STAYS[trend(fit)]
+    return "stays at" if abs(fit.exponent) < 0.15 else "climbs from" if fit.exponent > 0 else "falls from"
 
 
 def exponent(fit: PowerLaw) -> str:
@@ -190,7 +183,6 @@ def crossing(sweep: Sweep) -> Iterator[str]:
 
 def main_table(sweep: Sweep) -> Table:
     """One row per capture, intensities of the measure that the fits stand on."""
-    useful = sweep.rows["attention_useful_intensity"].null_count() == 0
     rows = sweep.rows.select(
         pl.col("along").map_elements(place, return_dtype=pl.String) if sweep.numeric else pl.col("along"),
         pl.col("bytes").alias("dram_bytes"),
@@ -198,7 +190,7 @@ def main_table(sweep: Sweep) -> Table:
         "attention_bytes",
         pl.col("cache_share").alias("cache_to_weights"),
         pl.col(f"fc_{sweep.fc_measure}_intensity").alias("fc_intensity"),
-        pl.col(f"attention_{'useful' if useful else 'executed'}_intensity").alias("attention_intensity"),
+        pl.col(f"attention_{sweep.attention_measure}_intensity").alias("attention_intensity"),
         "ridge",
         "latency_share",
     )
@@ -229,23 +221,18 @@ def role_table(sweep: Sweep) -> Table:
         .filter(pl.col("role").is_in(largest.implode()))
         .with_columns(
             pl.col("along").map_elements(place, return_dtype=pl.String),
-            pl.col("bytes").map_elements(as_bytes, return_dtype=pl.String),
+            pl.col("bytes").map_elements(partial(three, unit="byte"), return_dtype=pl.String),
         )
         .pivot("along", index="role", values="bytes", sort_columns=False)
     )
     return Table(f"DRAM bytes per {per(sweep.basis)} by role, along {sweep.along}", wide, tuple(wide.columns))
 
 
-def as_bytes(value: float) -> str:
-    """Bytes for people."""
-    return three(value, "byte")
-
-
 def doubts(sweep: Sweep) -> Iterator[str]:
     """What the figures do not say."""
     if sweep.fc is not None and sweep.fc_measure == "executed":
         yield "FC stands on executed work, which counts whole tiles: --model, or --weights with the batch, shows useful work."
-    if sweep.attention is not None and sweep.rows["attention_useful_intensity"].null_count():
+    if sweep.attention is not None and sweep.attention_measure == "executed":
         low, high = sweep.rows["attention_low"].min(), sweep.rows["attention_high"].max()
         bound = f" Its useful intensity lies between {number(low)} and {number(high)} FLOP/byte." if low and high else ""  # type: ignore[arg-type]
         yield f"Attention stands on executed work, which counts whole tiles: an upper bound.{bound}"

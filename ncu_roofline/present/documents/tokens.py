@@ -32,6 +32,7 @@ from ncu_roofline.present.documents.words_tokens import (
     stated_step,
     step_data,
 )
+from ncu_roofline.present.forms.columns import filled
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import MOST, brief, file_name
 
@@ -170,11 +171,6 @@ def table(title: str, rows: pl.DataFrame, unit: str | None, named: list[str], la
     columns = filled(rows, (*named, "launches", *measures, *spread), (*named, "launches"))
     spare = (*(c for c in columns if c.startswith(("dram_write", "dram_read", "flops", "useful"))), "launches")
     return Table(told, rows, columns, spare=spare)
-
-
-def filled(rows: pl.DataFrame, names: tuple[str, ...], always: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that hold anything."""
-    return tuple(n for n in names if n in rows.columns and (n in always or rows[n].count()))
 
 
 def doubts(study: Study, whole: Totals) -> Iterator[str]:

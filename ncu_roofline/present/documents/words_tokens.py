@@ -14,7 +14,7 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.grammar import of_all
+from ncu_roofline.present.documents.grammar import counted, of_all
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean, shorten
 
@@ -124,11 +124,6 @@ def per(whole: Totals) -> str:
     return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
         whole.basis, "in the whole capture (steps and tokens unknown)"
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of a thing."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 FILTER = 30

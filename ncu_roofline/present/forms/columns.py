@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.forms.text import clean
 
 MISSING = "–"
+FAMILY_NAMES = {"fc": "FC", "attention": "attention", "other": "other"}
+"""The families as pictures and pages call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,11 @@ def shown(name: str) -> Shown:
         if name.endswith(suffix) and base is not None and name not in COLUMNS:
             return Shown(heading or base.heading, base.write, base.right)
     return COLUMNS.get(name, word(name.replace("_", " ")))
+
+
+def filled(rows: pl.DataFrame, names: Iterable[str], always: Container[str] = ()) -> tuple[str, ...]:
+    """Those of the columns that hold anything, and those that always stand there."""
+    return tuple(n for n in names if n in rows.columns and (n in always or rows[n].count()))
 
 
 def cell(name: str, value: Any) -> str:

@@ -14,12 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.present.forms.columns import cell, shown
+from ncu_roofline.present.forms.columns import FAMILY_NAMES, cell, filled, shown
 from ncu_roofline.present.forms.document import Table
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean, shorten
 
-FAMILIES = {"fc": "FC", "attention": "attention", "other": "other"}
 MOST = 400
 """Rows of the kernel table; all of them are in kernels.csv."""
 FULL_NAME = 240
@@ -188,13 +187,13 @@ def figure(data: Figure, number: int) -> list[str]:
 
 def kernel_section(kernels: pl.DataFrame, title: str, linked: bool) -> list[str]:
     """The table of kernels with its filter and the families' switches."""
-    present = [f for f in FAMILIES if f in set(kernels["family"].cast(pl.String))]
+    present = [f for f in FAMILY_NAMES if f in set(kernels["family"].cast(pl.String))]
     switches = [
-        f'<button type="button" aria-pressed="true" data-family="{FAMILIES[f]}">{FAMILIES[f]}</button>' for f in present
+        f'<button type="button" aria-pressed="true" data-family="{FAMILY_NAMES[f]}">{FAMILY_NAMES[f]}</button>' for f in present
     ]
     most = kernels.head(MOST)
     left = f"The {MOST} largest of {kernels.height:,}. " if kernels.height > MOST else ""
-    columns = [c for c in COLUMNS if c in ("kernel", "launches") or most[c].drop_nulls().len()]
+    columns = filled(most, COLUMNS, ("kernel", "launches"))
     heads = [head(c, hidden(i)) for i, c in enumerate(columns)]
     return [
         '<section aria-labelledby="kernels-title">',
@@ -240,7 +239,7 @@ def row(data: Mapping[str, Any], columns: Sequence[str]) -> str:
     """A kernel group; the attributes are what the page filters and links by."""
     full = shorten(clean(data["name"] or data["role"] or "unknown"), FULL_NAME)
     cells = "".join(value(data, c, hidden(i)) for i, c in enumerate(columns))
-    family = FAMILIES[data["family"]]
+    family = FAMILY_NAMES[data["family"]]
     doubts = f' data-told="{text(told(data))}"' if told(data) else ""
     return f'<tr data-full="{text(full)}" data-family="{family}"{doubts}>{cells}</tr>'
 

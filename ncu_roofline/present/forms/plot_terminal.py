@@ -13,7 +13,7 @@ from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.documents import words_roofline as words
-from ncu_roofline.present.forms.columns import percent
+from ncu_roofline.present.forms.columns import FAMILY_NAMES, percent
 from ncu_roofline.present.forms.plane import Plane, plane, ticks
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.terminal import paragraph
@@ -23,7 +23,6 @@ MARGIN = 7
 ROWS = 20
 BAND = 5
 NAMED = 5
-FAMILIES = {"fc": "FC", "attention": "attention", "other": "other"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +176,8 @@ def painted(cell: str, colour: bool) -> str:
 
 def below(picture: Picture, marks: pl.DataFrame, signs: Signs, columns: int) -> list[str]:
     """Signs and roofs explained, the largest groups by name, and the basis."""
-    present = [f for f in FAMILIES if f in set(marks["family"].cast(pl.String))]
-    kinds = "   ".join(f"{signs.solid[f]} {FAMILIES[f]}" for f in present)
+    present = [f for f in FAMILY_NAMES if f in set(marks["family"].cast(pl.String))]
+    kinds = "   ".join(f"{signs.solid[f]} {FAMILY_NAMES[f]}" for f in present)
     notes = ["hollow: executed work, with padding"] if marks["executed_x"].drop_nulls().len() else []
     found = words.places(picture)
     notes += [f"{signs.left}{signs.hollow['fc']} only executed work known, true place further left"] if "upper" in found else []

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from ncu_roofline.readers.fleet.store import at, is_url, shown
 
 TIMES = ("commit_time", "when")
 WORD = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
-ID_LETTERS = 32
 
 
 def captures_in(sources: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -71,15 +69,6 @@ def name_of(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
-def identity(path: Path) -> str:
-    """The first half of the SHA-256 of a file: its name in the archive."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(archive.PIECE):
-            digest.update(piece)
-    return digest.hexdigest()[:ID_LETTERS]
-
-
 def parted(meta: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is said of a capture: whence it is, and facts of its run; raises UnusableInput for what is neither."""
     known = (*facts.ORIGIN, *facts.CHECKS)
@@ -121,7 +110,7 @@ def whence(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise UnreadableCapture(f"{path.name}: not a file but a folder, a pipe or a device; name a file")
     try:
-        known = {"id": identity(path), **told_beside(path), **told}
+        known = {"id": archive.hashed(path), **told_beside(path), **told}
         written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     except OSError as error:
         raise UnreadableCapture(f"{path.name}: cannot be opened ({error.strerror}); check its name and permissions") from error

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers import COMPRESSED, LFS
 from ncu_roofline.readers.report.container import MAGIC
 from ncu_roofline.readers.report.wire import BROKEN, message
-
-COMPRESSED = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1: magic number of a zstd frame
-LFS = b"version https://git-lfs"
 
 MOST_UNCOMPRESSED = 8 << 30
 MOST_RATIO = 1_000
