@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from ncu_roofline import whole
@@ -18,36 +19,25 @@ from ncu_roofline.readers import COMPRESSED, PARQUET, REPORT
 
 def write(document: Document, form: Answer = "table", output: Path | None = None, force: bool = False) -> None:
     """The document in its form, to the screen or whole into a file."""
-    body = rendered(document, form, to_screen=output is None)
+    write_text(rendered(document, form, to_screen=output is None), output, force=force)
+
+
+def write_text(text: str, output: Path | None, *, force: bool) -> None:
+    """Text to the screen, or whole into a file."""
     if output is None:
-        put(body)
+        put(text)
     else:
-        write_file(body.encode(), output, force=force)
+        write_file(text.encode(), output, force=force)
 
 
 def rendered(document: Document, form: Answer, *, to_screen: bool = True) -> str:
     """The document as text; only the renderer that is needed is imported."""
-    match form:
-        case "json":
-            from ncu_roofline.present.forms import json
+    if form == "table":
+        from ncu_roofline.present.forms import terminal
 
-            return json.render(document)
-        case "csv":
-            from ncu_roofline.present.forms import csv
-
-            return csv.render(document)
-        case "markdown":
-            from ncu_roofline.present.forms import markdown
-
-            return markdown.render(document)
-        case "brief":
-            from ncu_roofline.present.forms import brief
-
-            return brief.render(document)
-        case _:
-            from ncu_roofline.present.forms import terminal
-
-            return terminal.render(document, screen_columns() if to_screen else 100, colour=to_screen and coloured())
+        return terminal.render(document, screen_columns() if to_screen else 100, colour=to_screen and coloured())
+    text: str = import_module(f"ncu_roofline.present.forms.{form}").render(document)
+    return text
 
 
 def coloured() -> bool:

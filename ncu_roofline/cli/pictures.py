@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ncu_roofline.analysis.roofline.picture import Picture
 from ncu_roofline.cli.output import coloured, refuse_overwrite, write_file
+from ncu_roofline.cli.streams import put
 from ncu_roofline.errors import UnusableInput
 
 FORMS = ("html", "png", "svg", "json")
@@ -46,22 +47,22 @@ def show(picture: Picture, form: str, output: Path | None, *, theme: str, theory
     if output is not None:
         refuse_overwrite(output, force=force)
     if form == "terminal":
-        body = characters(picture, to_screen=output is None, ascii_only=ascii_only)
+        body = characters(picture, to_screen=output is None, ascii_only=ascii_only).encode()
     else:
         from ncu_roofline.present.charts.bundle import roofline
 
         body = roofline(picture, form, theme=theme, theory=theory)
     if output is None:
-        sys.stdout.write(body.decode())
+        put(body.decode())
     else:
         write_file(body, output, force=force)
 
 
-def characters(picture: Picture, *, to_screen: bool, ascii_only: bool) -> bytes:
+def characters(picture: Picture, *, to_screen: bool, ascii_only: bool) -> str:
     """The plot in characters; ASCII too where the terminal cannot show more."""
     from ncu_roofline.present.forms.plot_terminal import render
 
     tty = to_screen and sys.stdout.isatty()
     columns = shutil.get_terminal_size((80, 24)).columns if tty or "COLUMNS" in os.environ else 80
     plain = ascii_only or (to_screen and not (sys.stdout.encoding or "").lower().startswith("utf"))
-    return render(picture, min(columns, 120), ascii_only=plain, colour=to_screen and coloured()).encode()
+    return render(picture, min(columns, 120), ascii_only=plain, colour=to_screen and coloured())

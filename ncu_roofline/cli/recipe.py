@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -44,16 +43,13 @@ def recipe(
 
     Example: ncu-roofline recipe --gpu h100 --dtypes bf16,fp8 -- python run.py
     """
-    from ncu_roofline.cli.output import write_file
+    from ncu_roofline.cli.output import write_text
     from ncu_roofline.knowledge.recipe import recipe as made
 
     device = _device(gpu)
     wanted = [word.strip().lower() for word in (dtypes or "").split(",") if word.strip()]
     cooked = made(device, dtypes=wanted, engine=engine, purpose=purpose, program=program or ())
-    if output is None:
-        sys.stdout.write(text(cooked, form))
-    else:
-        write_file(text(cooked, form).encode(), output, force=force)
+    write_text(text(cooked, form), output, force=force)
 
 
 def _device(gpu: str | None) -> tuple[str, str]:

@@ -61,7 +61,7 @@ def roles(
     Example: ncu-roofline roles decode.ncu-rep
     """
     stated = facts.stated(locals())
-    from ncu_roofline.cli.output import write
+    from ncu_roofline.cli.output import write, write_text
 
     one_question(captures, explain, unknown, names)
     if names is not None:
@@ -72,18 +72,8 @@ def roles(
         captures, explain, unknown, {"roles": rules, "gpu": gpu, "reader": reader, "facts": stated, "phase": phase}
     )
     if text and form == "table":
-        return write_rules(text, output, force)
+        return write_text(text, output, force=force)
     return write(document, form, output, force)
-
-
-def write_rules(text: str, output: Path | None, force: bool) -> None:
-    """Rules to fill in, to the screen or into a file."""
-    from ncu_roofline.cli.output import write_file
-
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        write_file(text.encode(), output, force=force)
 
 
 def one_question(captures: list[str] | None, explain: str | None, unknown: bool, names: str | None) -> None:

@@ -35,7 +35,6 @@ class Merged:
 
     before: int
     after: int
-    rows: int
 
 
 def compact(store: Store, day: str | None = None) -> dict[str, Merged]:
@@ -54,22 +53,21 @@ def compact(store: Store, day: str | None = None) -> dict[str, Merged]:
 def added(parts: Iterable[Merged]) -> Merged:
     """All partitions together."""
     each = list(parts)
-    return Merged(before=sum(p.before for p in each), after=sum(p.after for p in each), rows=sum(p.rows for p in each))
+    return Merged(before=sum(p.before for p in each), after=sum(p.after for p in each))
 
 
 def merge(store: Store, folder: str, names: Iterable[str], most: int) -> Merged:
     """The objects of one folder as objects of up to `most` rows; one that is full already stays."""
     ordered = sorted(names)
     if len(ordered) < 2:
-        return Merged(before=len(ordered), after=len(ordered), rows=0)
-    after = rows = 0
+        return Merged(before=len(ordered), after=len(ordered))
+    after = 0
     for sources, frame in batches(store, ordered, most):
-        rows += frame.height
         after += 1
         target = f"{folder}{MERGED}{identity(frame)}{ENDING}"
         store.put(target, tables.packed(frame))
         store.remove([name for name in sources if name != target])
-    return Merged(before=len(ordered), after=after, rows=rows)
+    return Merged(before=len(ordered), after=after)
 
 
 def batches(store: Store, names: list[str], most: int) -> Iterator[tuple[list[str], pl.DataFrame]]:

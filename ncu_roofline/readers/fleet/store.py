@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ncu_roofline import whole
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
@@ -26,35 +26,6 @@ RETRIES, PATIENCE = 8, 120.0
 """Of a request that is refused for the moment (429, 5xx) or whose connection broke."""
 ABANDONED = 3600.0
 """Seconds after which a draft belongs to nobody: no object takes so long to write."""
-
-
-class Store(Protocol):
-    """What a folder and a bucket have in common; names are relative, with slashes."""
-
-    @property
-    def root(self) -> str:
-        """Its path or URL."""
-
-    def names(self, prefix: str) -> list[str]:
-        """Every object below the prefix, in order."""
-
-    def get(self, name: str) -> bytes:
-        """An object; raises FileNotFoundError where there is none."""
-
-    def fetch(self, name: str, file: Path) -> None:
-        """An object as a file of this machine, with the time of the object."""
-
-    def put(self, name: str, body: bytes) -> bool:
-        """Writes an object that is not there; false where it is."""
-
-    def remove(self, names: list[str]) -> None:
-        """Removes objects; nothing where one is gone."""
-
-    def address(self, name: str) -> str:
-        """What polars reads it by."""
-
-    def options(self) -> dict[str, str]:
-        """What polars needs besides, to reach it."""
 
 
 def is_url(text: str | os.PathLike[str]) -> bool:
@@ -100,15 +71,15 @@ class Folder:
         return sorted(path.relative_to(top).as_posix() for path in found if path.is_file())
 
     def get(self, name: str) -> bytes:
-        """A file's content."""
+        """A file's content; raises FileNotFoundError where there is none."""
         return Path(self.root, name).read_bytes()
 
     def fetch(self, name: str, file: Path) -> None:
-        """A copy."""
+        """A copy of the file, with its time."""
         shutil.copy2(Path(self.root, name), file)
 
     def put(self, name: str, body: bytes) -> bool:
-        """Through a draft and one rename; of two writers one finds it there."""
+        """Writes a file that is not there, through a draft and one rename; false where it is, as one of two writers finds."""
         target = Path(self.root, name)
         if target.exists():
             return False
@@ -121,17 +92,17 @@ class Folder:
         return True
 
     def remove(self, names: list[str]) -> None:
-        """Removes files."""
+        """Removes files; nothing where one is gone."""
         with reaching(self.root):
             for name in names:
                 Path(self.root, name).unlink(missing_ok=True)
 
     def address(self, name: str) -> str:
-        """Its path."""
+        """The path by which polars reads it."""
         return str(Path(self.root, name))
 
     def options(self) -> dict[str, str]:
-        """Nothing."""
+        """What polars needs besides, to reach it: nothing."""
         return {}
 
 
@@ -157,12 +128,12 @@ class Bucket:
         return sorted(meta["path"] for page in pages for meta in page)
 
     def get(self, name: str) -> bytes:
-        """An object's content."""
+        """An object's content; raises FileNotFoundError where there is none."""
         with reaching(self.root):
             return bytes(opened(self.root).get(name).bytes())
 
     def fetch(self, name: str, file: Path) -> None:
-        """The object, piece by piece."""
+        """The object as a file of this machine, piece by piece, with the time of the object."""
         with reaching(self.root):
             found = opened(self.root).get(name)
             with file.open("wb") as target:
@@ -172,7 +143,7 @@ class Bucket:
             os.utime(file, (written, written))
 
     def put(self, name: str, body: bytes) -> bool:
-        """One conditional write."""
+        """Writes an object that is not there, by one conditional write; false where it is."""
         from obstore.exceptions import AlreadyExistsError
 
         with reaching(self.root):
@@ -183,17 +154,21 @@ class Bucket:
         return True
 
     def remove(self, names: list[str]) -> None:
-        """Removes objects, many by one request where the store can."""
+        """Removes objects, many by one request where the store can; nothing where one is gone."""
         with reaching(self.root), suppress(FileNotFoundError):
             opened(self.root).delete(names)
 
     def address(self, name: str) -> str:
-        """Its URL."""
+        """The URL by which polars reads it."""
         return f"{self.root}/{name}"
 
     def options(self) -> dict[str, str]:
-        """Plain HTTP where the user's own endpoint has it."""
+        """What polars needs besides, to reach it: plain HTTP where the user's own endpoint has it."""
         return {"allow_http": "true"} if plain_http(self.root) else {}
+
+
+Store = Folder | Bucket
+"""What a folder and a bucket have in common: names of objects are relative, with slashes."""
 
 
 def plain_http(url: str) -> bool:
