@@ -48,7 +48,9 @@ def save(
     if output.endswith(ONE_FILE) and not Path(output).is_dir():
         keep_one(captures, output, force=force, **how)
     elif is_url(output) or tables.is_fleet(at(output)):
-        in_a_fleet(captures, output, label=label, workers=workers, **how)
+        from ncu_roofline.cli.ingest import into
+
+        into(captures, output, {} if label == "all" else {"label": label}, workers=workers, **how)
     else:
         keep_many(captures, Path(output), label=label, workers=workers, **how)
 
@@ -73,15 +75,6 @@ def keep_one(captures: list[str], output: str, *, reader: str, metrics: tuple[st
     if not at(folder).put(name, packed):
         raise UnusableInput(f"{shown(output)} exists already; add --force to overwrite it, or choose another with -o")
     note(f"Wrote {shown(output)}")
-
-
-def in_a_fleet(
-    captures: list[str], output: str, *, label: str, workers: int | None, reader: str, metrics: tuple[str, ...]
-) -> None:
-    """Every capture into an archive of a fleet, which is the form that lies in buckets."""
-    from ncu_roofline.cli.ingest import into
-
-    into(captures, output, {} if label == "all" else {"label": label}, workers=workers, reader=reader, metrics=metrics)
 
 
 def keep_many(

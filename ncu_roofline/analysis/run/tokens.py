@@ -81,6 +81,10 @@ class Totals:
         """Of one GPU for one verified position: the row of a token or of a draft."""
         return self._divided(measure, self.positions)
 
+    def per_basis(self, measure: str) -> float | None:
+        """Of a token or a step, whichever the figures are of; else the sum of the capture."""
+        return {"token": self.per_token, "step": self.per_step}.get(self.basis, self.sums.__getitem__)(measure)
+
     @property
     def kernels_per_step(self) -> float | None:
         """Kernel time under the profiler, of one GPU in one decode step."""

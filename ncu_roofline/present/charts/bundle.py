@@ -154,20 +154,16 @@ def page(
 def roofline(picture: Picture, form: str, *, theme: str = "light", theory: bool = False) -> bytes:
     """The roofline alone in this form; as HTML the page with its kernels."""
     chart = draw(picture, theory=theory)
-    if form == "html":
-        return html.render(roofline_page(picture, chart, theory=theory), export.library()).encode()
-    return export.written(chart, form, theme)
-
-
-def roofline_page(picture: Picture, chart: alt.LayerChart, *, theory: bool = False) -> Page:
-    """The page of a chart alone: its finding, itself, and its kernels."""
-    return Page(
+    if form != "html":
+        return export.written(chart, form, theme)
+    page = Page(
         title=f"Roofline of {picture.name}",
         answer=words.finding(picture),
         figures=[roofline_figure(picture, chart, theory=theory)],
         kernels=by_share(picture.marks),
         basis=words.basis(picture),
     )
+    return html.render(page, export.library()).encode()
 
 
 def roofline_figure(picture: Picture, chart: alt.LayerChart, *, theory: bool) -> Figure:

@@ -53,10 +53,10 @@ def text_box(x: float, y: float, text: str) -> Box:
     return Box(x, y - LINE / 2, x + LETTER * len(text), y + LINE / 2)
 
 
-def line_boxes(start: tuple[float, float], end: tuple[float, float], step: float = 8) -> list[Box]:
+def line_boxes(start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
     """A line as a string of small boxes."""
     (x0, y0), (x1, y1) = start, end
-    count = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / step))
+    count = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / 8))
     points = [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count + 1)]
     return [Box(x - 2, y - 2, x + 2, y + 2) for x, y in points]
 

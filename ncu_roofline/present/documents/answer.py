@@ -54,8 +54,7 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
         return capital(no_decode(study))
     if wholes := several_wholes(study, whole):
         return wholes
-    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    total, read, written = (whole.per_basis(f"dram_{part}bytes") for part in ("", "read_", "write_"))
     if total is None and read is not None:
         told = f"{three(read, 'byte')} read {PER[whole.basis]}{each_gpu(whole)}; what was written is unknown."
         return f"At least {told}" if numbers.reads_known < numbers.launches else told
@@ -217,8 +216,7 @@ def what(row: dict[str, Any]) -> str:
 
 def strip(numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Four figures: bytes, kernel time, the side of the ridge, what to fix first; a dash where one is not known."""
-    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    bytes_, seconds = value("dram_bytes"), whole.per_step("seconds")
+    bytes_, seconds = whole.per_basis("dram_bytes"), whole.per_step("seconds")
     untold = numbers.memory_bytes_share is None or (numbers.side_known_bytes_share or 0) < 0.5
     left = "–" if untold else f"{whole_percent(numbers.memory_bytes_share or 0.0)} of the bytes"
     row = None if first.is_empty() else first.row(0, named=True)

@@ -36,12 +36,11 @@ def no_decode(study: Study) -> str:
 
 def amount(study: Study, whole: Totals) -> str:
     """Bytes, time and work in the unit of the basis."""
-    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    seconds = value("seconds")
+    seconds = whole.per_basis("seconds")
     done = [f"{three(seconds, 's')} of {time_of(whole)}"] if seconds is not None else []
-    if (flops := value("flops")) is not None and (flops or not whole.flops_least):
+    if (flops := whole.per_basis("flops")) is not None and (flops or not whole.flops_least):
         done.append(f"{'at least ' * whole.flops_least}{three(flops, 'FLOP')} executed")
-    if (useful := value("useful_flops")) is not None:
+    if (useful := whole.per_basis("useful_flops")) is not None:
         done.append(f"{three(useful, 'FLOP')} useful (where known)")
     return ", ".join([moved(study, whole), *done])
 
@@ -100,8 +99,7 @@ def step_data(study: Study, whole: Totals) -> dict[str, object] | None:
 
 def moved(study: Study, whole: Totals) -> str:
     """Bytes in the unit of the basis; where these launches have none, whether others of the capture do."""
-    value = {"token": whole.per_token, "step": whole.per_step}.get(whole.basis, whole.sums.__getitem__)
-    total, read, written = value("dram_bytes"), value("dram_read_bytes"), value("dram_write_bytes")
+    total, read, written = (whole.per_basis(f"dram_{part}bytes") for part in ("", "read_", "write_"))
     if total is None:
         return "DRAM bytes were not measured" + " for these launches" * (study.launches["dram_bytes"].count() > 0)
     if (study.launches["dram_bytes_source"] == "l2_miss").any():

@@ -150,7 +150,8 @@ def body(page: Page) -> list[str]:
         f"<h1>{text(page.title)}</h1>",
         *(strip if page.strip else []),
         *(f'<p class="answer">{text(s)}</p>' for s in page.answer),
-        *titled(page.figures[0], first),
+        f"<h2>{text(page.figures[0].heading)}</h2>",
+        *first,
         *kernels,
         *(line for i, f in enumerate(page.figures[1:], 1) for line in folded(f.heading, figure(f, i))),
         *(line for t in page.tables for line in folded(t.title or "Totals", plain_table(t))),
@@ -163,11 +164,6 @@ def body(page: Page) -> list[str]:
 def folded(title: str, lines: list[str]) -> list[str]:
     """A part that opens on a click."""
     return [f"<details><summary>{text(title)}</summary>", *lines, "</details>"]
-
-
-def titled(data: Figure, lines: list[str]) -> list[str]:
-    """A chart under its heading."""
-    return [f"<h2>{text(data.heading)}</h2>", *lines]
 
 
 def figure(data: Figure, number: int) -> list[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,12 @@ SECRET = re.compile(r"://[^/@\s]*@")
 """A URL may carry a key, which no message repeats."""
 PLAIN_GOOGLE = re.compile(r'"gcs_base_url"\s*:\s*"http://')
 """An endpoint in a key of Google's: another one than Google's own, without encryption."""
-RETRIES, PATIENCE = 8, 120.0
-"""Of a request that is refused for the moment (429, 5xx) or whose connection broke."""
+RETRY: Any = {
+    "max_retries": 8,
+    "retry_timeout": timedelta(minutes=2),
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2},
+}
+"""How long a request is tried again that is refused for the moment (429, 5xx) or whose connection broke."""
 ABANDONED = 3600.0
 """Seconds after which a draft belongs to nobody: no object takes so long to write."""
 
@@ -188,15 +193,7 @@ def opened(url: str) -> Any:
             f"{shown(url)}: object stores need one more package; install it with: pip install 'ncu-roofline[cloud]'"
         ) from error
     with reaching(url):
-        return from_url(url, client_options={"allow_http": plain_http(url)}, retry_config=patience())
-
-
-def patience() -> Any:
-    """How long a request is tried again, in the types of the store's library."""
-    from datetime import timedelta
-
-    waits = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2}
-    return {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=PATIENCE), "backoff": waits}
+        return from_url(url, client_options={"allow_http": plain_http(url)}, retry_config=RETRY)
 
 
 @contextmanager
