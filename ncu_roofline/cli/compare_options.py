@@ -18,10 +18,6 @@ MANY = ("--base", "--head")
 HOME = Path(".ncu-roofline/baselines")
 
 
-By = Literal["role", "layer", "kernel"]
-"""What a row of the table stands for."""
-
-
 class Repeats(Command):
     """Lets `--base A1 A2 A3` take every capture up to the next option."""
 
@@ -60,7 +56,9 @@ BaseRun = Annotated[
 HeadRun = Annotated[
     Words, typer.Option("--head-run", metavar="KEY=VALUE", help="Fact of the head alone.", rich_help_panel=SIDES)
 ]
-Rows = Annotated[By, typer.Option("--by", help="What a row stands for.", rich_help_panel=OUTPUT)]
+Rows = Annotated[
+    Literal["role", "layer", "kernel"], typer.Option("--by", help="What a row stands for.", rich_help_panel=OUTPUT)
+]
 Vary = Annotated[
     Words,
     typer.Option(

@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from ncu_roofline.analysis.study import Study
 
 
-By = Literal["launch", "kernel"]
-"""What a row of the list is."""
-
-
 Sort = Annotated[
     str,
     typer.Option(
@@ -51,7 +47,7 @@ Rows = Annotated[int, typer.Option("--top", min=0, max=MOST_ROWS, help="Rows to 
 def kernels(
     captures: Captures,
     by: Annotated[
-        By | None,
+        Literal["launch", "kernel"] | None,
         typer.Option("--by", help="A row per kernel and launch shape, or per launch (as in JSON and CSV).", show_default=False),
     ] = None,
     sort: Sort = "seconds",

@@ -17,14 +17,6 @@ Answer = Literal["table", "json", "csv", "markdown", "brief"]
 """The forms of commands that can also be brief."""
 
 
-Ridge = Literal["profiled", "spec"]
-"""Which of the two ridges decides the side."""
-
-
-Reader = Literal["auto", "native", "vendor"]
-"""Which reader takes a report."""
-
-
 Phase = Literal["decode", "prefill", "all"]
 """Which launches a question is about."""
 
@@ -63,9 +55,12 @@ CeilingRate = Annotated[
     ),
 ]
 RidgeKind = Annotated[
-    Ridge, typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE)
+    Literal["profiled", "spec"],
+    typer.Option("--ridge", help="Ridge at the clocks of the capture, or of the datasheet.", rich_help_panel=DEVICE),
 ]
-ReaderKind = Annotated[Reader, typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)]
+ReaderKind = Annotated[
+    Literal["auto", "native", "vendor"], typer.Option("--reader", help="Reader of .ncu-rep files.", rich_help_panel=DEVICE)
+]
 RolesFile = Annotated[
     Path | None, typer.Option("--roles", metavar="FILE", help="Your own role rules, matched first.", rich_help_panel=RUN)
 ]

@@ -21,17 +21,6 @@ from ncu_roofline.cli.options import (
     RolesFile,
 )
 
-Form = Literal["terminal", "html", "png", "svg", "json"]
-"""What a roofline is written as."""
-
-
-Marks = Literal["kernel", "launch", "role", "layer"]
-"""What a mark stands for."""
-
-
-Theme = Literal["light", "dark"]
-"""Colours of pictures and specifications; a page follows its reader's."""
-
 
 @app.command()
 def plot(
@@ -52,16 +41,20 @@ def plot(
     head: facts.Head = None,
     kv: facts.Kv = None,
     tp: facts.Tp = None,
-    by: Annotated[Marks, typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer.")] = "kernel",
+    by: Annotated[
+        Literal["kernel", "launch", "role", "layer"],
+        typer.Option("--by", help="A mark per name, grid and block; per launch, role or layer."),
+    ] = "kernel",
     levels: Annotated[
         str, typer.Option("--levels", metavar="dram,l2", help="Memory levels whose bandwidth is drawn.")
     ] = "dram",
     theory: Annotated[
         bool, typer.Option("--theory", help="Show where FC and attention should stand at this batch and these widths.")
     ] = False,
-    theme: Annotated[Theme, typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = "light",
+    theme: Annotated[Literal["light", "dark"], typer.Option("--theme", help="Colours.", rich_help_panel=OUTPUT)] = "light",
     form: Annotated[
-        Form | None, typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT)
+        Literal["terminal", "html", "png", "svg", "json"] | None,
+        typer.Option("--format", help="Form; by default that of the output's name.", rich_help_panel=OUTPUT),
     ] = None,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Terminal plot in plain ASCII.", rich_help_panel=OUTPUT)] = False,
     output: Output = None,

@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from ncu_roofline.knowledge.recipe import Recipe
 
 
-Engine = Literal["torch", "vllm", "sglang", "llama.cpp", "trtllm"]
-"""What runs the model."""
-
-
-Purpose = Literal["decode", "prefill", "bytes"]
-"""What the capture is for."""
-
-
 Program = Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="What to profile, after two dashes.")]
 Dtypes = Annotated[
     str | None, typer.Option("--dtypes", metavar="LIST", help="Types that are multiplied, as bf16,fp8; each may cost a pass.")
@@ -33,8 +25,12 @@ def recipe(
     program: Program = None,
     gpu: Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="GPU that will run it; H100 if not told.")] = None,
     dtypes: Dtypes = None,
-    engine: Annotated[Engine, typer.Option("--engine", help="What runs the model.")] = "torch",
-    purpose: Annotated[Purpose, typer.Option("--for", help="What the capture is for.")] = "decode",
+    engine: Annotated[
+        Literal["torch", "vllm", "sglang", "llama.cpp", "trtllm"], typer.Option("--engine", help="What runs the model.")
+    ] = "torch",
+    purpose: Annotated[
+        Literal["decode", "prefill", "bytes"], typer.Option("--for", help="What the capture is for.")
+    ] = "decode",
     form: As = "table",
     output: Output = None,
     force: Force = False,

@@ -11,14 +11,13 @@ from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import Captures, Force, GpuName, Output, PhaseKind, ReaderKind, RolesFile, Told
 
-By = Literal["role", "layer", "kernel", "step", "projection"]
-"""What a row of the first table is."""
-
 
 @app.command()
 def tokens(
     captures: Captures,
-    by: Annotated[By, typer.Option("--by", help="What a row of the first table is.")] = "role",
+    by: Annotated[
+        Literal["role", "layer", "kernel", "step", "projection"], typer.Option("--by", help="What a row of the first table is.")
+    ] = "role",
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,
     steps: facts.Steps = None,
