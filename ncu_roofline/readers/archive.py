@@ -42,6 +42,8 @@ PIECE = 1 << 20
 
 NUMBER = saved.ARCHIVED
 """The launches' column `device` inside an archive, where `device` is the partition: the name of the GPU."""
+OWN = {NUMBER if c.name == "device" else c.name: c.dtype for c in schema.LAUNCHES}
+"""The launches' columns by their names inside an archive."""
 CAPTURE = "capture"
 """File name of the capture that a launch came from."""
 PARTITIONS = {"device": pl.String(), "label": pl.String()}
@@ -213,10 +215,9 @@ def scan(path: Path, measured: Iterable[str] | None = None) -> pl.LazyFrame:
     """
     found = files(path)
     counters = {schema.MEASURED + name: dtype_of(name) for name in measured} if measured is not None else _counters(found)
-    fixed = {NUMBER if c.name == "device" else c.name: c.dtype for c in schema.LAUNCHES}
     return pl.scan_parquet(
         found,
-        schema={**fixed, **counters, CAPTURE: pl.String()},
+        schema={**OWN, **counters, CAPTURE: pl.String()},
         hive_schema=PARTITIONS,
         hive_partitioning=True,
         missing_columns="insert",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+Row = dict[str, Any]
 LETTER, LINE = 5.7, 13
 """Pixels of an average letter and of a line at 11 px."""
 
@@ -59,6 +62,20 @@ def line_boxes(start: tuple[float, float], end: tuple[float, float]) -> list[Box
     count = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / 8))
     points = [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count + 1)]
     return [Box(x - 2, y - 2, x + 2, y + 2) for x, y in points]
+
+
+def heaped(
+    rows: Iterable[dict[str, Any]], near: Callable[[dict[str, Any], dict[str, Any]], bool]
+) -> list[list[dict[str, Any]]]:
+    """Marks in heaps: each joins the first heap to whose first mark it is near, else it begins one."""
+    heaps: list[list[Row]] = []
+    for row in rows:
+        heap = next((heap for heap in heaps if near(heap[0], row)), None)
+        if heap is None:
+            heaps.append([row])
+        else:
+            heap.append(row)
+    return heaps
 
 
 def place(marks: list[Named], taken: list[Box], frame: Box) -> list[Label]:

@@ -10,7 +10,7 @@ import altair as alt
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.present.charts.labels import Box, Named, line_boxes
+from ncu_roofline.present.charts.labels import Box, Named, heaped, line_boxes
 from ncu_roofline.present.forms.columns import FAMILY_NAMES, cell, percent, shape
 from ncu_roofline.present.forms.plane import Plane
 from ncu_roofline.present.forms.short import brief
@@ -241,19 +241,13 @@ def place(row: dict[str, Any], plane: Plane) -> tuple[float, float, float]:
 
 def together(rows: pl.DataFrame, plane: Plane) -> list[list[dict[str, Any]]]:
     """Marks of one family that cover the centre of a larger one, each heap with its largest first; in the band by height."""
-    heaps: list[list[dict[str, Any]]] = []
-    for row in rows.sort("size", descending=True, maintain_order=True).to_dicts():
-        x, y, _ = place(row, plane)
-        for heap in heaps:
-            at_x, at_y, radius = place(heap[0], plane)
-            side_by_side = in_band(row, plane) and in_band(heap[0], plane)
-            across = 0.0 if side_by_side else x - at_x
-            if heap[0]["family"] == row["family"] and math.hypot(across, y - at_y) <= radius:
-                heap.append(row)
-                break
-        else:
-            heaps.append([row])
-    return heaps
+
+    def covers(first: dict[str, Any], row: dict[str, Any]) -> bool:
+        (at_x, at_y, radius), (x, y, _) = place(first, plane), place(row, plane)
+        across = 0.0 if in_band(row, plane) and in_band(first, plane) else x - at_x
+        return bool(first["family"] == row["family"] and math.hypot(across, y - at_y) <= radius)
+
+    return heaped(rows.sort("size", descending=True, maintain_order=True).to_dicts(), covers)
 
 
 MANY = {"kernel": "kernels", "launch": "launches", "role": "roles", "layer": "layers"}

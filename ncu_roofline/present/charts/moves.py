@@ -13,7 +13,7 @@ from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.roofline.picture import Picture, picture
 from ncu_roofline.present.charts import labels, roofs
 from ncu_roofline.present.charts.compare import heading
-from ncu_roofline.present.charts.labels import Box, Named, line_boxes
+from ncu_roofline.present.charts.labels import Box, Named, heaped, line_boxes
 from ncu_roofline.present.charts.theme import COLOUR, SHAPE, occurring
 from ncu_roofline.present.forms.columns import FAMILY_NAMES, percent
 from ncu_roofline.present.forms.plane import Plane
@@ -174,17 +174,12 @@ def names(ways: pl.DataFrame, pictures: list[Picture], on: Plane) -> list[alt.Ch
 
 def heaps(ways: pl.DataFrame, on: Plane) -> list[list[dict[str, Any]]]:
     """New places of one family within a mark's size of each other."""
-    found: list[list[dict[str, Any]]] = []
-    for row in ways.iter_rows(named=True):
-        x, y = on.px(row["x2"]), on.py(row["y2"])
-        for heap in found:
-            first = heap[0]
-            if first["family"] == row["family"] and math.hypot(x - on.px(first["x2"]), y - on.py(first["y2"])) <= 14:
-                heap.append(row)
-                break
-        else:
-            found.append([row])
-    return found
+
+    def near(first: dict[str, Any], row: dict[str, Any]) -> bool:
+        apart = math.hypot(on.px(row["x2"]) - on.px(first["x2"]), on.py(row["y2"]) - on.py(first["y2"]))
+        return bool(first["family"] == row["family"] and apart <= 14)
+
+    return heaped(ways.to_dicts(), near)
 
 
 def named(heap: list[dict[str, Any]], on: Plane) -> Named:

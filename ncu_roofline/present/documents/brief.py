@@ -106,10 +106,9 @@ def figure(study: Study, whole: Totals, measure: str) -> dict[str, Any]:
     value = whole.per_token(measure)
     if value is None:
         return dict(NOTHING)
-    partial = bool(whole.unknown[measure])
     tokens = study.run.tokens if study.run.tokens.value else study.run.batch
     stated = measure == "seconds" and whole.stated_seconds is not None
-    partial = partial and not stated
+    partial = bool(whole.unknown[measure]) and not stated
     counted = "stated step" if stated else "measured" if measure == "seconds" else by_rung(study)
     origin = f"{counted}; tokens {tokens.origin}"
     return {"value": None if partial else value, "low": value, "high": None if partial else value, "origin": origin}

@@ -171,8 +171,7 @@ def launches(store: Store, measured: Iterable[str] = ()) -> pl.LazyFrame:
     if not found.every:
         raise UnreadableCapture(f"{shown(store.root)}: no archive of launches; make one with `ncu-roofline ingest`")
     counters = {MEASURED + name: archive.dtype_of(name) for name in measured}
-    own = {archive.NUMBER if c.name == "device" else c.name: c.dtype for c in LAUNCHES}
-    schema = {**own, **counters, archive.CAPTURE: pl.String(), **{c.name: c.dtype for c in JOINED}}
+    schema = {**archive.OWN, **counters, archive.CAPTURE: pl.String(), **{c.name: c.dtype for c in JOINED}}
     scan = scanned(store, found.every, schema, parted=True)
     return scan.unique(["id", "index"], keep="any") if twice(found) else scan
 

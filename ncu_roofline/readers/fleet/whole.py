@@ -31,12 +31,11 @@ def read(store: Store) -> Capture:
 
 def launches(store: Store, ids: pl.LazyFrame) -> pl.LazyFrame:
     """The launches of these captures, in the columns of one, with the name of theirs."""
-    own = [archive.NUMBER if c.name == "device" else c.name for c in schema.LAUNCHES]
     scan = tables.launches(store, counters(store))
     measured = [name for name in scan.collect_schema() if name.startswith(schema.MEASURED)]
     # of one device: its name is in the facts, and the column tells its number
     kept = scan.join(ids, on=["id", "date"], how="semi", maintain_order="left")
-    return kept.select(*own, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
+    return kept.select(*archive.OWN, *measured, archive.CAPTURE).rename({archive.NUMBER: "device"})
 
 
 def counters(store: Store) -> list[str]:
