@@ -210,9 +210,9 @@ def main_table(sweep: Sweep) -> Table:
 def role_table(sweep: Sweep) -> Table:
     """Bytes of the largest roles at every place."""
     largest = (
-        sweep.roles.group_by("role")
+        sweep.roles.group_by("role", maintain_order=True)
         .agg(pl.col("bytes").max())
-        .sort("bytes", descending=True, nulls_last=True)
+        .sort("bytes", descending=True, nulls_last=True, maintain_order=True)
         .head(MOST_ROLES)["role"]
     )
     wide = (
