@@ -63,8 +63,8 @@ fuzz: $(READY) ## the long form of the fuzz tests; writes bench/fuzz.txt and fuz
 mutation: $(READY) ## 400 seeded mutants of analysis/ and readers/; writes docs/mutation.md
 	$(BIN)/python -m tools.mutation
 
-judge: $(READY) ## judge what is said of 1,000 synthetic runs and 2,000 pairs; writes tests/generator/RESULTS.md
-	$(BIN)/python -m tests.generator.judge --runs 1000 --pairs 2000 --seed 0 --write
+judge: $(READY) ## judge what is said of 1,000 synthetic runs, 2,000 pairs and 1,000 traces; writes tests/generator/RESULTS.md
+	$(BIN)/python -m tests.generator.judge --runs 1000 --pairs 2000 --traces 1000 --seed 0 --write
 
 referee: $(READY) ## our numbers beside NVIDIA's in the captures beside the repository; writes docs/referee.md
 	$(BIN)/python -m tools.referee

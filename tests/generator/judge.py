@@ -51,13 +51,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=0)
     options.add_argument("--pairs", type=int, default=0)
+    options.add_argument("--traces", type=int, default=0)
     options.add_argument("--seed", type=int, default=0, help="the first seed")
     options.add_argument("--kind", default=None, choices=KINDS)
     options.add_argument("--show", type=int, default=12, help="false statements to print")
     options.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     asked = options.parse_args()
     pages = []
-    if asked.runs or not asked.pairs:
+    if asked.runs or not (asked.pairs or asked.traces):
         found = list(judged_runs(range(asked.seed, asked.seed + (asked.runs or 100)), asked.kind))
         pages.append(runs_page(found))
         print(pages[-1])
@@ -69,6 +70,13 @@ def main() -> None:
         pages.append(pairs_page(verdicts))
         print(pages[-1])
         print(worst_pairs(verdicts, asked.show))
+    if asked.traces:
+        from tests.generator.judge_traces import judged_traces, traces_page
+
+        found = list(judged_traces(range(asked.seed, asked.seed + asked.traces), asked.kind))
+        pages.append(traces_page(found))
+        print(pages[-1])
+        print(worst(found, asked.show))
     if asked.write:
         RESULTS.write_text(page(pages, RESULTS.read_text() if RESULTS.exists() else ""))
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.capture.names import function_name
+from tests.generator.kernels import Pass
 from tests.generator.plans import Plan, contexts_of, decoding, plan
-from tests.generator.runs import Generated, generated, ranges, sequence
+from tests.generator.runs import Generated, Stretch, generated, ranges, sequence
 
 VARIANTS = ("plain", "shuffled streams", "missing kernels", "fused kernels", "late launches")
 BETWEEN_KERNELS, BETWEEN_STEPS = (400, 2500), (20_000, 200_000)
@@ -44,6 +45,7 @@ class Event:
     ranges: tuple[str, ...] = ()
     parts: int = 1
     """Launches of the capture that it stands for."""
+    device: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Timeline:
     events: list[Event]
     capture: Generated
     """The same run under the profiler of counters."""
+    shown: Generated | None = None
+    """The launches that the trace holds, and what is so of them."""
 
     @cached_property
     def kernel_seconds(self) -> float:
@@ -69,7 +73,7 @@ class Timeline:
     @cached_property
     def busy_seconds(self) -> float:
         """Time in which some kernel ran."""
-        return union(self.events) / 1e9
+        return sum(union([e for e in self.events if e.device == d]) for d in {e.device for e in self.events}) / 1e9
 
     @cached_property
     def steps(self) -> list[list[Event]]:
@@ -103,28 +107,37 @@ def union(events: Sequence[Event]) -> int:
     return total
 
 
-def timeline(seed: int, variant: str | None = None, kind: str | None = None) -> Timeline:
-    """The timeline of this seed; variants take turns."""
+def timeline(seed: int, variant: str | None = None, kind: str | None = None, *, window: str = "whole") -> Timeline:
+    """The timeline of this seed; variants take turns. `window` is how the trace is cut, `planned` as its kind is."""
     rng = random.Random(f"timeline {seed}")
     chosen = variant or VARIANTS[seed % len(VARIANTS)]
     made = plan(seed, kind or "constant batch")
     if kind is None:
         contexts = contexts_of(rng, len(made.passes[-1].contexts))
         made = replace(made, passes=tuple(decoding(made.shape, contexts, rng.choice((4, 6, 9)))))
-    made = replace(made, window="whole")
-    events = on_the_clock(rng, made, late=chosen == "late launches")
+    made = made if window == "planned" else replace(made, window=window)
+    shown = generated(made)
+    events = on_the_clock(rng, made, shown.window, late=chosen == "late launches")
     altered = {"shuffled streams": shuffled, "missing kernels": thinned, "fused kernels": fused}.get(chosen)
     capture = generated(replace(made, window="steps"))
-    return Timeline(seed=seed, variant=chosen, events=altered(rng, events) if altered else events, capture=capture)
+    return Timeline(seed=seed, variant=chosen, events=altered(rng, events) if altered else events, capture=capture, shown=shown)
 
 
-def on_the_clock(rng: random.Random, made: Plan, late: bool) -> list[Event]:
-    """Every launch with its time: gaps within a step and between steps, overlap where a second stream works."""
+def on_the_clock(rng: random.Random, made: Plan, window: tuple[int, int], late: bool) -> list[Event]:
+    """Every launch of the window with its time, on each rank by a clock of its own."""
+    whole = sequence(made)
+    events = [e for device in made.ranks for e in on_a_device(rng, made, whole, late, device)[slice(*window)]]
+    return sorted(events, key=lambda e: e.start)
+
+
+def on_a_device(rng: random.Random, made: Plan, whole: Stretch, late: bool, device: int) -> list[Event]:
+    """Gaps within a step and between steps, overlap where a second stream works."""
     from tests.generator import counters
 
-    whole = sequence(made)
     *_, seconds = counters.measured(whole.kernels, rng)
     marks = list(ranges(made, whole)) if made.nvtx else [[]] * len(whole.kernels)
+    if made.engine.nvtx == "vllm" and made.nvtx and made.seed % 4 == 1:
+        marks = [earlier(made.passes[number]) for number in whole.passes]
     undisturbed = rng.uniform(0.8, 0.95)
     clock, previous = 1_000_000_000, -1
     events: list[Event] = []
@@ -148,9 +161,16 @@ def on_the_clock(rng: random.Random, made: Plan, late: bool) -> list[Event]:
                 threads=kernel.threads,
                 number=number,
                 ranges=tuple(marks[at]),
+                device=device if len(made.ranks) > 1 else 0,
             )
         )
-    return sorted(events, key=lambda e: e.start)
+    return events
+
+
+def earlier(one: Pass) -> list[str]:
+    """The ranges of earlier versions of vLLM: requests that are new, and those seen before, prompts in pieces among them."""
+    new = sum(cached == 0 for _, cached in one.chunks)
+    return [f"execute_new_{new}_cached_{len(one.contexts) + len(one.chunks) - new}"]
 
 
 def shuffled(rng: random.Random, events: list[Event]) -> list[Event]:
@@ -184,12 +204,19 @@ def kineto(made: Timeline) -> dict[str, Any]:
         args = {"External id": correlation, "correlation": correlation}
         host = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "pid": 851, "tid": 851}
         rows.append({**host, "ts": e.launched / 1e3, "dur": 4.0, "args": {**args, "cbid": 211}})
-        device = {"queued": 0, "device": 0, "context": 1, "stream": e.stream, "registers per thread": 64, "shared memory": 0}
+        device = {
+            "queued": 0,
+            "device": e.device,
+            "context": 1,
+            "stream": e.stream,
+            "registers per thread": 64,
+            "shared memory": 0,
+        }
         shape = {"grid": list(e.grid), "block": [e.threads, 1, 1], "est. achieved occupancy %": 0}
-        kernel = {"ph": "X", "cat": "kernel", "name": e.name, "pid": 0, "tid": e.stream}
+        kernel = {"ph": "X", "cat": "kernel", "name": e.name, "pid": e.device, "tid": e.stream}
         rows.append({**kernel, "ts": e.start / 1e3, "dur": (e.end - e.start) / 1e3, "args": {**args, **device, **shape}})
-    for name, first, last in opened(made):
-        mark = {"ph": "X", "cat": "gpu_user_annotation", "name": name, "pid": 0, "tid": 7}
+    for name, first, last, rank in opened(made):
+        mark = {"ph": "X", "cat": "gpu_user_annotation", "name": name, "pid": rank, "tid": 7}
         rows.append({**mark, "ts": first / 1e3, "dur": (last - first) / 1e3, "args": {"External id": 0}})
     gpu = {
         "id": 0,
@@ -202,14 +229,14 @@ def kineto(made: Timeline) -> dict[str, Any]:
     return {"schemaVersion": 1, "deviceProperties": [gpu], "traceEvents": rows, "traceName": f"generated-{made.seed}.json"}
 
 
-def opened(made: Timeline) -> list[tuple[str, int, int]]:
-    """Each range of the run with its first start and last end on the device."""
-    found: dict[tuple[int, str], tuple[int, int]] = {}
+def opened(made: Timeline) -> list[tuple[str, int, int, int]]:
+    """Each range of the run with its first start and last end on each device."""
+    found: dict[tuple[int, str, int], tuple[int, int]] = {}
     for e in made.events:
         for name in e.ranges:
-            first, last = found.get((e.number, name), (e.start, e.end))
-            found[e.number, name] = min(first, e.start), max(last, e.end)
-    return [(name, first, last) for (_, name), (first, last) in found.items()]
+            first, last = found.get((e.number, name, e.device), (e.start, e.end))
+            found[e.number, name, e.device] = min(first, e.start), max(last, e.end)
+    return [(name, first, last, device) for (_, name, device), (first, last) in found.items()]
 
 
 def write_kineto(made: Timeline, path: Path) -> Path:
@@ -237,10 +264,15 @@ CREATE TABLE NVTX_EVENTS (
     textId INTEGER, domainId INTEGER);
 """
 PROCESS, THREAD = 281476838981632, 281476838981743
+NEXT = 2**24
+"""From the number of a process, or of its thread, to that of the next."""
 
 
 def write_nsys(made: Timeline, path: Path) -> Path:
-    """The trace as Nsight Systems exports it to SQLite; ranges are on the host, around the launches."""
+    """The trace as Nsight Systems exports it to SQLite; ranges are on the host, around the launches.
+
+    Each rank is a process of its own, which sees its GPU as device 0 and numbers its calls from one.
+    """
     words: dict[str, int] = {}
 
     def word(text: str) -> int:
@@ -248,10 +280,11 @@ def write_nsys(made: Timeline, path: Path) -> Path:
 
     kernels, calls = [], []
     for at, e in enumerate(made.events, start=1):
-        whom = (0, 1, None, e.stream, at, PROCESS, word(e.name), word(function_name(e.name)), word(e.name))
+        own = e.device * NEXT
+        whom = (0, 1, None, e.stream, at, PROCESS + own, word(e.name), word(function_name(e.name)), word(e.name))
         kernels.append((e.start, e.end, *whom, None, None, 64, *e.grid, e.threads, 1, 1, None, None))
-        calls.append((e.launched, e.launched + 4000, 0, THREAD, at, word("cudaLaunchKernel_v7000"), 0, None))
-    marks = [(first, last, 59, None, text, THREAD, None, 0) for text, first, last in asked(made)]
+        calls.append((e.launched, e.launched + 4000, 0, THREAD + own, at, word("cudaLaunchKernel_v7000"), 0, None))
+    marks = [(first, last, 59, None, text, THREAD + d * NEXT, None, 0) for text, first, last, d in asked(made)]
     with sqlite3.connect(path) as base:
         base.executescript(TABLES)
         insert(base, "META_DATA_EXPORT", [("EXPORT_SCHEMA_VERSION", "3.25.0")])
@@ -270,11 +303,11 @@ def insert(base: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]
         base.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def asked(made: Timeline) -> list[tuple[str, int, int]]:
-    """Each range of the run as the host held it: around the launches."""
-    found: dict[tuple[int, str], tuple[int, int]] = {}
+def asked(made: Timeline) -> list[tuple[str, int, int, int]]:
+    """Each range of the run as the host of each rank held it: around the launches."""
+    found: dict[tuple[int, str, int], tuple[int, int]] = {}
     for e in made.events:
         for name in e.ranges:
-            first, last = found.get((e.number, name), (e.launched, e.launched))
-            found[e.number, name] = min(first, e.launched), max(last, e.launched)
-    return [(name, first - 500, last + 5000) for (_, name), (first, last) in found.items()]
+            first, last = found.get((e.number, name, e.device), (e.launched, e.launched))
+            found[e.number, name, e.device] = min(first, e.launched), max(last, e.launched)
+    return [(name, first - 500, last + 5000, device) for (_, name, device), (first, last) in found.items()]

@@ -1,1 +1,1 @@
-"""How long does the real step take? The clock beside the counters: steps.py (steps, busy, gaps), match.py (bytes)."""
+"""How long does the real step take? Steps by ranges (marks.py), order (order.py) or LM head (heads.py); bytes (match.py)."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.timeline.steps import Stepped, of_steps, whole_steps
+from ncu_roofline.analysis.timeline.order import whole_steps
+from ncu_roofline.analysis.timeline.steps import Stepped, of_steps
 
 ORDERED = (("name", "grid"), ("kernel", "grid"))
 """What tells that two launches are the same, where a step of both has as many of them: their turn tells which is which."""

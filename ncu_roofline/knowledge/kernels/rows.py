@@ -48,8 +48,9 @@ class RangeRule:
 
     nvtx: str
     """With the groups `batch` (sequences), `rows` and `cached` (tokens of all sequences), where the range tells them."""
-    phase: str
     what: str
+    phase: str | None = None
+    """None where the range of a decode step may be one of a piece of a prompt."""
     drafts: bool = False
     loop: bool = False
     """Whether one such range may hold many steps: it tells what they are, and not how many."""

@@ -53,7 +53,8 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     if work.is_empty():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
     others = [frame(memory(base, kind, table), WORK) for kind, table in MEMORY.items() if table in tables]
-    called = with_calls(pl.concat([work, *others]), frame(calls(base, tables), CALLED), "process")
+    work = of_processes(pl.concat([work, *others]))
+    called = with_calls(work, frame(calls(base, tables), CALLED), "process")
     ranges = on_device(frame(marks(base, tables), MARKS), called)
     notes = (*(hidden(base) if GRAPHS in tables else ()), *(lost(base) if DIAGNOSTICS in tables else ()))
     return Timeline(
@@ -64,6 +65,16 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
         notes=notes,
         lost=bool(notes),
     )
+
+
+def of_processes(work: pl.DataFrame) -> pl.DataFrame:
+    """The work with a device per process where several number theirs alike: each rank of a job may see its GPU as the first."""
+    seen = work.select("process", "device").unique()
+    if seen["device"].is_unique().all():
+        return work
+    numbered = seen.sort("process", "device").with_columns(number=pl.int_range(pl.len(), dtype=pl.Int64))
+    joined = work.join(numbered, on=["process", "device"], how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(device="number").drop("number")
 
 
 def frame(rows: Iterator[tuple[object, ...]], schema: dict[str, Any]) -> pl.DataFrame:

@@ -290,6 +290,19 @@ def test_processes_that_number_their_calls_alike_are_told_apart(tmp_path: Path) 
     assert kernels(read(tmp_path / "t.sqlite").events)["launched"].count() == rows
 
 
+def test_ranks_that_each_see_their_gpu_as_the_first_are_told_apart(tmp_path: Path) -> None:
+    made = timeline(7, "plain", "ranks in one file")
+    ranks = {e.device for e in made.events}
+    write_nsys(made, tmp_path / "t.sqlite")
+    found = kernels(read(tmp_path / "t.sqlite").events)
+
+    assert len(ranks) > 1 and set(found["device"]) == ranks
+    for rank in ranks:
+        own = [e for e in made.events if e.device == rank]
+        assert found.filter(pl.col("device") == rank)["start"].to_list() == [e.start for e in own]
+        assert found.filter(pl.col("device") == rank)["launched"].to_list() == [e.launched for e in own]
+
+
 def test_an_export_with_a_number_of_thousands_of_texts_gives_each_kernel_once(tmp_path: Path) -> None:
     columns = "start, end, deviceId, streamId, correlationId, gridX, gridY, gridZ, blockX, blockY, blockZ, demangledName"
     count = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3000)"
