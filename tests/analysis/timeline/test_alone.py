@@ -22,7 +22,8 @@ def step(rows: int, sampled: int, layers: int = 2) -> list[tuple[str, int]]:
 
 def timed(*steps: list[tuple[str, int]], ranges: tuple[str, ...] = ()) -> Stepped:
     """The passes one after another, a kernel each microsecond; a range of the engine around each."""
-    rows, marks = [], []
+    rows: list[tuple[object, ...]] = []
+    marks: list[tuple[str, int, int, int]] = []
     for number, kernels in enumerate(steps):
         first = len(rows)
         for name, blocks in kernels:
