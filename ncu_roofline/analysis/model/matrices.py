@@ -15,7 +15,7 @@ from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.model import Model, Weight
+from ncu_roofline.knowledge.models.model import MIXER_OUTPUTS, Model, Weight
 
 COLUMNS = {
     "projection": pl.String(),
@@ -28,8 +28,6 @@ COLUMNS = {
     "activation_bytes": pl.Float64(),
     "output_bytes": pl.Float64(),
 }
-MIXER_OUTPUTS = ("o_proj", "out_proj", "dense")
-"""The projection that follows attention or convolution, in every published naming."""
 
 
 @dataclass(frozen=True, slots=True)

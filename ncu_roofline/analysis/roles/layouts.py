@@ -10,10 +10,8 @@ from ncu_roofline.analysis.model.footprint import Setting, dtype_of, setting_of,
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.model import Model, Weight
+from ncu_roofline.knowledge.models.model import MIXER_OUTPUTS, Model, Weight
 
-OUTPUTS = ("o_proj", "out_proj", "dense")
-"""The projection that follows attention, in every published naming."""
 MIXING = ("full", "sliding", "window", "chunked")
 """Caches of keys and values; latent caches and states are read beside products that resemble them."""
 SPARSE = (THRESHOLDS.sparse_part_16_bit, THRESHOLDS.sparse_part_8_bit)
@@ -88,7 +86,7 @@ def slot(weights: list[Weight], model: Model, setting: Setting, factor: float) -
 
 def with_sides(slots: list[Slot]) -> list[Slot]:
     """The slots with the side of attention on which they stand, where a projection of its output is among them."""
-    closing = next((at for at, s in enumerate(slots) if s.name.endswith(OUTPUTS)), None)
+    closing = next((at for at, s in enumerate(slots) if s.name.endswith(MIXER_OUTPUTS)), None)
     return slots if not closing else [Slot(s.name, s.bytes, s.experts, at >= closing) for at, s in enumerate(slots)]
 
 

@@ -20,9 +20,10 @@ STREAM = ("capture", "process", "device", "stream")
 def gained(placed: pl.DataFrame, ceiling: Ceiling | None) -> pl.DataFrame:
     """Placed launches with their least time at the ceiling, the time above it, and the reason for it."""
     best = NOTHING if ceiling is None else pl.lit(ceiling.bandwidth)
+    waves = measured(placed, WAVES)
     return (
         placed.with_columns(
-            waves=positive(measured(placed, WAVES)),
+            waves=pl.when(waves > 0).then(waves),
             moved=moved_bytes(),
             excess=excess_bytes(),
             fusion_bytes=handed_over(),
@@ -34,11 +35,6 @@ def gained(placed: pl.DataFrame, ceiling: Ceiling | None) -> pl.DataFrame:
         .with_columns(gain_reason=reason(best))
         .drop("moved", "excess", "helper", "executed_seconds")
     )
-
-
-def positive(value: pl.Expr) -> pl.Expr:
-    """A number above zero; what is none is null."""
-    return pl.when(value > 0).then(value)
 
 
 def least_seconds(best: pl.Expr) -> pl.Expr:

@@ -134,7 +134,7 @@ def of_model(mains: pl.DataFrame, run: Run, model: Model) -> Cache | None:
 
 def of_kernels(mains: pl.DataFrame, run: Run) -> Cache | None:
     """The cache by the launch of the kernel that reads it; None where no rule knows the kernel."""
-    known = [rule for rule in rules(CacheRule, "cache") if mains["kernel"].str.contains(f"^(?:{rule.kernel})$").any()]
+    known = [rule for rule in rules(CacheRule, "cache") if mains["kernel"].str.contains(rule.patterns["kernel"]).any()]
     if not known:
         return None
     said = "bytes that attention read over key/value heads by its grid and head width by its name"
@@ -151,12 +151,12 @@ def elements(rule: CacheRule) -> pl.Expr:
     """Cached elements of a token: keys and values of every head; null for other kernels."""
     heads = pl.col("grid").arr.get(AXES[rule.heads])
     width = pl.col("name").str.extract(rule.width, 1).cast(pl.Float64, strict=False)
-    return pl.when(pl.col("kernel").str.contains(f"^(?:{rule.kernel})$")).then(2 * heads * width)
+    return pl.when(pl.col("kernel").str.contains(rule.patterns["kernel"])).then(2 * heads * width)
 
 
 def sequences(rule: CacheRule) -> pl.Expr:
     """Sequences that the launch reads for, by its own grid; null for other kernels."""
-    mine = pl.col("kernel").str.contains(f"^(?:{rule.kernel})$")
+    mine = pl.col("kernel").str.contains(rule.patterns["kernel"])
     return pl.when(mine).then(pl.col("grid").arr.get(AXES[rule.sequences]))
 
 

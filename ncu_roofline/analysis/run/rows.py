@@ -31,10 +31,7 @@ def texts(launches: pl.DataFrame) -> dict[str, Texts]:
 def vote(launches: pl.DataFrame, number: int, rule: RowRule, seen: Mapping[str, Texts]) -> pl.DataFrame | None:
     """The launches of one rule with their rows; None where none of these names is the rule's."""
     chosen = launches.lazy()
-    patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
-    for column, pattern in patterns.items():
-        if pattern is None:
-            continue
+    for column, pattern in rule.patterns.items():
         if not (mine := matching(seen[column], pattern)):
             return None
         chosen = chosen.filter(pl.col(column).is_in(mine))
@@ -98,7 +95,7 @@ def phase_kinds(launches: pl.DataFrame) -> pl.DataFrame:
 
 def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataFrame:
     """The launches of one phase rule."""
-    mine = matching(kernels, f"^(?:{rule.kernel})$")
+    mine = matching(kernels, rule.patterns["kernel"])
     chosen = launches.filter(pl.col("kernel").is_in(mine)) if mine else launches.clear()
     if rule.axis is not None:
         chosen = chosen.filter(pl.col("grid").arr.get(AXES[rule.axis]) > rule.over)
@@ -107,8 +104,7 @@ def of_rule(launches: pl.DataFrame, rule: PhaseRule, kernels: Texts) -> pl.DataF
 
 def verifying(launches: pl.DataFrame) -> pl.Expr:
     """Whether the launch closes a step whose drafts it accepts or refuses, by its name."""
-    closing = [NamedRule(kernel=rule.kernel) for rule in rules(PhaseRule, "phase") if rule.verifies]
-    return pl.any_horizontal(named(launches, rule) for rule in closing)
+    return pl.any_horizontal(named(launches, rule) for rule in rules(PhaseRule, "phase") if rule.verifies)
 
 
 def satellite(launches: pl.DataFrame) -> pl.Expr:
@@ -129,8 +125,7 @@ def listed(launches: pl.DataFrame, table: str) -> pl.Expr:
 def named(launches: pl.DataFrame, rule: NamedRule) -> pl.Expr:
     """Whether the kernel's function name, or a part of its demangled name, is one of the rule's, and its role the rule's."""
     found = pl.lit(False)
-    patterns = {"kernel": f"^(?:{rule.kernel})$" if rule.kernel else None, "name": rule.name}
-    for column, pattern in patterns.items():
-        if pattern is not None and (mine := matching(distinct(launches[column]), pattern)):
+    for column, pattern in rule.patterns.items():
+        if mine := matching(distinct(launches[column]), pattern):
             found = found | pl.col(column).is_in(mine)
     return found if rule.role is None else found & (pl.col("role").cast(pl.String) == rule.role).fill_null(False)

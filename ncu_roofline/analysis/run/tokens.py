@@ -124,14 +124,9 @@ def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
         ranks=ranks(found.launches),
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
-        flops_partial=partial(found.launches),
+        flops_partial=found.launches.filter(pl.col("flops").is_not_null() & lacking()).height,
         stated_seconds=stated_seconds(run) if found.steps and phase == "decode" else None,
     )
-
-
-def partial(launches: pl.DataFrame) -> int:
-    """Launches whose FLOPs lack a main kind of work; none where the kinds are not told apart."""
-    return launches.filter(pl.col("flops").is_not_null() & lacking()).height
 
 
 def sums() -> list[pl.Expr]:

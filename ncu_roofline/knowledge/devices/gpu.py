@@ -44,8 +44,7 @@ class Gpu:
 
     def ridge(self, precision: str) -> float | None:
         """FLOP/byte above which work of this precision is compute-bound; None without a peak."""
-        peak = self.peak(precision)
-        return None if peak is None else peak / self.bandwidth
+        return self.ridges().get(precision)
 
     def ridges(self) -> dict[str, float]:
         """The ridge of every precision that has a peak, FLOP/byte."""

@@ -155,10 +155,10 @@ def described(names: pl.Series, rules: Rules) -> pl.DataFrame:
     return split.select(given="name", name="readable").with_columns(**words)
 
 
-def first(rules: Iterable[Rule]) -> pl.Expr:
-    """Id of the first rule that matches a described name; null where none does."""
-    ids = [pl.when(rule.named()).then(pl.lit(rule.id)) for rule in rules]
-    return pl.coalesce(ids) if ids else pl.lit(None, pl.String)
+def first_of(told: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
+    """The word of the first condition that holds for a described name; null where none does."""
+    words = [pl.when(holds).then(pl.lit(word)) for holds, word in told]
+    return pl.coalesce(words) if words else pl.lit(None, pl.String)
 
 
 def matched(rules: Iterable[Rule], seen: pl.DataFrame) -> pl.Series:
@@ -209,8 +209,9 @@ def classify_names(names: pl.Series, rules: Rules) -> pl.DataFrame:
 def _classified(names: tuple[str, ...], rules: Rules) -> pl.DataFrame:
     seen = described(pl.Series("name", names, dtype=pl.String), rules)
     roles = {rule.id: rule.role for rule in reversed(rules.rules)}
+    nameless = first_of((_holds("function", said), kind) for kind, said in rules.nameless.items())
     told = seen.select(
-        "given", "function", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=_nameless(rules)
+        "given", "function", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=nameless
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
     return told.select(pl.col("given").alias("name"), "role", "rule", _likely(rules), "nameless", *dtypes(rules))
 
@@ -234,18 +235,13 @@ def _likely(rules: Rules) -> pl.Expr:
     return pl.coalesce(*doubts, pl.when(pl.col("rule").is_not_null()).then(pl.lit(False))).alias("likely")
 
 
-def _nameless(rules: Rules) -> pl.Expr:
-    """What may settle a function whose name says nothing; null for others."""
-    kinds = [pl.when(_holds("function", said)).then(pl.lit(kind)) for kind, said in rules.nameless.items()]
-    return pl.coalesce(kinds) if kinds else pl.lit(None, pl.String)
-
-
 def first_of_ranges(ranges: pl.Series, rules: Rules) -> pl.DataFrame:
     """One row per distinct list of NVTX ranges: what the innermost range known to a rule says."""
     lists = pl.DataFrame({"nvtx": ranges.unique()}).with_row_index("list")
     apart = lists.explode("nvtx", empty_as_null=True).drop_nulls("nvtx")
     by_id = rules.by_id()
-    ids = apart.select("nvtx").unique().with_columns(range_rule=first(rules.of(nvtx=True)))
+    first = first_of((rule.named(), rule.id) for rule in rules.of(nvtx=True))
+    ids = apart.select("nvtx").unique().with_columns(range_rule=first)
     innermost = apart.join(ids.drop_nulls(), on="nvtx", maintain_order="left").group_by("list").agg(pl.col("range_rule").last())
     told = innermost.with_columns(
         range_role=pl.col("range_rule").replace_strict({k: r.role for k, r in by_id.items()}, return_dtype=ROLE),

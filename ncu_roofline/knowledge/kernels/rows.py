@@ -9,13 +9,25 @@ from ncu_roofline.knowledge.toml import read_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowRule:
-    """One kind of kernel whose grid, or name, counts token rows."""
+class NamedRule:
+    """Kernels by function name or by a part of the demangled one, of one role."""
 
-    what: str
     kernel: str | None = None
     name: str | None = None
     role: str | None = None
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """By column what the texts of a kernel must hold: the whole function name, a part of the demangled one."""
+        stated = {"kernel": self.kernel and f"^(?:{self.kernel})$", "name": self.name}
+        return {column: pattern for column, pattern in stated.items() if pattern is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule(NamedRule):
+    """One kind of kernel whose grid, or name, counts token rows."""
+
+    what: str
     axis: str | None = None
     value: int | None = None
     least: bool = False
@@ -29,10 +41,9 @@ class RowRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseRule:
+class PhaseRule(NamedRule):
     """One kind of kernel that runs in one phase only."""
 
-    kernel: str
     phase: str
     what: str
     axis: str | None = None
@@ -67,25 +78,15 @@ class CountRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CacheRule:
+class CacheRule(NamedRule):
     """One kind of attention kernel whose launch tells the shape of the cache that it reads."""
 
-    kernel: str
     heads: str
     """Axis of the grid that counts key/value heads."""
     sequences: str
     """Axis of the grid that counts sequences."""
     width: str
     """Where the name has the width of a head: a group."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedRule:
-    """Kernels by function name or by a part of the demangled one, of one role."""
-
-    kernel: str | None = None
-    name: str | None = None
-    role: str | None = None
 
 
 Rule = TypeVar("Rule", RowRule, PhaseRule, RangeRule, CountRule, CacheRule, NamedRule)

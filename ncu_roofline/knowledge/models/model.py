@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+MIXER_OUTPUTS = ("o_proj", "out_proj", "dense")
+"""The projection that follows attention or convolution, in every published naming."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:

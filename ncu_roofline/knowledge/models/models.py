@@ -19,6 +19,8 @@ from ncu_roofline.knowledge.models.quantised import native, stored
 from ncu_roofline.knowledge.models.recurrent import convolution, gated_delta, mamba
 
 CONFIGS = files(__package__) / "configs"
+OUTER = ("architectures", "model_type", "torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", "vocab_size")
+"""What a multimodal config says outside its text half and the text half may leave out."""
 
 
 def shipped() -> list[str]:
@@ -48,8 +50,7 @@ def from_config(keys: dict[str, Any], name: str, file: str = "config.json") -> M
     nested = keys.get("text_config")
     if isinstance(nested, dict):
         keys = {
-            **{k: keys[k] for k in ("architectures", "model_type") if k in keys},
-            **_outer(keys),
+            **{k: keys[k] for k in OUTER if k in keys},
             **nested,
             **({"architectures": keys["architectures"]} if "architectures" in keys else {}),
         }
@@ -77,12 +78,6 @@ def from_config(keys: dict[str, Any], name: str, file: str = "config.json") -> M
         native=native(config),
         stored=stored(config),
     )
-
-
-def _outer(keys: dict[str, Any]) -> dict[str, Any]:
-    """What a multimodal config says outside its text half and the text half may leave out."""
-    outer = ("torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", "vocab_size")
-    return {k: keys[k] for k in outer if k in keys}
 
 
 def _layers(known: Traits) -> Iterator[tuple[str, list[Weight], Cache]]:
