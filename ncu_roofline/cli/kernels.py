@@ -87,8 +87,9 @@ def kernels(
     chosen = listing(rows, sort=sort, only=only)
     shown = chosen.head(top) if top else chosen
     ranked = sort.lstrip("-") in ("gain", "gain_seconds")
-    counts = {"grouped": grouped, "filtered": only is not None, "ranked": ranked}
-    document = words.document(study, shown, chosen.height, health(study), **counts)
+    document = words.document(
+        study, shown, chosen.height, health(study), grouped=grouped, filtered=only is not None, ranked=ranked
+    )
     write(document, form, output, force)
 
 

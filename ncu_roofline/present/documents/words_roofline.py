@@ -68,16 +68,15 @@ def headline(picture: Picture) -> str:
     if sum(r["bytes_share"] for r in told) < HALF * sum(r["bytes_share"] or 0 for r in main) or not told:
         return amounts(main)
     parts = [f"{FAMILY[row['family']]} ({100 * row['bytes_share']:.0f} % of the bytes)" for row in told]
-    sides = [SIDES[row["bound"]] + padding(row) for row in told]
+    sides = [SIDES[row["bound"]] + " unless padded" * padded(row) for row in told]
     if len(set(sides)) == 1:
         return f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} {sides[0]}"
     return ", ".join(f"{part} is {side}" for part, side in zip(parts, sides, strict=True))
 
 
-def padding(row: Mapping[str, Any]) -> str:
-    """That padded tiles may be what puts a family on the right."""
-    doubtful = row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"]
-    return " unless padded" if doubtful else ""
+def padded(row: Mapping[str, Any]) -> bool:
+    """Whether padded tiles may be what puts a family on the right."""
+    return bool(row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"])
 
 
 def amounts(main: list[dict[str, Any]]) -> str:
@@ -148,9 +147,7 @@ def against_ridge(row: Mapping[str, Any], intensity: float, most: str = "") -> s
     part = intensity / row["ridge"]
     where = f"{percent(part)} of the ridge" if part < 1 else f"{three(part)} times the ridge"
     side = "memory-bound" if row["bound"] == "memory" else "compute-bound"
-    doubt = (
-        " unless it is padding" if row["bound_source"] != "useful" and row["bound"] == "compute" and row["tensor_flops"] else ""
-    )
+    doubt = " unless it is padding" * padded(row)
     if most and part < 1:
         side, doubt = "memory-bound", ""
     return f", {most}{where}: {side}{doubt}"
@@ -191,7 +188,7 @@ def moved(picture: Picture) -> list[str]:
         for r in picture.families.sort("family").iter_rows(named=True)
         if r["bytes_share"] is not None and r["bandwidth_share"] is not None
     ]
-    return ["; ".join(said)[:1].upper() + "; ".join(said)[1:] + "."] if said else []
+    return [f"{capital('; '.join(said))}."] if said else []
 
 
 def small(picture: Picture) -> list[str]:

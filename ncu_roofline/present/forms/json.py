@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, pl.DataFrame):
         return [plain(row) for row in value.iter_rows(named=True)]
     if isinstance(value, Run):
-        return {name: plain(told(fact)) for name, fact in facts(value).items()}
+        return {name: plain(told(getattr(value, name))) for name in value.__dataclass_fields__}
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, dict):
@@ -49,8 +49,3 @@ def told(fact: Fact[Any]) -> dict[str, Any]:
     """A fact as an object: its value, the interval that is left of it, and who says so."""
     low, high = fact.span
     return asdict(fact) | {"low": low, "high": high}
-
-
-def facts(run: Run) -> dict[str, Any]:
-    """Every fact of a run by name, the unknown ones too."""
-    return {name: getattr(run, name) for name in run.__dataclass_fields__}

@@ -82,7 +82,7 @@ def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int 
     corners = picture.ridges["value"].to_list()
     left = min([*xs, *(c / 20 for c in corners), 1.0]) / 1.8
     right = max([*(x * 3 for x in xs), *(c * 9 for c in corners), left * 1e3])
-    in_band = has_left_band(marks, left)
+    in_band = not marks.filter((pl.col("place") == "bytes") | (pl.col("x") < left)).is_empty()
     flops_only = not marks.filter(place="flops").is_empty()
     decades = math.log10(right / left)
     room = width - (band + gap) * in_band - band * flops_only
@@ -90,11 +90,6 @@ def plane(picture: Picture, width: int = WIDTH, height: int = HEIGHT, band: int 
     x = (left / beside if in_band else left, right * wide if flops_only else right)
     kept = gap if in_band else 0
     return Plane(x=x, y=heights(picture, left, right), left=left, right=right, width=width, height=height, gap=kept)
-
-
-def has_left_band(marks: pl.DataFrame, left: float) -> bool:
-    """Whether any kernel stands left of the axis."""
-    return not marks.filter((pl.col("place") == "bytes") | (pl.col("x") < left)).is_empty()
 
 
 def heights(picture: Picture, left: float, right: float) -> tuple[float, float]:

@@ -165,12 +165,9 @@ def _others(data: bytes, at: int, end: int, cells: list[Cell]) -> int:
             place, decoded = PARTS[number]
             cells[place] = decoded(data[start:at])
         elif number == 1 and kind == VARINT:
-            cells[PROCESS] = _small(varint(data, start)[0])
+            process, _ = varint(data, start)
+            cells[PROCESS] = process if process < 1 << 62 else None
     return at
-
-
-def _small(number: int) -> int | None:
-    return number if number < 1 << 62 else None
 
 
 @lru_cache(maxsize=1 << 12)
