@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,10 +83,6 @@ def compare(
     comparison = compared(one, other, vary=wanted, anyway=anyway, clocks=traced)
     outcomes = gate.outcomes(comparison, rules, allow_cannot_tell=allow_cannot_tell)
     said = document(comparison, by, outcomes)
-    if form == "brief":
-        from ncu_roofline.present.documents.brief import of_comparison
-
-        said = replace(said, brief=of_comparison(comparison))
     write(said, form, output, force)
     if comment is not None:
         write(said, "markdown", comment, force)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -116,12 +115,7 @@ def check(
     study = load(captures, gpu=gpu, reader=reader, roles=roles, phase=phase)
     findings = health(study)
     recipe = mending(study, gaps(findings))
-    document = words.health(study, findings, recipe)
-    if form == "brief":
-        from ncu_roofline.present.documents.brief import of_check
-
-        document = replace(document, brief=of_check(study, findings, document.data["verdict"], recipe))
-    write(document, form, output, force)
+    write(words.health(study, findings, recipe), form, output, force)
 
 
 def mending(study: Study, missing: set[str]) -> str:

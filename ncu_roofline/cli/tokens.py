@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
@@ -69,9 +68,4 @@ def tokens(
         projections=projections(launches, run, known) if known and decode else None,
         all_layers=of_all_layers(launches, run, known) if known and decode else None,
     )
-    document = words.document(study, totals(launches, run, study.phase), tables)
-    if form == "brief":
-        from ncu_roofline.present.documents.brief import of_study
-
-        document = replace(document, brief=of_study(study))
-    write(document, form, output, force)
+    write(words.document(study, totals(launches, run, study.phase), tables), form, output, force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.present.documents import words_compare as words
 from ncu_roofline.present.documents import words_expected
 from ncu_roofline.present.documents.answer import whole_percent
+from ncu_roofline.present.documents.brief import of_comparison
 from ncu_roofline.present.documents.doubts_compare import doubts
 from ncu_roofline.present.documents.words_gate import measured, sentence
 from ncu_roofline.present.forms.columns import change
@@ -37,6 +39,7 @@ def document(comparison: Comparison, by: str = "role", outcomes: tuple[Outcome, 
         answer=(*gate_answer(outcomes, comparison.basis), *words.answer(comparison), *beside(comparison)),
         tables=(*gate_table(outcomes), *(() if withheld else tables(comparison, by))),
         doubts=() if withheld else doubted(comparison),
+        brief=partial(of_comparison, comparison),
         data=data(comparison, by, outcomes),
     )
 

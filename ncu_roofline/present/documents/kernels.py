@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
+from ncu_roofline.present.documents.brief import of_check
 from ncu_roofline.present.documents.summary import device_data
 from ncu_roofline.present.documents.words_gain import reach, with_why
 from ncu_roofline.present.documents.words_health import doubt, words
@@ -147,6 +149,7 @@ def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Docum
         answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else []), *to_others(study.capture.name)),
         doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
         command=recipe,
+        brief=partial(of_check, study, findings, verdict, recipe),
         data={
             "verdict": verdict,
             "rows": rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as plain_json
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -120,7 +121,7 @@ def short(
         doubts=(*told[:room], *([f"{more} more with --full"] if more > 0 else [])),
         footer=(basis(study, numbers, whole),),
         data=data(study, numbers, groups, findings, whole),
-        brief=brief.of_capture(study, numbers, groups, findings, whole),
+        brief=partial(brief.of_capture, study, numbers, groups, findings, whole),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number, three
+from ncu_roofline.present.documents.brief import of_study
 from ncu_roofline.present.documents.grammar import capital, invented, options, sentence
 from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.documents.words_tokens import (
@@ -62,6 +64,7 @@ def document(study: Study, whole: Totals, tables: Tables) -> Document:
         tables=tuple(shown_tables(study, whole, tables)),
         doubts=tuple(doubts(study, whole)),
         footer=tuple(footer(study, whole)),
+        brief=partial(of_study, study),
         data=data(study, whole, tables),
     )
 

@@ -14,7 +14,8 @@ MOST_BYTES = 4096
 
 def render(document: Document) -> str:
     """The brief on one line a key; lists give way where it would be more than 4 KB."""
-    said = {"brief_version": BRIEF_VERSION, **{key: plain(document.brief[key]) for key in KEYS}}
+    told = document.brief()
+    said = {"brief_version": BRIEF_VERSION, **{key: plain(told[key]) for key in KEYS}}
     while len(body := json.dumps(said, allow_nan=False, ensure_ascii=False, indent=1).encode()) > MOST_BYTES:
         longest = max(("roles", "fix_first", "unknown", "answer"), key=lambda k: len(json.dumps(said[k])))
         said[longest] = said[longest][:-1]

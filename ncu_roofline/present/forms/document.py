@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class Document:
     """A command to copy, as it is."""
     footer: tuple[str, ...] = ()
     """Bookkeeping, shown last: what this is of."""
-    brief: Mapping[str, Any] = field(default_factory=dict)
-    """The form for agents: at most 4 KB, always the same keys (docs/schemas/brief.json)."""
+    brief: Callable[[], Mapping[str, Any]] = dict
+    """Makes the form for agents, where it is asked for: at most 4 KB, always the same keys (docs/schemas/brief.json)."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """The JSON form: an object whose `rows` are the first table's."""
