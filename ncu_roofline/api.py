@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ncu_roofline import whole
+from ncu_roofline import readers, whole
 from ncu_roofline.analysis import study as studies
 from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import RooflineError, UnusableInput
+from ncu_roofline.knowledge.devices import gpus as devices
+from ncu_roofline.knowledge.models import models
+from ncu_roofline.readers import facts as run_facts
 
 if TYPE_CHECKING:
     from ncu_roofline.analysis.compare.compare import Comparison
@@ -39,12 +42,9 @@ def read(source: File | Sequence[File], *, reader: str = "auto", metrics: Sequen
     >>> capture.launches.height, capture.run.batch.value, capture.run.batch.origin
     (51, 8, 'given')
     """
-    from ncu_roofline import readers
-    from ncu_roofline.readers.facts import stated
-
     capture = readers.read(source, reader=reader, metrics=metrics)
     paths = readers.expand([source] if isinstance(source, str | os.PathLike) else source)
-    return replace(capture, run=stated(capture.run, paths, facts))
+    return replace(capture, run=run_facts.stated(capture.run, paths, facts))
 
 
 def save(capture: Capture, path: File) -> None:
@@ -89,16 +89,14 @@ def study(
     ('H100 SXM', 8, 32)
     """
     from ncu_roofline.knowledge.kernels.roles import load_rules
-    from ncu_roofline.knowledge.models.models import load
-    from ncu_roofline.readers.facts import byte_rate
 
     if isinstance(source, Study):
         return source
     capture = source if isinstance(source, Capture) else read(source)
     model = capture.run.model.value
     rules = load_rules(None if roles is None else Path(roles))
-    known = load(model) if model else None
-    best = None if ceiling is None else byte_rate("`ceiling=`", ceiling)
+    known = models.load(model) if model else None
+    best = None if ceiling is None else run_facts.byte_rate("`ceiling=`", ceiling)
     return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=known, phase=phase, ceiling=best))
 
 
@@ -238,7 +236,6 @@ def project(
     """
     from ncu_roofline.analysis.project.project import project as projected
     from ncu_roofline.analysis.project.scales import Target
-    from ncu_roofline.knowledge.devices import gpus as devices
 
     target = Target(gpu=devices.found(gpu) if gpu else None, weights=weights, head=head, kv=kv, batch=batch, tp=tp, ep=ep)
     return projected(study(source), target)
@@ -283,10 +280,9 @@ def _rows(file: Path, origin: Origin, stated: dict[str, Any], *, reader: str, me
     """The rows of a file that can be read."""
     from ncu_roofline.analysis.fleet import rows
     from ncu_roofline.readers import archive, footer, marked, read_one
-    from ncu_roofline.readers.facts import stated as with_facts
 
     capture = marked(read_one(file, reader=reader, metrics=metrics))
-    studied = study(replace(capture, run=with_facts(capture.run, [file], stated)))
+    studied = study(replace(capture, run=run_facts.stated(capture.run, [file], stated)))
     archived = archive.archived(capture)
     whence = replace(rows.dated(origin, capture.taken), facts=footer.written(replace(archived, run=studied.capture.run)))
     kept = archived.launches
@@ -325,8 +321,6 @@ def floor(model: File, gpu: str, batch: int | Iterable[int] = 1, **setting: Any)
     (['memory', 'memory'], 4.64)
     """
     from ncu_roofline.analysis.model.floor import over_batches
-    from ncu_roofline.knowledge.devices import gpus as devices
-    from ncu_roofline.knowledge.models import models
 
     sizes = [batch] if isinstance(batch, int) else list(batch)
     return over_batches(models.load(os.fspath(model)), devices.found(gpu), Setting(**setting), sizes)
@@ -339,7 +333,6 @@ def gpus(name: str | None = None) -> pl.DataFrame:
     >>> round(nr.gpus("h100")["ridge_spec"].struct.field("bf16")[0])
     295
     """
-    from ncu_roofline.analysis.roofline.devices import devices
-    from ncu_roofline.knowledge.devices import gpus as known
+    from ncu_roofline.analysis.roofline.devices import devices as described
 
-    return devices(known.table() if name is None else [known.find(name)])
+    return described(devices.table() if name is None else [devices.find(name)])

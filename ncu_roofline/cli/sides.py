@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ncu_roofline import api, whole
+from ncu_roofline.analysis.compare.compare import Comparison
+from ncu_roofline.analysis.compare.gate import FAIL, Outcome
 from ncu_roofline.cli.notes import note
 from ncu_roofline.errors import GateFailed, GateUntold, NotComparable, UnusableInput
-
-if TYPE_CHECKING:
-    from ncu_roofline.analysis.compare.compare import Comparison
-    from ncu_roofline.analysis.compare.gate import Outcome
+from ncu_roofline.present.documents.words_gate import sentence
+from ncu_roofline.readers import CAPTURES, expand, saved
+from ncu_roofline.readers.facts import CHECKS
 
 USAGE = "give BASE HEAD, or --base A1 A2 --head B1 B2, or --baseline NAME HEAD"
 
@@ -36,8 +38,6 @@ def chosen(
 
 def facts_of(stated: list[str] | None) -> dict[str, Any]:
     """KEY=VALUE words as run facts; numbers become numbers."""
-    from ncu_roofline.readers.facts import CHECKS
-
     facts: dict[str, Any] = {}
     for word in stated or []:
         key, mark, value = word.partition("=")
@@ -78,15 +78,11 @@ def refuse(comparison: Comparison, outcomes: tuple[Outcome, ...]) -> None:
     if comparison.verdict == "not_comparable":
         what = ", ".join(d.what for d in comparison.blocking)
         raise NotComparable(f"base and head differ in {what}; --vary names what is changed on purpose, --anyway compares them")
-    from ncu_roofline.present.documents.words_gate import sentence
-
     fail([(o, sentence(o, comparison.basis)) for o in outcomes if o.fails])
 
 
 def fail(broken: Sequence[tuple[Outcome, str]]) -> None:
     """Exit 1 where a rule of a gate fails, 5 where none does and one cannot be told; each with its sentence."""
-    from ncu_roofline.analysis.compare.gate import FAIL
-
     if broken:
         kind = GateFailed if any(outcome.word == FAIL for outcome, _ in broken) else GateUntold
         raise kind("; ".join(said for _, said in broken))
@@ -117,9 +113,6 @@ def files_of(name: str, folder: Path) -> list[Path]:
 
 def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: dict[str, Any], force: bool) -> None:
     """Each capture as one Parquet file in the baseline's folder; an existing baseline is kept unless forced."""
-    from ncu_roofline import api, whole
-    from ncu_roofline.readers import saved
-
     place = folder / named(name)
     old = sorted(place.glob("*.parquet"))
     if old and not force:
@@ -135,8 +128,6 @@ def save(name: str, captures: list[str], folder: Path, *, reader: str, facts: di
 
 def files_in(captures: list[str]) -> list[Path]:
     """Every capture that is meant: a folder stands for the captures in it, a glob for its matches."""
-    from ncu_roofline.readers import CAPTURES, expand
-
     found: list[Path] = []
     for path in expand(captures):
         inside = sorted(p for p in path.rglob("*") if p.name.endswith(CAPTURES)) if path.is_dir() else [path]
