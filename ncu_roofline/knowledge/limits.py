@@ -1,4 +1,4 @@
-"""The limits by which words are chosen, and matrices and devices recognised, from limits.toml."""
+"""The limits by which words are chosen, and matrices, devices, roles and steps recognised, from limits.toml."""
 
 from __future__ import annotations
 
@@ -48,6 +48,28 @@ class Thresholds:
     same_bandwidth: float
     same_memory: float
     halving_tolerance: float
+    same_experts: float
+    spare_readers: int
+    large_reader: float
+    explained_part: float
+    stands_out: float
+    reads_only: float
+    alike_caches: float
+    far: int
+    many: int
+    sampling_gap: int
+    fewest_satellites: int
+    rare_head: int
+    fewest_layers: int
+    wider_head: float
+    turn: int
+    steady: int
+    near_switch: int
+    fewest_of_switch: int
+    least_overlap: int
+    alike_period: float
+    same_model_reads: float
+    other_context: float
 
 
 THRESHOLDS = Thresholds(**read_once("limits.toml"))

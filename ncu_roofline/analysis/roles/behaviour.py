@@ -20,26 +20,13 @@ from ncu_roofline.analysis.roles.neighbours import LANE
 from ncu_roofline.analysis.roles.roles import FAMILY, ROLE, SOURCE
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.kernels.roles import Rules, load_rules
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models.model import Model
 
 MATRIX_RULE, CACHE_RULE = "matrix-bytes", "cache-bytes"
 LOW, HIGH = 0.94, 1.10
 """Read bytes over those of the matrix: a little stays in the L2 cache, activations are read beside it."""
-SAME_EXPERTS = 0.08
-"""|ln| between the numbers of experts that two products of one layer read."""
 FEWEST_LAYERS = 2
-SPARE = 4
-"""Large readers between two matrices of a layer at most: attention, its second half, a copied cache."""
-LARGE = 0.5
-"""A reader of this share of the smallest matrix is large."""
-EXPLAINED = 0.6
-"""Share of the bytes read among the layers that the matrices and the cache must account for."""
-STANDS_OUT = 4.0
-"""Attention reads this many times more than anything else between the projections."""
-READS_ONLY = 2.0
-"""Attention reads this many times what it writes, twice that where two launches share it: copies of a cache do not."""
-ALIKE = 0.10
-"""|ln| between the bytes that attention reads in two layers."""
 DECIDED = ("role", "role_source", "role_rule", "family")
 WEAK = ("elementwise", "copy", "other")
 """Roles by name that a kernel with the bytes of a matrix or of the cache does not keep."""
@@ -119,7 +106,7 @@ def explains(lane: Lane, told: set[int]) -> bool:
     if not told:
         return False
     whole = sum(lane.reads[min(told) : max(told) + 1])
-    return sum(lane.reads[at] for at in told) >= EXPLAINED * whole
+    return sum(lane.reads[at] for at in told) >= THRESHOLDS.explained_part * whole
 
 
 def best_of_kinds(lane: Lane, shapes: list[Layout], mixers: list[bool]) -> list[Found]:
@@ -149,7 +136,7 @@ def possible(slot: Slot, ordered: list[float]) -> bool:
 
 def scan(reads: list[float], mixers: list[bool], shape: Layout) -> Found:
     """The whole layers of this layout, in order; what lies between their matrices is passed over."""
-    least = LARGE * min(slot.bytes for slot in shape.slots)
+    least = THRESHOLDS.large_reader * min(slot.bytes for slot in shape.slots)
     layers, taken, spare, misfit = list[list[int]](), list[int](), 0, 0.0
     for at, read in enumerate(reads):
         if read < least or mixers[at]:
@@ -159,7 +146,7 @@ def scan(reads: list[float], mixers: list[bool], shape: Layout) -> Found:
             taken, spare, misfit = [*taken, at], 0, misfit + off
         elif taken and len(taken) - 1 == shape.mixer and distance(shape.slots, before[:-1], read) is not None:
             taken, spare = [*taken[:-1], at], 0  # attention may read as much as the projection behind it takes
-        elif taken and (spare := spare + 1) > SPARE:
+        elif taken and (spare := spare + 1) > THRESHOLDS.spare_readers:
             taken, spare = [at] if distance(shape.slots, [], read) is not None else [], 0
         if len(taken) == len(shape.slots):
             layers.append(taken)
@@ -177,7 +164,7 @@ def distance(slots: tuple[Slot, ...], before: list[float], read: float) -> float
     if not counts:
         return 0.0 if LOW <= over <= slot.experts * HIGH else None
     off = abs(math.log(over / counts[0]))
-    return off if off <= SAME_EXPERTS else None
+    return off if off <= THRESHOLDS.same_experts else None
 
 
 def attention(lane: Lane, found: Found) -> set[int]:
@@ -187,7 +174,7 @@ def attention(lane: Lane, found: Found) -> set[int]:
         return set()
     chosen = [c for layer in found.layers for c in standing_out(lane, layer[mixer - 1], layer[mixer])]
     reads = sorted(lane.reads[c] for c in chosen)
-    pairs = [(a, b) for a, b in pairwise(reads) if math.log(b / a) <= ALIKE]
+    pairs = [(a, b) for a, b in pairwise(reads) if math.log(b / a) <= THRESHOLDS.alike_caches]
     in_two = {read for pair in pairs for read in pair}
     return {c for c in chosen if lane.reads[c] in in_two}
 
@@ -197,10 +184,10 @@ def standing_out(lane: Lane, start: int, end: int) -> list[int]:
     between = sorted(range(start + 1, end), key=lambda at: -lane.reads[at])
     if not between or lane.reads[between[0]] <= 0:
         return []
-    top = [at for at in between if lane.reads[at] * STANDS_OUT >= lane.reads[between[0]]]
+    top = [at for at in between if lane.reads[at] * THRESHOLDS.stands_out >= lane.reads[between[0]]]
     rest = [lane.reads[at] for at in between[len(top) :]]
-    quiet = all(lane.reads[at] >= READS_ONLY * len(top) * lane.writes[at] for at in top)
-    clear = not rest or lane.reads[top[-1]] >= STANDS_OUT * rest[0]
+    quiet = all(lane.reads[at] >= THRESHOLDS.reads_only * len(top) * lane.writes[at] for at in top)
+    clear = not rest or lane.reads[top[-1]] >= THRESHOLDS.stands_out * rest[0]
     return top if len(top) <= 2 and quiet and clear else []
 
 
@@ -229,7 +216,7 @@ def alike(lane: Lane, told: dict[int, str]) -> dict[int, str]:
 
 def size(read: float) -> int:
     """Bytes in steps of a few percent."""
-    return round(math.log(max(read, 1.0)) / (ALIKE / 3))
+    return round(math.log(max(read, 1.0)) / (THRESHOLDS.alike_caches / 3))
 
 
 def _settled(launches: pl.DataFrame, told: dict[int, str], open_names: list[str]) -> pl.DataFrame:

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ncu_roofline.knowledge.limits import THRESHOLDS
+
 LANE = ("process", "device", "stream")
 """Launches are neighbours within one stream; other streams run in between (overlapped batches)."""
 
-FAR = 6
-"""Launches between two neighbours at most; casts, scales and masks stand between QK^T and softmax."""
-
-MANY = 4
-"""A kernel that runs a quarter as often as the layers' own kernels runs in layers, not once a step."""
 
 BETWEEN = ("pointwise", "copy", "reduce", "sum", "unnamed")
 LAYERED = ("attention", "kv-cache", "ssm", "norm")
@@ -112,7 +109,7 @@ def _in_layers(launches: pl.DataFrame) -> list[pl.Expr]:
     layered = launches.filter(pl.col("role").is_in(LAYERED)).group_by("role", "name").len().sort("len")
     often = dict(layered.select(pl.col("role").cast(pl.String), "len").iter_rows())
     layers = next((often[role] for role in LAYERED if role in often), 0)
-    floor = layers / MANY
+    floor = layers / THRESHOLDS.many
     return [
         pl.lit(layers, pl.Int64).alias("layered"),
         ((pl.len().over("name") >= floor) & pl.lit(floor >= 1)).alias("in_layers"),
@@ -121,7 +118,9 @@ def _in_layers(launches: pl.DataFrame) -> list[pl.Expr]:
 
 def _close() -> pl.Expr:
     """Whether both solid neighbours are near enough to belong together."""
-    return ((pl.col("row") - pl.col("before_row")) <= FAR) & ((pl.col("after_row") - pl.col("row")) <= FAR)
+    return ((pl.col("row") - pl.col("before_row")) <= THRESHOLDS.far) & (
+        (pl.col("after_row") - pl.col("row")) <= THRESHOLDS.far
+    )
 
 
 def _unfused_softmax() -> pl.Expr:

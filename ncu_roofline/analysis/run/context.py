@@ -16,11 +16,10 @@ from ncu_roofline.analysis.run.cuts.ranges import ranges
 from ncu_roofline.analysis.run.rows import AXES, satellite
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
 from ncu_roofline.knowledge.kernels.rows import CacheRule, rules
+from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import Model
 
-TOLERANCE = 0.25
-"""A context that is stated contradicts the bytes where it is off by more than this."""
 USUAL = "bf16"
 """The type of a cache of which neither user, name nor model tells."""
 
@@ -43,7 +42,7 @@ def with_context(launches: pl.DataFrame, run: Run, model: Model | None) -> tuple
     seen = context(launches, run, model)
     if run.context.value is None:
         return replace(run, context=seen), ()
-    if seen.value and abs(seen.value / run.context.value - 1) > TOLERANCE:
+    if seen.value and abs(seen.value / run.context.value - 1) > THRESHOLDS.other_context:
         return run, (Note("other_context", {"stated": run.context.value, "seen": seen.value}),)
     return run, ()
 
@@ -55,10 +54,10 @@ def context(launches: pl.DataFrame, run: Run, model: Model | None) -> Fact[int]:
         return UNKNOWN
     first = spoke[0]
     low, high = first.low or 0.0, first.high or 0.0
-    if high > (1 + TOLERANCE) * low:
+    if high > (1 + THRESHOLDS.other_context) * low:
         return Fact(None, "unknown", f"{first.says}: it differs between steps", round(low), round(high), tuple(spoke))
     value = middle(first)
-    agreed = tuple(replace(w, agrees=abs(middle(w) / value - 1) <= TOLERANCE) for w in spoke)
+    agreed = tuple(replace(w, agrees=abs(middle(w) / value - 1) <= THRESHOLDS.other_context) for w in spoke)
     return Fact(value, "inferred", first.says, witnesses=agreed)
 
 

@@ -13,10 +13,9 @@ from ncu_roofline.analysis.run.rows import of_experts
 from ncu_roofline.capture.capture import File
 from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.errors import UnusableInput
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 PROTOCOL = {"cache_control": "cache control", "clock_control": "clock control"}
-ALIKE = 1.15
-"""FC reads of a step over those of another of the same model: larger batches read matrices up to 5 % more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,7 @@ def unlike(one: Seen, other: Seen) -> str:
     if one.experts != other.experts:
         return "one with experts, one without"
     sizes = sorted(size for size in (one.fc_bytes, other.fc_bytes) if size)
-    if not one.experts and len(sizes) == 2 and sizes[1] > ALIKE * sizes[0]:
+    if not one.experts and len(sizes) == 2 and sizes[1] > THRESHOLDS.same_model_reads * sizes[0]:
         return f"FC reads of a step {sizes[1] / sizes[0]:.2f} times those of the other"
     return ""
 

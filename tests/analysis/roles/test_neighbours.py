@@ -3,7 +3,10 @@
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.roles.neighbours import FAR, MANY, Lane, lane, settled
+from ncu_roofline.analysis.roles.neighbours import Lane, lane, settled
+from ncu_roofline.knowledge.limits import THRESHOLDS
+
+FAR, MANY = THRESHOLDS.far, THRESHOLDS.many
 
 Named = tuple[str, str | None, str | None]
 FLASH: Named = ("flash", "attention", None)

@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ncu_roofline.analysis.run.cuts.turns import FEWEST, NEAR, first_of_next, main_work, merged, seen, switched
+from ncu_roofline.analysis.run.cuts.turns import first_of_next, main_work, merged, seen, switched
 from ncu_roofline.analysis.run.sequence import segment
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 FLAGS = {"sampled": False, "sequences": False, "planned": False, "fixed": False, "least": False}
 
@@ -80,7 +81,8 @@ def switches(*names: str, lane: list[int] | None = None) -> list[tuple[int, int,
 def test_a_pass_turns_where_its_attention_kernels_give_way_to_others() -> None:
     assert switches(*"pppp", *"dddd") == [(0, 3, 4)]
     assert switches(*"pppppppppp", *"dddddddddd") == [(0, 9, 10)]
-    assert switches(*["p"] * NEAR, *["d"] * NEAR, *["p"] * NEAR) == [(0, 7, 8), (0, 15, 16)]
+    near = THRESHOLDS.near_switch
+    assert switches(*["p"] * near, *["d"] * near, *["p"] * near) == [(0, 7, 8), (0, 15, 16)]
     # steps alternate sliding and full attention; so did the prompt
     assert switches(*"pqpqpqpq", *"dedededede") == [(0, 7, 8)]
 
@@ -99,7 +101,7 @@ def test_a_pass_turns_where_its_attention_kernels_give_way_to_others() -> None:
     ],
 )
 def test_layers_of_several_kinds_are_no_turn(names: str) -> None:
-    assert FEWEST == 4
+    assert THRESHOLDS.fewest_of_switch == 4
     assert switches(*names) == []
 
 

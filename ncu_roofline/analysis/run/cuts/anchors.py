@@ -14,13 +14,10 @@ import polars as pl
 from ncu_roofline.analysis.run.cuts.heads import with_ends
 from ncu_roofline.analysis.run.cuts.ranges import numbers
 from ncu_roofline.analysis.run.rows import listed, satellite, verifying
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 MIXERS = ("attention", "ssm")
 KINDS = pl.Enum(["mixer", "sampling", "embedding"])
-SAMPLING_GAP = 5
-"""Launches between two sampling kernels of the same step: casts and divisions, not more."""
-FEWEST_SATELLITES = 4
-"""A mixer kernel that runs once a pass, while others run at least this often, prepares for them."""
 
 
 def marked(launches: pl.DataFrame, borders: Sequence[int] = ()) -> pl.DataFrame:
@@ -117,7 +114,7 @@ def grouped(anchors: pl.DataFrame) -> pl.DataFrame:
         | (pl.col("kind") != pl.col("p_kind"))
         | ((pl.col("kind") == "mixer") & (pl.col("fcs") != pl.col("p_fcs")))
         | ((pl.col("kind") == "mixer") & lone & same)
-        | ((pl.col("kind") != "mixer") & (pl.col("row") - pl.col("p_row") > SAMPLING_GAP))
+        | ((pl.col("kind") != "mixer") & (pl.col("row") - pl.col("p_row") > THRESHOLDS.sampling_gap))
     ).fill_null(True)
     return (
         pl.concat([anchors, previous], how="horizontal")
@@ -163,7 +160,9 @@ def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFr
         .group_by("kernel")
         .agg(often=pl.len() / pl.struct("lane", "between").n_unique(), begins=pl.col("begins").all())
     )
-    rare = counts.filter(pl.col("begins") & (pl.col("often") <= 1.5) & (pl.col("often").max() >= FEWEST_SATELLITES))["kernel"]
+    rare = counts.filter(pl.col("begins") & (pl.col("often") <= 1.5) & (pl.col("often").max() >= THRESHOLDS.fewest_satellites))[
+        "kernel"
+    ]
     return anchors.filter((pl.col("kind") != "mixer") | ~pl.col("kernel").is_in(rare.implode()))
 
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-RARE = 4
-"""Attention kernels from one launch of the LM head to the next, at least: a layer's own product has one."""
-FEWEST = 2
-"""Layers of which a window shows the attention, so that a product of a layer at its end is no first one."""
-WIDER = 1.5
-"""Blocks of the last product of a window over those of any other, to be taken for an LM head."""
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 
 def with_ends(rows: pl.DataFrame) -> pl.DataFrame:
@@ -36,7 +31,7 @@ def found(rows: pl.DataFrame) -> pl.Series:
     inner = products.filter(pl.col("fcs_at_mixer") > pl.col("fcs"))
     same = pl.struct("kernel", "grid").is_in(inner.select(pl.struct("kernel", "grid")).to_series().implode())
     drawn = rows.group_by("lane").agg(pl.col("server").any()).filter("server")["lane"]
-    widest = (pl.col("blocks") > WIDER * pl.col("widest")) & (pl.col("rare") | pl.col("single"))
+    widest = (pl.col("blocks") > THRESHOLDS.wider_head * pl.col("widest")) & (pl.col("rare") | pl.col("single"))
     widest = widest & ~pl.col("lane").is_in(drawn.implode())
     last = products.filter(pl.col("fcs_at_mixer").is_null() & (same | widest))
     return pl.concat([inner["row"], last["row"]])
@@ -59,8 +54,8 @@ def lone_products(rows: pl.DataFrame) -> pl.DataFrame:
     ).filter(main)
     # a product of every layer recurs after one attention
     apart = pl.col("mixers").diff().min().over("lane", "name", "grid").fill_null(pl.col("mixers").max().over("lane"))
-    once = (pl.len().over("lane", "name", "grid") == 1) & (pl.col("mixers").max().over("lane") >= FEWEST)
-    counted = seen.with_columns(rare=apart >= RARE, single=once & pl.col("fcs_at_mixer").is_null())
+    once = (pl.len().over("lane", "name", "grid") == 1) & (pl.col("mixers").max().over("lane") >= THRESHOLDS.fewest_layers)
+    counted = seen.with_columns(rare=apart >= THRESHOLDS.rare_head, single=once & pl.col("fcs_at_mixer").is_null())
     widest = pl.col("blocks").filter(~pl.col("rare") & ~pl.col("single")).max().over("lane")
     alone = counted.with_columns(widest=widest).filter((pl.col("between") == 1) & (pl.col("norms") > 0))
     heads = alone.filter(pl.col("rare") | pl.col("closes") | pl.col("single")).select("kernel", "grid")

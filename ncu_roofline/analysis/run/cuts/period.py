@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-LEAST_OVERLAP = 3
-"""Launches that must recur before a repetition is called a period."""
+from ncu_roofline.knowledge.limits import THRESHOLDS
+
 CANDIDATES = 64
-ALIKE = 0.5
-"""Share of a period that equals itself some launches on: then it holds several layers, and is that of a step."""
 
 
 def symbols(rows: pl.DataFrame) -> pl.Series:
@@ -24,7 +22,7 @@ def period(rows: pl.DataFrame) -> int | None:
     for shift in again.to_list():
         overlap = sequence.len() - int(shift)
         head = sequence.head(overlap)
-        if overlap >= LEAST_OVERLAP and head.n_unique() > 1 and bool((head == sequence.tail(overlap)).all()):
+        if overlap >= THRESHOLDS.least_overlap and head.n_unique() > 1 and bool((head == sequence.tail(overlap)).all()):
             return None if of_several(sequence.head(int(shift))) else int(shift)
     return None
 
@@ -40,4 +38,4 @@ def recurs(block: pl.Series, shift: int) -> bool:
     """Whether about half of what a shift leaves to compare is equal, and is not one kernel only."""
     overlap = len(block) - shift
     same = int((block.head(overlap) == block.tail(overlap)).sum())
-    return same >= ALIKE * overlap and block.head(shift).n_unique() > 1
+    return same >= THRESHOLDS.alike_period * overlap and block.head(shift).n_unique() > 1

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-TURN = 2
-"""Rows of one pass over those of the next, either way, at least."""
-STEADY = 2
-"""Launches of one kernel in a row that agree on their rows, at least, to be believed."""
-NEAR = 8
-"""Attention kernels on either side of a switch that share no name: layers of several kinds recur sooner."""
-FEWEST = 4
-"""Attention kernels on either side of a switch, at least."""
+from ncu_roofline.knowledge.limits import THRESHOLDS
 
 
 def turns(rows: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> list[int]:
@@ -32,9 +25,9 @@ def seen(lanes: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     hidden = pl.col("residual") | ~pl.col("least")
     at = lanes.join(plain.select("index", "rule", "least", count="rows"), on="index").filter(hidden).sort("row")
     runs = at.with_columns(run=pl.col("count").rle_id().over(one))
-    steady = runs.filter(pl.len().over(*one, "run") >= STEADY)
+    steady = runs.filter(pl.len().over(*one, "run") >= THRESHOLDS.steady)
     before = steady.with_columns(last=pl.col("row").shift(1).over(one), was=pl.col("count").shift(1).over(one))
-    turned = (pl.col("count") >= TURN * pl.col("was")) | (pl.col("was") >= TURN * pl.col("count"))
+    turned = (pl.col("count") >= THRESHOLDS.turn * pl.col("was")) | (pl.col("was") >= THRESHOLDS.turn * pl.col("count"))
     return before.filter(turned).select("lane", "last", next="row").sort("lane", "next")
 
 
@@ -52,16 +45,18 @@ def switched(work: pl.DataFrame) -> pl.DataFrame:
     # a name that runs again soon bridges the places between: no switch can be there
     pairs = work.with_columns(earlier=before).filter(pl.col("earlier").is_not_null())
     spans = pairs.select(
-        first=pl.max_horizontal(pl.col("earlier") + 1, pl.col("n") - NEAR + 1),
-        last=pl.min_horizontal("n", pl.col("earlier") + NEAR),
+        first=pl.max_horizontal(pl.col("earlier") + 1, pl.col("n") - THRESHOLDS.near_switch + 1),
+        last=pl.min_horizontal("n", pl.col("earlier") + THRESHOLDS.near_switch),
     )
     bridges = spans.filter(pl.col("first") <= pl.col("last"))
     ends = [bridges.select(n="first", by=pl.lit(1)), bridges.select(n=pl.col("last") + 1, by=pl.lit(-1))]
     counted = work.join(pl.concat(ends).group_by("n").agg(pl.col("by").sum()), on="n", how="left", maintain_order="left")
     bridged = pl.col("by").fill_null(0).cum_sum() > 0
-    again = (pl.col("n").shift(-1).over("lane", "name") - pl.col("n") < NEAR).fill_null(False)
-    still = (pl.col("n") - before < NEAR).fill_null(False).shift(1)
-    inside = (pl.col("place") >= FEWEST) & (pl.col("place") <= pl.len().over("lane") - FEWEST)
+    again = (pl.col("n").shift(-1).over("lane", "name") - pl.col("n") < THRESHOLDS.near_switch).fill_null(False)
+    still = (pl.col("n") - before < THRESHOLDS.near_switch).fill_null(False).shift(1)
+    inside = (pl.col("place") >= THRESHOLDS.fewest_of_switch) & (
+        pl.col("place") <= pl.len().over("lane") - THRESHOLDS.fewest_of_switch
+    )
     switches = counted.with_columns(last=pl.col("row").shift(1)).filter(~bridged & again & still & inside)
     return switches.select("lane", "last", next="row")
 
