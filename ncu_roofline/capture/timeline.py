@@ -56,6 +56,12 @@ class Timeline:
     """Whether the profiler says that kernels are missing."""
 
 
+def untimed(number: int) -> tuple[str, ...]:
+    """A sentence where events of the device have no possible time."""
+    said = f"{number:,} {'event of the device has' if number == 1 else 'events of the device have'} no possible time"
+    return (f"{said} and {'is' if number == 1 else 'are'} left out.",) if number else ()
+
+
 def with_calls(work: pl.DataFrame, calls: pl.DataFrame, *also: str) -> pl.DataFrame:
     """Work of the device with the time and lane of the host's call; null where two calls share what they are joined by."""
     keys = ["correlation", *also]

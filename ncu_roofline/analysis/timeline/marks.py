@@ -56,11 +56,13 @@ def by_ranges(marks: pl.DataFrame, clock: pl.DataFrame, followed: Study) -> Told
     grouped = numbered(passes)
     numbers = at.join(grouped.select("mark", "number"), on="mark", how="left", maintain_order="left")["number"]
     kinds = alone(followed.every.sort("index").with_columns(step=numbers)).select("device", "alone", number="step")
-    steps = of_marks(grouped).join(kinds, on=["device", "number"], how="left", nulls_equal=True, maintain_order="left")
-    of_decode = steps.filter((pl.col("alone") != MIXED).fill_null(True))
-    whole = of_decode.join(torn(steps, passes, clock), on=["device", "number"], how="anti", nulls_equal=True)
+    each = of_marks(grouped).join(kinds, on=["device", "number"], how="left", nulls_equal=True, maintain_order="left")
+    of_decode = each.filter((pl.col("alone") != MIXED).fill_null(True))
+    whole = of_decode.join(torn(each, passes, clock), on=["device", "number"], how="anti", nulls_equal=True)
     counted = whole.filter(pl.col("alike") & (pl.col("alone") == DECODE)).select("device", "number")
-    return Told(numbers=numbers, counted=counted, steps=number_of(passes, of_decode, counted))
+    prompts = passes.group_by("device").agg((~pl.col("decode")).sum())["decode"].max()
+    steps = number_of(passes, of_decode, counted)
+    return Told(numbers=numbers, counted=counted, steps=steps, prompts=int(prompts or 0))  # type: ignore[arg-type]
 
 
 def held(marks: pl.DataFrame, clock: pl.DataFrame, followed: Study) -> pl.DataFrame:
@@ -129,11 +131,14 @@ def of_marks(passes: pl.DataFrame) -> pl.DataFrame:
             pl.col("end").max(),
             pl.col("rows").sum(),
             pl.col("mixer", "whole", "ended").any(),
+            pl.col("ended").all().alias("ranged"),
             marks=pl.len(),
         )
     )
-    usual = pl.col("marks").mode().min()
-    return steps.with_columns(alike=(pl.col("marks") == usual) & pl.col("ended"))
+    # where several ranges make a step, the trace may begin inside of the first
+    inner = steps if steps["ranged"].all() else steps.filter(pl.col("number") > 0)
+    usual = inner.filter("ended")["marks"].mode().min()
+    return steps.with_columns(alike=pl.col("ended") & (pl.col("marks") == pl.lit(usual, pl.UInt32)).fill_null(False))
 
 
 def torn(steps: pl.DataFrame, passes: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:

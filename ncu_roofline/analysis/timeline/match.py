@@ -10,6 +10,7 @@ import polars as pl
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.timeline.order import whole_steps
 from ncu_roofline.analysis.timeline.steps import Stepped, of_steps
+from ncu_roofline.capture.capture import Fact
 
 ORDERED = (("name", "grid"), ("kernel", "grid"))
 """What tells that two launches are the same, where a step of both has as many of them: their turn tells which is which."""
@@ -43,6 +44,8 @@ class Matched:
     """Of those matched, work of another grid at the same place: its bytes are of the context that the capture had."""
     other_batch: tuple[int, int] | None
     """Batch of the trace and of the capture where they are not the same: nothing is then made of the bytes."""
+    varies: bool
+    """Whether the batch of either changes from step to step: nothing is made of the bytes either."""
     kernels: pl.DataFrame
     """Matched kernels: kernel, role, launches, seconds and dram_bytes of one step, profiled_seconds that the capture has
     for the same launches, profiled_change between the two, reached in byte/s; by the time between the two, largest first."""
@@ -67,7 +70,8 @@ def matched(found: Stepped, capture: Study) -> Matched:
     batches = (found.study.run.batch.value, capture.run.batch.value)
     differ = batches if batches[0] and batches[1] and batches[0] != batches[1] else None
     moved = rows["dram_bytes"]
-    known = not found.table.is_empty() and differ is None
+    varies = varying(found.study.run.batch) or varying(capture.run.batch)
+    known = not found.table.is_empty() and differ is None and not varies
     low = float(moved.sum()) / steps if known else None
     covered = coverage(ours, steps, capture) if not found.table.is_empty() else None
     whole = moved.null_count() == 0 and (covered is None or covered > 1 - LOST)
@@ -78,8 +82,14 @@ def matched(found: Stepped, capture: Study) -> Matched:
         bytes_per_step_low=low,
         other_grid=float(rows["other_grid"].sum()) / max(1, moved.count()),
         other_batch=differ,  # type: ignore[arg-type]
+        varies=varies,
         kernels=beside(rows, steps),
     )
+
+
+def varying(batch: Fact[int]) -> bool:
+    """Whether a batch is known to change between steps: experts that are read, and rows, do with it."""
+    return batch.value is None and None not in (batch.low, batch.high) and batch.low != batch.high
 
 
 def coverage(ours: pl.DataFrame, steps: int, capture: Study) -> float | None:

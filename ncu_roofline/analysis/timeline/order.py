@@ -31,6 +31,8 @@ class Told:
     counted: pl.DataFrame
     """device, number of the steps that are whole and of decode alone."""
     steps: Fact[int]
+    prompts: int | None = None
+    """Passes with tokens of prompts, where ranges tell them."""
 
 
 def in_order(capture: Capture, choices: Choices) -> Study:

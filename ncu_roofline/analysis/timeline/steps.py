@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.notes import Note
+from ncu_roofline.analysis.run.rows import verifying
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.analysis.timeline.heads import by_head
 from ncu_roofline.analysis.timeline.marks import by_ranges, marks_of, step_names
@@ -99,7 +100,10 @@ def stepped(
     if told.steps.value is None and told.steps.low is None and beside is not None:
         told = by_head(clock, beside) or told
     kernels = worked(clock.with_columns(number=told.numbers))
-    return measured(timeline, replace(followed, run=replace(followed.run, steps=told.steps)), kernels, told)
+    run = replace(followed.run, steps=told.steps)
+    if told.prompts is not None:
+        run = replace(run, prefill_passes=Fact(told.prompts, "inferred", "the engine's ranges"))
+    return measured(timeline, replace(followed, run=run), kernels, told)
 
 
 def capture_of(timeline: Timeline, events: pl.DataFrame) -> Capture:
@@ -132,7 +136,7 @@ def worked(clock: pl.DataFrame) -> pl.DataFrame:
 
 def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, told: Told) -> Stepped:
     """The times of the steps, and of the whole."""
-    lasting, to_next = lasted(kernels, told.counted)
+    lasting, to_next = lasted(kernels, told.counted, drafts=bool(followed.every.select(verifying(followed.every).any()).item()))
     devices = kernels["device"].n_unique()
     span = int(kernels["end"].max()) - int(kernels["start"].min())  # type: ignore[arg-type]
     active, every = float(lasting["active"].sum()), float(lasting["nanoseconds"].sum())
@@ -154,8 +158,11 @@ def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, told: T
     )
 
 
-def lasted(kernels: pl.DataFrame, counted: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
-    """Each step that counts and has a time, and whether that is to the start of the next: no other kernel is between them."""
+def lasted(kernels: pl.DataFrame, counted: pl.DataFrame, *, drafts: bool) -> tuple[pl.DataFrame, bool]:
+    """Each step that counts and has a time, and whether that is to the start of the next: no other kernel is between them.
+
+    Where drafts are verified there is no other: passes that draft may be no part of what was found.
+    """
     table = (
         kernels.with_columns(turn=pl.int_range(pl.len()).over("device"))
         .filter(pl.col("number").is_not_null())
@@ -168,7 +175,7 @@ def lasted(kernels: pl.DataFrame, counted: pl.DataFrame) -> tuple[pl.DataFrame, 
     )
     after = table.with_columns(next=pl.when(follows).then(pl.col("start").shift(-1)).over("device"))
     after = after.join(counted, on=["device", "number"], how="semi", nulls_equal=True)
-    to_next = after["next"].count() > 0
+    to_next = drafts or after["next"].count() > 0
     until = pl.col("next") if to_next else pl.col("end")
     lasting = after.select("device", "number", "active", nanoseconds=until - pl.col("start"))
     return lasting.drop_nulls("nanoseconds"), to_next

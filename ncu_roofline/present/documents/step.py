@@ -107,6 +107,8 @@ def third(found: Stepped, pair: Matched | None) -> Iterator[str]:
     if pair.other_batch is not None:
         here, there = pair.other_batch
         joined += f"; the trace is of batch {here:,} and the capture of {there:,}, so no bytes are set over its time"
+    elif pair.varies:
+        joined += "; the batch changes from step to step, so no bytes are set over the time of one"
     gpu = found.study.gpu
     moved = value if value is not None else low
     if moved is None:

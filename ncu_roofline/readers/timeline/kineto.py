@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ncu_roofline.capture.timeline import (
     Timeline,
     finished,
     on_device,
+    untimed,
     with_calls,
 )
 from ncu_roofline.errors import UnreadableCapture
@@ -47,7 +49,8 @@ PARTS = {**RANGES, "stream": pl.Int64(), "annotation": pl.Int64()}
 BETWEEN = re.compile(rb"[\s,]*")
 BETWEEN_TEXT = re.compile(r"[\s,]*")
 FACTS = ("deviceProperties", "distributedInfo")
-MICRO = 1000
+MICRO, LONGEST_NUMBER = 1000, 40
+"""Nanoseconds of a microsecond, and the most characters that a time may have."""
 AMD = r"^Cijk_|\bgfx(9|1[0-2])[0-9a-f]{1,2}\b|__amd_rocclr"
 """Names that kernels have on AMD GPUs alone: Tensile, and those of an instruction set."""
 OTHERS = {"AMD": "an AMD", "Radeon": "an AMD", "Intel": "an Intel", "Ascend": "a Huawei"}
@@ -72,8 +75,10 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Fast(Event, gc=False):
-    """The same with arguments that are looked at only where the event counts."""
+    """The same with times and arguments that are looked at only where the event counts."""
 
+    ts: msgspec.Raw = msgspec.Raw(b"null")
+    dur: msgspec.Raw = msgspec.Raw(b"null")
     args: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -101,7 +106,7 @@ class Pieces:
         self.data, self.at, self.ended = b"", 0, False
         self.between, self.tried = b"", False
         # strict would refuse the raw line breaks that some names hold; integers beyond a limit are Python's to refuse
-        self.value_at = json.JSONDecoder(strict=False).raw_decode
+        self.value_at = json.JSONDecoder(strict=False, parse_float=str).raw_decode
         self.more()
         self.at = 3 * self.data.startswith(b"\xef\xbb\xbf")
 
@@ -206,6 +211,8 @@ def read(path: Path, name: str) -> Timeline:
     pieces = Pieces(path)
     try:
         take(pieces, found)
+        if pieces.next():
+            raise Broken
     except Broken as error:
         raise UnreadableCapture(f"{name}: not valid JSON, damaged or cut off; export the trace again") from error
     finally:
@@ -227,6 +234,7 @@ def take(pieces: Pieces, found: Found) -> None:
             take_events(pieces, found)
         else:
             found.fact(key, pieces.values(1)[0])
+    pieces.at += 1
 
 
 def take_events(pieces: Pieces, found: Found) -> None:
@@ -351,7 +359,7 @@ class Found:
         # the oldest profilers write ranges of the host alone
         ranges = joined(self.ranges.frame())
         ranges = on_device(self.marks.frame(), called) if ranges.is_empty() else ranges
-        notes = (f"{self.untimed:,} events of the device have no time and are left out.",) if self.untimed else ()
+        notes = untimed(self.untimed)
         return Timeline(
             source=self.name,
             events=finished(called, ranges, rank),
@@ -403,10 +411,22 @@ def listed(value: Any) -> list[Any]:
 
 
 def nanoseconds(value: Any) -> int | None:
-    """Microseconds with their fraction as whole nanoseconds: doubles hold them exactly up to half a year."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Microseconds with their fraction as whole nanoseconds, by their digits: doubles lose some of a clock since 1970."""
+    text = (bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)).strip('"')
+    if len(text) > LONGEST_NUMBER:
         return None
-    return round(value * MICRO) if abs(value) < FARTHEST / MICRO / 2 else None
+    ones, _, parts = text.partition(".")
+    if ones.isdecimal() and (parts.isdecimal() or text == ones):
+        exact = int(ones) * MICRO + int(parts[:3].ljust(3, "0")) + (parts[3:4] >= "5")
+    else:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return None
+        if not number.is_finite() or abs(number) > FARTHEST:
+            return None
+        exact = round(number * MICRO)
+    return exact if abs(exact) < FARTHEST / 2 else None
 
 
 def whole(value: Any) -> int | None:

@@ -12,7 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.capture.timeline import CALLS, FARTHEST, LONGEST, MARKS, SCHEMA, Timeline, finished, on_device, with_calls
+from ncu_roofline.capture.timeline import (
+    CALLS,
+    FARTHEST,
+    LONGEST,
+    MARKS,
+    SCHEMA,
+    Timeline,
+    finished,
+    on_device,
+    untimed,
+    with_calls,
+)
 from ncu_roofline.errors import UnreadableCapture
 
 KERNELS, GRAPHS = "CUPTI_ACTIVITY_KIND_KERNEL", "CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
@@ -48,7 +59,9 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     # views are left alone: a stranger's could run for ever
     tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if KERNELS not in tables or "StringIds" not in tables:
-        raise UnreadableCapture(f"{name}: an SQLite file without kernels of the GPU; export a run that traced CUDA")
+        whole = "; its CUDA graphs were traced whole, use --cuda-graph-trace=node" if GRAPHS in tables else ""
+        said = whole or "; export a run that traced CUDA"
+        raise UnreadableCapture(f"{name}: an SQLite file without kernels of the GPU{said}")
     work = frame(kernels(base), WORK)
     if work.is_empty():
         raise UnreadableCapture(f"{name}: a trace without GPU kernels; record CUDA too")
@@ -56,7 +69,12 @@ def taken(base: sqlite3.Connection, name: str) -> Timeline:
     work = of_processes(pl.concat([work, *others]))
     called = with_calls(work, frame(calls(base, tables), CALLED), "process")
     ranges = on_device(frame(marks(base, tables), MARKS), called)
-    notes = (*(hidden(base) if GRAPHS in tables else ()), *(lost(base) if DIAGNOSTICS in tables else ()))
+    tables_of_work = [t for t in (KERNELS, *MEMORY.values()) if t in tables]
+    notes = (
+        *untimed(sum(unbelieved(base, t) for t in tables_of_work)),
+        *(hidden(base) if GRAPHS in tables else ()),
+        *(lost(base) if DIAGNOSTICS in tables else ()),
+    )
     return Timeline(
         source=name,
         events=finished(called, ranges),
@@ -88,14 +106,16 @@ def frame(rows: Iterator[tuple[object, ...]], schema: dict[str, Any]) -> pl.Data
 def kernels(base: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     """Every kernel with its full name."""
     columns = columns_of(base, KERNELS)
-    graph = next((f"k.{c}" for c in ("graphId", "graphNodeId") if c in columns), "NULL")
+    named = "demangledName" if "demangledName" in columns else "shortName"
+    graph = first(columns, "graphId", "graphNodeId")
+    shape = ", ".join(first(columns, f"{of}{axis}") for of in ("grid", "block") for axis in "XYZ")
     query = (
-        f"SELECT s.value, k.start, k.end - k.start, {who(columns)}, {graph}, "
-        f"k.gridX, k.gridY, k.gridZ, k.blockX, k.blockY, k.blockZ "
-        f"FROM {KERNELS} k LEFT JOIN {STRINGS} s ON s.id = k.demangledName WHERE {BELIEVED} LIMIT {MOST_ROWS}"
+        f"SELECT s.value, k.start, k.end - k.start, {who(columns)}, {graph}, {shape} "
+        f"FROM {KERNELS} k LEFT JOIN {STRINGS} s ON s.id = k.{named} WHERE {BELIEVED} LIMIT {MOST_ROWS}"
     )
     for row in base.execute(query):
-        yield ("kernel", row[0] or "", *row[1:8], list(row[8:11]), list(row[11:14]))
+        sides = row[8:11], row[11:14]
+        yield ("kernel", row[0] or "", *row[1:8], *(None if None in three else list(three) for three in sides))
 
 
 def memory(base: sqlite3.Connection, kind: str, table: str) -> Iterator[tuple[object, ...]]:
@@ -108,7 +128,12 @@ def memory(base: sqlite3.Connection, kind: str, table: str) -> Iterator[tuple[ob
 
 def who(columns: set[str]) -> str:
     """Device, stream, correlation and process of work on the device: processes number their calls each from one."""
-    return f"k.deviceId, k.streamId, k.correlationId, {'k.globalPid' if 'globalPid' in columns else 'NULL'}"
+    return ", ".join(first(columns, name) for name in ("deviceId", "streamId", "correlationId", "globalPid"))
+
+
+def first(columns: set[str], *names: str, of: str = "k") -> str:
+    """The first of these columns that this version of a table has."""
+    return next((f"{of}.{name}" for name in names if name in columns), "NULL")
 
 
 def columns_of(base: sqlite3.Connection, table: str) -> set[str]:
@@ -118,26 +143,34 @@ def columns_of(base: sqlite3.Connection, table: str) -> set[str]:
 
 def calls(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, ...]]:
     """Every call of the host that launches, with its correlation, its thread and its process."""
-    if RUNTIME not in tables:
+    columns = columns_of(base, RUNTIME) if RUNTIME in tables else set()
+    if not {"correlationId", "nameId", "start"} <= columns:
         return
-    process = f"globalTid / {PROCESS} * {PROCESS}" if "globalPid" in columns_of(base, KERNELS) else "NULL"
+    thread = first(columns, "globalTid")
+    process = f"{thread} / {PROCESS} * {PROCESS}" if "globalPid" in columns_of(base, KERNELS) else "NULL"
     launching = "SELECT id FROM StringIds WHERE value LIKE '%Launch%'"
     yield from base.execute(
-        f"SELECT correlationId, start, globalTid, {process} FROM {RUNTIME} WHERE nameId IN ({launching}) "
-        f"AND correlationId IS NOT NULL AND abs(start) <= {FARTHEST} LIMIT {MOST_ROWS}"
+        f"SELECT k.correlationId, k.start, {thread}, {process} FROM {RUNTIME} k WHERE k.nameId IN ({launching}) "
+        f"AND k.correlationId IS NOT NULL AND abs(k.start) <= {FARTHEST} LIMIT {MOST_ROWS}"
     )
 
 
 def marks(base: sqlite3.Connection, tables: set[str]) -> Iterator[tuple[object, ...]]:
     """Every range of NVTX that a thread opened and closed."""
-    if NVTX not in tables:
+    columns = columns_of(base, NVTX) if NVTX in tables else set()
+    if not {"start", "end", "text"} <= columns:
         return
-    text = "coalesce(n.text, s.value)" if "textId" in columns_of(base, NVTX) else "n.text"
-    joined = f"LEFT JOIN {STRINGS} s ON s.id = n.textId" if "textId" in columns_of(base, NVTX) else ""
+    text = "coalesce(k.text, s.value)" if "textId" in columns else "k.text"
+    joined = f"LEFT JOIN {STRINGS} s ON s.id = k.textId" if "textId" in columns else ""
     yield from base.execute(
-        f"SELECT {text}, n.start, n.end, n.globalTid FROM {NVTX} n {joined} WHERE n.end - n.start BETWEEN 0 AND {LONGEST} "
-        f"AND abs(n.start) <= {FARTHEST} AND {text} IS NOT NULL LIMIT {MOST_MARKS}"
+        f"SELECT {text}, k.start, k.end, {first(columns, 'globalTid')} FROM {NVTX} k {joined} "
+        f"WHERE {BELIEVED} AND {text} IS NOT NULL LIMIT {MOST_MARKS}"
     )
+
+
+def unbelieved(base: sqlite3.Connection, table: str) -> int:
+    """Rows whose times are not possible."""
+    return int(base.execute(f"SELECT COUNT(*) FROM {table} k WHERE NOT coalesce({BELIEVED}, 0)").fetchone()[0])
 
 
 def hidden(base: sqlite3.Connection) -> tuple[str, ...]:
@@ -158,6 +191,8 @@ def lost(base: sqlite3.Connection) -> tuple[str, ...]:
 
 def only_gpu(base: sqlite3.Connection) -> str | None:
     """The NVIDIA GPU, where there is one kind of it."""
+    if "name" not in columns_of(base, "TARGET_INFO_GPU"):
+        return None
     names = {str(row[0]) for row in base.execute("SELECT name FROM TARGET_INFO_GPU")}
     ours = sorted(n for n in names if "NVIDIA" in n or "GeForce" in n)
     return ours[0] if len(ours) == 1 else None

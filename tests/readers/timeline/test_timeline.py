@@ -182,11 +182,104 @@ def test_lines_before_the_header_of_a_csv_are_passed_over(tmp_path: Path) -> Non
     ]
 
 
-@pytest.mark.parametrize("bad", [{"ts": 1e300}, {"ts": "1"}, {"dur": -1}, {"dur": None}, {"dur": True}, {"ts": 10**30}])
+ROW = "{},{},1,2,1,1,32,1,1,NVIDIA H100 (0),7,k\n"
+HEAD = "Start ({0}),Duration ({0}),CorrId,GrdX,GrdY,GrdZ,BlkX,BlkY,BlkZ,Device,Strm,Name\n"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("unit", "of"), [("ns", 1), ("nsec", 1), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("msec", 1e6), ("s", 1e9)]
+)
+def test_every_unit_and_separator_of_a_csv_gives_the_same_times(unit: str, of: float, separator: str, tmp_path: Path) -> None:
+    times = [(10_250, 1500), (12_000, 40)]
+    text = HEAD.format(unit) + "".join(ROW.format(*(f"{t / of:.9f}" if of > 1 else t for t in row)) for row in times)
+    path = tmp_path / "t.csv"
+    path.write_text(text.replace(",", separator), "utf-8")
+
+    assert read(path).events.select("start", "nanoseconds").rows() == times
+
+
+def test_rows_of_a_csv_without_a_plain_time_are_said_and_a_file_of_them_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(HEAD.format("ns") + ROW.format(10, 5) + ROW.format('"1,000"', 5))
+    found = read(path)
+    assert (found.events.height, found.lost) == (1, True) and "1 event" in found.notes[0]
+
+    path.write_text(HEAD.format("ns") + ROW.format('"1,000"', 5))
+    with pytest.raises(UnreadableCapture, match="no plain numbers"):
+        read(path)
+    path.write_text(HEAD.format("ticks") + ROW.format(10, 5))
+    with pytest.raises(UnreadableCapture, match="no timeline"):
+        read(path)
+
+
+def export(path: Path, columns: str, rows: list[tuple[int, ...]], *more: str) -> Path:
+    """An export that has these columns of kernels alone."""
+    with sqlite3.connect(path) as base:
+        base.execute(f"CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL ({columns})")
+        base.execute("CREATE TABLE StringIds (id, value)")
+        base.execute("INSERT INTO StringIds VALUES (1, 'k')")
+        base.executemany(f"INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        for statement in more:
+            base.execute(statement)
+    base.close()
+    return path
+
+
+def test_an_export_without_the_columns_that_others_have_is_read_by_those_it_has(tmp_path: Path) -> None:
+    found = read(
+        export(
+            tmp_path / "t.sqlite",
+            "start, end, shortName",
+            [(10, 15, 1), (20, 22, 1), (30, 25, 1)],
+            "CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (start, end, correlationId, nameId)",
+            "CREATE TABLE NVTX_EVENTS (start, end, text)",
+            "CREATE TABLE TARGET_INFO_GPU (id, gpuName)",
+        )
+    )
+
+    assert found.events.select("name", "start", "nanoseconds", "grid", "stream").rows() == [
+        ("k", 10, 5, None, None),
+        ("k", 20, 2, None, None),
+    ]
+    assert "1 event of the device has no possible time" in found.notes[0] and found.lost
+
+
+def test_an_export_of_whole_graphs_alone_says_how_to_trace_their_kernels(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "t.sqlite") as base:
+        base.execute("CREATE TABLE StringIds (id, value)")
+        base.execute("CREATE TABLE CUPTI_ACTIVITY_KIND_GRAPH_TRACE (start, end)")
+    base.close()
+
+    with pytest.raises(UnreadableCapture, match="--cuda-graph-trace=node"):
+        read(tmp_path / "t.sqlite")
+
+
+@pytest.mark.parametrize("bad", [{"ts": 1e300}, {"ts": "x"}, {"dur": -1}, {"dur": None}, {"dur": True}, {"ts": 10**30}])
 def test_a_kernel_without_a_possible_time_is_left_out_and_said(bad: dict[str, Any], tmp_path: Path) -> None:
     found = read(written(tmp_path, json.dumps([event(), event(**bad)])))
 
-    assert found.events.height == 1 and "1 events" in found.notes[0]
+    assert found.events.height == 1 and "1 event of the device has no possible time" in found.notes[0]
+
+
+@pytest.mark.parametrize("clock", ["1742000000000000.125", '"1742000000000000.125"', "1742000000000000125e-3"])
+def test_a_clock_since_1970_keeps_its_nanoseconds(clock: str, tmp_path: Path) -> None:
+    # a double of this size has a quarter of a microsecond
+    later = clock.replace("00.125", "10.376").replace("00125e", "10376e")
+    rows = ", ".join(
+        f'{{"ph": "X", "cat": "kernel", "name": "k", "ts": {ts}, "dur": 2.5, "args": {{}}}}' for ts in (clock, later)
+    )
+    found = read(written(tmp_path, f'{{"traceEvents": [{rows}]}}')).events
+
+    assert found["start"].to_list() == [1742000000000000125, 1742000000000010376]
+    assert found["nanoseconds"].to_list() == [2500, 2500]
+
+
+@pytest.mark.parametrize("more", ["{}", json.dumps(event()), "x", "]"])
+def test_what_follows_the_end_of_a_trace_is_not_passed_over(more: str, tmp_path: Path) -> None:
+    for whole in (json.dumps({"traceEvents": [event()]}), json.dumps([event()])):
+        with pytest.raises(UnreadableCapture, match="not valid JSON"):
+            read(written(tmp_path, whole + "\n" + more))
 
 
 def test_odd_arguments_are_unknown_and_stop_nothing(tmp_path: Path) -> None:
