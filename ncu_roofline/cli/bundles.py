@@ -16,6 +16,8 @@ def refuse_folder(folder: Path, *, force: bool) -> None:
     refuse_url(folder)
     if folder.exists() and not folder.is_dir():
         raise UnusableInput(f"{folder} is a file; -o names a folder")
+    if not next(place for place in folder.absolute().parents if place.exists()).is_dir():
+        raise UnusableInput(f"{folder} cannot be written (a part of it is a file); choose another with -o")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UnusableInput(f"{folder} is not empty; add --force to write into it, or choose another with -o")
 
