@@ -30,13 +30,11 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None) -> None:
     """The command; an error of ours is one sentence and its exit code, never a traceback."""
     from ncu_roofline.cli import commands, streams
-    from ncu_roofline.cli.app import app
 
     streams.prepare()
     signal.signal(signal.SIGTERM, ended)
-    commands.register()
     try:
-        app(arguments)
+        commands.built()(arguments)
     except RooflineError as error:
         from ncu_roofline.present.documents.grammar import options
         from ncu_roofline.present.forms.text import clean

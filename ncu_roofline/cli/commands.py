@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from typing import Any
+
+import typer.main
 
 MODULES = (
     "summary",
@@ -24,6 +29,15 @@ MODULES = (
     "gpus",
     "demo",
 )
+
+
+@cache
+def built() -> Callable[[list[str] | None], Any]:
+    """The whole application, built once: for a process that runs several commands, that is a good part of their time."""
+    from ncu_roofline.cli.app import app
+
+    register()
+    return typer.main.get_command(app)
 
 
 def register() -> None:
