@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.command import run
+
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/README.md", "docs/tutorial.md", "docs/concepts.md", "docs/recipe.md", "docs/howto-role.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ANYTHING = "..."
+SCREEN = {"COLUMNS": "100", "PYTHONUTF8": "1", "NO_COLOR": "1"}
 
 
 class Shown(NamedTuple):
@@ -39,16 +40,21 @@ def commands(page: str) -> list[Shown]:
 EVERY = [shown for page in PAGES for shown in commands(page)]
 
 
-def printed(command: str, out: Path) -> list[str]:
-    """What the command prints on a screen of 100 columns; `out/` becomes a folder of the test."""
-    words = [word.replace("out/", f"{out}/") if word.startswith("out/") else word for word in shlex.split(command)]
-    start = [sys.executable, "-m", "ncu_roofline"] if words[0] == "ncu-roofline" else words[:1]
-    environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [*start, *words[1:]], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, encoding="utf-8"
-    )
-    assert done.returncode == 0, done.stderr
-    return (done.stdout + done.stderr).replace(f"{out}/", "out/").splitlines()
+def into(out: Path, words: list[str]) -> list[str]:
+    """The words of a command with `out/` as a folder of the test."""
+    return [word.replace("out/", f"{out}/") if word.startswith("out/") else word for word in words]
+
+
+def printed(command: str, out: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the command prints on the test's screen."""
+    program, *words = into(out, shlex.split(command))
+    if program == "ncu-roofline":
+        code, said, told = run(capsys, *words)
+    else:
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=300, encoding="utf-8")
+        code, said, told = done.returncode, done.stdout, done.stderr
+    assert code == 0, told
+    return (said + told).replace(f"{out}/", "out/").splitlines()
 
 
 def fits(shown: list[str], real: list[str]) -> bool:
@@ -62,8 +68,13 @@ def fits(shown: list[str], real: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("shown", EVERY, ids=lambda s: f"{s.page}: {s.command}")
-def test_a_shown_command_prints_what_the_page_says(shown: Shown, tmp_path: Path) -> None:
-    real = printed(shown.command, tmp_path)
+def test_a_shown_command_prints_what_the_page_says(
+    shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in SCREEN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(ROOT)
+    real = printed(shown.command, tmp_path, capsys)
 
     if shown.output:
         assert fits(list(shown.output), real), "\n".join(real)

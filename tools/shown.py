@@ -5,13 +5,26 @@ Where a block ends in a line of three dots, only as many lines are kept as stood
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.test_readme import ANYTHING, ROOT, commands, printed
+from tests.test_readme import ANYTHING, ROOT, SCREEN, commands, into
 
 PAGES = ("README.md", "docs/README.md", "docs/tutorial.md")
+
+
+def printed(command: str, out: Path) -> list[str]:
+    """What the command prints in a process of its own."""
+    program, *words = into(out, shlex.split(command))
+    start = [sys.executable, "-m", "ncu_roofline"] if program == "ncu-roofline" else [program]
+    how = {"cwd": ROOT, "env": {**os.environ, **SCREEN}, "encoding": "utf-8"}
+    done = subprocess.run([*start, *words], capture_output=True, text=True, check=True, **how)  # type: ignore[call-overload]
+    return (str(done.stdout) + str(done.stderr)).replace(f"{out}/", "out/").splitlines()
 
 
 def refreshed(name: str, text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncu_roofline.analysis.compare.compare import Comparison, compare
+from ncu_roofline.analysis.compare.compare import ROWS, Comparison, compare
 from ncu_roofline.analysis.study import Study
 from tests.planted import plain
 
@@ -27,8 +27,9 @@ kernels = st.lists(kernel, min_size=1, max_size=5)
 quick = settings(max_examples=60)
 
 
-def judged(base: Study, head: Study) -> Comparison:
-    return compare([base], [head])
+def judged(base: Study, head: Study, *rows: str) -> Comparison:
+    """The comparison with the tables that a law is about."""
+    return compare([base], [head], rows=rows)
 
 
 @quick
@@ -36,7 +37,8 @@ def judged(base: Study, head: Study) -> Comparison:
 def test_swapping_the_sides_flips_every_change_and_keeps_its_noise(
     one: list[dict[str, object]], other: list[dict[str, object]]
 ) -> None:
-    there, back = judged(plain(*one), plain(*other)), judged(plain(*other), plain(*one))
+    base, head = plain(*one), plain(*other)
+    there, back = judged(base, head, "kernel"), judged(head, base, "kernel")
     for quantity in ("bytes", "flops", "seconds"):
         forth, return_ = getattr(there.judged, quantity), getattr(back.judged, quantity)
         assert forth.log == -return_.log
@@ -52,7 +54,7 @@ def test_swapping_the_sides_flips_every_change_and_keeps_its_noise(
 def test_the_parts_add_up_to_the_whole_however_kernels_are_matched(
     one: list[dict[str, object]], other: list[dict[str, object]]
 ) -> None:
-    comparison = judged(plain(*one), plain(*other))
+    comparison = judged(plain(*one), plain(*other), *ROWS)
     for rows in comparison.rows.values():
         for side in ("base", "head"):
             for quantity in ("bytes", "flops", "seconds"):
@@ -108,7 +110,7 @@ def test_two_launches_merged_into_one_change_no_total(one: list[dict[str, object
 @quick
 @given(kernels)
 def test_a_run_against_itself_is_no_change_unless_it_is_beyond_the_ridge(rows: list[dict[str, object]]) -> None:
-    comparison = judged(plain(*rows), plain(*rows))
+    comparison = judged(plain(*rows), plain(*rows), "kernel")
     assert comparison.judged.bytes.log == 0.0
     assert comparison.verdict == ("outside_regime" if (comparison.judged.beyond or 0) > 0.3 else "no_change")
     assert set(comparison.rows["kernel"]["what"].cast(pl.String)) == {"same"}

@@ -47,7 +47,10 @@ def trials(
     ]
 
 
-@pytest.mark.parametrize("captures", [1, 3])
+slow = pytest.mark.slow  # the same law at another point
+
+
+@pytest.mark.parametrize("captures", [1, pytest.param(3, marks=slow)])
 def test_two_hundred_equal_pairs_have_no_change_of_bytes_and_at_most_one_per_cent_of_time(captures: int) -> None:
     found = trials(4, 200, captures)
     assert sum(c.judged.bytes.direction != 0 for c in found) == 0
@@ -61,7 +64,7 @@ def test_rows_of_equal_pairs_do_not_change_either() -> None:
     assert rows.filter(pl.col("seconds_moved") != 0).height <= 1
 
 
-@pytest.mark.parametrize("layers", [4, 32])
+@pytest.mark.parametrize("layers", [4, pytest.param(32, marks=slow)])
 def test_two_per_cent_fewer_bytes_are_found_by_three_repeats_in_nearly_every_trial(layers: int) -> None:
     found = trials(layers, 100, 3, cut=0.98)
     assert sum(c.judged.bytes.direction == -1 for c in found) >= 95

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncu_roofline.analysis.roofline.roofline import place
@@ -145,20 +145,25 @@ def test_without_a_device_ridge_side_and_shares_are_unknown() -> None:
     assert row["intensity"] == 10
 
 
-@given(
-    flops=st.one_of(st.none(), st.floats(0, 1e15)),
-    dram=st.one_of(st.none(), st.floats(0, 1e12)),
-    seconds=st.one_of(st.none(), st.floats(0, 1)),
-)
-def test_no_frame_ever_holds_what_is_not_a_number(flops: float | None, dram: float | None, seconds: float | None) -> None:
-    row = one(flops, dram, seconds)
-
-    assert all(v == v and abs(v) != float("inf") for v in row.values() if isinstance(v, float))
+def unknown_or(most: float) -> st.SearchStrategy[float | None]:
+    return st.one_of(st.none(), st.floats(0, most))
 
 
-@given(scale=st.floats(0.01, 100))
-def test_scaling_time_changes_no_intensity(scale: float) -> None:
-    assert one(1e9, 1e8, 1e-4 * scale)["intensity"] == one(1e9, 1e8, 1e-4)["intensity"]
+@settings(max_examples=10)  # of 20 launches each
+@given(st.lists(st.tuples(unknown_or(1e15), unknown_or(1e12), unknown_or(1)), min_size=20, max_size=20))
+def test_no_frame_ever_holds_what_is_not_a_number(rows: list[tuple[float | None, float | None, float | None]]) -> None:
+    frame = placed(*(launch(index=i, seconds=time, m=counters(flops, dram)) for i, (flops, dram, time) in enumerate(rows)))
+
+    assert frame.height == len(rows)
+    assert all(v == v and abs(v) != float("inf") for row in frame.iter_rows() for v in row if isinstance(v, float))
+
+
+@settings(max_examples=5)
+@given(st.lists(st.floats(0.01, 100), min_size=20, max_size=20))
+def test_scaling_time_changes_no_intensity(scales: list[float]) -> None:
+    frame = placed(*(launch(index=i, seconds=1e-4 * by, m=counters(1e9, 1e8)) for i, by in enumerate([1, *scales])))
+
+    assert frame["intensity"].to_list() == [10.0] * 21
 
 
 def test_tensor_counters_alone_prove_no_kernel_idle() -> None:
