@@ -17,7 +17,6 @@ from ncu_roofline.analysis.run import files, sequence
 from ncu_roofline.analysis.run.batch import with_tiles
 from ncu_roofline.analysis.run.context import with_context
 from ncu_roofline.analysis.run.selection import Selected, selected
-from ncu_roofline.analysis.run.sequence import Segmented
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED
@@ -94,7 +93,7 @@ def study(capture: Capture, choices: Choices | None = None) -> Study:
     )
 
 
-def followed(worked: pl.DataFrame, capture: Capture, *, drafts: bool) -> Segmented:
+def followed(worked: pl.DataFrame, capture: Capture, *, drafts: bool) -> sequence.Segmented:
     """The launches with their places, where they are in order; raises UnusableInput where files must not be added up."""
     if not in_order(worked):
         return sequence.unfollowed(worked)

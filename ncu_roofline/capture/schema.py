@@ -133,15 +133,11 @@ MANY = 100_000
 
 def numbered(launches: pl.DataFrame) -> pl.DataFrame:
     """The launches with their processes numbered from 0: which is which is all that the system's numbers are for."""
-    if "process" not in launches.columns:
-        return launches
     return launches.with_columns(process=(pl.col("process").rank("dense").cast(pl.Int64) - 1))
 
 
 def timeless(launches: pl.DataFrame) -> pl.DataFrame:
     """The launches without the time of whole results: no step takes it (2.2 to 2.4 times the kernels' sum on an H200)."""
-    if not {"kernel", "grid", "seconds"} <= set(launches.columns):
-        return launches
     return launches.with_columns(seconds=pl.when(~whole_result()).then("seconds"))
 
 

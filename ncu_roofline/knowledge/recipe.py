@@ -200,16 +200,16 @@ def _options(window: str) -> tuple[Reason, ...]:
 
 def _doubts(facts: Mapping[str, Any], passes: int | None, counted: bool) -> tuple[str, ...]:
     """What cannot be promised for this architecture."""
-    said = [facts["doubt"]] if "doubt" in facts else []
-    if passes is None:
-        every = table()["tensor"]["all_passes"]
-        said.append(f"Nobody computed the passes of this list for {facts['name']}; every tensor name together costs {every}.")
-    if "packed" in facts and counted:
-        said.append(
-            "The packed FP32 counters (fadd2, fmul2, ffma2) were not in the list whose passes were computed; they may add one."
-        )
-    if facts["memory"] == "memory_none":
-        said.append(f"{facts['name']} has no counter of memory traffic: L2 misses stand in for it.")
-    if counted:
-        said.append(f"Tensor counters by type need Nsight Compute {table()['tensor']['first_version']} or newer.")
-    return tuple(said)
+    name, tensor = facts["name"], table()["tensor"]
+    said = {
+        facts.get("doubt", ""): "doubt" in facts,
+        f"Nobody computed the passes of this list for {name}; every tensor name together costs {tensor['all_passes']}.": (
+            passes is None
+        ),
+        "The packed FP32 counters (fadd2, fmul2, ffma2) were not in the list whose passes were computed; they may add one.": (
+            "packed" in facts and counted
+        ),
+        f"{name} has no counter of memory traffic: L2 misses stand in for it.": facts["memory"] == "memory_none",
+        f"Tensor counters by type need Nsight Compute {tensor['first_version']} or newer.": counted,
+    }
+    return tuple(doubt for doubt, holds in said.items() if holds)

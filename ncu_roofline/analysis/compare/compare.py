@@ -9,10 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from ncu_roofline.analysis.compare import clocks as real
 from ncu_roofline.analysis.compare import comparability
-from ncu_roofline.analysis.compare.clocks import Clocks
-from ncu_roofline.analysis.compare.comparability import Difference
+from ncu_roofline.analysis.compare.clocks import Clocks, by_clock, chosen
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
 from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, per, side, totals
@@ -27,6 +25,8 @@ ROWS = ("role", "layer", "kernel")
 NONE = Noise(variance=0.0, dof=1e9)
 """Of measurements that are one and the same: chance has no part in them."""
 WHOLE = "total"
+OF_CHANGE = {"log": "log", "change": "part", "noise": "reach", "low": "low", "high": "high", "moved": "direction"}
+"""End of a column's name -> what it holds of each row's change of a quantity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Comparison:
     """What changed from base to head, and what it means."""
 
     judged: Judged
-    differences: tuple[Difference, ...]
+    differences: tuple[comparability.Difference, ...]
     anyway: bool
     """Numbers were asked for although the pair is not comparable."""
     basis: str
@@ -83,7 +83,7 @@ class Comparison:
         return f"<p><strong>{notebook.safe(self.verdict)}</strong></p>{notebook.table(('', 'base', 'head', 'change'), rows)}"
 
     @property
-    def blocking(self) -> tuple[Difference, ...]:
+    def blocking(self) -> tuple[comparability.Difference, ...]:
         """The differences that make the pair incomparable."""
         return tuple(d for d in self.differences if d.blocks)
 
@@ -112,8 +112,8 @@ def compare(
     one, other = held(first, second, pairs, basis)
     comparable = anyway or not any(d.blocks for d in found)
     whole, (judged,) = judged_rows(one, other, WHOLE, comparable)
-    clocks = real.chosen(clocks, base, head)
-    judged = real.by_clock(judged, (before, after), clocks, comparable)
+    clocks = chosen(clocks, base, head)
+    judged = by_clock(judged, (before, after), clocks, comparable)
     judged = of_windows(undecided(judged, before, after), one, other)
     assumed = comparability.assumed(base, head, vary)
     if "kv" not in vary:
@@ -373,12 +373,7 @@ def columns(judged: list[Judged]) -> pl.DataFrame:
     found: dict[str, list[object]] = {"verdict": [j.verdict for j in judged]}
     for q in QUANTITIES:
         each: list[Change] = [getattr(j, q) for j in judged]
-        found[f"{q}_log"] = [c.log for c in each]
-        found[f"{q}_change"] = [c.part for c in each]
-        found[f"{q}_noise"] = [c.reach for c in each]
-        found[f"{q}_low"] = [c.low for c in each]
-        found[f"{q}_high"] = [c.high for c in each]
-        found[f"{q}_moved"] = [c.direction for c in each]
+        found |= {f"{q}_{name}": [getattr(c, told) for c in each] for name, told in OF_CHANGE.items()}
     found["realised"] = [j.realised for j in judged]
     found["doubt"] = [j.doubt for j in judged]
     kinds: dict[str, Any] = {"verdict": pl.Enum(VERDICTS), "doubt": pl.String, **{f"{q}_moved": pl.Int64 for q in QUANTITIES}}

@@ -26,7 +26,6 @@ from ncu_roofline.capture.tables import SPAN
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.dtypes import Dtype
 from ncu_roofline.knowledge.models.model import Model
 
 
@@ -194,7 +193,7 @@ def _row(f: Floor) -> tuple[object, ...]:
     )
 
 
-def _peak(gpu: Gpu, dtype: Dtype) -> tuple[str, float]:
+def _peak(gpu: Gpu, dtype: dtypes.Dtype) -> tuple[str, float]:
     """The roof at which work on this type runs; raises where the device has none."""
     for precision in dtype.compute:
         peak = gpu.peak(precision)

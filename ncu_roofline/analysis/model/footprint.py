@@ -10,7 +10,6 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.dtypes import Dtype
 from ncu_roofline.knowledge.models.model import Model, Weight
 
 MOST_BATCH, MOST_CONTEXT, MOST_TP = 1_000_000, 100_000_000, 1024
@@ -61,7 +60,7 @@ def check(model: Model, setting: Setting) -> None:
         )
 
 
-def dtype_of(weight: Weight, model: Model, setting: Setting) -> Dtype:
+def dtype_of(weight: Weight, model: Model, setting: Setting) -> dtypes.Dtype:
     """The type in which this tensor is stored: as stated, else as published; 16 bits where neither says."""
     head = weight.role == "router" or weight.name == "lm_head"
     if setting.head is not None and head:
@@ -75,7 +74,7 @@ def dtype_of(weight: Weight, model: Model, setting: Setting) -> Dtype:
     return dtypes.find(model.native or "bf16")
 
 
-def kv_dtype(model: Model, setting: Setting) -> Dtype:
+def kv_dtype(model: Model, setting: Setting) -> dtypes.Dtype:
     """The type of the KV cache: as stated, else the 16 bits in which the model computes."""
     return dtypes.find(setting.kv or model.native or "bf16", "`kv=`")
 

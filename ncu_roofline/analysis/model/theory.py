@@ -9,7 +9,6 @@ import polars as pl
 from ncu_roofline.analysis.model.types import named, stored
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.dtypes import Dtype
 from ncu_roofline.knowledge.models.model import Model
 
 
@@ -36,7 +35,7 @@ def theory(launches: pl.DataFrame, run: Run, model: Model | None = None) -> tupl
     return tuple(told)
 
 
-def attention(cache: Dtype, model: Model | None) -> Theory:
+def attention(cache: dtypes.Dtype, model: Model | None) -> Theory:
     """Attention's law with the model's own query heads per KV head; without one model-wide number, for one head."""
     per_element = {c.flops / c.elements for c in model.caches if c.elements and c.flops} if model else set()
     width = f"{cache.bytes:.3g} B ({cache.name})"

@@ -6,7 +6,6 @@ import polars as pl
 
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.dtypes import Dtype
 
 STORED = {"weights": ("fc", "weight_dtype"), "kv": ("attention", "cache_dtype")}
 """What is stored -> the family that reads it, and the column in which a kernel's name tells its type."""
@@ -14,19 +13,19 @@ IN_USE = ("activation_dtype", "precision")
 """What tells a type where no name does: inputs, then the units that multiply. Unpacked weights are narrower than either."""
 
 
-def stored(launches: pl.DataFrame, run: Run, what: str) -> Dtype | None:
+def stored(launches: pl.DataFrame, run: Run, what: str) -> dtypes.Dtype | None:
     """The type of the weights or of the cache (`kv`): as stated, as names tell, else as their work is done; None unknown."""
     return named(launches, run, what) or next((t for c in IN_USE if (t := most(launches, STORED[what][0], c))), None)
 
 
-def named(launches: pl.DataFrame, run: Run, what: str) -> Dtype | None:
+def named(launches: pl.DataFrame, run: Run, what: str) -> dtypes.Dtype | None:
     """The type as stated, else as kernels' names tell it; None where neither does."""
     told = getattr(run, what).value
     family, column = STORED[what]
     return dtypes.find(told, f"`{what}=`") if told is not None else most(launches, family, column)
 
 
-def most(launches: pl.DataFrame, family: str, column: str) -> Dtype | None:
+def most(launches: pl.DataFrame, family: str, column: str) -> dtypes.Dtype | None:
     """The type in a column that most bytes of a family are in; None where none is a type that we know."""
     word = pl.col(column).cast(pl.String)
     mine = launches.filter(pl.col("family").cast(pl.String) == family, word.is_in(dtypes.words()))

@@ -12,24 +12,8 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.devices.gpu import Gpu
+from ncu_roofline.knowledge.devices.rates import table
 from ncu_roofline.knowledge.models import dtypes
-from ncu_roofline.knowledge.models.dtypes import Dtype
-
-STANDS_IN = {
-    "fp4": "fp8",
-    "fp6": "fp8",
-    "fp8": "bf16",
-    "fp8_fp16acc": "fp8",
-    "fp16_fp16acc": "fp16",
-    "bf16": "fp16",
-    "tf32": "fp32",
-    "fp16": "fp32",
-    "int1": "int8",
-    "int4": "int8",
-    "int8": "bf16",
-    "fp64_tensor": "fp64",
-}
-"""The path that takes over the work of one that a device has not: operands are unpacked to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +52,9 @@ class Scales:
 def stand_in(path: str, peaks: Mapping[str, float]) -> str | None:
     """The path itself where the device has it, else the nearest that it has; None where it has none of them."""
     while path not in peaks:
-        if path not in STANDS_IN:
+        if path not in table()["stands_in"]:
             return None
-        path = STANDS_IN[path]
+        path = table()["stands_in"][path]
     return path
 
 
@@ -102,7 +86,7 @@ def scales_of(study: Study, target: Target) -> Scales:
     )
 
 
-def own_head(study: Study) -> Dtype | None:
+def own_head(study: Study) -> dtypes.Dtype | None:
     """The type of the capture's LM head: as stated, else that of its weights."""
     told = study.run.head.value
     return dtypes.find(told, "`head=`") if told is not None else stored(study.launches, study.run, "weights")
@@ -115,7 +99,7 @@ def dealt(run: Run, target: Target) -> float:
     return 1 / times_as_many(wanted, own, "ep" if target.ep is not None else "tp")
 
 
-def width(wanted: str | None, own: Dtype | None, fact: str) -> float:
+def width(wanted: str | None, own: dtypes.Dtype | None, fact: str) -> float:
     """Bytes per element wanted over what the capture has."""
     if wanted is None:
         return 1.0

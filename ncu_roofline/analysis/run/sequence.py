@@ -17,7 +17,6 @@ from ncu_roofline.analysis.run.cuts.turns import turns
 from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
-from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.capture.schema import PHASES, whole_result
 from ncu_roofline.knowledge.models.model import Model
@@ -337,7 +336,7 @@ def too_few_tokens(run: Run) -> Iterator[Note]:
     """A note where fewer tokens are stated than the whole steps of the capture make."""
     if run.tokens.value is None or not run.steps.value or not run.batch.value:
         return
-    made = run.steps.value * run.batch.value * (per_sequence(run) or 1)
+    made = run.steps.value * run.batch.value * (speculation.per_sequence(run) or 1)
     if run.tokens.value < made:
         yield Note(
             "too_few_tokens", {"stated": run.tokens.value, "steps": run.steps.value, "batch": run.batch.value, "made": made}

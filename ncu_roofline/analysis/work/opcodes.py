@@ -14,32 +14,15 @@ WARPGROUP = re.compile(r"^(\d+)x(\d+)x(\d+)$")
 WARPS_IN_GROUP = 4  # a warpgroup instruction is counted once by each of its four warps
 VOLTA_STEPS = {"fp16": 512, "fp16_fp16acc": 1024}
 """HMMA.884 is one step of four quad products of 8x8x4 (2,048 operations): of four with FP32 sums, of two with FP16 sums."""
-EIGHT_BIT = {"E4M3", "E5M2"}
 OTHER_MATRIX = ("UTCHMMA", "UTCQMMA", "UTCIMMA", "UTCOMMA")  # the shape is in a descriptor
 
 
 def matrix_path(kind: str, modifiers: set[str]) -> str | None:
     """Which roof a matrix opcode works against; None for opcodes that are no matrix product."""
-    half = "F32" not in modifiers and "F16" in modifiers
-    match kind:
-        case "HMMA" | "HGMMA" if "TF32" in modifiers:
-            return "tf32"
-        case "HMMA" | "HGMMA" if "BF16" in modifiers:
-            return "bf16"
-        case "HMMA" | "HGMMA":
-            return "fp16_fp16acc" if half else "fp16"
-        case "QMMA" | "QGMMA":
-            known = {m for m in modifiers if re.fullmatch(r"E\dM\d", m)}
-            eight = not known or bool(known & EIGHT_BIT)
-            return ("fp8_fp16acc" if half else "fp8") if eight else "fp6"
-        case "IMMA" | "IGMMA":
-            return "int4" if modifiers & {"S4", "U4"} else "int8"
-        case "DMMA":
-            return "fp64_tensor"
-        case "OMMA":
-            return "fp4"
-        case "BMMA" | "BGMMA":
-            return "int1"
+    for row in table()["matrix_opcode"]:
+        stated = modifiers & set(row["any"]) if "any" in row else True
+        if kind in row["kinds"] and stated and modifiers.isdisjoint(row.get("without", ())):
+            return str(row["path"])
     return None
 
 
