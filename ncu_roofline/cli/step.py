@@ -9,7 +9,7 @@ import typer
 
 from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
-from ncu_roofline.cli.options import RUN, As, Force, GpuName, Output, RolesFile
+from ncu_roofline.cli.options import RUN, As, Force, GpuName, Output, Phase, RolesFile
 from ncu_roofline.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ Trace = Annotated[
         metavar="TRACE",
         help="Trace of PyTorch's profiler, or export of Nsight Systems (.sqlite, cuda_gpu_trace CSV); .gz and .zst too.",
         show_default=False,
+    ),
+]
+Pass = Annotated[
+    Phase | None,
+    typer.Option(
+        "--phase",
+        help="What a step is: a decode step, a pass with tokens of prompts (prefill), or nothing: the whole trace (all).",
+        show_default="decode",
+        rich_help_panel=RUN,
     ),
 ]
 With = Annotated[
@@ -45,6 +54,7 @@ def step(
     ep: facts.Ep = None,
     gpu: GpuName = None,
     roles: RolesFile = None,
+    phase: Pass = None,
     form: As = "table",
     output: Output = None,
     force: Force = False,
@@ -61,8 +71,8 @@ def step(
     from ncu_roofline.cli.timelines import followed
     from ncu_roofline.present.documents.step import document
 
-    capture = load([with_], gpu=gpu, roles=roles, facts=stated) if with_ else None
-    found = followed(trace, stated, gpu=gpu, roles=roles, beside=capture)
+    capture = load([with_], gpu=gpu, roles=roles, facts=stated, phase=phase) if with_ else None
+    found = followed(trace, stated, gpu=gpu, roles=roles, phase=phase, beside=capture)
     pair = matched(found, capture) if capture else None
     write(document(found, gaps(found), pair, least(found, capture, stated) if model else None), form, output, force)
 

@@ -41,10 +41,10 @@ def clocks_of_traces(
 
 
 def followed(
-    trace: Path, stated: Mapping[str, Any], *, gpu: str | None = None, roles: Path | None = None, beside: Study | None = None
+    trace: Path, stated: Mapping[str, Any], *, roles: Path | None = None, beside: Study | None = None, **chosen: Any
 ) -> Stepped:
-    """The steps of a trace; `beside` is a capture of the same run."""
+    """The steps of a trace; `beside` is a capture of the same run, `chosen` the device and the phase."""
     with progress(f"reading {trace}"):
         run = Run(**options(stated))
         model = load(run.model.value) if run.model.value else None
-        return stepped(read(trace), Choices(gpu=gpu, rules=load_rules(roles), model=model), beside=beside, run=run)
+        return stepped(read(trace), Choices(rules=load_rules(roles), model=model, **chosen), beside=beside, run=run)

@@ -24,15 +24,16 @@ def step_names(timeline: Timeline) -> pl.Series:
     return pl.concat([ranges.read(names, rule)["name"] for rule in rules(RangeRule, "range")]).unique()
 
 
-def marks_of(timeline: Timeline) -> pl.DataFrame | None:
-    """The outermost ranges of passes in order, each with its `mark`; None where none of them can be decode."""
+def marks_of(timeline: Timeline, phase: str = "decode") -> pl.DataFrame | None:
+    """The outermost ranges of passes in order, each with its `mark`; None where none of them can be of the phase."""
     names = timeline.ranges["name"].unique()
     one = [ranges.read(names, rule) for rule in rules(RangeRule, "range") if not rule.loop]
     read = pl.concat(one).unique("name", keep="first", maintain_order=True)
     found = outermost(timeline.ranges.join(read, on="name"))
     # a range that tells no phase is decode where its rows say so
     decode = found["nvtx_phase"].cast(pl.String).fill_null("decode") == "decode"
-    return found.with_columns(mark=pl.int_range(pl.len()), decode=decode) if decode.any() else None
+    asked = ~decode if phase == "prefill" else decode
+    return found.with_columns(mark=pl.int_range(pl.len()), decode=decode) if asked.any() else None
 
 
 def outermost(found: pl.DataFrame) -> pl.DataFrame:

@@ -73,7 +73,7 @@ def matched(found: Stepped, capture: Study) -> Matched:
     varies = varying(found.study.run.batch) or varying(capture.run.batch)
     known = not found.table.is_empty() and differ is None and not varies
     low = float(moved.sum()) / steps if known else None
-    covered = coverage(ours, steps, capture) if not found.table.is_empty() else None
+    covered = coverage(ours, steps, capture) if not found.table.is_empty() and found.phase == "decode" else None
     whole = moved.null_count() == 0 and (covered is None or covered > 1 - LOST)
     return Matched(
         share=moved.count() / rows.height,

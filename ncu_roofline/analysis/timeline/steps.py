@@ -12,6 +12,7 @@ from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.analysis.timeline.heads import by_head
 from ncu_roofline.analysis.timeline.marks import by_ranges, marks_of, step_names
 from ncu_roofline.analysis.timeline.order import Told, in_order, ordered
+from ncu_roofline.analysis.timeline.prompts import nothing, prompts, rows_of
 from ncu_roofline.capture.capture import Capture, Device, Fact, Run
 from ncu_roofline.capture.names import function_name
 from ncu_roofline.capture.schema import LAUNCHES, complete, conform
@@ -40,7 +41,14 @@ class Stepped:
     """Share of the steps' time in which a kernel runs; of the whole span where no step is known."""
     overlapped_seconds: float
     """Kernel time beyond the time in which some kernel runs."""
+    rows: tuple[int, ...] | None
+    """Token rows of each prefill pass in the table; None of decode steps, and where one does not tell."""
     notes: tuple[str | Note, ...]
+
+    @property
+    def phase(self) -> str:
+        """What a step is: decode, prefill (a pass with tokens of prompts), or nothing (all)."""
+        return self.study.phase
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -81,29 +89,40 @@ def stepped(
     """The steps of a timeline and their times; no step is guessed.
 
     `beside` is a capture of the same run, whose LM head marks the steps where nothing in the trace tells them; `run` is what
-    the user states.
+    the user states. With the phase `prefill` a step is a pass with tokens of a prompt, with `all` there is none.
     """
     events = timeline.events.filter(pl.col("kind") == "kernel")
     capture = replace(capture_of(timeline, events), run=run or Run())
     end = pl.col("start") + pl.col("nanoseconds")
     clock = events.select("name", "grid", "device", "start", "launched", end=end)
-    marks = marks_of(timeline)
+    phase = choices.phase if choices and choices.phase else "decode"
+    marks = marks_of(timeline, phase)
     # what the engine's own ranges tell needs no order
     followed = (study if marks is not None else in_order)(capture, replace(choices or Choices(), phase="all"))
     named = followed.every.sort("index").select("index", "kernel", pl.col("role").cast(pl.String), "position")
     clock = clock.with_columns(named)
-    told = (
-        by_ranges(marks, clock, followed)
-        if marks is not None
-        else ordered(followed, clock, lone=not timeline.lost, beside=beside)
-    )
-    if told.steps.value is None and told.steps.low is None and beside is not None:
-        told = by_head(clock, beside) or told
+    if phase == "decode":
+        told = of_decode(timeline, marks, clock, followed, beside)
+    else:
+        told = prompts(marks, clock, followed) if phase == "prefill" else nothing(clock)
     kernels = worked(clock.with_columns(number=told.numbers))
-    run = replace(followed.run, steps=told.steps)
+    run = replace(followed.run, steps=told.steps if phase == "decode" else followed.run.steps)
     if told.prompts is not None:
         run = replace(run, prefill_passes=Fact(told.prompts, "inferred", "the engine's ranges"))
-    return measured(timeline, replace(followed, run=run), kernels, told)
+    return measured(timeline, replace(followed, run=run, phase=phase), kernels, told)
+
+
+def of_decode(
+    timeline: Timeline, marks: pl.DataFrame | None, clock: pl.DataFrame, followed: Study, beside: Study | None
+) -> Told:
+    """The decode steps by the engine's ranges, else by the order of kernels, else by the LM head of the capture beside it."""
+    if marks is not None:
+        told = by_ranges(marks, clock, followed)
+    else:
+        told = ordered(followed, clock, lone=not timeline.lost, beside=beside)
+    if told.steps.value is None and told.steps.low is None and beside is not None:
+        return by_head(clock, beside) or told
+    return told
 
 
 def capture_of(timeline: Timeline, events: pl.DataFrame) -> Capture:
@@ -154,6 +173,7 @@ def measured(timeline: Timeline, followed: Study, kernels: pl.DataFrame, told: T
         to_next=to_next,
         busy=min(1.0, active / every) if every else None,
         overlapped_seconds=(total - float(kernels["active"].sum())) / 1e9,
+        rows=rows_of(followed, told.numbers, lasting) if followed.phase == "prefill" else None,
         notes=followed.notes,
     )
 

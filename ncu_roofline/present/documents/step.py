@@ -27,6 +27,7 @@ CHANGED = ("kernel", "role", "seconds", "profiled_seconds", "profiled_change", "
 MOST = 8
 WORTH = 0.02
 """Gaps and changes below this part of the step are not listed."""
+NOUNS = {"decode": "decode step", "prefill": "prefill pass"}
 APART = 0.05
 """Shares that differ by more than this are both said."""
 
@@ -55,12 +56,16 @@ def first(found: Stepped) -> Iterator[str]:
     if found.median is None or busy is None or idle is None:
         why = found.steps.evidence or "the order of kernels does not tell"
         whole = f"GPU busy {percent(found.busy)}" if found.busy is not None else "GPU share unknown"
-        yield f"No decode step is found ({clean(why)}): {three(found.span_seconds, 's')} of trace, {whole}."
+        if found.phase == "all":
+            yield f"The trace lasts {three(found.span_seconds, 's')}: {whole}."
+            return
+        yield f"No {NOUNS[found.phase]} is found ({clean(why)}): {three(found.span_seconds, 's')} of trace, {whole}."
         return
     number = len(found.times)
     low, high = quantile(found.times, 0.1), quantile(found.times, 0.9)
-    spread = f"median of {number}; p10–p90 {three(low, 's')}–{three(high, 's')}" if number > 1 and low and high else "one step"
-    yield f"The step takes {three(found.median, 's')} ({spread}): GPU busy {percent(busy)}, {three(max(idle, 0.0), 's')} idle."
+    spread = f"median of {number}; p10–p90 {three(low, 's')}–{three(high, 's')}" if number > 1 and low and high else "one alone"
+    took = f"{'step' if found.phase == 'decode' else NOUNS[found.phase]} takes {three(found.median, 's')} ({spread})"
+    yield f"The {took}: GPU busy {percent(busy)}, {three(max(idle, 0.0), 's')} idle."
     if found.busy is not None and abs(found.busy - busy) > APART:
         yield f"Over all {number} steps it is busy {percent(found.busy)}: some take far longer than the others."
 
@@ -74,7 +79,19 @@ def second(found: Stepped) -> Iterator[str]:
     rate = (
         f"That is {batch.value * each / found.median:.3g} tokens/s at batch {batch.value:,}. " if batch.value and each else ""
     )
-    yield f"{rate}A step is timed from its {how}."
+    if found.phase == "prefill":
+        rate = worked(found)
+    yield f"{rate}A {'step' if found.phase == 'decode' else 'pass'} is timed from its {how}."
+
+
+def worked(found: Stepped) -> str:
+    """Token rows per second of the passes, prompt tokens and the rows that decode beside them."""
+    if not found.rows:
+        return ""
+    least, most = min(found.rows), max(found.rows)
+    sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    each = "a pass" if len(found.rows) > 1 else "the pass"
+    return f"It works on {sum(found.rows) / sum(found.times):.3g} tokens/s, {sizes} {each}. "
 
 
 def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:
@@ -142,7 +159,7 @@ def against(found: Stepped, least: Floor | None) -> Iterator[str]:
 
 def tables(found: Stepped, idle: Gaps, pair: Matched | None, rows: pl.DataFrame) -> Iterator[Table]:
     """By role, by kernel, the gaps, and what the profiler timed otherwise."""
-    per = "one step" if found.times else "the whole trace"
+    per = ("one step" if found.phase == "decode" else "one pass") if found.times else "the whole trace"
     yield Table(f"Time by role, of {per}", rows, COLUMNS)
     each = called(by(found, "kernel", "role").head(MOST))
     yield Table(f"Time by kernel, of {per}", each, KERNELS, spare=("launches", "role"))
@@ -163,7 +180,7 @@ def doubts(found: Stepped, pair: Matched | None, least: Floor | None) -> Iterato
         number = f"{found.steps.low:g} {'is' if found.steps.low == 1 else 'are'}"
         yield f"How many steps the trace holds is not known: {number} found whole ({clean(found.steps.evidence)})."
     prompts = found.study.run.prefill_passes.value
-    if prompts and found.times:
+    if prompts and found.times and found.phase == "decode":
         yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."
     if pair is not None and pair.other_grid > 0 and pair.other_batch is None:
         yield (
@@ -184,11 +201,13 @@ def data(found: Stepped, idle: Gaps, pair: Matched | None, least: Floor | None, 
     steps = told(found.steps)
     return {
         "rows": rows,
+        "phase": found.phase,
         "kernels": found.kernels.height,
         "kernel_seconds": found.kernel_seconds,
         "span_seconds": found.span_seconds,
         "steps": {key: steps[key] for key in ("value", "low", "high", "origin")},
         "measured_step_seconds": {"median": found.median, "p10": quantile(found.times, 0.1), "p90": quantile(found.times, 0.9)},
+        "tokens_per_second": sum(found.rows) / sum(found.times) if found.rows else None,
         "busy": found.busy,
         "busy_median": found.busy_median,
         "overlapped_seconds": found.overlapped_seconds,

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from ncu_roofline.analysis.study import Choices
 from ncu_roofline.analysis.timeline.alone import padded
 from ncu_roofline.analysis.timeline.steps import Stepped, stepped
 from ncu_roofline.capture.timeline import RANGES, SCHEMA, Timeline
@@ -20,7 +21,7 @@ def step(rows: int, sampled: int, layers: int = 2) -> list[tuple[str, int]]:
     return [(EMBEDDING, 3), *(layers * layer), (NORM, rows), (PRODUCT, 99), (DRAW, sampled)]
 
 
-def timed(*steps: list[tuple[str, int]], ranges: tuple[str, ...] = ()) -> Stepped:
+def timed(*steps: list[tuple[str, int]], ranges: tuple[str, ...] = (), phase: str | None = None) -> Stepped:
     """The passes one after another, a kernel each microsecond; a range of the engine around each."""
     rows: list[tuple[object, ...]] = []
     marks: list[tuple[str, int, int, int]] = []
@@ -32,7 +33,8 @@ def timed(*steps: list[tuple[str, int]], ranges: tuple[str, ...] = ()) -> Steppe
         if ranges:
             marks.append((ranges[number], 1000 * first, 1000 * len(rows) - 100, 0))
     events = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    return stepped(Timeline(source="synthetic", events=events, ranges=pl.DataFrame(marks, schema=RANGES, orient="row")))
+    opened = pl.DataFrame(marks, schema=RANGES, orient="row")
+    return stepped(Timeline(source="synthetic", events=events, ranges=opened), Choices(phase=phase))
 
 
 def test_a_graph_holds_the_next_multiple_of_eight() -> None:
