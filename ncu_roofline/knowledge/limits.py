@@ -70,6 +70,9 @@ class Thresholds:
     alike_period: float
     same_model_reads: float
     other_context: float
+    most_of_it: float
+    next_to_none: float
+    worth_a_word: float
 
 
 THRESHOLDS = Thresholds(**read_once("limits.toml"))

@@ -132,7 +132,7 @@ def _whole(facts: Mapping[str, Any], how: Mapping[str, Any], engine: str, progra
     return (*variables, "ncu", *kept, "--metrics", metrics, "-f", "-o", STEP, *map(shlex.quote, program or how["command"]))
 
 
-def for_gap(missing: Iterable[str], *, gpu: tuple[str, str] = DEFAULT_GPU, dtypes: Sequence[str] = ()) -> Recipe:
+def for_gap(missing: Iterable[str], *, gpu: tuple[str, str] = DEFAULT_GPU) -> Recipe:
     """The recipe that would mend a capture without these: "flops" needs the whole, all else one pass.
 
     Known gaps: seconds, bytes, flops, grid, nvtx.
@@ -141,7 +141,7 @@ def for_gap(missing: Iterable[str], *, gpu: tuple[str, str] = DEFAULT_GPU, dtype
     strange = sorted(gaps - {"seconds", "bytes", "flops", "grid", "nvtx"})
     if strange:
         raise UnusableInput(f"No recipe mends {', '.join(strange)}; known gaps: bytes, flops, grid, nvtx, seconds.")
-    return recipe(gpu, dtypes=dtypes, purpose="decode" if "flops" in gaps else "bytes")
+    return recipe(gpu, purpose="decode" if "flops" in gaps else "bytes")
 
 
 def _known(kind: str, name: str) -> Any:

@@ -84,7 +84,7 @@ FIRST = (
 )
 
 
-def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | None = None) -> pl.DataFrame:
+def group(launches: pl.DataFrame, by: str = "kernel") -> pl.DataFrame:
     """One row per group, longest first; a sum is null where no launch of the group is known.
 
     `<column>_unknown` counts launches that a sum lacks, so that it is known to be a lower bound.
@@ -108,11 +108,7 @@ def group(launches: pl.DataFrame, by: str = "kernel", *, latency_share: float | 
             **quotients(),
         )
         .with_columns(bound=pl.coalesce(bound(), "bound_of_all"))
-        .with_columns(
-            bound_source=bound_source(),
-            limited_by=limited_by(THRESHOLDS.latency_share if latency_share is None else latency_share),
-            suspect=suspect(),
-        )
+        .with_columns(bound_source=bound_source(), limited_by=limited_by(THRESHOLDS.latency_share), suspect=suspect())
         .sort("seconds", "index", descending=[True, False], nulls_last=True)
         .with_row_index("group")
         .select(

@@ -62,7 +62,7 @@ def picture(study: Study, by: str = "kernel", *, ridge: str = "profiled", levels
     grouped = placed(groups.group(launches, by)).with_columns(l2_x=l2_intensity() if "l2" in levels else NOTHING)
     families = groups.group(launches, "family")
     lines = roofs(launches, study.gpu, levels)
-    size_by = "bytes" if known_time(launches, "dram_bytes") >= 0.5 else "time"
+    size_by = "bytes" if known_time(launches, "dram_bytes") >= THRESHOLDS.most_of_it else "time"
     return Picture(
         marks=grouped.with_columns(share=pl.col(f"{size_by}_share"), glue=glue()),
         families=families,
@@ -92,7 +92,7 @@ def known_time(launches: pl.DataFrame, column: str) -> float:
 
 def latency_time(launches: pl.DataFrame) -> float | None:
     """Part of the known time that is spent in launches limited by latency."""
-    if known_time(launches, "limited_by") < 0.5:
+    if known_time(launches, "limited_by") < THRESHOLDS.most_of_it:
         return None
     limited = launches.filter(pl.col("limited_by").is_not_null())
     return share(limited, pl.col("limited_by").cast(pl.String) == "latency", "seconds")

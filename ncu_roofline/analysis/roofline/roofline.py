@@ -6,7 +6,7 @@ import polars as pl
 
 from ncu_roofline.analysis.sums import ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, dram_hertz, measured, sm_hertz
-from ncu_roofline.analysis.work.rates import RATES, of_own_path, profiled_bandwidth, profiled_share
+from ncu_roofline.analysis.work.rates import RATES, flops_of_own_path, profiled_bandwidth, profiled_share
 from ncu_roofline.capture.capture import Device
 from ncu_roofline.capture.schema import BOUND_SOURCES, BOUNDS, LIMITS, PATHS
 from ncu_roofline.knowledge.counters import table
@@ -80,7 +80,7 @@ def compute_share() -> pl.Expr:
 
     Nearly every kernel does some FP32 work, so that tensor counters alone prove no kernel idle.
     """
-    reached = pl.coalesce(ratio(of_own_path("flops"), "seconds"), "path_rate")
+    reached = pl.coalesce(ratio(flops_of_own_path(), "seconds"), "path_rate")
     roof = pl.coalesce("peak_at_clock", "peak")
     idle = (pl.col("flops") == 0) & pl.col("flops_fp32").is_not_null() & pl.col("bandwidth").is_not_null()
     return pl.when(idle).then(0.0).otherwise(ratio(reached, roof))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
@@ -46,18 +47,8 @@ def numbered_steps(launches: pl.DataFrame) -> Witness | None:
     return Witness(says=told["what"][0], low=None, high=stretches["number"].count(), rank="bound")
 
 
-def embeddings(launches: pl.DataFrame) -> Witness | None:
-    """At most as many steps as times that tokens are looked up."""
-    return at_most("embedding", "embeddings", launches)
-
-
-def draws(launches: pl.DataFrame) -> Witness | None:
-    """At most as many steps as times that tokens are drawn."""
-    return at_most("sampling", "sampling", launches)
-
-
 def at_most(role: str, says: str, launches: pl.DataFrame) -> Witness | None:
-    """How often launches of a role follow those of attention, or open the window."""
+    """At most as many steps as times that launches of a role follow those of attention, or open the window."""
     kind = pl.col("role").cast(pl.String).replace(dict.fromkeys(MIXERS, "mixer"))
     runs = launches.select(kind=kind).filter(pl.col("kind").is_in(["mixer", role])).select(pl.col("kind").rle())
     number = int((runs["kind"].struct.field("value") == role).sum())
@@ -134,6 +125,11 @@ def whole_steps(launches: pl.DataFrame) -> pl.DataFrame:
     return launches.filter(decode.fill_null(False) & pl.col("step").is_not_null())
 
 
-STEPS: tuple[Sign, ...] = (numbered_steps, embeddings, draws, graph_replays)
+STEPS: tuple[Sign, ...] = (
+    numbered_steps,
+    partial(at_most, "embedding", "embeddings"),
+    partial(at_most, "sampling", "sampling"),
+    graph_replays,
+)
 LAYERS: tuple[Sign, ...] = (numbered_layers, cache_writes, graph_pieces)
 PROMPTS: tuple[Sign, ...] = (prompt_kernels,)

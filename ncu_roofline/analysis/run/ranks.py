@@ -26,13 +26,13 @@ class Ranks:
         return self.high / self.mean - 1
 
 
-def ranks(frame: pl.DataFrame, column: str = "dram_bytes") -> Ranks | None:
-    """The sums of every GPU; None of a single one, and where a launch was not measured."""
+def ranks(frame: pl.DataFrame) -> Ranks | None:
+    """The bytes of every GPU; None of a single one, and where a launch was not measured."""
     number = gpus(frame)
-    if number == 1 or frame[column].null_count():
+    if number == 1 or frame["dram_bytes"].null_count():
         return None
     key = "device" if frame["device"].n_unique() == number else "process"
-    each = frame.group_by(key).agg(pl.col(column).sum())[column]
+    each = frame.group_by(key).agg(pl.col("dram_bytes").sum())["dram_bytes"]
     low, mean, high = (float(value) for value in (each.min(), each.mean(), each.max()))  # type: ignore[arg-type]
     return Ranks(number=number, low=low, mean=mean, high=high) if mean > 0 else None
 

@@ -88,8 +88,7 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
 def with_counts(segmented: Segmented, table: pl.DataFrame) -> Segmented:
     """The same with what else counts its steps, layers and prompts."""
     launches = segmented.launches
-    first = [pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")]
-    one = launches.filter(*first) if gpus(launches) > 1 else launches
+    one = of_one_rank(launches) if gpus(launches) > 1 else launches
     return replace(
         segmented,
         steps=counts.with_signs(segmented.steps, one, counts.STEPS),
@@ -98,9 +97,9 @@ def with_counts(segmented: Segmented, table: pl.DataFrame) -> Segmented:
     )
 
 
-def of_one_rank(table: pl.DataFrame) -> pl.DataFrame:
-    """The passes of the first rank."""
-    return table.filter(*(pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")))
+def of_one_rank(rows: pl.DataFrame) -> pl.DataFrame:
+    """The launches, or the passes, of the first rank."""
+    return rows.filter(*(pl.col(name).eq_missing(pl.col(name).first()) for name in ("process", "device")))
 
 
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:

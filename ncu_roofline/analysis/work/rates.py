@@ -28,7 +28,7 @@ def with_rates(worked: pl.DataFrame, second: pl.DataFrame | None) -> pl.DataFram
         return worked.with_columns(NOTHING.alias(rate) for rate in RATES)
     rates = second.select(
         flop_rate=pl.when(all_rates()).then("flops"),
-        path_rate=pl.when(all_rates()).then(of_own_path("flops")),
+        path_rate=pl.when(all_rates()).then(flops_of_own_path()),
         byte_rate=pl.when(pl.col("dram_bytes_source") == "rate").then("dram_bytes"),
         rate_path="path",
         rate_complete="flops_complete",
@@ -49,9 +49,9 @@ def all_rates() -> pl.Expr:
     )
 
 
-def of_own_path(prefix: str) -> pl.Expr:
-    """The figure of the launch's own path."""
-    return pl.coalesce(*[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"{prefix}_{p}")) for p in PATHS])
+def flops_of_own_path() -> pl.Expr:
+    """The FLOPs of the launch's own path."""
+    return pl.coalesce(*[pl.when(pl.col("path").cast(pl.String) == p).then(pl.col(f"flops_{p}")) for p in PATHS])
 
 
 def profiled_bandwidth(launches: pl.DataFrame) -> pl.Expr:

@@ -28,10 +28,6 @@ PARTS = {
 }
 
 
-MOST = 0.5
-"""Part of the time in kernels that reach neither roof above which no roof is said to limit the whole."""
-
-
 def whole_percent(share: float) -> str:
     """A share without decimals, and never a false nothing.
 
@@ -66,8 +62,6 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
 
 
 UNTOLD = "per token is unknown (state --steps or --tokens)"
-SMALL = 0.005
-"""Part of the bytes written below which what was read is not said beside the whole."""
 
 
 def apart(read: float | None, written: float | None) -> str:
@@ -78,7 +72,7 @@ def apart(read: float | None, written: float | None) -> str:
     """
     if read is None or written is None:
         return ""
-    if written < SMALL * read:
+    if written < THRESHOLDS.next_to_none * read:
         return f" ({three(written, 'byte')} of it written)"
     return f" ({three(read, 'byte')} read, {three(written, 'byte')} written)"
 
@@ -86,7 +80,7 @@ def apart(read: float | None, written: float | None) -> str:
 def shares(numbers: Overview) -> str:
     """The two parts that move most of it."""
     known = numbers.families.drop_nulls("bytes_share").sort("bytes_share", descending=True).head(2)
-    parts = {r["family"]: r["bytes_share"] for r in known.to_dicts() if r["bytes_share"] >= 0.005}
+    parts = {r["family"]: r["bytes_share"] for r in known.to_dicts() if r["bytes_share"] >= THRESHOLDS.next_to_none}
     if list(parts) == ["other"]:
         return ", next to none of it weights or KV cache"
     told = [f"{whole_percent(share)} {PARTS[family]}" for family, share in parts.items()]
@@ -120,13 +114,13 @@ def limits(study: Study, numbers: Overview) -> str:
 def regime(numbers: Overview) -> str:
     """What limits the whole in a word: memory, compute, mixed, neither, uncertain or unknown."""
     memory = numbers.memory_bytes_share
-    if memory is None or (numbers.side_known_bytes_share or 0) < 0.5:
+    if memory is None or (numbers.side_known_bytes_share or 0) < THRESHOLDS.most_of_it:
         return "unknown"
-    if (numbers.partial_bytes_share or 0) > 0.5:
+    if (numbers.partial_bytes_share or 0) > THRESHOLDS.most_of_it:
         return "uncertain"
-    if idle(numbers) and (numbers.latency_time_share or 0.0) > MOST:
+    if idle(numbers) and (numbers.latency_time_share or 0.0) > THRESHOLDS.most_of_it:
         return "neither"
-    return "memory" if memory >= THRESHOLDS.memory_regime else "compute" if memory < 0.005 else "mixed"
+    return "memory" if memory >= THRESHOLDS.memory_regime else "compute" if memory < THRESHOLDS.next_to_none else "mixed"
 
 
 def unsettled(study: Study, numbers: Overview) -> str:
@@ -151,7 +145,7 @@ def sides(numbers: Overview) -> str:
 def idle(numbers: Overview) -> str:
     """The time that neither roof explains, where it is worth a word."""
     share, known = numbers.latency_time_share, numbers.limit_known_time_share or 0
-    if share is None or share < 0.05 or known < 0.5:
+    if share is None or share < THRESHOLDS.worth_a_word or known < THRESHOLDS.most_of_it:
         return ""
     return f" {whole_percent(share)} of the time goes to kernels too small for either roof."
 
@@ -217,7 +211,7 @@ def what(row: dict[str, Any]) -> str:
 def strip(numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Four figures: bytes, kernel time, the side of the ridge, what to fix first; a dash where one is not known."""
     bytes_, seconds = whole.per_basis("dram_bytes"), whole.per_step("seconds")
-    untold = numbers.memory_bytes_share is None or (numbers.side_known_bytes_share or 0) < 0.5
+    untold = numbers.memory_bytes_share is None or (numbers.side_known_bytes_share or 0) < THRESHOLDS.most_of_it
     left = "–" if untold else f"{whole_percent(numbers.memory_bytes_share or 0.0)} of the bytes"
     row = None if first.is_empty() else first.row(0, named=True)
     return (

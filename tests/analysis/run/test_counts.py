@@ -9,9 +9,8 @@ import pytest
 
 from ncu_roofline.analysis.run.counts import (
     ORDER,
+    at_most,
     cache_writes,
-    draws,
-    embeddings,
     numbered_layers,
     numbered_steps,
     prompt_kernels,
@@ -43,8 +42,10 @@ STEP = ("embedding", "attention", "kv-cache", "attention", "kv-cache", "sampling
 
 def test_steps_are_at_most_as_many_as_their_embeddings_and_draws() -> None:
     on = frame(*STEP, *STEP)
-    assert [(w.low, w.high, w.rank) for sign in (embeddings, draws) if (w := sign(on))] == [(None, 2, "bound")] * 2
-    assert embeddings(frame("attention")) is None
+    assert [(w.low, w.high, w.rank) for role in ("embedding", "sampling") if (w := at_most(role, role, on))] == [
+        (None, 2, "bound")
+    ] * 2
+    assert at_most("embedding", "embeddings", frame("attention")) is None
 
 
 def test_steps_are_at_most_as_many_as_the_ranges_that_number_them() -> None:

@@ -25,7 +25,7 @@ def of_lane(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(norm=hidden_norm(rows, anchors), any_norm="norm")
     inner = boundaries(rows, anchors)
     starts = rows.group_by("pass").agg(pl.col("row").min())
-    both = pl.concat([inner, cut(starts, "rest", firm=True)]).sort("row", "kind")
+    both = pl.concat([inner, cut(starts, "rest")]).sort("row", "kind")
     found = both.unique("row", keep="first").sort("row")
     begun = anchors.filter((pl.col("kind") == "embedding").cum_sum() > (pl.col("kind") == "mixer").cum_sum()).height > 0
     opening = rows.filter(pl.col("row") < inner["row"].min()) if inner.height else rows.clear()
@@ -88,9 +88,9 @@ def boundaries(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([begins.select(CUT.keys()), layer_ends(rows, placed, begins)])
 
 
-def cut(frame: pl.DataFrame, kind: str, *, firm: bool) -> pl.DataFrame:
-    """The frame's row and pass as boundaries of one kind."""
-    return frame.select("row", "pass", kind=pl.lit(kind).cast(KINDS), firm=pl.lit(firm))
+def cut(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """The frame's row and pass as firm boundaries of one kind."""
+    return frame.select("row", "pass", kind=pl.lit(kind).cast(KINDS), firm=pl.lit(True))
 
 
 def with_cut(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
@@ -158,7 +158,7 @@ def by_period(rows: pl.DataFrame, length: int) -> pl.DataFrame:
     begin, stop = int(rows["row"][0]), int(rows["row"][-1])
     at = pl.DataFrame({"row": pl.int_range(begin, stop + 2, length, eager=True, dtype=pl.Int64)})
     inside = at.with_columns(rows["pass"].gather((at["row"] - begin).clip(upper_bound=rows.height - 1)).alias("pass"))
-    return cut(inside, "layer", firm=True)
+    return cut(inside, "layer")
 
 
 def layer_ends(rows: pl.DataFrame, placed: pl.DataFrame, begins: pl.DataFrame) -> pl.DataFrame:
