@@ -96,6 +96,18 @@ def test_a_path_is_never_a_command(tmp_path: Path) -> None:
     assert not (tmp_path / "owned").exists()
 
 
+def test_no_module_of_the_workspace_is_run(tmp_path: Path) -> None:
+    for name in ("json", "pathlib", "pip", "re"):
+        (tmp_path / f"{name}.py").write_text("open('run', 'w').close()\n")
+    code, outputs, _ = done(tmp_path, "h100-dense-b8.ncu-repz", "h100-fp8-b8.ncu-repz", vary="weights")
+    assert (code, outputs["verdict"]) == (0, "cuts_bytes")
+    assert not (tmp_path / "run").exists()
+    scripts = [step["run"] for step in STEPS if "run" in step] + [(ROOT / "examples/github/compare.sh").read_text()]
+    assert all(
+        each.startswith(" -I ") for script in scripts for each in re.split(r"^(?:run: )?python(?= )", script, flags=re.M)[1:]
+    )
+
+
 def test_inputs_reach_the_shell_as_variables_only_and_actions_are_pinned() -> None:
     assert not [s["run"] for s in STEPS if "${{" in s.get("run", "")]
     assert all(len(s["uses"].split("@")[1]) == 40 for s in STEPS if "uses" in s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import resource
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from ncu_roofline.readers import archive, saved
+from ncu_roofline.readers import archive, read, saved
+from tests.generator.timelines import timeline, write_kineto
 
 ROOT = Path(__file__).parent.parent
 SYNTHETIC = ROOT / "fixtures" / "synthetic"
@@ -34,13 +37,47 @@ WRITING = {
     "archive": ["save", ONE, OTHER, "-o", "out/", "--workers", "2"],
     "baseline": ["baseline", "save", "out", ONE],
     "recipe": ["recipe", "--gpu", "h100", "-o", "out.sh"],
+    "brief": ["summary", ONE, "--format", "brief", "-o", "out.md"],
+    "check": ["check", ONE, "--format", "json", "-o", "out.json"],
+    "roles": ["roles", ONE, "--format", "markdown", "-o", "out.md"],
+    "project": ["project", ONE, "--gpu", "h200", "--format", "json", "-o", "out.json"],
+    "floor": ["floor", "--model", "llama-3.1-8b", "--gpu", "h100", "--format", "json", "-o", "out.json"],
+    "step": ["step", "TRACE", "--format", "json", "-o", "out.json"],
+    "history": ["history", "FLEET", "--format", "json", "-o", "out.json"],
+    "history chart": ["history", "FLEET", "--chart", "out.html"],
+    "demo": ["demo", "-o", "out"],
+    "ingest": ["ingest", ONE, OTHER, "--to", "out", "--workers", "2"],
+    "compact": ["compact", "out"],
 }
+ARCHIVES = {"ingest", "compact"}
+"""Commands that write an archive of a fleet: of one that was ended there are whole captures, and a second run ends the work."""
 MOMENTS = int(os.environ.get("MOMENTS", "2"))
 """Random moments for each way of ending each command; `MOMENTS=10` is the long form."""
 DRAFTS = {".tmp", ".partial"}
 ENDINGS = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see processes")
+
+
+@cache
+def prepared() -> Path:
+    """What some commands read: a trace, and an archive of a fleet of two captures, each ingested alone."""
+    place = Path(tempfile.mkdtemp(prefix="ncu-roofline-ended-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    write_kineto(timeline(2, "plain"), place / "trace.json")
+    for capture in (ONE, OTHER):
+        done = started(place, ["ingest", capture, "--to", "fleet", "--meta", "commit=abc"])
+        _, said = done.communicate(timeout=300)
+        assert done.returncode == 0, said
+    return place
+
+
+def line_of(name: str, folder: Path) -> list[str]:
+    """The command's words, and in its folder what it changes."""
+    if name == "compact":
+        shutil.copytree(prepared() / "fleet", folder / "out")
+    places = {"TRACE": lambda: prepared() / "trace.json", "FLEET": lambda: prepared() / "fleet"}
+    return [str(places[word]()) if word in places else word for word in WRITING[name]]
 
 
 def started(folder: Path, line: list[str], limit: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
@@ -82,11 +119,10 @@ def outputs(folder: Path) -> dict[str, int]:
 @cache
 def whole(name: str) -> tuple[dict[str, int], float]:
     """What the command writes undisturbed, and how long it takes."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
+        line = line_of(name, Path(folder))
         began = time.monotonic()
-        done = started(Path(folder), WRITING[name])
+        done = started(Path(folder), line)
         _, said = done.communicate(timeout=300)
         assert done.returncode == 0, said
         return outputs(Path(folder)), time.monotonic() - began
@@ -99,9 +135,24 @@ def check(name: str, folder: Path) -> None:
         for file in archive.files(folder / "out") if archive.is_archive(folder / "out") else []:
             assert saved.read(file).launches.height > 0
         return
+    if name in ARCHIVES:
+        check_fleet(name, folder)
+        return
     assert set(found) in (set(), set(expected))
     # a page or chart may hold the minute of its making, so sizes may differ by a few letters
     assert all(abs(size - expected[file]) < 64 for file, size in found.items()), found
+
+
+def check_fleet(name: str, folder: Path) -> None:
+    """Whole captures, each once, before and after the work is done again; a merged archive holds as many as before."""
+    sizes = [read(capture).launches.height for capture in (ONE, OTHER)]
+    if (folder / "out" / "runs").is_dir() and list((folder / "out" / "runs").rglob("*.parquet")):
+        there = read(folder / "out").launches.height
+        assert there in ({sum(sizes)} if name == "compact" else {*sizes, sum(sizes)})
+    done = started(folder, WRITING[name])
+    _, said = done.communicate(timeout=300)
+    assert done.returncode == 0, said
+    assert read(folder / "out").launches.height == sum(sizes)
 
 
 def moments() -> Iterator[tuple[str, signal.Signals, float]]:
@@ -117,16 +168,18 @@ def moments() -> Iterator[tuple[str, signal.Signals, float]]:
 def test_a_command_ended_at_a_random_moment_leaves_all_or_nothing(
     tmp_path: Path, name: str, ending: signal.Signals, moment: float
 ) -> None:
-    program = started(tmp_path, WRITING[name])
-    time.sleep(moment * whole(name)[1])
+    wait, line = moment * whole(name)[1], line_of(name, tmp_path)
+    program = started(tmp_path, line)
+    time.sleep(wait)
     program.send_signal(ending)
     _, said = program.communicate(timeout=120)
     assert left(program.pid) == []
     # before main() runs an interrupt is Python's own to tell
     assert b"Traceback" not in said or b"ncu_roofline/cli" not in said
+    drafts = [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix in DRAFTS]
     check(name, tmp_path)
     if ending is not signal.SIGKILL:
-        assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix in DRAFTS]
+        assert not drafts
 
 
 def small_files() -> None:
@@ -139,12 +192,14 @@ def small_files() -> None:
 def test_a_disk_without_room_is_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     if max(whole(name)[0].values()) <= 1024:
         pytest.skip("writes less than a page")
-    program = started(tmp_path, WRITING[name], small_files)
+    line = line_of(name, tmp_path)
+    before = outputs(tmp_path)
+    program = started(tmp_path, line, small_files)
     _, said = program.communicate(timeout=300)
     assert program.returncode in (2, 3), said
     assert b"Traceback" not in said
-    assert b"cannot be written" in said or b"cannot read or write" in said, said
-    assert outputs(tmp_path) == {}
+    assert any(word in said for word in (b"cannot be written", b"cannot read or write", b"cannot be unpacked")), said
+    assert outputs(tmp_path) == before
     assert left(program.pid) == []
 
 
@@ -159,9 +214,9 @@ def test_a_small_disk_that_runs_full_keeps_what_stood_there(tmp_path: Path, name
         pytest.skip("may not mount here")
     try:
         (disk / "before").write_text("stays")
-        if sum(whole(name)[0].values()) <= 7000:
-            pytest.skip("fits")
-        program = started(disk, WRITING[name])
+        if name == "compact" or sum(whole(name)[0].values()) <= 7000:
+            pytest.skip("fits, or begins with more than fits")
+        program = started(disk, line_of(name, disk))
         _, said = program.communicate(timeout=300)
         assert b"Traceback" not in said
         assert program.returncode in (2, 3), said

@@ -240,6 +240,14 @@ def test_a_comment_of_somebody_else_is_never_written_over(repository: Path, gith
     assert (github.writes, github.comments[0]["body"]) == (["POST"], f"{MARK} mine")
 
 
+def test_a_comment_of_an_account_that_is_gone_stands_in_no_way(repository: Path, github: Github) -> None:
+    ours = {"login": "github-actions[bot]"}
+    github.comments += [{"id": 1, "body": f"{MARK} old", "user": None}, {"id": 2, "body": None, "user": ours}]
+    capture(repository, weights="int4")
+    assert workflow(repository, github) == 0
+    assert github.writes == ["POST"]
+
+
 def test_a_long_comment_is_cut_by_bytes_and_outside_folded_parts() -> None:
     spec = importlib.util.spec_from_file_location("comment", EXAMPLE / "comment.py")
     assert spec and spec.loader

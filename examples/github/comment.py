@@ -57,7 +57,8 @@ def standing(repository: str, number: str) -> dict[str, Any] | None:
     while True:
         found = call("GET", f"/repos/{repository}/issues/{number}/comments?per_page={PAGE}&page={page}")
         for comment in found:
-            if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
+            # the account of who wrote may be gone, and a body empty
+            if (comment["user"] or {}).get("login") == AUTHOR and (comment["body"] or "").startswith(MARK):
                 return dict(comment)
         if len(found) < PAGE:
             return None

@@ -20,7 +20,8 @@ else
   echo "The captures could not be compared: the log of this step says why (exit code $code)." >> "$GITHUB_STEP_SUMMARY"
 fi
 
-python - "$json" "$COMMENT" >> "$GITHUB_OUTPUT" << 'PYTHON'
+# -I: the workspace may be a stranger's checkout, and a json.py in it is not ours to import
+python -I - "$json" "$COMMENT" >> "$GITHUB_OUTPUT" << 'PYTHON'
 import json
 import sys
 from pathlib import Path

@@ -104,7 +104,7 @@ def of_git(commit: str) -> dict[str, str]:
     """The commit's full name and time, from the repository of the working folder; nothing where that knows no such commit."""
     if not re.fullmatch(r"\w[\w./@^~-]{0,199}", commit):
         return {}
-    command = ["git", "show", "--no-patch", "--format=%H %cI", f"{commit}^{{commit}}", "--"]
+    command = ["git", "show", "--no-patch", "--no-show-signature", "--format=%H %cI", f"{commit}^{{commit}}", "--"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
     except (OSError, subprocess.SubprocessError):

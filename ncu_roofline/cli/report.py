@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +53,7 @@ def report(
     from ncu_roofline.cli.bundles import refuse_folder, write_folder
     from ncu_roofline.present.charts import export
 
+    image_base = of_pictures(image_base)
     refuse_folder(output, force=force)
     export.begin()
     from ncu_roofline.cli.load import load
@@ -69,3 +71,15 @@ def report(
         return
     study = load(captures, **choices, ceiling=ceiling, phase=phase)
     write_folder(files(material(study, ridge, image_base), theory=theory), output, force=force)
+
+
+def of_pictures(base: str) -> str:
+    """Where pictures lie: https, http, or beside the comment; any other scheme is code or a file of whoever reads."""
+    from ncu_roofline.present.forms.text import clean
+
+    scheme = re.match(r"\s*([A-Za-z][\w+.-]*):", clean(base))
+    if scheme is None or scheme[1].lower() in ("https", "http"):
+        return base
+    raise typer.BadParameter(
+        f"{scheme[1][:20]}: is no place of pictures; give an https URL or a path", param_hint="--image-base"
+    )

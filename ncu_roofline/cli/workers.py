@@ -92,14 +92,15 @@ def on_executor(work: partial[Kept], found: list[str], on: str | None, workers: 
 @contextmanager
 def pool(workers: int) -> Iterator[Executor]:
     """Processes of this machine, which end when this one does."""
-    # spawn: a forked child could inherit locks of polars' threads
-    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=archive.bound)
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
+    with archive.strangers():
+        # spawn: a forked child could inherit locks of polars' threads
+        executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=archive.bound)
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+        executor.shutdown()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
@@ -39,6 +39,7 @@ PARTS = (FILES, "label=*/*.parquet")
 PARTIAL = ".partial"
 SUFFIXES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
 PIECE = 1 << 20
+SAFE = "PYTHONSAFEPATH"
 
 NUMBER = saved.ARCHIVED
 """The launches' column `device` inside an archive, where `device` is the partition: the name of the GPU."""
@@ -87,7 +88,7 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
         return
     others = set(active_children())
     # spawn: a forked child could inherit locks of polars' threads
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as pool:
+    with strangers(), ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as pool:
         reading = [pool.submit(keep, file) for file in files]
         try:
             for kept in reading:
@@ -100,6 +101,19 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
             for child in set(active_children()) - others:
                 child.terminate()
             raise
+
+
+@contextmanager
+def strangers() -> Iterator[None]:
+    """Processes started meanwhile import nothing from the working folder, which may hold a stranger's files (not on 3.10)."""
+    before = os.environ.get(SAFE)
+    os.environ[SAFE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[SAFE]
+        if before is not None:
+            os.environ[SAFE] = before
 
 
 def bound() -> None:

@@ -26,12 +26,13 @@ Action = Any
 def apart(path: str | Path, *, metrics: Sequence[str] = ()) -> Capture:
     """As read(), in a process of its own: on some damage NVIDIA's code ends the process in which it runs."""
     path = Path(path)
-    known = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "capture.parquet")
-        line = [sys.executable, "-c", f"from {__name__} import child; child()", str(path), str(target), *metrics]
+        # isolated, with this process's own places: a module in the folder of the captures is nobody's import
+        begin = f"import sys; sys.path[:] = {list(filter(None, sys.path))!r}; from {__name__} import child; child()"
+        line = [sys.executable, "-I", "-c", begin, str(path), str(target), *metrics]
         # its input stays open as long as this process lives: the child ends with it
-        with subprocess.Popen(line, env=known, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
             try:
                 told = run.stdout.read() if run.stdout else b""
             finally:

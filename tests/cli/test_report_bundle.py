@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 import ncu_roofline as nr
 from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes, role_bytes
 from ncu_roofline.cli import main
+from ncu_roofline.cli.report import of_pictures
 from ncu_roofline.present.charts import bundle
 from ncu_roofline.present.charts import bytes as bytes_chart
 from ncu_roofline.present.charts.bundle import Material
@@ -27,6 +28,7 @@ from ncu_roofline.present.documents.comment import LIMIT, Comment, render
 from ncu_roofline.present.forms.columns import cell
 from ncu_roofline.present.forms.document import Document, Table
 from tests.charted import launch, picture
+from tests.command import run as told
 from tests.corpus import CORPUS, needs_corpus
 
 REPOSITORY = Path(__file__).parents[2]
@@ -157,6 +159,21 @@ def test_the_picture_follows_the_reader_s_theme_and_lies_where_it_is_said_to() -
         "src": "https://example.org/a b/roofline-light.png",
         "width": "820",
     }
+
+
+@pytest.mark.parametrize(
+    "base", ["javascript:alert(1)", " JavaScript:x", "data:text/html,x", "file:///etc", "vbscript:x", "C:\\pics"]
+)
+def test_pictures_lie_at_no_scheme_but_the_web_s(base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "report", str(DEMO), "-o", str(tmp_path / "out"), "--image-base", base)
+    assert said.code == 2
+    assert "is no place of pictures" in " ".join(said.err.replace("│", " ").split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("base", ["", "pictures", "https://example.org/a b/", "HTTP://x", "../a:b/"])
+def test_pictures_lie_on_the_web_or_beside_the_comment(base: str) -> None:
+    assert of_pictures(base) == base
 
 
 def test_the_answer_comes_first_and_doubts_are_folded() -> None:

@@ -176,6 +176,16 @@ SHOWN = re.compile(r"\d+(?:\.\d+)*")
 FILTER = re.compile(r"(?:regex:)?[\w .*+?|()\[\]^$,<>@&!=-]{1,120}/?")
 """What the value of a filter may look like to be shown: names and patterns, no path. Else the option alone is told."""
 COUNT = re.compile(r"[0-9]{1,9}")
+WORD = re.compile(r"\w{1,20}")
+PLAIN = {
+    "launch-skip": COUNT,
+    "launch-skip-before-match": COUNT,
+    "launch-count": COUNT,
+    "devices": re.compile(r"[0-9]{1,9}(,[0-9]{1,9}){0,31}"),
+    "profile-from-start": WORD,
+    "filter-mode": re.compile("global|per-gpu|per-launch-config"),
+}
+"""Filters that take a number or one of few words: no other value of theirs is shown."""
 CHOICE = re.compile(r"[\w-]{1,80}")
 """What the value of a choice may look like; anything else is not taken."""
 
@@ -277,7 +287,7 @@ def settings(options: list[tuple[str, str]], version: str | None) -> dict[str, F
 
 def _launch_filter(options: list[tuple[str, str]]) -> Fact[str]:
     filters = [
-        f"{name} {value}" if FILTER.fullmatch(value) else name
+        f"{name} {value}" if PLAIN.get(name, FILTER).fullmatch(value) else name
         for name, value in options
         if name in FILTERS and NO_FILTER.get(name) != value
     ]

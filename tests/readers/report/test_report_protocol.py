@@ -149,7 +149,9 @@ def test_a_filter_that_names_a_file_is_not_shown(value: str) -> None:
 @pytest.mark.parametrize(("name", "value"), list(NO_FILTER.items()))
 def test_a_filter_at_its_default_leaves_nothing_out(name: str, value: str) -> None:
     assert settings([(name, value)], None) == {}
-    assert settings([(name, value + "x")], None) == {"launch_filter": Fact(f"{name} {value}x", STATED, FILTERS)}
+    other = {"filter-mode": "per-gpu"}.get(name, value + "0")
+    assert settings([(name, other)], None) == {"launch_filter": Fact(f"{name} {other}", STATED, FILTERS)}
+    assert settings([(name, value + "-x")], None) == {"launch_filter": Fact(name, STATED, FILTERS)}
 
 
 @pytest.mark.parametrize("unreadable", [None, "", "x", "2025"])
@@ -216,6 +218,11 @@ def test_the_metric_set_names_what_was_asked_for(options: list[tuple[str, str]],
         "ncu --null-stdin python -c 'TOKEN=abc'",
         "ncu --open-in-ui python -c 'TOKEN=abc'",
         "ncu --some-new-option TOKEN=abc python",
+        "ncu --check-exit-code sh -c TOKEN=abc",
+        "ncu --kill python -s TOKEN=abc",
+        "ncu --devices TOKEN=abc app",
+        "ncu --filter-mode TOKEN=abc app",
+        "ncu --profile-from-start TOKEN=abc app",
         "ncu --launch-count --nvtx python TOKEN=abc",
         "ncu -k regex:/home/TOKEN=abc/x python",
         "ncu --kernel-name /home/TOKEN=abc/x python",
