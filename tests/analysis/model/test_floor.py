@@ -91,6 +91,17 @@ def test_weights_beyond_memory_keep_their_floor_and_say_so() -> None:
     assert least.step_seconds == pytest.approx(42e-3, rel=0.02)
 
 
+def test_what_an_h200_can_use_and_not_its_name_holds_the_weights_of_70b() -> None:
+    model, h200 = models.load("llama-3.1-70b"), find("h200")
+    # 70,553,706,496 parameters x 2 B = 141.1e9 B: more than the 141 GB of the name, less than the 150.11e9 B that the device states;
+    # the 9.0e9 B left hold 26 sequences of 1,024 tokens x 80 layers x 2 x 8 x 128 x 2 B = 335.5e6 B
+    of_its_name = floor(model, replace(h200, memory_bytes=141e9), Setting(context=1024))
+    least = floor(model, h200, Setting(context=1024))
+
+    assert (of_its_name.fits, least.fits) == (False, True)
+    assert least.memory_batch == (150_109_880_320 - 141_107_412_992) // 335_544_320 == 26
+
+
 def test_tensor_parallelism_divides_time_and_repeats_only_what_it_cannot_divide() -> None:
     one, four = (floor(LLAMA, H100, Setting(context=1000, tp=tp)) for tp in (1, 4))
 
