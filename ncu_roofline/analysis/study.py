@@ -14,9 +14,9 @@ from ncu_roofline.analysis.roofline import roofline
 from ncu_roofline.analysis.roofline.ceilings import Ceiling, ceiling
 from ncu_roofline.analysis.roofline.gains import gained
 from ncu_roofline.analysis.run import files, sequence
+from ncu_roofline.analysis.run.basis import Selected, selected
 from ncu_roofline.analysis.run.batch import with_tiles
 from ncu_roofline.analysis.run.context import with_context
-from ncu_roofline.analysis.run.selection import Selected, selected
 from ncu_roofline.analysis.work.work import work
 from ncu_roofline.capture.capture import Capture, Run
 from ncu_roofline.capture.frames import ARCHIVED, STUDIED

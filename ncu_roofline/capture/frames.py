@@ -115,7 +115,13 @@ ROLE = (
 """What a launch is for (analysis/roles/roles.py)."""
 
 SEQUENCE = (
-    Column("phase", enum(PHASES), "", "decode step or prefill pass", NO_ORDER),
+    Column(
+        "phase",
+        enum(PHASES),
+        "",
+        "decode step, prefill pass, or mixed: a step that works on a piece of a prompt beside rows that decode",
+        NO_ORDER,
+    ),
     Column("step", I64, "", "number of the step within its phase, from 0", NO_ORDER),
     Column("layer", I64, "", "number of the layer within its step, from 0", "outside of layers, or " + NO_ORDER),
     Column("position", I64, "", "place of the launch inside its layer, from 0", "outside of layers, or " + NO_ORDER),

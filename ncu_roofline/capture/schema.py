@@ -57,7 +57,10 @@ BOUNDS = ("memory", "compute")
 LIMITS = ("memory", "compute", "latency")
 GAIN_REASONS = ("share", "part_wave", "tail", "fusion", "padding", "reads", "launch", "helper", "at_ceiling")
 BOUND_SOURCES = ("useful", "executed", "partial")
-PHASES = ("decode", "prefill")
+PHASES = ("decode", "prefill", "mixed")
+"""A mixed step works on tokens of a prompt beside sequences that decode."""
+PROMPTED = ("prefill", "mixed")
+"""Phases in which tokens of prompts share what is read: no bytes per token of decode."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ncu_roofline.analysis.roofline.ceilings import Ceiling, moved_bytes, times
 from ncu_roofline.analysis.run.rows import satellite
 from ncu_roofline.analysis.sums import known_sum, ratio
 from ncu_roofline.analysis.work.ladder import NOTHING, measured
-from ncu_roofline.capture.schema import GAIN_REASONS
+from ncu_roofline.capture.schema import GAIN_REASONS, PROMPTED
 from ncu_roofline.knowledge.limits import THRESHOLDS
 
 WAVES = ("launch__waves_per_multiprocessor",)
@@ -58,7 +58,7 @@ def untold_work(best: pl.Expr) -> pl.Expr:
     role, phase = pl.col("role").cast(pl.String), pl.col("phase").cast(pl.String)
     main = role.is_in(["fc", "attention"]).fill_null(False)
     uncounted = pl.col("compute_share").is_null()
-    prompt = main & (phase == "prefill").fill_null(False) & (uncounted | pl.col("tensor_flops").is_null())
+    prompt = main & phase.is_in(PROMPTED).fill_null(False) & (uncounted | pl.col("tensor_flops").is_null())
     slow = (ratio("moved", "seconds") < THRESHOLDS.surely_streaming * best).fill_null(False)
     long = (pl.col("seconds") / times() >= THRESHOLDS.short_kernel_seconds).fill_null(False)
     anything = (main | (role == "other") | role.is_null()) & (phase != "decode").fill_null(True)

@@ -1,4 +1,4 @@
-"""Which launches a figure per token stands on, and what they are divided by."""
+"""Which launches a question is about, which of them a figure per token stands on, and what they are divided by."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.schema import PROMPTED
 from ncu_roofline.errors import UnusableInput
 
 
@@ -116,11 +117,11 @@ def where(launches: pl.DataFrame, kept: pl.Expr) -> pl.DataFrame:
 
 
 def decode_launches(launches: pl.DataFrame) -> pl.DataFrame:
-    """Launches of no prefill pass, nor beside nothing but prefill passes."""
+    """Launches of no pass with tokens of a prompt, nor beside nothing but such passes."""
     phase = pl.col("phase").cast(pl.String).fill_null("unknown")
-    prefill, stepping = phase == "prefill", pl.col("step").is_not_null()
-    alone = prefill.any() & ~(stepping & ~prefill).any() & ~(phase == "decode").any()
-    return where(launches, ~prefill & ~alone)
+    prompt, stepping = phase.is_in(PROMPTED), pl.col("step").is_not_null()
+    alone = prompt.any() & ~(stepping & ~prompt).any() & ~(phase == "decode").any()
+    return where(launches, ~prompt & ~alone)
 
 
 def whole_layers(decode: pl.DataFrame) -> pl.DataFrame:
@@ -182,3 +183,31 @@ def check(decode: pl.DataFrame, run: Run) -> None:
             f"`tokens=` {run.tokens.value} is impossible: {decode.height} decode launches at batch {run.batch.value} "
             f"make at most {most:g}; check `tokens=` and `batch=`"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The launches that count, of which phase they are, and how many are left out."""
+
+    launches: pl.DataFrame
+    phase: str
+    left_out: int
+
+
+def selected(launches: pl.DataFrame, run: Run, phase: str | None = None) -> Selected:
+    """The launches of the phase; without one those of whole decode steps, or of whole layers where no step is whole.
+
+    Where nothing tells of decode, or the capture is prefill alone, all of them.
+    """
+    phase = phase or ("decode" if decode_is_told(launches, run) else "all")
+    if phase == "all":
+        return Selected(launches=launches, phase=phase, left_out=0)
+    kept = basis(launches, run, phase).launches
+    return Selected(launches=kept, phase=phase, left_out=launches.height - kept.height)
+
+
+def decode_is_told(launches: pl.DataFrame, run: Run) -> bool:
+    """Whether anything of the capture is known to be decode."""
+    stated = any(fact.origin == "given" for fact in (run.batch, run.steps, run.tokens, run.layers_captured))
+    told = bool((launches["phase"].cast(pl.String) == "decode").any())
+    return (told or stated) and decode_launches(launches).height > 0

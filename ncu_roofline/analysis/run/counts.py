@@ -14,6 +14,7 @@ from ncu_roofline.analysis.run.cuts.ranges import numbers
 from ncu_roofline.analysis.run.rows import satellite
 from ncu_roofline.analysis.run.witnesses import agree, marked
 from ncu_roofline.capture.capture import Fact, Witness
+from ncu_roofline.capture.schema import PROMPTED
 
 Sign = Callable[[pl.DataFrame], Witness | None]
 ORDER = "order of launches"
@@ -63,7 +64,7 @@ def graph_replays(launches: pl.DataFrame) -> Witness | None:
     found = replays(launches).filter(pl.col("mixers") > 0)
     if found.is_empty() or found.filter(pl.col("edges") > 1).height:
         return None
-    prompt = (pl.col("phase").cast(pl.String) == "prefill").fill_null(False)
+    prompt = pl.col("phase").cast(pl.String).is_in(PROMPTED).fill_null(False)
     mixing = pl.col("role").cast(pl.String).is_in(MIXERS) & ~satellite(launches)
     if launches.filter(mixing, ~prompt, graph_of(launches).is_null()).height:
         return None

@@ -132,12 +132,7 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, dr
     mixer = (pl.col("kind") == "mixer").fill_null(False)
     at = laid.select("index", "layer", "fc", "stream", "helper", group="pass", mixer=mixer)
     rows = rows_of_passes(told, at)
-    kinds = (
-        phase_kinds(launches)
-        .join(at, on="index")
-        .group_by("group")
-        .agg(only_prefill=(pl.col("phase") == "prefill").all(), only_decode=(pl.col("phase") == "decode").all())
-    )
+    kinds = kinds_of_passes(launches, at)
     every = (
         laid.group_by(group="pass")
         .agg(pl.col("lane").first())
@@ -148,8 +143,10 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, dr
     table = (
         table.join(of_groups(launches, at), on="group", how="left", maintain_order="left")
         .with_columns(
-            only_prefill=pl.col("only_prefill").fill_null(False) & (told_so != "decode").fill_null(True)
+            only_prefill=pl.col("only_prefill").fill_null(False) & ~told_so.is_in(["decode", "mixed"]).fill_null(False)
             | (told_so == "prefill"),
+            carries=(told_so == "mixed").fill_null(pl.col("carries").fill_null(False)),
+            sequences=pl.coalesce("sequences", pl.when(told_so.is_null()).then("nvtx_batch")),
             only_decode=pl.col("only_decode").fill_null(False) | (told_so == "decode").fill_null(False),
             last=pl.col("group") == pl.col("last"),
         )
@@ -163,11 +160,22 @@ def phases(laid: pl.DataFrame, launches: pl.DataFrame, told: pl.DataFrame, *, dr
     return last.with_columns(phase=pl.when(~doubtful).then("phase"))
 
 
+def kinds_of_passes(launches: pl.DataFrame, at: pl.DataFrame) -> pl.DataFrame:
+    """Per group whether all its kernels that run in one phase only are of prefill, or of decode; or of both, layer by layer."""
+    told = phase_kinds(launches).join(at, on="index").with_columns(decode=pl.col("phase") == "decode")
+    both = told.filter(pl.col("layer").is_not_null()).group_by("group", "layer").agg(pl.col("decode").n_unique() > 1)
+    carries = both.group_by("group").agg(carries=2 * pl.col("decode").sum() >= pl.len())
+    every = told.group_by("group").agg(only_prefill=(~pl.col("decode")).all(), only_decode=pl.col("decode").all())
+    return every.join(carries, on="group", how="left", maintain_order="left")
+
+
 def by_itself() -> pl.Expr:
     """The phase that a pass tells by its own kernels and rows."""
     rows = pl.col("rows")
     return (
-        pl.when("only_prefill")
+        pl.when("carries")
+        .then(pl.lit("mixed"))
+        .when("only_prefill")
         .then(pl.lit("prefill"))
         .when("only_decode")
         .then(pl.lit("decode"))

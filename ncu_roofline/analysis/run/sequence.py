@@ -18,7 +18,7 @@ from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
-from ncu_roofline.capture.schema import PHASES, whole_result
+from ncu_roofline.capture.schema import PHASES, PROMPTED, whole_result
 from ncu_roofline.knowledge.models.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
@@ -110,7 +110,9 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     low, high = batch.value or batch.low, batch.value or batch.high
     if low is None or high is None:
         return batch
-    pieces = table.filter(pl.col("phase").is_null()).with_columns(rows=of_piece())
+    # a range may tell that a piece is decode, of which no kernel tells the rows
+    bare = (pl.col("phase") == "decode") & of_piece().is_null()
+    pieces = table.filter(pl.col("phase").is_null() | bare).with_columns(rows=of_piece())
     told = pieces.select(low=pl.coalesce("rows", "least_told"), high=pl.coalesce("rows", "most_told"))
     if pieces.filter("opened", ~pl.col("opens"), pl.coalesce("rows", "least_told").is_null()).height:
         return Fact(None, "unknown", "a piece of another step does not tell its rows", witnesses=batch.witnesses)
@@ -203,7 +205,7 @@ def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
     layered = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0))
     # a prompt's layers are no part of a step
-    held = layered.filter(pl.col("phase").cast(pl.String).fill_null("") != "prefill").height or layered.height
+    held = layered.filter(~pl.col("phase").cast(pl.String).is_in(PROMPTED).fill_null(False)).height or layered.height
     end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"
     return Segmented(
         launches=launches,
@@ -267,6 +269,8 @@ def prefill_fact(table: pl.DataFrame, ranks: int = 1) -> Fact[int]:
     evidence = (
         f"{sizes} {'launch' if sizes == '1' else 'launches'}, with more rows or other kernels than decode has"
         if sizes
+        else "no pass of prompts alone, beside mixed steps"
+        if known.filter(pl.col("phase") == "mixed").height
         else "no pass has more rows than a decode step"
     )
     return Fact(round(prefill.height / ranks), "inferred", evidence)

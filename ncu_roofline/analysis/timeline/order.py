@@ -11,6 +11,7 @@ from ncu_roofline.analysis.run.rows import verifying
 from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.analysis.timeline.alone import DECODE, MIXED, UNKNOWN, alone
 from ncu_roofline.capture.capture import Capture, Fact, Run
+from ncu_roofline.capture.schema import PROMPTED
 
 TURNED_ALIKE = 0.95
 """Part of the kernels around whole steps that must be those of one more."""
@@ -192,7 +193,7 @@ def other_work(followed: Study) -> bool:
     work = role.is_null() | role.is_in([*MIXERS, "fc", "fused-step"])
     return (
         followed.every.filter(
-            ~whole_steps(followed.run) & work & (pl.col("phase").cast(pl.String) != "prefill").fill_null(True)
+            ~whole_steps(followed.run) & work & ~pl.col("phase").cast(pl.String).is_in(PROMPTED).fill_null(False)
         ).height
         > 0
     )

@@ -58,7 +58,8 @@ class RangeRule:
     """NVTX ranges by which an engine says what a step is."""
 
     nvtx: str
-    """With the groups `batch` (sequences), `rows` and `cached` (tokens of all sequences), where the range tells them."""
+    """With the groups `batch` (sequences), `rows` and `cached` (tokens of all sequences), where the range tells them; of a
+    mixed step `batch` and `rows` are of sequences that decode, and `prompt` tokens of prompts."""
     what: str
     phase: str | None = None
     """None where the range of a decode step may be one of a piece of a prompt."""

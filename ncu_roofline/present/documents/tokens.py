@@ -8,6 +8,7 @@ from functools import partial
 
 import polars as pl
 
+from ncu_roofline.analysis.run.cuts.ranges import ranges
 from ncu_roofline.analysis.run.tokens import MEASURES, Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number, three
@@ -24,6 +25,8 @@ from ncu_roofline.present.documents.words_tokens import (
     filtered,
     found,
     known_facts,
+    mixed_data,
+    mixed_steps,
     no_decode,
     over_all,
     per,
@@ -73,13 +76,28 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     """Answer first."""
     if study.launches.height and not whole.launches:
         yield f"{capital(no_decode(study))} {stated_step(study, whole)}".strip()
+        if beside := mixed_steps(study):
+            yield beside
+        return
+    if study.phase == "prefill" and not whole.launches:
+        yield from (
+            s for s in ("Nothing tells of a pass of prompts alone: no bytes per prompt token.", mixed_steps(study)) if s
+        )
         return
     if wholes := several_wholes(study, whole):
         yield f"{wholes} {stated_step(study, whole)}".strip()
         return
     yield f"{capital(per(whole))}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
     where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
-    said = (filtered(study), stated_step(study, whole), where, per_rank(whole), speculated(whole), checked(study))
+    said = (
+        filtered(study),
+        stated_step(study, whole),
+        where,
+        per_rank(whole),
+        speculated(whole),
+        mixed_steps(study),
+        checked(study),
+    )
     yield from (sentence for sentence in said if sentence)
     if tables.by == "role" and tables.layers.height > 1 and alike(tables.layers):
         yield f"Its {tables.layers.height} {repeated(study)}s are alike; --by layer lists them."
@@ -196,6 +214,8 @@ def doubts(study: Study, whole: Totals) -> Iterator[str]:
         )
     if study.run.layers.value is None and study.run.model.value and whole.basis == "capture":
         yield f"{study.run.layers.evidence}."
+    if whole.phase == "prefill" and whole.basis == "token" and ranges(study.launches).height < study.launches.height:
+        yield "No range tells whether sequences decode beside these prompts: every row is taken for a token of a prompt."
     if study.run.prefill_passes.value and whole.launches and whole.phase == "decode":
         passes = study.run.prefill_passes.value
         noun = "1 prefill pass in the capture is" if passes == 1 else f"{passes:,} prefill passes in the capture are"
@@ -245,6 +265,7 @@ def data(study: Study, whole: Totals, tables: Tables) -> dict[str, object]:
         "step": step_data(study, whole),
         "captured": captured(study, whole),
         "ranks": rank_data(whole),
+        "mixed": mixed_data(study),
         "run": study.run,
         "by": tables.by,
         "rows": tables.main,

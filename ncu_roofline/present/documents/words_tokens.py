@@ -9,6 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.run.clock import clocked
 from ncu_roofline.analysis.run.context import by_bytes_alone
 from ncu_roofline.analysis.run.files import beside
+from ncu_roofline.analysis.run.mixed import Mixed, mixed
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
@@ -24,14 +25,65 @@ LEAST_SHARE = 0.001
 
 
 def no_decode(study: Study) -> str:
-    """Why a capture of prefill says nothing of the bytes of a token."""
+    """Why a capture of prompts, or of steps that carry pieces of them, says nothing of the bytes of a token."""
     number = study.launches.height
     known = study.launches["dram_bytes"].drop_nulls()
     moved = f" ({three(float(known.sum()), 'byte')})" if known.len() == number else ""
-    return (
-        f"{of_all(number, number)} {'is' if number == 1 else 'are'} prefill{moved}, where the tokens of a prompt share what is "
-        "read: no bytes per token of decode."
-    )
+    are = f"{of_all(number, number)} {'is' if number == 1 else 'are'}"
+    if (study.launches["phase"].cast(pl.String) == "mixed").any():
+        return (
+            f"{are} of steps with prompt tokens in them{moved}, which read for these too: no bytes per token of decode alone."
+        )
+    return f"{are} prefill{moved}, where the tokens of a prompt share what is read: no bytes per token of decode."
+
+
+def mixed_steps(study: Study) -> str:
+    """What mixed steps move, for whom it can be told, and what a token of theirs costs; nothing where there are none."""
+    found = mixed(study.every, study.run)
+    if found is None:
+        return ""
+    named = f"{counted(found.steps, 'mixed step')}{rows_of(found)}"
+    one = found.steps == 1
+    if found.dram_bytes is None:
+        return f"{named} {'is' if one else 'are'} left out; bytes of {'it' if one else 'them'} are missing."
+    apart = (("the attention of rows that decode", found.decode_bytes), ("that of prompts", found.prompt_bytes))
+    known = [f"{three(value, 'byte')} for {name}" for name, value in apart if value is not None]
+    rest = f": {', '.join(known)}, the rest for both" if known else ", and nothing tells for whom"
+    return f"{named} {'moves' if one else 'move'} {three(found.dram_bytes, 'byte')}{rest}.{cost(found)}"
+
+
+def rows_of(found: Mixed) -> str:
+    """Who takes part in mixed steps, in brackets; nothing where nothing tells."""
+    rows, tokens = found.sequences, found.prompt_tokens
+    told = [f"{counted(rows, 'row')} that decode{'s' * (rows == 1)}"] if rows is not None else []
+    told += [counted(tokens, "prompt token")] if tokens is not None else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+def cost(found: Mixed) -> str:
+    """Between what a token of mixed steps costs, as a sentence; nothing where the tokens are not known."""
+    if found.high is None:
+        return ""
+    least = "at most" if found.low is None else f"{three(found.low, 'byte')} (its own attention) to"
+    return f" A token of theirs costs {least} {three(found.high, 'byte')}."
+
+
+def mixed_data(study: Study) -> dict[str, object] | None:
+    """The mixed steps for programs; null where there are none."""
+    found = mixed(study.every, study.run)
+    if found is None:
+        return None
+    return {
+        "steps": found.steps,
+        "sequences": found.sequences,
+        "prompt_tokens": found.prompt_tokens,
+        "dram_bytes": found.dram_bytes,
+        "decode_attention_bytes": found.decode_bytes,
+        "prompt_attention_bytes": found.prompt_bytes,
+        "shared_bytes": found.shared_bytes,
+        "dram_bytes_per_token_low": found.low,
+        "dram_bytes_per_token_high": found.high,
+    }
 
 
 def amount(study: Study, whole: Totals) -> str:

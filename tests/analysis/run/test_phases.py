@@ -21,6 +21,7 @@ PASS = {
     "sampled": pl.Int64,
     "sequences": pl.Int64,
     "least": pl.Int64,
+    "carries": pl.Boolean,
     "only_prefill": pl.Boolean,
     "only_decode": pl.Boolean,
     "first": pl.Boolean,
@@ -30,6 +31,7 @@ PASS = {
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
+        ({"carries": True, "only_decode": True, "rows": 8, "sampled": 8}, "mixed"),
         ({"only_prefill": True, "rows": 1, "sampled": 1}, "prefill"),
         ({"only_decode": True, "rows": SMALLEST_PREFILL}, "decode"),
         ({"rows": 8, "sampled": 4, "least": 8}, "prefill"),  # twice as many as are sampled

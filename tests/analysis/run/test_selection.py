@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ncu_roofline.analysis.run.selection import selected
+from ncu_roofline.analysis.run.basis import selected
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.capture.capture import Capture

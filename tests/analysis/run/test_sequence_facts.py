@@ -63,6 +63,7 @@ def test_the_batch_of_torn_steps_leaves_room_for_pieces_whose_phase_is_not_told(
     assert with_untold(six, pieces((None, 6, 6, 6), torn)) == six
     # the next step has begun: a norm over three rows, or nothing that tells
     assert with_untold(six, pieces(torn, (None, None, None, 3))).span == (3, 6)
+    assert with_untold(six, pieces(torn, ("decode", None, None, 3))).span == (3, 6)
     silent = with_untold(six, pieces(torn, (None, None, None, None)))
     assert (silent.value, silent.span, silent.evidence) == (
         None,

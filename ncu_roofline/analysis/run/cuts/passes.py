@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ncu_roofline.capture.schema import PHASES
+from ncu_roofline.capture.schema import PHASES, PROMPTED
 
 HALF = 2
 """A pass with at most half of the attention kernels of the largest may draft for it."""
@@ -174,7 +174,7 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
 
 def beside_more_rows() -> pl.Expr:
     """Whether a cut pass of no prompt has or samples more rows: where something drafts it may verify what they drafted."""
-    cut = ~pl.col("whole") & (pl.col("phase") != "prefill").fill_null(True)
+    cut = ~pl.col("whole") & ~pl.col("phase").cast(pl.String).is_in(PROMPTED).fill_null(False)
     most = pl.max_horizontal("rows", "sampled_rows").filter(cut).max().over("lane")
     return (most > pl.col("rows")).fill_null(False)
 

@@ -14,9 +14,12 @@ TOLD = {
     "nvtx_batch": pl.Int64(),
     "nvtx_rows": pl.Int64(),
     "nvtx_cached": pl.Int64(),
+    "nvtx_prompt": pl.Int64(),
     "nvtx_drafts": pl.Boolean(),
     "nvtx_what": pl.String(),
 }
+
+GROUPS = ("batch", "rows", "cached", "prompt")
 
 
 def ranges(launches: pl.DataFrame) -> pl.DataFrame:
@@ -61,7 +64,7 @@ def numbered(names: pl.Series, rule: CountRule) -> pl.DataFrame:
 
 def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:
     """The ranges that one rule reads: name and what it says."""
-    groups = {group: number(rule, group) for group in ("batch", "rows", "cached")}
+    groups = {group: number(rule, group) for group in GROUPS}
     return (
         names.rename("name")
         .to_frame()
@@ -69,9 +72,7 @@ def read(names: pl.Series, rule: RangeRule) -> pl.DataFrame:
         .select(
             "name",
             nvtx_phase=pl.lit(rule.phase, pl.Enum(PHASES)),
-            nvtx_batch=groups["batch"],
-            nvtx_rows=groups["rows"],
-            nvtx_cached=groups["cached"],
+            **{f"nvtx_{group}": found for group, found in groups.items()},
             nvtx_drafts=pl.lit(rule.drafts),
             nvtx_what=pl.lit(rule.what),
         )
