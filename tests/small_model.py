@@ -9,12 +9,7 @@ from ncu_roofline.knowledge.models.model import Cache, Model
 NOTHING: dict[str, Any] = {
     "name": "tiny",
     "architecture": "tiny",
-    "hidden": 100,
-    "vocab": 50,
     "heads": 8,
-    "kv_heads": 8,
-    "head_dim": 16,
-    "tied": False,
     "longest_context": None,
     "experts": 0,
     "experts_per_token": 0,
@@ -31,15 +26,5 @@ def small(**given: Any) -> Model:
 
 
 CACHE = Cache(kind="attention", elements=8, flops=48, split=4)
-MODEL = small(
-    name="small",
-    architecture="Small",
-    hidden=8,
-    vocab=16,
-    heads=4,
-    kv_heads=4,
-    head_dim=2,
-    layer_kinds=("attention", "attention"),
-    caches=(CACHE, CACHE),
-)
+MODEL = small(name="small", architecture="Small", heads=4, layer_kinds=("attention", "attention"), caches=(CACHE, CACHE))
 """Two layers of plain attention."""

@@ -47,11 +47,7 @@ def dense(*weights: Weight, layers: int = 32, width: int = 4096, group: int = 1)
     return small(
         name="dense",
         architecture="Dense",
-        hidden=width,
-        vocab=1,
         heads=64,
-        kv_heads=64 // group,
-        head_dim=width // 64,
         layer_kinds=("full",) * layers,
         weights=weights,
         caches=(Cache(kind="full", elements=2 * width // group, flops=4 * width, split=1),) * layers,

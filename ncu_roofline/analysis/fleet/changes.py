@@ -26,8 +26,6 @@ SHORTEST = 3
 """Points on each side without which a step cannot be told from a single odd capture."""
 ODD = 6.0
 """Times the scatter from which on a single point is odd: it then tells nothing of its neighbours."""
-TURNS, FAR = 6, 3.0
-"""Bends from which on points that come in turns are told; times the scatter that theirs is by those bends."""
 NORMAL = 0.6745
 """Median of a normal deviate's size."""
 FINEST = 1e-7
@@ -114,8 +112,8 @@ def scatter_of(values: Sequence[float], level: float) -> float:
     found = robust_deviation(apart) / sqrt(2)
     # of two sorts of points in turns, as of two branches, each difference is one of two, and those have no spread
     bends = [abs(b - a) for a, b in pairwise(apart)]
-    turns = median(bends) / (NORMAL * sqrt(6)) if len(bends) >= TURNS else 0.0
-    return max(found, turns if turns > FAR * found else 0.0, FINEST * level)
+    turns = median(bends) / (NORMAL * sqrt(6)) if len(bends) >= limit("fewest_bends") else 0.0
+    return max(found, turns if turns > limit("far_turns") * found else 0.0, FINEST * level)
 
 
 def calm(values: Sequence[float], scatter: float) -> list[float]:

@@ -20,10 +20,6 @@ from ncu_roofline.analysis.fleet import changes
 from ncu_roofline.analysis.fleet.series import METRICS, WHOLE, Series, roles, series, values, varied
 from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 
-REFERENCE = 20
-"""Points before the last one that it is held against."""
-FEWEST = 4
-"""Points from which on their own scatter tells the noise of the last one."""
 DEFAULT = ("bytes_per_token", "seconds_per_token")
 
 
@@ -145,7 +141,7 @@ def trend(found: Series, metric: str, points: Sequence[ChangePoint]) -> pl.DataF
     rows: list[dict[str, Any]] = [
         {"point": i, "value": v, "level": None, "low": None, "high": None} for i, v in enumerate(all_values)
     ]
-    if len(known) >= FEWEST:
+    if len(known) >= limit("fewest_points"):
         scatter = changes.scatter_of([v for _, v in known], abs(known[0][1]) or 1.0)
         half = quantile(limit("error_band"), max(EFFICIENCY * (len(known) - 1), 2.0)) * scatter
         for place, _ in known:
@@ -158,8 +154,8 @@ def trend(found: Series, metric: str, points: Sequence[ChangePoint]) -> pl.DataF
 def level_at(known: Sequence[tuple[int, float]], place: int, breaks: Sequence[int]) -> float:
     """The straight line through the points around a place that no change point parts from it, at that place."""
     after = bisect_right(breaks, place)
-    begin = max(breaks[after - 1] if after else 0, place - REFERENCE // 2)
-    end = min(breaks[after] if after < len(breaks) else known[-1][0] + 1, place + REFERENCE // 2 + 1)
+    begin = max(breaks[after - 1] if after else 0, place - limit("reference_points") // 2)
+    end = min(breaks[after] if after < len(breaks) else known[-1][0] + 1, place + limit("reference_points") // 2 + 1)
     return line(known[bisect_left(known, (begin,)) : bisect_left(known, (end,))], place)[0]
 
 
@@ -170,7 +166,7 @@ def line(points: Sequence[tuple[int, float]], place: int) -> tuple[float, float]
     x, y = sum(places) / n, sum(found) / n
     off = [i - x for i in places]
     xx = sum(map(mul, off, off))
-    if n < FEWEST or not xx:
+    if n < limit("fewest_points") or not xx:
         return y, 1 / n
     slope = sum(map(mul, off, [v - y for v in found])) / xx
     return y + slope * (place - x), 1 / n + (place - x) ** 2 / xx
@@ -190,12 +186,12 @@ def against_level(found: Series, role: str, quantity: str, points: Sequence[Chan
     """A role's change at the last point, with the noise that the points before it show."""
     end = found.points.height - 1
     column_breaks = [p.point for p in points if METRICS[p.metric][0] in (quantity, f"read_{quantity}") and p.point < end]
-    begin = max(max(column_breaks, default=0), end - REFERENCE)
+    begin = max(max(column_breaks, default=0), end - limit("reference_points"))
     every = values(found, role, quantity)
     earlier = [(i, v) for i, v in enumerate(every[:end]) if v is not None]
     before = [(i, v) for i, v in earlier if i >= begin]
     head = amount(found, role, quantity, end)
-    if len(earlier) < FEWEST or not before or any(v <= 0 for _, v in earlier):
+    if len(earlier) < limit("fewest_points") or not before or any(v <= 0 for _, v in earlier):
         mean = sum(v for _, v in before) / len(before) if before else None
         return change(quantity, exactly(mean), head, Noise()), len(before)
     level, part = line([(i, log(v)) for i, v in before], end)

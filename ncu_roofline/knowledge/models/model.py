@@ -68,12 +68,7 @@ class Model:
 
     name: str
     architecture: str
-    hidden: int
-    vocab: int
     heads: int
-    kv_heads: int
-    head_dim: int
-    tied: bool
     longest_context: int | None
     experts: int
     experts_per_token: int

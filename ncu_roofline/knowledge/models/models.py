@@ -59,16 +59,11 @@ def from_config(keys: dict[str, Any], name: str, file: str = "config.json") -> M
     layers = list(_layers(known))
     if moe_layers(known):
         experts = expert_counts(known)
-    heads, kv_heads, width = head_shape(config, full=False)
+    heads, _, _ = head_shape(config, full=False)
     return Model(
         name=name,
         architecture=known.architecture,
-        hidden=config.whole("hidden_size"),
-        vocab=config.whole("vocab_size"),
         heads=heads,
-        kv_heads=kv_heads,
-        head_dim=width,
-        tied=config.flag("tie_word_embeddings", known.flag("tied")),
         longest_context=config.maybe("max_position_embeddings"),
         experts=experts[0],
         experts_per_token=experts[1],

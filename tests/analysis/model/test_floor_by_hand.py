@@ -33,10 +33,6 @@ EXPERTS = Weight(name="experts.up_proj", n=5, k=10, role="fc", layers=(0, 1), co
 
 TINY = small(
     architecture="Tiny",
-    hidden=10,
-    vocab=100,
-    kv_heads=2,
-    head_dim=5,
     longest_context=64,
     layer_kinds=("full", "full"),
     weights=(EMBEDDING, QUERIES, NORM, HEAD),

@@ -35,7 +35,7 @@ WEIGHTS = (
     Weight(name="up_proj", n=400, k=1000, **PLAIN),  # type: ignore[arg-type]
     Weight(name="lm_head", n=5000, k=1000, role="fc"),
 )
-MODEL = small(hidden=1000, vocab=5000, layer_kinds=("full", "full"), weights=WEIGHTS)
+MODEL = small(layer_kinds=("full", "full"), weights=WEIGHTS)
 
 
 def streams(model: Model = MODEL, rows: int | None = 4, dtype: str | None = None, **setting: Any) -> Streams:

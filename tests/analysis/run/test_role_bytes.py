@@ -11,7 +11,7 @@ from tests.kernels import full, launch, launches
 from tests.small_model import small
 
 WEIGHT = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
-MODEL = small(vocab=10, weights=(WEIGHT,))
+MODEL = small(weights=(WEIGHT,))
 """One matrix of 10 x 100 numbers of 2 bytes: 2000 bytes a step."""
 
 
