@@ -14,7 +14,7 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.compare.compare import Comparison, compare
-from ncu_roofline.analysis.compare.gate import outcomes, rules
+from ncu_roofline.analysis.compare.gate import outcome, rule
 from ncu_roofline.analysis.notes import Note
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.errors import UnusableInput
@@ -54,8 +54,7 @@ def test_tp_1_against_both_ranks_of_tp_2_of_the_same_total_is_refused() -> None:
     for found in both(one, replace(half, launches=joined)):
         assert found.verdict == "not_comparable"
         assert "GPUs in the capture" in [d.what for d in found.blocking]
-        (gate,) = outcomes(found, rules(["bytes_per_token > +2%"]))
-        assert gate.fails
+        assert outcome(found, rule("bytes_per_token > +2%")).fails
 
 
 @pytest.mark.parametrize("head", [21, 19, 40])

@@ -81,7 +81,7 @@ def compare(
 
         traced = clocks_of_traces((base_trace, head_trace), (one[0], other[0]), (its_base, its_head), gpu=gpu, roles=roles)
     comparison = compared(one, other, vary=wanted, anyway=anyway, clocks=traced)
-    outcomes = gate.outcomes(comparison, rules, allow_cannot_tell=allow_cannot_tell)
+    outcomes = tuple(gate.outcome(comparison, rule, allowed=allow_cannot_tell) for rule in rules)
     said = document(comparison, by, outcomes)
     write(said, form, output, force)
     if comment is not None:

@@ -72,7 +72,7 @@ def history(
     if chart is not None:
         refuse_overwrite(chart, force=force)
     stories = histories.history(rows(archive, where or [], by), [m.value for m in metric or []] or histories.DEFAULT)
-    gates = [(told, histories.outcomes(told, rules, allow_cannot_tell=allow_cannot_tell)) for told in stories]
+    gates = [(told, tuple(histories.outcome(told, rule, allowed=allow_cannot_tell) for rule in rules)) for told in stories]
     if chart is not None:
         from ncu_roofline.present.charts.export import form_of, written
         from ncu_roofline.present.charts.history import draw

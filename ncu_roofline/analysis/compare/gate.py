@@ -142,13 +142,8 @@ def contradict(one: Rule, other: Rule) -> bool:
     return upper.limit < lower.limit or touching
 
 
-def outcomes(comparison: Comparison, gate: Sequence[Rule], *, allow_cannot_tell: bool = False) -> tuple[Outcome, ...]:
-    """Every rule judged; a change beyond the limit but inside the noise cannot be told."""
-    return tuple(outcome(comparison, r, allow_cannot_tell) for r in gate)
-
-
-def outcome(comparison: Comparison, rule: Rule, allowed: bool) -> Outcome:
-    """One rule judged."""
+def outcome(comparison: Comparison, rule: Rule, *, allowed: bool = False) -> Outcome:
+    """One rule judged; a change beyond the limit but inside the noise cannot be told, which passes where it is allowed."""
     untold = {
         "not_comparable": comparison.verdict == "not_comparable",
         "no_tokens": comparison.basis not in ("token", "part"),

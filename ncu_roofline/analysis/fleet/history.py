@@ -210,13 +210,8 @@ def amount(found: Series, role: str, quantity: str, point: int) -> Amount:
     return Amount(value=value, low=low, high=high)
 
 
-def outcomes(told: Story, gate: Sequence[Rule], *, allow_cannot_tell: bool = False) -> tuple[Outcome, ...]:
-    """Every rule held against the last point of a series."""
-    return tuple(outcome(told, rule, allow_cannot_tell) for rule in gate)
-
-
-def outcome(told: Story, rule: Rule, allowed: bool) -> Outcome:
-    """One rule judged: a change in per cent is that from the level before the last point."""
+def outcome(told: Story, rule: Rule, *, allowed: bool = False) -> Outcome:
+    """One rule held against the last point of a series: a change in per cent is that from the level before the last point."""
     if told.basis not in ("token", "part") or told.judged is None:
         why = "first" if told.judged is None else "no_tokens"
         return Outcome(rule=rule, value=None, word=CANNOT_TELL, allowed=allowed, why=why)

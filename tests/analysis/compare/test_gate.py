@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ncu_roofline.analysis.compare.compare import Comparison, compare
-from ncu_roofline.analysis.compare.gate import CANNOT_TELL, FAIL, PASS, outcomes, rule, rules
+from ncu_roofline.analysis.compare.gate import CANNOT_TELL, FAIL, PASS, outcome, rule, rules
 from ncu_roofline.capture.capture import Fact
 from ncu_roofline.errors import UnusableInput
 from tests.planted import plain
@@ -17,7 +17,7 @@ def grown(factor: float) -> Comparison:
 
 
 def word(comparison: Comparison, text: str) -> str:
-    return outcomes(comparison, rules([text]))[0].word
+    return outcome(comparison, rule(text)).word
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,11 @@ def test_a_change_beyond_the_limit_but_inside_the_noise_cannot_be_told() -> None
     head = plain({"seconds": [1.1e-4, 1.1e-4, 1.1e-4, 1.1e-4]})
     comparison = compare([base], [head])
     # 440 / 420 us = +4.8 %, with launches that differ by 10 %
-    found = outcomes(comparison, rules(["seconds_per_token > +1%", "seconds_per_token > +6%", "seconds_per_token > +90%"]))
+    limits = ("seconds_per_token > +1%", "seconds_per_token > +6%", "seconds_per_token > +90%")
+    found = [outcome(comparison, rule(limit)) for limit in limits]
     assert [o.word for o in found] == [CANNOT_TELL, CANNOT_TELL, PASS]
     assert [o.fails for o in found] == [True, True, False]
-    assert not outcomes(comparison, rules(["seconds_per_token > +1%"]), allow_cannot_tell=True)[0].fails
+    assert not outcome(comparison, rule("seconds_per_token > +1%"), allowed=True).fails
 
 
 def test_what_was_not_measured_cannot_be_told() -> None:
@@ -144,16 +145,13 @@ def test_per_token_is_not_known_where_tokens_are_not() -> None:
 
 def test_a_pair_that_is_not_comparable_never_passes() -> None:
     comparison = compare([plain({}, batch=1)], [plain({}, batch=8)])
-    found = outcomes(comparison, rules(["bytes_per_token > +2%"]), allow_cannot_tell=True)
-    assert found[0].fails
+    assert outcome(comparison, rule("bytes_per_token > +2%"), allowed=True).fails
 
 
 def test_parts_of_a_run_that_differ_break_no_rule_and_keep_none() -> None:
     comparison = compare([plain({})], [plain({"dram_bytes": 9e9})])
     lost = replace(comparison, judged=replace(comparison.judged, verdict="cannot_tell", doubt="missing:basis"))
-    (strict,), (lax,) = (
-        outcomes(lost, rules(["bytes_per_token > +2%"]), allow_cannot_tell=lenient) for lenient in (False, True)
-    )
+    strict, lax = (outcome(lost, rule("bytes_per_token > +2%"), allowed=lenient) for lenient in (False, True))
     assert (strict.word, strict.value, strict.fails, lax.fails) == (CANNOT_TELL, None, True, False)
     assert strict.why == "other_parts"
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.compare import gate
-from ncu_roofline.analysis.fleet.history import Story, history, line, outcomes
+from ncu_roofline.analysis.fleet.history import Story, history, line, outcome
 from ncu_roofline.analysis.fleet.series import of_kernels, series
 from tests.analysis.fleet.fleets import Planted, grown, one
 
@@ -61,11 +61,12 @@ def test_the_last_point_is_judged_by_the_rules_of_a_comparison(story: Story) -> 
 
 def test_a_gate_fails_where_the_last_commit_grew_and_says_so_of_a_role() -> None:
     grew = only(history(grown(60, {59: ("fc", "bytes", 0.05)})))
-    words = [o.word for o in outcomes(grew, gate.rules(["bytes_per_token > +2%", "bytes_per_token[attention] > +2%"]))]
+    rules = gate.rules(["bytes_per_token > +2%", "bytes_per_token[attention] > +2%"])
+    words = [outcome(grew, rule).word for rule in rules]
     first = only(history(one()))
 
     assert words == [gate.FAIL, gate.PASS]
-    assert [o.why for o in outcomes(first, gate.rules(["bytes_per_token > +2%"]))] == ["first"]
+    assert outcome(first, gate.rule("bytes_per_token > +2%")).why == "first"
 
 
 def test_captures_of_one_commit_are_one_point_at_their_mean() -> None:
