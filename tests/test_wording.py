@@ -16,7 +16,7 @@ from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.devices import gpus
 from ncu_roofline.present.documents import grammar, kernels, roles, summary, tokens, words_tokens
-from ncu_roofline.present.documents.headline import headline
+from ncu_roofline.present.documents.summary import headline
 from ncu_roofline.present.documents.words_health import words
 from ncu_roofline.present.forms.columns import cell
 from ncu_roofline.present.forms.document import Document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,6 @@ from ncu_roofline.cli import facts
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import App
 from ncu_roofline.cli.options import CeilingRate, Force, GpuName, Output, PhaseKind, ReaderKind, RidgeKind, RolesFile, Told
-
-if TYPE_CHECKING:
-    from ncu_roofline.analysis.study import Study
 
 
 @app.command(cls=its.Repeats)
@@ -64,6 +61,7 @@ def compare(
     from ncu_roofline.analysis.compare import gate
     from ncu_roofline.analysis.compare.comparability import vary_of
     from ncu_roofline.analysis.compare.compare import compare as compared
+    from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.cli.sides import chosen, clocks_of, facts_of, refuse
     from ncu_roofline.present.documents.compare import document
@@ -74,7 +72,8 @@ def compare(
     choices: dict[str, Any] = {"gpu": gpu, "ceiling": ceiling, "ridge": ridge, "reader": reader, "roles": roles, "phase": phase}
     clocks = clocks_of(stated)
     its_base, its_head = {**both, **clocks[0], **facts_of(base_run)}, {**both, **clocks[1], **facts_of(head_run)}
-    one, other = studies(before, its_base, choices), studies(after, its_head, choices)
+    one = [load([capture], facts=its_base, **choices) for capture in before]
+    other = [load([capture], facts=its_head, **choices) for capture in after]
     traced = None
     if base_trace is not None or head_trace is not None:
         from ncu_roofline.cli.timelines import clocks_of_traces
@@ -87,13 +86,6 @@ def compare(
     if comment is not None:
         write(said, "markdown", comment, force)
     refuse(comparison, outcomes)
-
-
-def studies(captures: list[str], stated: dict[str, Any], choices: dict[str, Any]) -> list[Study]:
-    """One study per capture."""
-    from ncu_roofline.cli.load import load
-
-    return [load([capture], facts=stated, **choices) for capture in captures]
 
 
 baselines = App(help="Store captures under a name, to compare later ones with.", no_args_is_help=True)

@@ -50,19 +50,18 @@ def report(
     Example: ncu-roofline report decode.ncu-rep -o report/
     """
     stated = facts.stated(locals())
-    from ncu_roofline.cli.bundles import refuse_folder, write_folder
+    from ncu_roofline.cli.output import refuse_folder, write_folder
     from ncu_roofline.present.charts import export
 
     image_base = of_pictures(image_base)
     refuse_folder(output, force=force)
     export.begin()
     from ncu_roofline.cli.load import load
-    from ncu_roofline.cli.material import material
+    from ncu_roofline.cli.material import comparison_files, material
     from ncu_roofline.present.charts.bundle import files
 
     choices: dict[str, Any] = {"gpu": gpu, "ridge": ridge, "reader": reader, "roles": roles, "facts": stated}
     if len(captures) == 2:
-        from ncu_roofline.cli.compare_report import comparison_files
         from ncu_roofline.cli.sides import refuse
 
         comparison, compared = comparison_files(captures, choices, vary=vary or [], anyway=anyway, image_base=image_base)

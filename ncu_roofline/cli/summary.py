@@ -68,7 +68,6 @@ def summary(
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import summary as words
-    from ncu_roofline.present.documents.headline import headline
 
     study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, ridge=ridge, reader=reader, roles=roles, phase=phase)
     whole, numbers, groups, findings = (
@@ -78,7 +77,7 @@ def summary(
         health(study),
     )
     document = (
-        words.document(study, numbers, groups, findings, top=top, headline=headline(study, whole))
+        words.document(study, numbers, groups, findings, top=top, whole=whole)
         if full
         else words.short(study, numbers, groups, findings, whole)
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ncu_roofline.analysis.compare.clocks import Clocks
+from ncu_roofline.analysis.model.floor import Floor, floor
+from ncu_roofline.analysis.model.footprint import Setting
 from ncu_roofline.analysis.study import Choices, Study
 from ncu_roofline.analysis.timeline.match import matched
 from ncu_roofline.analysis.timeline.steps import Stepped, stepped
@@ -48,3 +50,18 @@ def followed(
         run = Run(**options(stated))
         model = load(run.model.value) if run.model.value else None
         return stepped(read(trace), Choices(rules=load_rules(roles), model=model, **chosen), beside=beside, run=run)
+
+
+def least(found: Stepped, capture: Study | None, stated: dict[str, Any]) -> Floor:
+    """The floor of a step of the trace: batch and context as stated, else as the trace or the capture tells them."""
+    runs = [found.study.run, *([capture.run] if capture else [])]
+    batch, context = (next((v for run in runs if (v := getattr(run, f).value)), None) for f in ("batch", "context"))
+    device = found.study.gpu or (capture.gpu if capture else None)
+    if batch is None or device is None:
+        raise UnusableInput(
+            f"the floor needs the {'batch' if batch is None else 'GPU'} of the trace, which it does not tell; "
+            f"state `{'batch' if batch is None else 'gpu'}=`"
+        )
+    types = {name: stated[name] for name in ("weights", "head", "kv")}
+    setting = Setting(batch=batch, context=context, tp=stated["tp"] or 1, ep=stated["ep"] or 1, **types)
+    return floor(load(stated["model"]), device, setting)

@@ -21,8 +21,19 @@ from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import brief, words_gain, words_health
+from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.words_health import doubt
-from ncu_roofline.present.documents.words_tokens import filtered, step_data, time_of
+from ncu_roofline.present.documents.words_tokens import (
+    amount,
+    filtered,
+    found,
+    no_decode,
+    per,
+    several_wholes,
+    stated_step,
+    step_data,
+    time_of,
+)
 from ncu_roofline.present.forms.columns import filled, percent
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import plain
@@ -73,15 +84,22 @@ LONGEST = 160
 
 
 def document(
-    study: Study, numbers: Overview, groups: pl.DataFrame, findings: Sequence[Finding], *, top: int = 10, headline: str = ""
+    study: Study,
+    numbers: Overview,
+    groups: pl.DataFrame,
+    findings: Sequence[Finding],
+    *,
+    top: int = 10,
+    whole: Totals | None = None,
 ) -> Document:
     """What one capture says, answer first."""
-    answer = [sentence for sentence in (device(study, numbers), headline, where(numbers), meaning(numbers)) if sentence]
+    first = headline(study, whole) if whole else ""
+    answer = [sentence for sentence in (device(study, numbers), first, where(numbers), meaning(numbers)) if sentence]
     rest = groups.height - top
     title = "By kernel and launch shape, longest first" + (f" ({rest:,} more: kernels --by kernel)" if rest > 0 else "")
-    first = called(groups.head(top))
-    columns = filled(first, SHOWN, ("kernel", "role", "launches"))
-    if grids_tell(first):
+    longest = called(groups.head(top))
+    columns = filled(longest, SHOWN, ("kernel", "role", "launches"))
+    if grids_tell(longest):
         columns = ("kernel", "grid", *columns[1:])
     return Document(
         answer=tuple(answer),
@@ -92,11 +110,30 @@ def document(
                 filled(numbers.roles, BY_ROLE, ("role", "launches")),
                 spare=("launches", "dram_bytes", "seconds"),
             ),
-            Table(title, first, columns, spare=SPARE),
+            Table(title, longest, columns, spare=SPARE),
         ),
         doubts=tuple(doubt(f) for f in findings),
         data=data(study, numbers, groups, findings),
     )
+
+
+UNKNOWN = (
+    "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
+    "--layers-captured."
+)
+
+
+def headline(study: Study, whole: Totals) -> str:
+    """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
+    if study.launches.height and not whole.launches:
+        return capital(no_decode(study))
+    if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
+        return ""
+    if whole.basis == "capture":
+        return several_wholes(study, whole) or UNKNOWN
+    batch = study.run.batch
+    known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
+    return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}. {stated_step(study, whole)}".strip()
 
 
 LINE = 78
