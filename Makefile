@@ -34,7 +34,7 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(READY) ## pytest, without the slow tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lowest: ## the fast tests of readers and commands with the lowest versions that pyproject allows; needs uv
 	uv venv --quiet --clear --python $(PYTHON) $(VENV)-lowest

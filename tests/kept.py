@@ -1,4 +1,4 @@
-"""Captures of the repository are read and studied once per process: frames never change, so tests may share them.
+"""Captures of the repository and of the corpus are read and studied once per process: frames never change.
 
 A test that patches anything, and those of the readers themselves, get what is read and worked out anew.
 """
@@ -18,8 +18,11 @@ from ncu_roofline import readers
 from ncu_roofline.analysis import study as studies
 from ncu_roofline.analysis.study import Choices, Study
 from ncu_roofline.capture.capture import Capture
+from tests.corpus import CORPUS
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+FOLDERS = (Path(__file__).resolve().parents[1] / "fixtures", CORPUS)
+MOST = 64
+"""Captures that are kept before all are forgotten."""
 AFRESH = "tests/readers/"
 
 anew: list[bool] = [True]
@@ -45,6 +48,9 @@ def _read(real: Callable[..., Capture]) -> Callable[..., Capture]:
         key = None if anew[0] else _stamp(source, reader, metrics)
         if key is None:
             return real(source, reader=reader, metrics=metrics)
+        if len(captures) >= MOST:
+            for kept in (captures, of_frames, worked_out):
+                kept.clear()
         if key not in captures:
             captures[key] = read_now = real(source, reader=reader, metrics=metrics)
             of_frames[id(read_now.launches)] = read_now
@@ -54,11 +60,11 @@ def _read(real: Callable[..., Capture]) -> Callable[..., Capture]:
 
 
 def _stamp(source: Any, *how: Any) -> Hashable | None:
-    """What was asked for, where every file of it stands in fixtures/ under its own name; else None."""
+    """What was asked for, where every file of it stands in one of the folders; else None."""
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)
     found = [Path(os.fspath(path)) for path in paths]
     try:
-        if not all(path.resolve().is_relative_to(FIXTURES) and path.is_file() for path in found):
+        if not all(path.is_file() and any(path.resolve().is_relative_to(folder) for folder in FOLDERS) for path in found):
             return None
     except (OSError, ValueError):  # a name that no system can have
         return None

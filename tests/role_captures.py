@@ -6,6 +6,7 @@ Review the diff before committing it: each line says what a kernel of that captu
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,7 @@ CAPTURES = {
 WIDTH = 120
 
 
+@cache
 def launches(part: str) -> pl.DataFrame:
     """Launches with roles of every capture whose file name holds this text; each file for itself."""
     files = sorted(f for f in CORPUS.rglob("*") if f.is_file() and part in f.name)

@@ -91,11 +91,12 @@ def test_bytes_per_token_are_those_of_a_step_over_its_batch(engine: str) -> None
     assert tokens.totals(found.launches, run).per_token("dram_bytes") == pytest.approx(moved(step) / batch)
 
 
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.slow)])  # of the places
 @ENGINES
-def test_a_layer_has_its_planted_bytes_wherever_the_window_is_cut(engine: str) -> None:
+def test_a_layer_has_its_planted_bytes_wherever_the_window_is_cut(engine: str, half: int) -> None:
     step = EVERY[engine](1 if engine == "gpt-fast" else 8, 8, LAYERS)
     known = planted_layers(step)
-    for at in range(3, len(step), max(len(step) // 9, 1)):
+    for at in range(3, len(step), max(len(step) // 9, 1))[half::2]:
         for number, size in layers_of((step * 3)[at : at + int(1.7 * len(step))]):
             assert number is not None and size == pytest.approx(known[number])
 

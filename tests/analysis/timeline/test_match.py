@@ -1,7 +1,9 @@
 """Bytes of a capture over the time of the real step: by hand, and exact on generated pairs (synthetic)."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -19,24 +21,24 @@ WHOLE = ("plain", "shuffled streams", "late launches")
 LESS = ("missing kernels", "fused kernels")
 
 
-def pair(seed: int, variant: str, folder: Path) -> tuple[Timeline, Stepped, Study]:
+@cache
+def pair(seed: int, variant: str) -> tuple[Timeline, Stepped, Study]:
     """A generated run on the clock, and its capture."""
     made = timeline(seed, variant)
     capture = study(made.capture.capture)
-    return made, stepped(read(write_kineto(made, folder / "t.json")), beside=capture), capture
+    with tempfile.TemporaryDirectory() as folder:
+        return made, stepped(read(write_kineto(made, Path(folder) / "t.json")), beside=capture), capture
 
 
-def both(seed: int, variant: str, folder: Path) -> tuple[Timeline, Stepped, Matched]:
-    made, found, capture = pair(seed, variant, folder)
+def both(seed: int, variant: str) -> tuple[Timeline, Stepped, Matched]:
+    made, found, capture = pair(seed, variant)
     return made, found, matched(found, capture)
 
 
 @pytest.mark.parametrize("variant", WHOLE)
 @pytest.mark.parametrize("seed", [2, 3])
-def test_step_busy_share_gaps_and_bytes_per_second_of_a_generated_pair_are_exact(
-    seed: int, variant: str, tmp_path: Path
-) -> None:
-    made, found, capture = pair(seed, variant, tmp_path)
+def test_step_busy_share_gaps_and_bytes_per_second_of_a_generated_pair_are_exact(seed: int, variant: str) -> None:
+    made, found, capture = pair(seed, variant)
     told = matched(found, capture)
     rows = capture.launches.filter(pl.col("step_whole"))
     moved = rows["dram_bytes"].sum() / rows["step"].n_unique()
@@ -60,9 +62,9 @@ def seconds(step: Sequence[object]) -> float:
 
 @pytest.mark.parametrize("variant", LESS)
 @pytest.mark.parametrize("seed", [2, 3, 4, 5])
-def test_lost_and_fused_kernels_lower_what_matches_and_leave_a_bound_only(seed: int, variant: str, tmp_path: Path) -> None:
-    made, found, told = both(seed, variant, tmp_path)
-    whole = both(seed, "plain", tmp_path)[2]
+def test_lost_and_fused_kernels_lower_what_matches_and_leave_a_bound_only(seed: int, variant: str) -> None:
+    made, found, told = both(seed, variant)
+    whole = both(seed, "plain")[2]
 
     assert told.both < 1
     assert told.bytes_per_step is None and told.rate(found.median)[0] is None
@@ -83,8 +85,8 @@ def test_where_fused_kernels_hide_the_steps_the_lm_head_of_the_capture_marks_the
     assert "LM head" in beside.steps.evidence
 
 
-def test_kernels_that_the_capture_lacks_lower_the_share(tmp_path: Path) -> None:
-    _, found, capture = pair(2, "plain", tmp_path)
+def test_kernels_that_the_capture_lacks_lower_the_share() -> None:
+    _, found, capture = pair(2, "plain")
     strange = found.kernels.with_columns(
         pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("fused")).otherwise(pl.col(c)).alias(c) for c in ("name", "kernel")
     )
@@ -93,8 +95,8 @@ def test_kernels_that_the_capture_lacks_lower_the_share(tmp_path: Path) -> None:
     assert half.share == pytest.approx(0.5, abs=0.01) and half.bytes_per_step is None
 
 
-def test_another_grid_is_other_work_unless_it_follows_the_context(tmp_path: Path) -> None:
-    _, found, capture = pair(2, "plain", tmp_path)
+def test_another_grid_is_other_work_unless_it_follows_the_context() -> None:
+    _, found, capture = pair(2, "plain")
     product = (pl.col("role") == "fc").fill_null(False)
 
     def wider(which: pl.Expr, times: float) -> Matched:
@@ -107,8 +109,8 @@ def test_another_grid_is_other_work_unless_it_follows_the_context(tmp_path: Path
     assert split.other_grid > 0 or split.share == 1
 
 
-def test_grids_that_the_trace_does_not_tell_are_made_up_for_by_the_place_in_the_layer(tmp_path: Path) -> None:
-    _, found, capture = pair(2, "plain", tmp_path)
+def test_grids_that_the_trace_does_not_tell_are_made_up_for_by_the_place_in_the_layer() -> None:
+    _, found, capture = pair(2, "plain")
     whole, told = (
         matched(found, capture),
         matched(replace(found, kernels=found.kernels.with_columns(grid=pl.lit(None, pl.List(pl.Int64)))), capture),
@@ -118,16 +120,16 @@ def test_grids_that_the_trace_does_not_tell_are_made_up_for_by_the_place_in_the_
     assert told.bytes_per_step_low <= (whole.bytes_per_step or 0) * 1.001
 
 
-def test_a_capture_of_another_batch_tells_no_bytes_of_this_step(tmp_path: Path) -> None:
-    _, found, capture = pair(2, "plain", tmp_path)
+def test_a_capture_of_another_batch_tells_no_bytes_of_this_step() -> None:
+    _, found, capture = pair(2, "plain")
     other = replace(capture, run=replace(capture.run, batch=Fact((capture.run.batch.value or 0) + 1, "given")))
     told = matched(found, other)
 
     assert told.other_batch is not None and told.rate(found.median) == (None, None)
 
 
-def test_kernels_are_set_beside_their_time_under_the_profiler(tmp_path: Path) -> None:
-    made, _, told = both(2, "plain", tmp_path)
+def test_kernels_are_set_beside_their_time_under_the_profiler() -> None:
+    made, _, told = both(2, "plain")
     rows = told.kernels
 
     assert rows["launches"].sum() == pytest.approx(len(made.steps[0]))
@@ -137,8 +139,8 @@ def test_kernels_are_set_beside_their_time_under_the_profiler(tmp_path: Path) ->
     assert (rows["reached"] * rows["seconds"]).to_list() == pytest.approx(rows["dram_bytes"].to_list())
 
 
-def test_without_steps_the_share_is_of_the_whole_trace_and_nothing_is_made_of_the_bytes(tmp_path: Path) -> None:
-    _, found, told = both(1, "plain", tmp_path)
+def test_without_steps_the_share_is_of_the_whole_trace_and_nothing_is_made_of_the_bytes() -> None:
+    _, found, told = both(1, "plain")
 
     assert found.steps.value is None and told.share == 1.0
     assert (told.covered, told.bytes_per_step_low, told.rate(found.median)) == (None, None, (None, None))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv as table
 import io
 import re
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from ncu_roofline.capture.capture import Capture
 from ncu_roofline.capture.units import factor
 from ncu_roofline.readers.csv import csv
 from tests.corpus import CORPUS, actions, files, needs_corpus
@@ -33,9 +35,15 @@ WITHOUT_TIME = re.compile(r"section_(MemoryWorkload|Scheduler|Occupancy|SpeedOfL
 """Exports whose sections or metric lists have no duration."""
 
 
+@cache
+def read(file: str) -> Capture:
+    """A public export as it is read; three tests look at each."""
+    return csv.read(CORPUS / file)
+
+
 @pytest.mark.parametrize("file", CSV)
 def test_every_public_csv_has_as_many_launches_as_the_manifest_counts(file: str) -> None:
-    capture = csv.read(CORPUS / file)
+    capture = read(file)
     assert capture.launches.height == actions(file)
     assert capture.launches["kernel"].null_count() == 0
     assert capture.device.compute_capability is not None
@@ -45,12 +53,12 @@ def test_every_public_csv_has_as_many_launches_as_the_manifest_counts(file: str)
 
 @pytest.mark.parametrize("file", CSV)
 def test_no_label_or_unit_of_a_public_csv_is_unknown(file: str) -> None:
-    assert [note for note in csv.read(CORPUS / file).notes if " n/a: " not in note] == []
+    assert [note for note in read(file).notes if " n/a: " not in note] == []
 
 
 @pytest.mark.parametrize("file", CSV)
 def test_private_columns_stay_out(file: str) -> None:
-    columns = csv.read(CORPUS / file).launches.columns
+    columns = read(file).launches.columns
     assert not {c for c in columns if "host" in c.lower() or "process_name" in c.lower()}
 
 
