@@ -307,11 +307,13 @@ def of_a_capture() -> dict[str, Any]:
 def step() -> Schema:
     """The real step, from a timeline."""
     return thing(
+        phase=text("what a step is: a decode step, a pass with tokens of prompts (prefill), or nothing (all)"),
         kernels=count("kernel events of the whole trace"),
         kernel_seconds=number("sum of their durations, overlaps counted twice", null=False),
         span_seconds=number("first start to last end", null=False),
         steps=FIGURE | {"description": "decode steps of the trace; null where none is told"},
         measured_step_seconds=thing("from step to step", median=number(), p10=number(), p90=number()),
+        tokens_per_second=number("rows that passes of prompts work on; null of decode steps"),
         busy=number("share of the steps' time in which a kernel runs; of the span where no step is told"),
         overlapped_seconds=number("kernel time beyond the time in which some kernel runs", null=False),
         busy_median=number("the same of the median step"),

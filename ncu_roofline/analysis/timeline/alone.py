@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ncu_roofline.analysis.run.batch import PLACE, sequences_of_steps
+from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.phases import FEW_DRAFTS, MOST_PADDING
 from ncu_roofline.analysis.run.rows import phase_kinds, verifying
 
@@ -36,7 +37,8 @@ def alone(launches: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(MIXED))
         .when(engine | drafts | (rows <= padded(counted)) | (rows == 1))
         .then(pl.lit(DECODE))
-        .when(rows >= MOST_PADDING * counted)
+        # halves of a batch that run beside each other tell their own rows
+        .when((rows >= MOST_PADDING * counted) & (pl.col("streams") <= 1))
         .then(pl.lit(MIXED))
         .when(rows.is_null() | counted.is_null())
         .then(pl.when("only_decode").then(pl.lit(DECODE)).otherwise(pl.lit(UNKNOWN)))
@@ -55,10 +57,13 @@ def padded(sequences: pl.Expr) -> pl.Expr:
 
 
 def kinds(decode: pl.DataFrame) -> pl.DataFrame:
-    """Per step whether drafts are verified in it, and whether kernels of decode run in it and none of prefill."""
+    """Per step whether drafts are verified, on how many streams attention runs, and whether only kernels of decode do."""
     told = phase_kinds(decode).select("index", kind="phase")
-    at = decode.select("index", *PLACE, verifies=verifying(decode)).join(told, on="index", how="left")
+    mixer = pl.col("role").cast(pl.String).is_in(MIXERS)
+    signs = {"verifies": verifying(decode), "stream": pl.when(mixer).then("stream")}
+    at = decode.select("index", *PLACE, **signs).join(told, on="index", how="left")
     return at.group_by(*PLACE).agg(
+        streams=pl.col("stream").drop_nulls().n_unique(),
         verified=pl.col("verifies").any(),
         only_decode=(pl.col("kind") == "decode").any().fill_null(False) & ~(pl.col("kind") == "prefill").any().fill_null(False),
     )

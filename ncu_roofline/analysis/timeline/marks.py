@@ -6,6 +6,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.cuts import ranges
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
+from ncu_roofline.analysis.run.phases import FEW_DRAFTS
 from ncu_roofline.analysis.run.rows import verifying
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.timeline.alone import DECODE, MIXED, alone
@@ -60,10 +61,18 @@ def by_ranges(marks: pl.DataFrame, clock: pl.DataFrame, followed: Study) -> Told
     each = of_marks(grouped).join(kinds, on=["device", "number"], how="left", nulls_equal=True, maintain_order="left")
     of_decode = each.filter((pl.col("alone") != MIXED).fill_null(True))
     whole = of_decode.join(torn(each, passes, clock), on=["device", "number"], how="anti", nulls_equal=True)
-    counted = whole.filter(pl.col("alike") & (pl.col("alone") == DECODE)).select("device", "number")
+    sure = pl.col("alike") & (pl.col("alone") == DECODE) & pl.lit(not hidden_drafts(passes))
+    counted = whole.filter(sure).select("device", "number")
     prompts = passes.group_by("device").agg((~pl.col("decode")).sum())["decode"].max()
     steps = number_of(passes, of_decode, counted)
     return Told(numbers=numbers, counted=counted, steps=steps, prompts=int(prompts or 0))  # type: ignore[arg-type]
+
+
+def hidden_drafts(passes: pl.DataFrame) -> bool:
+    """Whether ranges tell of drafts and no kernel verifies them: passes that draft, of the same ranges, may be all there is."""
+    rows, batch = pl.col("nvtx_rows"), pl.col("nvtx_batch")
+    many = passes.select(rows.is_between(batch + 1, FEW_DRAFTS * batch).any()).item()
+    return bool(many) and not passes["verified"].any()
 
 
 def held(marks: pl.DataFrame, clock: pl.DataFrame, followed: Study) -> pl.DataFrame:

@@ -180,7 +180,7 @@ def doubts(found: Stepped, pair: Matched | None, least: Floor | None) -> Iterato
         number = f"{found.steps.low:g} {'is' if found.steps.low == 1 else 'are'}"
         yield f"How many steps the trace holds is not known: {number} found whole ({clean(found.steps.evidence)})."
     prompts = found.study.run.prefill_passes.value
-    if prompts and found.times and found.phase == "decode":
+    if prompts and found.times and found.steps.value is not None and found.phase == "decode":
         yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."
     if pair is not None and pair.other_grid > 0 and pair.other_batch is None:
         yield (
