@@ -156,10 +156,20 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     begins = (left_open == "gather") & ((before == "sampling").fill_null(False) | into_norm)
     # by numbers: to tell a million threes of long names apart takes half a gigabyte
     number = pl.col("name").cast(pl.Categorical).to_physical()
+    # experts that are chosen are multiplied next; behind a draw a step ends
+    decided = pl.when(role.is_in([*WORK, "embedding"]) & ~left_open.is_in([PREPARES, "topk", "softmax"])).then(role)
+    closes = streams.within(decided.backward_fill().shift(-1)).is_in(["sampling", "embedding", "norm"]).fill_null(False)
     goes_on = [streams.within(number.shift(-n)).alias(f"next_{n}") for n in (0, 1, 2)]
     leads = (left_open == "gather") & before.is_null()
     normed = (before == "norm").fill_null(False)
-    return [begins.alias("opens"), leads.alias("leads"), done.alias("done"), normed.alias("normed"), *goes_on]
+    return [
+        begins.alias("opens"),
+        leads.alias("leads"),
+        done.alias("done"),
+        normed.alias("normed"),
+        closes.alias("closes"),
+        *goes_on,
+    ]
 
 
 def _opens_too() -> pl.Expr:
@@ -181,6 +191,8 @@ def _gate(experts: bool) -> pl.Expr:
     # a few layers do not tell a draw of each step from a choice of each layer, unless its name does
     draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
     selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws & ~pl.col("draws")
+    few = 2 * pl.len().over("name") <= pl.col("layered").fill_null(0)
+    selects = selects & ~((pl.col("open") == "topk") & pl.col("closes").any().over("name") & few)
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
     # rows of experts go into a product: what goes into a norm is the embedding, however few the layers are
     first = ((pl.col("role_rule") == "aten-embedding") & (pl.col("after_role").cast(pl.String) == "norm")).fill_null(False)

@@ -86,6 +86,14 @@ def test_a_softmax_and_top_k_of_every_layer_choose_experts() -> None:
     assert roles(*layer * 6)[3:6] == ["moe-routing", "moe-routing", "fc"]
 
 
+def test_a_top_k_behind_which_a_step_ends_draws_however_few_layers_there_are() -> None:
+    step = ["embeddingLookup", *[NORM, FLASH, GEMM, NORM, GEMM] * 3, NORM, GEMM, "topKStage1", "topKStage2Sampling"]
+
+    assert roles(*step * 2)[-2:] == ["sampling", "sampling"]
+    # experts are multiplied behind their choice
+    assert roles(*[NORM, FLASH, GEMM, "gatherTopK", GEMM] * 4, NORM)[3] == "moe-routing"
+
+
 @pytest.mark.parametrize(("product", "expected"), [(GEMM, "fc"), ("mqa_attn_kernel", "attention")])
 def test_a_nameless_sum_belongs_to_the_product_before_it(product: str, expected: str) -> None:
     assert roles(product, "reduce")[1] == expected
