@@ -14,8 +14,6 @@ from ncu_roofline.capture.capture import Fact
 
 ORDERED = (("name", "grid"), ("kernel", "grid"))
 """What tells that two launches are the same, where a step of both has as many of them: their turn tells which is which."""
-ALIKE = ORDERED
-"""The same without their turn: the mean of all such launches."""
 GRIDLESS = (("kernel", "position"), ("kernel",))
 """Where one side does not tell the grid: name and place in the layer, or a kernel of which the capture knows one grid."""
 CONTEXT = ("kernel", "position")
@@ -115,19 +113,15 @@ def with_means(ours: pl.DataFrame, theirs: Study) -> pl.DataFrame:
     launches = theirs.launches.with_columns(pl.col("grid").arr.to_list().list.eval(*shown).list.join("x"), step=step)
     rows = rows.with_columns(step=pl.when(pl.col("number").is_not_null()).then("step"))
     found = [in_turn(rows, launches, keys) for keys in ORDERED]
-    found += [means(rows, launches, keys) for keys in ALIKE]
+    found += [means(rows, launches, keys) for keys in ORDERED]  # without their turn: the mean of all such launches
     found += [gridless(rows, launches, keys) for keys in GRIDLESS]
-    same, other = together(found), of_context(rows, launches)
+    same = pl.select(pl.coalesce(first[c] for first in found).alias(c) for c in TOLD)
+    other = of_context(rows, launches)
     return rows.with_columns(
         dram_bytes=pl.coalesce(same["dram_bytes"], other["dram_bytes"]),
         profiled_seconds=pl.coalesce(same["seconds"], other["seconds"]),
         other_grid=same["dram_bytes"].is_null() & other["dram_bytes"].is_not_null(),
     )
-
-
-def together(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The first that is known of each row."""
-    return pl.select(pl.coalesce(f[c] for f in found).alias(c) for c in TOLD)
 
 
 def of_context(rows: pl.DataFrame, launches: pl.DataFrame) -> pl.DataFrame:
