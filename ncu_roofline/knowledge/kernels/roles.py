@@ -213,19 +213,20 @@ def _classified(names: tuple[str, ...], rules: Rules) -> pl.DataFrame:
     told = seen.select(
         "given", "function", readable="name", rule=matched(rules.of(nvtx=False), seen), nameless=nameless
     ).with_columns(role=pl.col("rule").replace_strict(roles, default=None, return_dtype=ROLE))
-    return told.select(pl.col("given").alias("name"), "role", "rule", _likely(rules), "nameless", *dtypes(rules))
+    likely = _likely(rules, frozenset(told["rule"].drop_nulls()))
+    return told.select(pl.col("given").alias("name"), "role", "rule", likely, "nameless", *dtypes(rules))
 
 
 # captures of one engine have the same names, and a fleet has thousands of them
 _remembered = lru_cache(maxsize=16)(_classified)
 
 
-def _likely(rules: Rules) -> pl.Expr:
-    """Whether the words that decided do not prove the role of a described name; null where no rule decided."""
+def _likely(rules: Rules, decided: frozenset[str]) -> pl.Expr:
+    """Whether the words of the rule that decided do not prove the role of a described name; null where none did."""
     words = pl.col("function")
     plain = rf"^ *(?:(?:{_ascii(rules.plain)}) *(?-u:\b) *)*$"
     doubts = list[pl.Expr]()
-    for rule in rules.rules:
+    for rule in (rule for rule in rules.rules if rule.id in decided):
         if rule.likely == UNLESS_PLAIN:
             unread = words.str.replace_all(_ascii(str(rule.function)), " ")
             doubts.append(pl.when(pl.col("rule") == rule.id).then(~unread.str.contains(plain)))
