@@ -76,12 +76,15 @@ def second(found: Stepped) -> Iterator[str]:
         return
     how = "start to the start of the next" if found.to_next else "first kernel's start to its last kernel's end"
     batch, each = found.study.run.batch, per_sequence(found.study.run)
-    rate = (
-        f"That is {batch.value * each / found.median:.3g} tokens/s at batch {batch.value:,}. " if batch.value and each else ""
-    )
+    rate = f"That is {per_second(batch.value * each / found.median)} at batch {batch.value:,}. " if batch.value and each else ""
     if found.phase == "prefill":
         rate = worked(found)
     yield f"{rate}A {'step' if found.phase == 'decode' else 'pass'} is timed from its {how}."
+
+
+def per_second(tokens: float) -> str:
+    """51.9 tokens/s, 1,580 tokens/s."""
+    return f"{float(f'{tokens:.3g}'):,.0f} tokens/s" if tokens >= 100 else f"{tokens:.3g} tokens/s"
 
 
 def worked(found: Stepped) -> str:
@@ -91,7 +94,7 @@ def worked(found: Stepped) -> str:
     least, most = min(found.rows), max(found.rows)
     sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     each = "a pass" if len(found.rows) > 1 else "the pass"
-    return f"It works on {sum(found.rows) / sum(found.times):.3g} tokens/s, {sizes} {each}. "
+    return f"It works on {per_second(sum(found.rows) / sum(found.times))}, {sizes} {each}. "
 
 
 def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:
@@ -178,7 +181,8 @@ def doubts(found: Stepped, pair: Matched | None, least: Floor | None) -> Iterato
     """What cannot be trusted."""
     if found.steps.value is None and found.steps.low is not None:
         number = f"{found.steps.low:g} {'is' if found.steps.low == 1 else 'are'}"
-        yield f"How many steps the trace holds is not known: {number} found whole ({clean(found.steps.evidence)})."
+        most = "" if found.steps.high is None else f", at most {found.steps.high:g} can be"
+        yield f"How many steps the trace holds is not known: {number} found whole{most} ({clean(found.steps.evidence)})."
     prompts = found.study.run.prefill_passes.value
     if prompts and found.times and found.steps.value is not None and found.phase == "decode":
         yield f"{prompts:,} prefill {'pass is' if prompts == 1 else 'passes are'} left out of every figure of a step."

@@ -299,6 +299,12 @@ def shifts(comparison: Comparison) -> str:
     rows = shifted(comparison).head(MOST).to_dicts()
     if not rows and not shares_known(comparison):
         return "; shares of the DRAM peak are not known, so nothing here says why"
+    if not rows and comparison.clocks is not None:
+        # the clock also runs between kernels, which captures do not show
+        return (
+            "; in the captures no kernel's share of the DRAM peak moved by much, so it is between kernels or in those too "
+            "small for either roof"
+        )
     if not rows:
         return "; no kernel's share of the DRAM peak moved by much, so it is in kernels too small for either roof"
     sides = ((name_of(r), percent(r["base_bandwidth_share"]), percent(r["head_bandwidth_share"])) for r in rows)

@@ -149,3 +149,13 @@ def test_traces_and_stated_times_together_are_refused() -> None:
     one, other = (replace(s, run=s.run.given(step_time=1.0)) for s in pair())
     with pytest.raises(UnusableInput, match="leave one"):
         compare([one], [other], vary=frozenset({"weights"}), clocks=Clocks(base=(1.0,), head=(1.0,)))
+
+
+def test_time_that_the_captures_do_not_show_is_not_blamed_on_small_kernels_alone() -> None:
+    from ncu_roofline.present.documents.compare import document
+
+    one, other = study(layers=4, steps=2), study(layers=4, steps=2)
+    found = compare([one], [other], clocks=Clocks(base=STEPS, head=tuple(2 * t for t in STEPS)))
+
+    assert found.verdict == "same_bytes_slower"
+    assert "it is between kernels" in " ".join(document(found, "role", ()).answer)
