@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from tests.kernels import full
 from tests.synthetic import Plan, as_capture, decode_run, truth
 
 
+@lru_cache(maxsize=64)
 def study(**options: Any) -> Study:
     """The study of `Plan(**options)`, with roles, phase, step, layer, position and useful FLOPs as planted."""
     plan = Plan(**options)

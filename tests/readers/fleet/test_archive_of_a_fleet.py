@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,12 +34,19 @@ def keep(store: Folder, path: Path) -> None:
     tables.keep(store, rows.id, rows.runs, rows.launches, rows.partition)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Folder:
-    store = Folder(str(tmp_path / "archive"))
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of three captures, which every test gets a copy of."""
+    folder = tmp_path_factory.mktemp("fleet") / "archive"
     for path in THREE:
-        keep(store, path)
-    return store
+        keep(Folder(str(folder)), path)
+    return folder
+
+
+@pytest.fixture
+def store(three: Path, tmp_path: Path) -> Folder:
+    shutil.copytree(three, tmp_path / "archive")
+    return Folder(str(tmp_path / "archive"))
 
 
 def everything(store: Folder) -> tuple[pl.DataFrame, pl.DataFrame]:
