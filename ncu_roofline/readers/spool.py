@@ -19,6 +19,8 @@ from ncu_roofline.errors import UnreadableCapture
 GZIP = b"\x1f\x8b"
 MOST_BYTES, PIECE, PATIENCE = 4 * 2**30, 2**20, 2.0
 """A stream without an end must not fill the disk."""
+SPARED, MOST_RATIO = 256 * 2**20, 200
+"""A packed file may unpack to the larger of so many bytes and so many times its size; traces and exports take 10 to 60."""
 
 
 @contextmanager
@@ -88,18 +90,24 @@ def unpacked(path: Path, folder: Path) -> Path:
         target = folder / "unpacked"
     try:
         with gzip.open(path, "rb") as source:
-            return copied(source, target)
+            return copied(source, target, packed=path)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableCapture(f"{path.name}: a damaged gzip file; pack it again") from error
 
 
-def copied(source: IO[bytes] | gzip.GzipFile, target: Path) -> Path:
-    """The stream as a file, up to a limit."""
+def copied(source: IO[bytes] | gzip.GzipFile, target: Path, *, packed: Path | None = None) -> Path:
+    """The stream as a file, up to a limit, which of a packed file goes with its size."""
+    most = MOST_BYTES if packed is None else min(MOST_BYTES, max(SPARED, MOST_RATIO * packed.stat().st_size))
     size = 0
     with target.open("wb") as file:
         while piece := source.read(PIECE):
             size += len(piece)
             if size > MOST_BYTES:
                 raise UnreadableCapture(f"{target.name}: more than 4 GiB; write it to a file first")
+            if packed is not None and size > most:
+                raise UnreadableCapture(
+                    f"{packed.name}: unpacks to more than {most:,} bytes, which no file of its size does; unpack it yourself "
+                    "if you trust it"
+                )
             file.write(piece)
     return target

@@ -9,10 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from ncu_roofline import readers
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import spool
+from ncu_roofline.readers.timeline import timeline
 
 CSV = Path("fixtures/synthetic/demo.raw.csv")
 REPORT = Path("fixtures/synthetic/demo.ncu-rep")
@@ -61,3 +63,19 @@ def test_a_folder_with_one_capture_is_that_capture(tmp_path: Path) -> None:
     (tmp_path / "b.ncu-rep").write_bytes(REPORT.read_bytes())
     with pytest.raises(UnreadableCapture, match="a folder, not a capture"):
         readers.read(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_small_packed_file_may_not_unpack_to_far_more_than_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(spool, "SPARED", 1 << 20)
+    pack = gzip.compress if ending == "gz" else zstandard.compress
+    bomb, fair = tmp_path / f"bomb.json.{ending}", tmp_path / f"fair.json.{ending}"
+    bomb.write_bytes(pack(b'{"traceEvents":[' + b" " * (4 << 20)))
+    fair.write_bytes(pack(b'{"traceEvents":[' + b" " * (1 << 19)))
+    with pytest.raises(UnreadableCapture, match=f"bomb.json.{ending}: unpacks to more than 1,048,576 bytes"):
+        timeline.read(bomb)
+    with pytest.raises(UnreadableCapture) as other:
+        timeline.read(fair)
+    assert "unpacks" not in str(other.value)

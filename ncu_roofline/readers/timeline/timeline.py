@@ -52,7 +52,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         target = Path(folder) / "unpacked"
         try:
             with path.open("rb") as file, zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(file) as source:
-                copied(source, target)
+                copied(source, target, packed=path)
         except zstandard.ZstdError as error:
             raise UnreadableCapture(f"{path.name}: a damaged zstd file; pack it again") from error
         yield target
