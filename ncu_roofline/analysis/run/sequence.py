@@ -105,7 +105,7 @@ def of_one_rank(rows: pl.DataFrame) -> pl.DataFrame:
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are.
 
-    Unknown where such a piece begins a step and nothing in it tells its rows.
+    Unknown where such a piece begins a step, or ends one, and nothing in it tells its rows.
     """
     low, high = batch.value or batch.low, batch.value or batch.high
     if low is None or high is None:
@@ -114,7 +114,8 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     bare = (pl.col("phase") == "decode") & of_piece().is_null()
     pieces = table.filter(pl.col("phase").is_null() | bare).with_columns(rows=of_piece())
     told = pieces.select(low=pl.coalesce("rows", "least_told"), high=pl.coalesce("rows", "most_told"))
-    if pieces.filter("opened", ~pl.col("opens"), pl.coalesce("rows", "least_told").is_null()).height:
+    begun, ended = pl.col("opened") & ~pl.col("opens"), pl.col("draws") > 0
+    if pieces.filter(begun | ended, pl.coalesce("rows", "least_told").is_null()).height:
         return Fact(None, "unknown", "a piece of another step does not tell its rows", witnesses=batch.witnesses)
     least, most = min([low, *told["low"].drop_nulls()]), max([high, *told["high"].drop_nulls()])
     if (least, most) == (low, high):

@@ -196,6 +196,15 @@ def test_clusters_that_only_plan_stay_where_there_is_nothing_else() -> None:
     assert without_lone_helpers(joined(M, M, S, helpers=[True, True, False])).height == 3
 
 
+def test_draws_and_embeddings_that_take_turns_end_passes_of_two_layers_in_a_torn_window() -> None:
+    # the end of a step, two whole ones: three draws behind five kernels of attention
+    torn = (M, S, E, M, M, S, E, M, M, S)
+    assert without_misnamed(joined(*torn))["kind"].to_list() == list(torn)
+    # a softmax of each layer, though one of them stands where a draw would
+    layers = (M, S, E, M, S, M, S, M, S)
+    assert S not in without_misnamed(joined(*layers))["kind"].to_list()
+
+
 @pytest.mark.parametrize(
     ("kinds", "kept"),
     [

@@ -64,6 +64,12 @@ def test_where_something_drafts_the_last_of_the_deepest_passes_ends_with_what_ve
     assert pass_table(of, anchors(of), drafting=True)["whole"].to_list() == [True, True]
 
 
+def test_what_looks_like_a_draw_before_the_attention_of_a_torn_pass_is_none() -> None:
+    # a softmax whose products the window cuts off, in the first pass
+    of = rows("sfnfms", "enfmfms", "enfmfms")
+    assert pass_table(of, anchors(of))["whole"].to_list() == [False, True, True]
+
+
 def test_a_first_pass_without_the_embedding_of_the_others_is_cut() -> None:
     assert whole("nfm", "enfm", "enfms") == [False, True, True]
 

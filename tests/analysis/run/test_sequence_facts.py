@@ -52,7 +52,9 @@ def pieces(*rows: tuple[str | None, int | None, int | None, int | None]) -> pl.D
     names = ("phase", "rows", "sampled_rows", "least_told")
     table = pl.DataFrame(rows, schema=dict(zip(names, (pl.String, *[pl.Int64] * 3), strict=True)), orient="row")
     number = pl.int_range(pl.len())
-    return table.with_columns(opens=number == 0, opened=number > 0, planned=pl.lit(None, pl.Int64), most_told="least_told")
+    return table.with_columns(
+        opens=number == 0, opened=number > 0, draws=pl.lit(0), planned=pl.lit(None, pl.Int64), most_told="least_told"
+    )
 
 
 def test_the_batch_of_torn_steps_leaves_room_for_pieces_whose_phase_is_not_told() -> None:
@@ -70,6 +72,9 @@ def test_the_batch_of_torn_steps_leaves_room_for_pieces_whose_phase_is_not_told(
         (None, None),
         "a piece of another step does not tell its rows",
     )
+    # the end of the step before, whose draw tells no rows
+    assert with_untold(six, pieces((None, None, None, None), torn)) == six
+    assert with_untold(six, pieces((None, None, None, None), torn).with_columns(draws=1)).span == (None, None)
     assert with_untold(UNKNOWN, pieces(torn)) == UNKNOWN
 
 

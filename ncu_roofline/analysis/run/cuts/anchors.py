@@ -140,10 +140,17 @@ def without_misnamed(joined: pl.DataFrame) -> pl.DataFrame:
     """Clusters without a kind that recurs in every layer: then it is no sign of a pass."""
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     number, ends = Counter(joined["kind"]), Counter(joined.filter(after_mixer)["kind"])
-    if number["sampling"] == number["embedding"]:
+    if number["sampling"] == number["embedding"] or by_turns(joined):
         return joined  # one of each per pass, however few layers a pass has
     misnamed = [k for k in ("sampling", "embedding") if ends[k] > max(number["mixer"] / 2, 1)]
     return joined.filter(~pl.col("kind").is_in(misnamed))
+
+
+def by_turns(joined: pl.DataFrame) -> bool:
+    """Whether draws and embeddings take turns: a window may begin or end between the two of a pass."""
+    edges = joined.filter(pl.col("kind") != "mixer")
+    again = (pl.col("kind") == pl.col("kind").shift(1)) & (pl.col("lane") == pl.col("lane").shift(1))
+    return edges["kind"].n_unique() > 1 and not edges.select(again.fill_null(False).any()).item()
 
 
 def without_satellites(anchors: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:

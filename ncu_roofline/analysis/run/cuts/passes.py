@@ -77,10 +77,14 @@ def spans(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def drawn(rows: pl.DataFrame) -> pl.DataFrame:
-    """Passes with the launches that draw or verify, and whether an embedding is among theirs."""
+    """Passes with the launches behind their attention that draw or verify, and whether an embedding is among theirs.
+
+    What looks like a draw before the first attention of a torn pass is something else: a softmax between two products.
+    """
     kind = pl.col("kind").cast(pl.String)
+    mixed = pl.col("row").filter(kind == "mixer").max().fill_null(-1)
     return rows.group_by("pass").agg(
-        draws=(kind == "sampling").sum(),
+        draws=((kind == "sampling") & (pl.col("row") > mixed)).sum(),
         opened=(kind == "embedding").any() | pl.col("fused").any(),
         fused=pl.col("fused").any(),
         verified=pl.col("verifies").any(),
