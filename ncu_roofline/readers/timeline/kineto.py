@@ -295,6 +295,7 @@ class Found:
         self.ranges, self.marks = Rows(PARTS), Rows(MARKS)
         self.calls = Rows(CALLS)
         self.facts: dict[str, Any] = {}
+        self.named: dict[str, int] = {}
         self.amd = False
         self.untimed = 0
 
@@ -325,13 +326,20 @@ class Found:
         if what == "mark":
             self.marks.add((*known, whole(event.tid)))
         else:
-            self.ranges.add((*known, whole(event.pid), whole(event.tid), whole(arguments(event.args).annotation)))
+            where = self.device(event.pid, event.pid)
+            self.ranges.add((*known, where, whole(event.tid), whole(arguments(event.args).annotation)))
 
     def keep(self, kind: str, event: Event, start: int | None, size: int | None) -> None:
         """A kernel, copy or set."""
         args = arguments(event.args)
-        where = (whole(args.device), whole(args.stream), whole(args.correlation), whole(args.graph) or None)
+        where = (self.device(event.pid, args.device), whole(args.stream), whole(args.correlation), whole(args.graph) or None)
         self.work.add((kind, words(event.name), start, size, *where, *sides(args.grid), *sides(args.block)))
+
+    def device(self, process: Any, number: Any) -> int | None:
+        """The device by its number; in traces put together, whose processes are named by their rank, one for each name."""
+        if isinstance(process, str) and not process.isdecimal():
+            return self.named.setdefault(process, len(self.named))
+        return whole(number)
 
     def call(self, event: Event) -> None:
         """A call of the host: kept where it launches."""

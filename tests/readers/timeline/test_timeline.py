@@ -330,6 +330,17 @@ def test_a_range_that_works_on_two_streams_is_one(tmp_path: Path) -> None:
     assert found.ranges.rows() == [("s", 0, 14_000, 0), ("s", 20_000, 25_000, 0)]
 
 
+def test_ranks_of_a_trace_put_together_are_devices_of_their_own(tmp_path: Path) -> None:
+    # as SGLang merges its ranks: two nodes, each with a device 0
+    rows: list[dict[str, Any]] = []
+    for rank, at in (("[TP00] 0", 0.0), ("[TP08] 0", 3.0)):
+        rows += [event(pid=rank, ts=at), {**annotated("s", at, 2, 7, 1), "pid": rank}]
+    found = read(written(tmp_path, json.dumps(rows)))
+
+    assert found.events["device"].to_list() == [0, 1]
+    assert found.ranges.rows() == [("s", 0, 2000, 0), ("s", 3000, 5000, 1)]
+
+
 def test_numbers_of_annotations_that_come_again_are_other_ranges(tmp_path: Path) -> None:
     parts = [annotated("s", at, 10, 7, 1) for at in (0, 100, 200)]
 
