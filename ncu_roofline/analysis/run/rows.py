@@ -37,6 +37,9 @@ def vote(launches: pl.DataFrame, number: int, rule: RowRule, seen: Mapping[str, 
         chosen = chosen.filter(pl.col(column).is_in(mine))
     if rule.role:
         chosen = chosen.filter(pl.col("role").cast(pl.String) == rule.role)
+    if rule.value is not None:
+        # as many products at once as there are heads: attention, whose rows are none of the step
+        chosen = chosen.filter(pl.col("grid").arr.get(2) == 1)
     if rule.flat:
         chosen = chosen.filter(pl.col("grid").arr.get(1) == 1)
     return chosen.select(columns_of(number, rule)).filter(pl.col("rows") > rule.over).collect()

@@ -39,7 +39,9 @@ def test_a_rule_counts_rows_by_its_side_of_the_grid(axis: str, rows: int) -> Non
 
 
 def test_a_rule_may_state_a_number_or_find_it_in_the_name() -> None:
-    assert told(RowRule(what="w", kernel="k", value=1), grids([5, 6, 7])) == [1]
+    assert told(RowRule(what="w", kernel="k", value=1), grids([5, 6, 1])) == [1]
+    # a product for each head is attention's
+    assert told(RowRule(what="w", kernel="k", value=1), grids([5, 6, 7])) == []
     named_so = frame(launch("mul<8>", kernel="mul"), launch("mul<x>", kernel="mul"))
     assert told(RowRule(what="w", name=r"mul<(\d+|x)>"), named_so) == [8]
 
