@@ -157,7 +157,7 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     # by numbers: to tell a million threes of long names apart takes half a gigabyte
     number = pl.col("name").cast(pl.Categorical).to_physical()
     # experts that are chosen are multiplied next; behind a draw a step ends
-    decided = pl.when(role.is_in([*WORK, "embedding"]) & ~left_open.is_in([PREPARES, "topk", "softmax"])).then(role)
+    decided = pl.when(role.is_in([*WORK, "embedding"]) & ~left_open.is_in([PREPARES, "topk", "softmax", "gather"])).then(role)
     closes = streams.within(decided.backward_fill().shift(-1)).is_in(["sampling", "embedding", "norm"]).fill_null(False)
     goes_on = [streams.within(number.shift(-n)).alias(f"next_{n}") for n in (0, 1, 2)]
     leads = (left_open == "gather") & before.is_null()
@@ -192,7 +192,8 @@ def _gate(experts: bool) -> pl.Expr:
     draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
     selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws & ~pl.col("draws")
     few = 2 * pl.len().over("name") <= pl.col("layered").fill_null(0)
-    selects = selects & ~((pl.col("open") == "topk") & pl.col("closes").any().over("name") & few)
+    drawn = pl.lit(not experts) & (pl.col("open") == "topk") & pl.col("closes").any().over("name") & few
+    selects = selects & ~drawn
     chooses = pl.lit(experts) | (pl.col("open") == "topk") | beside_choice.fill_null(False)
     # rows of experts go into a product: what goes into a norm is the embedding, however few the layers are
     first = ((pl.col("role_rule") == "aten-embedding") & (pl.col("after_role").cast(pl.String) == "norm")).fill_null(False)
