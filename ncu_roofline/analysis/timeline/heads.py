@@ -8,8 +8,8 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.timeline.order import Told, whole_steps
 from ncu_roofline.capture.capture import Fact
 
-SIZED_ALIKE, WHOLE = 0.5, 0.9
-"""How far the kernels of a step may be from those of the capture's; where a trace may begin inside of one, its least part."""
+SIZED_ALIKE = 0.5
+"""How far the kernels of a step may be from those of the capture's."""
 SAME_GRIDS = 0.7
 """Part of the kernels that both have by name which must have a grid that the capture's have: a prompt has others."""
 
@@ -21,12 +21,10 @@ def by_head(clock: pl.DataFrame, beside: Study) -> Told | None:
         return None
     steps = whole.select("process", "device", "step").n_unique()
     theirs = whole.with_columns(pl.col("grid").arr.to_list())
-    heads = (
-        theirs.filter((pl.col("role").cast(pl.String) == "fc") & pl.col("layer").is_null())
-        .group_by("name", "grid")
-        .len()
-        .filter(pl.col("len") == steps)
-    )
+    lone = theirs.filter((pl.col("role").cast(pl.String) == "fc") & pl.col("layer").is_null())
+    lone = lone.filter(pl.len().over("name", "grid") == steps)
+    # a product before the layers may run once too: the head is the last
+    heads = lone.sort("index").unique(["process", "device", "step"], keep="last").select("name", "grid").unique()
     is_head = pl.struct("name", "grid").is_in(heads.select(pl.struct("name", "grid")).to_series().implode())
     named = pl.col("name").is_in(theirs["name"].unique().implode())
     same = pl.struct("name", "grid").is_in(theirs.select(pl.struct("name", "grid")).unique().to_series().implode())
@@ -39,8 +37,7 @@ def by_head(clock: pl.DataFrame, beside: Study) -> Told | None:
     size = whole.height / steps
     near = ((pl.col("rows") / size - 1).abs() < SIZED_ALIKE) & (pl.col("same") >= SAME_GRIDS * pl.col("named"))
     # the window may begin inside of the first
-    entire = (pl.col("number") > 0) | (pl.col("rows") >= WHOLE * size)
-    kept = each.filter(pl.col("head") & near & entire).select("device", "number")
+    kept = each.filter(pl.col("head") & near & (pl.col("number") > 0)).select("device", "number")
     if kept.is_empty():
         return None
     said = f"each ends with the LM head of {beside.capture.name}"

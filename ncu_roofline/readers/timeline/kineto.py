@@ -420,15 +420,15 @@ def listed(value: Any) -> list[Any]:
 
 def nanoseconds(value: Any) -> int | None:
     """Microseconds with their fraction as whole nanoseconds, by their digits: doubles lose some of a clock since 1970."""
-    text = (bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)).strip('"')
+    text = bytes(value) if isinstance(value, msgspec.Raw) else str(value).encode()
+    ones, _, parts = text.strip(b'"').partition(b".")
     if len(text) > LONGEST_NUMBER:
         return None
-    ones, _, parts = text.partition(".")
-    if ones.isdecimal() and (parts.isdecimal() or text == ones):
-        exact = int(ones) * MICRO + int(parts[:3].ljust(3, "0")) + (parts[3:4] >= "5")
+    if ones.isdigit() and (parts.isdigit() or not parts):
+        exact = int(ones) * MICRO + int(parts[:3].ljust(3, b"0")) + (parts[3:4] >= b"5")
     else:
         try:
-            number = Decimal(text)
+            number = Decimal(text.strip(b'"').decode())
         except InvalidOperation:
             return None
         if not number.is_finite() or abs(number) > FARTHEST:
