@@ -17,6 +17,7 @@ from ncu_roofline.knowledge.kernels.roles import load_rules
 from tests.engines import compiled, eager, llama_cpp, sglang, trtllm, vllm
 from tests.engines.launches import K, frame, interleaved, k, noise
 from tests.kernels import H100, h100
+from tests.stating import stating
 
 Engine = Callable[..., list[K]]
 LAYERS = 8
@@ -87,7 +88,7 @@ def test_bytes_per_token_are_those_of_a_step_over_its_batch(engine: str) -> None
     batch = 1 if engine == "gpt-fast" else 8
     step = EVERY[engine](batch, batch, LAYERS)
     # the batch is stated: nothing in MLC's launches tells it
-    found, run = segmented(frame(step * 2), Run().given(batch=batch))
+    found, run = segmented(frame(step * 2), stating(batch=batch))
     assert tokens.totals(found.launches, run).per_token("dram_bytes") == pytest.approx(moved(step) / batch)
 
 
@@ -106,7 +107,7 @@ def test_a_prefill_before_changes_no_decode_figure(engine: str) -> None:
     if engine == "gpt-fast":
         pytest.skip("decodes a single sequence only")
     decode, prefill = EVERY[engine](2, 2, LAYERS), EVERY[engine](700, 2, LAYERS, True)
-    found, run = segmented(frame(prefill + decode * 3), Run().given(batch=2))
+    found, run = segmented(frame(prefill + decode * 3), stating(batch=2))
     if run.prefill_passes.value is None:
         assert run.prefill_passes.origin == "unknown"
         return
@@ -152,7 +153,7 @@ def speculative(sequences: int, drafts: int) -> list[K]:
 
 def test_drafting_passes_belong_to_the_step_that_they_serve() -> None:
     step = speculative(4, 3)
-    found, run = segmented(frame(step * 3), Run().given(accepted=2.5))
+    found, run = segmented(frame(step * 3), stating(accepted=2.5))
     assert (run.steps.value, run.layers.value, run.batch.value) == (3, LAYERS, 4)
     # 4 sequences gain 2.5 tokens each
     assert tokens.totals(found.launches, run).per_token("dram_bytes") == pytest.approx(moved(step) / 10)
@@ -160,7 +161,7 @@ def test_drafting_passes_belong_to_the_step_that_they_serve() -> None:
 
 
 def test_rows_tell_no_batch_where_tokens_are_accepted() -> None:
-    _, run = segmented(frame(sglang.deepseek(16, 16, LAYERS) * 3), Run().given(accepted=2.5))
+    _, run = segmented(frame(sglang.deepseek(16, 16, LAYERS) * 3), stating(accepted=2.5))
     assert (run.batch.value, run.batch.origin) == (None, "unknown")
     assert "drafts" in run.batch.evidence
 
@@ -196,7 +197,7 @@ def test_a_step_of_products_alone_is_not_taken_for_a_layer(engine: str) -> None:
         )
 
     products = [one for one in EVERY[engine](8, 8, 12) if product(one)]
-    found, run = segmented(frame(products * 3), Run().given(layers=12, batch=8))
+    found, run = segmented(frame(products * 3), stating(layers=12, batch=8))
     assert found.whole_layers == 0
     assert tokens.totals(found.launches, run).basis == "capture"
 
@@ -206,5 +207,5 @@ def test_without_grids_nothing_is_said_of_batch_and_phase() -> None:
     found, run = segmented(bare)
     assert (run.steps.value, run.batch.value, run.layers.value) == (None, None, LAYERS)
     assert "whole passes" in run.steps.evidence
-    stated = segmented(bare, Run().given(batch=8))[1]
+    stated = segmented(bare, stating(batch=8))[1]
     assert tokens.totals(found.launches, stated).steps == 3

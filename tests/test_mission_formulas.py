@@ -11,12 +11,12 @@ from ncu_roofline.analysis.model.floor import Floor, floor
 from ncu_roofline.analysis.model.footprint import Setting, memory_batch
 from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.analysis.sums import ratio
-from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.devices.gpu import Gpu
 from ncu_roofline.knowledge.devices.gpus import find
 from ncu_roofline.knowledge.models import models
 from ncu_roofline.knowledge.models.model import Cache, Model, Weight
 from tests.small_model import small
+from tests.stating import stating
 
 TYPES = ("family", "weight_dtype", "cache_dtype", "activation_dtype", "precision")
 NOTHING_RAN = pl.DataFrame(schema=dict.fromkeys(TYPES, pl.String) | {"dram_bytes": pl.Float64})
@@ -127,7 +127,7 @@ def test_the_classic_transformer_reads_12_9_gigabytes_per_token() -> None:
 @pytest.mark.parametrize(("batch", "dtype", "intensity"), [(1, "bf16", 1), (16, "bf16", 16), (64, "bf16", 64), (8, "fp8", 16)])
 def test_fc_intensity_climbs_with_the_batch(batch: int, dtype: str, intensity: float) -> None:
     assert weights_of(floor(classic(32, 4096), H100, Setting(batch=batch, weights=dtype))) == intensity
-    (line,) = theory(NOTHING_RAN, Run().given(batch=batch, weights=dtype))
+    (line,) = theory(NOTHING_RAN, stating(batch=batch, weights=dtype))
     assert line.intensity == intensity
 
 
@@ -143,7 +143,7 @@ def test_the_exact_intensity_counts_the_activations() -> None:
 
 @pytest.mark.parametrize(("dtype", "intensity"), [("fp32", 0.5), ("bf16", 1), ("fp8", 2)])
 def test_attention_intensity_is_set_by_the_cache_type(dtype: str, intensity: float) -> None:
-    (line,) = theory(NOTHING_RAN, Run().given(kv=dtype))
+    (line,) = theory(NOTHING_RAN, stating(kv=dtype))
     assert line.intensity == intensity
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Generic, NoReturn, TypeVar
 
 import polars as pl
@@ -117,11 +117,6 @@ class Run:
         from ncu_roofline.capture import notebook
 
         return notebook.run_line(self)
-
-    def given(self, **values: object) -> Run:
-        """The run with these facts stated by the user; None leaves a fact as it is."""
-        stated = {k: Fact(v, "given", "stated by the user") for k, v in values.items() if v is not None}
-        return replace(self, **stated)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from ncu_roofline.capture.capture import Fact
 
 SIZED_ALIKE = 0.5
 """How far the kernels of a step may be from those of the capture's."""
-SAME_GRIDS = 0.7
+GRIDS_OF_THE_CAPTURE = 0.7
 """Part of the kernels that both have by name which must have a grid that the capture's have: a prompt has others."""
 
 
@@ -35,7 +35,7 @@ def by_head(clock: pl.DataFrame, beside: Study) -> Told | None:
         .agg(pl.len().alias("rows"), pl.col("head").any(), pl.col("named", "same").sum())
     )
     size = whole.height / steps
-    near = ((pl.col("rows") / size - 1).abs() < SIZED_ALIKE) & (pl.col("same") >= SAME_GRIDS * pl.col("named"))
+    near = ((pl.col("rows") / size - 1).abs() < SIZED_ALIKE) & (pl.col("same") >= GRIDS_OF_THE_CAPTURE * pl.col("named"))
     # the window may begin inside of the first
     kept = each.filter(pl.col("head") & near & (pl.col("number") > 0)).select("device", "number")
     if kept.is_empty():

@@ -16,6 +16,7 @@ from ncu_roofline.readers import saved
 from tests.command import run as command
 from tests.generator.timelines import Timeline, timeline, write_kineto
 from tests.planted import study
+from tests.stating import stating
 
 MEASURED = Path(__file__).parents[3] / "fixtures" / "measured"
 DENSE, FP8 = (str(MEASURED / f"h100-{name}-b8.ncu-repz") for name in ("dense", "fp8"))
@@ -146,7 +147,7 @@ def test_a_trace_of_one_side_alone_and_one_without_a_step_are_refused(
 
 
 def test_traces_and_stated_times_together_are_refused() -> None:
-    one, other = (replace(s, run=s.run.given(step_time=1.0)) for s in pair())
+    one, other = (replace(s, run=stating(s.run, step_time=1.0)) for s in pair())
     with pytest.raises(UnusableInput, match="leave one"):
         compare([one], [other], vary=frozenset({"weights"}), clocks=Clocks(base=(1.0,), head=(1.0,)))
 

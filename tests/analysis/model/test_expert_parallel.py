@@ -12,6 +12,7 @@ from ncu_roofline.analysis.project.scales import Target, dealt
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models import models
+from tests.stating import stating
 
 QWEN = models.load("qwen3-30b-a3b")
 EXPERT = next(w for w in QWEN.weights if w.copies > 1 and w.matrix)
@@ -42,10 +43,10 @@ def test_a_model_without_experts_deals_none() -> None:
 def test_a_projection_scales_experts_by_the_gpus_that_they_are_dealt_among() -> None:
     assert dealt(Run(), Target(ep=8)) == 1 / 8
     # divided among 4 before, one of 8 each then: half of what a GPU read
-    assert dealt(Run().given(tp=4), Target(ep=8)) == 0.5
-    assert dealt(Run().given(tp=4), Target(tp=8)) == 0.5
+    assert dealt(stating(tp=4), Target(ep=8)) == 0.5
+    assert dealt(stating(tp=4), Target(tp=8)) == 0.5
     # dealt among 8 before: another number of GPUs that share the other matrices changes nothing
-    assert dealt(Run().given(tp=1, ep=8), Target(tp=2)) == 1.0
+    assert dealt(stating(tp=1, ep=8), Target(tp=2)) == 1.0
     assert replace(Target(), ep=2) != Target()
 
 

@@ -24,6 +24,7 @@ from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from ncu_roofline.knowledge.models.model import Model, Weight
 from tests.kernels import full, launch, launches
 from tests.small_model import small
+from tests.stating import stating
 
 QKV = {"role": "fc", "kind": "full", "layers": (0, 1), "fused": "qkv_proj"}
 PLAIN = {"role": "fc", "kind": "full", "layers": (0, 1)}
@@ -122,7 +123,7 @@ def test_outputs_are_rows_of_16_bits_or_32_bit_sums_per_split() -> None:
 
 
 def test_the_setting_is_as_stated_and_the_type_as_most_names_tell() -> None:
-    run = Run().given(batch=8, tp=2, weights="int4")
+    run = stating(batch=8, tp=2, weights="int4")
     assert described(full(pl.DataFrame({"index": [1]})), run, MODEL) == Streams(
         MODEL, Setting(batch=8, weights="int4", tp=2), 8, None
     )
@@ -237,7 +238,7 @@ HEAD: dict[str, Any] = {"layer": None, "position": None, "layer_whole": None, "r
 
 
 def test_each_product_of_a_step_has_its_matrix_and_what_it_read_over_it() -> None:
-    found = match(placed(*STEP, *({**p, "layer": 1} for p in STEP), HEAD), Run().given(batch=4), MODEL)
+    found = match(placed(*STEP, *({**p, "layer": 1} for p in STEP), HEAD), stating(batch=4), MODEL)
     one = ["qkv_proj", None, "o_proj", None, "up_proj"]
     assert found["projection"].to_list() == [*one, *one, "lm_head"]
     first = found.select(
@@ -250,43 +251,41 @@ def test_each_product_of_a_step_has_its_matrix_and_what_it_read_over_it() -> Non
 
 def test_a_product_that_fits_nothing_has_no_matrix_and_the_others_theirs() -> None:
     odd: list[dict[str, Any]] = [*STEP, {"position": 6, "read": 5e3}]
-    assert match(placed(*odd), Run().given(batch=4), MODEL)["projection"].to_list()[::2] == ["qkv_proj", "o_proj", "up_proj"]
-    assert match(placed(*odd), Run().given(batch=4), MODEL)["projection"][5] is None
+    assert match(placed(*odd), stating(batch=4), MODEL)["projection"].to_list()[::2] == ["qkv_proj", "o_proj", "up_proj"]
+    assert match(placed(*odd), stating(batch=4), MODEL)["projection"][5] is None
 
 
 def test_where_only_half_of_a_layer_fits_nothing_is_matched() -> None:
     half: list[dict[str, Any]] = [STEP[4], {"position": 6, "read": 5e3, "name": "other"}]
-    assert match(placed(*half), Run().given(batch=4), MODEL)["projection"].null_count() == 2
+    assert match(placed(*half), stating(batch=4), MODEL)["projection"].null_count() == 2
 
 
 def test_a_loop_over_experts_needs_no_name_that_says_so() -> None:
     expert = replace(WEIGHTS[4], copies=8, read="experts")
     model = replace(MODEL, experts=8, experts_per_token=2, weights=(expert,))
-    assert match(placed({"read": 808e3}), Run().given(batch=4), model)["projection"].to_list() == ["up_proj"]
+    assert match(placed({"read": 808e3}), stating(batch=4), model)["projection"].to_list() == ["up_proj"]
 
 
 def test_the_head_reads_its_rows_too() -> None:
     # 2000 rows of 1000 x 2 bytes beside 10 MB
-    assert match(placed({**HEAD, "read": 14e6}), Run().given(batch=2000), MODEL)["projection"].to_list() == ["lm_head"]
+    assert match(placed({**HEAD, "read": 14e6}), stating(batch=2000), MODEL)["projection"].to_list() == ["lm_head"]
 
 
 def test_a_wrong_read_of_one_layer_is_outvoted_by_the_others() -> None:
     odd: list[dict[str, Any]] = [{**STEP[0], "read": 900e3}, *STEP[1:]]
-    found = match(
-        placed(*odd, *({**p, "layer": 1} for p in STEP), *({**p, "step": 1} for p in STEP)), Run().given(batch=4), MODEL
-    )
+    found = match(placed(*odd, *({**p, "layer": 1} for p in STEP), *({**p, "step": 1} for p in STEP)), stating(batch=4), MODEL)
     assert found["projection"][0] == "qkv_proj"
     assert found["read_amplification"][0] == 900 / 240
 
 
 def test_prefill_products_and_other_roles_stream_nothing() -> None:
-    found = match(placed(*({**p, "phase": "prefill"} for p in STEP)), Run().given(batch=4), MODEL)
+    found = match(placed(*({**p, "phase": "prefill"} for p in STEP)), stating(batch=4), MODEL)
     assert found["projection"].null_count() == 5
 
 
 def test_products_of_unknown_phase_are_matched_and_of_bytes_where_reads_are_unknown() -> None:
     told = [{**p, "phase": None, "read": None, "bytes": p.get("read")} for p in STEP]
-    assert match(placed(*told), Run().given(batch=4), MODEL)["projection"].to_list()[::2] == ["qkv_proj", "o_proj", "up_proj"]
+    assert match(placed(*told), stating(batch=4), MODEL)["projection"].to_list()[::2] == ["qkv_proj", "o_proj", "up_proj"]
 
 
 def test_without_a_model_or_launches_there_are_empty_columns() -> None:
@@ -295,7 +294,7 @@ def test_without_a_model_or_launches_there_are_empty_columns() -> None:
 
 
 def headed(*given: dict[str, Any]) -> list[str | None]:
-    return match(placed(*given), Run().given(batch=4), MODEL)["projection"].to_list()
+    return match(placed(*given), stating(batch=4), MODEL)["projection"].to_list()
 
 
 def test_the_head_is_known_by_its_bytes() -> None:
@@ -314,13 +313,13 @@ def test_or_by_its_place_where_none_are_measured() -> None:
 
 def test_a_model_without_a_head_has_none() -> None:
     headless = replace(MODEL, weights=WEIGHTS[:-1])
-    assert match(placed(HEAD), Run().given(batch=4), headless)["projection"].to_list() == [None]
+    assert match(placed(HEAD), stating(batch=4), headless)["projection"].to_list() == [None]
 
 
 def test_experts_tell_how_many_of_them_were_read() -> None:
     expert = replace(WEIGHTS[4], copies=8, read="experts")
     model = replace(MODEL, experts=8, experts_per_token=2, weights=(expert,))
     read = 3 * 800e3 + 2 * 4 * 1000
-    found = match(placed({"name": "fused_moe_kernel", "read": read}), Run().given(batch=4), model)
+    found = match(placed({"name": "fused_moe_kernel", "read": read}), stating(batch=4), model)
     assert found.select("projection", "matrix_rows", "read_amplification").row(0) == ("up_proj", 8.0, None)
     assert found["experts_read"][0] == 3  # what is read beside them is their inputs

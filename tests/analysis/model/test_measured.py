@@ -13,6 +13,7 @@ from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models.model import Cache, Weight
 from tests.kernels import full, h100, launch, launches
 from tests.small_model import small
+from tests.stating import stating
 
 INSIDE = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
 MODEL = small(
@@ -21,12 +22,12 @@ MODEL = small(
 )
 """Weights of 1000 numbers in the layer and 5000 in the head; 64 numbers of cache a token."""
 WEIGHTS, CACHE = 6000 * 2, 64 * 2
-STATED = Run().given(batch=4, context=10)
+STATED = stating(batch=4, context=10)
 
 
 def test_the_setting_is_what_the_run_tells() -> None:
     assert setting_of(Run()) == Setting(batch=1, context=None, weights=None, kv=None, tp=1)
-    told = Run().given(batch=4, context=10, weights="fp8", head="bf16", kv="fp8", tp=2)
+    told = stating(batch=4, context=10, weights="fp8", head="bf16", kv="fp8", tp=2)
     assert setting_of(told) == Setting(batch=4, context=10, weights="fp8", head="bf16", kv="fp8", tp=2)
 
 
@@ -40,9 +41,9 @@ def test_inside_layers_the_head_does_not_count() -> None:
 
 
 def test_without_batch_or_context_the_least_is_unknown() -> None:
-    bare = Run().given(context=10)
+    bare = stating(context=10)
     assert dict(least(MODEL, setting_of(bare), bare, inside=False).rows()) == {"fc": None, "attention": None}
-    short = Run().given(batch=4)
+    short = stating(batch=4)
     assert dict(least(MODEL, setting_of(short), short, inside=False).rows()) == {"fc": WEIGHTS, "attention": None}
 
 
@@ -60,7 +61,7 @@ def step(process: int = 0) -> pl.DataFrame:
 
 @pytest.mark.parametrize("tp", [1, 2])
 def test_measured_bytes_are_of_all_gpus_and_stand_over_the_least(tp: int) -> None:
-    found = against_floor(step(), STATED.given(steps=1, tp=tp), MODEL)
+    found = against_floor(step(), stating(STATED, steps=1, tp=tp), MODEL)
     assert found["role"].to_list() == ["fc", "attention"]
     assert found["measured_bytes"].to_list() == [24_000.0 * tp, 10_240.0 * tp]
     assert found["floor_bytes"].to_list() == [WEIGHTS, 4 * 10 * CACHE]
@@ -69,13 +70,13 @@ def test_measured_bytes_are_of_all_gpus_and_stand_over_the_least(tp: int) -> Non
 
 def test_over_nothing_there_is_no_quotient() -> None:
     bare = replace(MODEL, weights=())
-    assert against_floor(step(), STATED.given(steps=1), bare)["over_floor"].to_list() == [None, 2.0]
+    assert against_floor(step(), stating(STATED, steps=1), bare)["over_floor"].to_list() == [None, 2.0]
     tiny = replace(MODEL, weights=(Weight(name="w", n=1, k=1, role="fc", layers=(0,)),))
-    assert against_floor(step(), STATED.given(steps=1, weights="int4"), tiny)["over_floor"][0] == 24_000 / 0.5
+    assert against_floor(step(), stating(STATED, steps=1, weights="int4"), tiny)["over_floor"][0] == 24_000 / 0.5
 
 
 def test_a_context_that_the_bytes_told_is_no_measure_of_them() -> None:
-    told = replace(STATED.given(steps=1), context=Fact(10, "inferred", "bytes"))
+    told = replace(stating(STATED, steps=1), context=Fact(10, "inferred", "bytes"))
     found = against_floor(step(), told, MODEL)
     assert found["floor_bytes"].to_list() == [WEIGHTS, 4 * 10 * CACHE]
     assert found["over_floor"].to_list() == [2.0, None]
@@ -83,7 +84,7 @@ def test_a_context_that_the_bytes_told_is_no_measure_of_them() -> None:
 
 def test_a_context_that_an_engines_range_told_is_a_measure_of_the_bytes() -> None:
     range_ = Witness(says="step ranges", low=10, high=10, rank="nvtx")
-    told = replace(STATED.given(steps=1), context=Fact(10, "inferred", "step ranges", witnesses=(range_,)))
+    told = replace(stating(STATED, steps=1), context=Fact(10, "inferred", "step ranges", witnesses=(range_,)))
     assert against_floor(step(), told, MODEL)["over_floor"].to_list() == [2.0, 2.0]
 
 
@@ -98,17 +99,17 @@ def test_experts_that_were_read_stand_beside_those_expected() -> None:
         output_bytes=pl.lit(0.0),
         experts_read=pl.Series([3.0, None]),
     )
-    found = dict(projections(rows, STATED.given(steps=1), model).select("projection", "experts_expected").rows())
+    found = dict(projections(rows, stating(STATED, steps=1), model).select("projection", "experts_expected").rows())
     assert found == {"up_proj": pytest.approx(8 * (1 - (6 / 8) ** 4)), "o_proj": None}
-    unknown = projections(rows, Run().given(steps=1), model)
+    unknown = projections(rows, stating(steps=1), model)
     assert unknown["experts_expected"].null_count() == 2
 
 
 def test_what_cannot_be_is_refused() -> None:
     check_possible(MODEL, STATED, h100())
     with pytest.raises(UnusableInput, match="does not divide"):
-        check_possible(MODEL, STATED.given(tp=3), None)
-    large = STATED.given(context=10**8)
+        check_possible(MODEL, stating(STATED, tp=3), None)
+    large = stating(STATED, context=10**8)
     huge = replace(MODEL, caches=(Cache(kind="full", elements=6400),))
     with pytest.raises(UnusableInput):
         check_possible(huge, large, h100())

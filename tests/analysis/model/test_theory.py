@@ -11,6 +11,7 @@ from ncu_roofline.analysis.model.theory import theory
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import models
 from tests.kernels import full
+from tests.stating import stating
 
 
 def launches(*rows: tuple[str, float | None, str | None, str | None], column: str = "weight_dtype") -> pl.DataFrame:
@@ -20,7 +21,7 @@ def launches(*rows: tuple[str, float | None, str | None, str | None], column: st
 
 
 def placed(run: dict[str, Any], frame: pl.DataFrame | None = None) -> dict[str, float]:
-    return {t.family: t.intensity for t in theory(launches() if frame is None else frame, Run().given(**run))}
+    return {t.family: t.intensity for t in theory(launches() if frame is None else frame, stating(**run))}
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,12 @@ def test_a_cache_type_is_read_off_attention() -> None:
 
 def test_weights_of_four_bits_put_fc_where_their_scales_allow() -> None:
     # AWQ keeps 0.5195 bytes an element: 2 x 8 / 0.5195 = 30.8, where 16-bit inputs said 8
-    told = theory(launches(("fc", 9.0, None, "fp16")), Run().given(batch=8, weights="awq"))
+    told = theory(launches(("fc", 9.0, None, "fp16")), stating(batch=8, weights="awq"))
     assert told[0].intensity == pytest.approx(30.8, abs=0.01)
 
 
 def test_formulas_are_told_in_words() -> None:
-    told = theory(launches(), Run().given(batch=8, weights="fp8", kv="bf16"))
+    told = theory(launches(), stating(batch=8, weights="fp8", kv="bf16"))
     assert [t.text for t in told] == [
         "theory, FC: 2 × batch 8 / 1 B (fp8)",
         "theory, attention: 2 / 2 B (bf16), times query heads per KV head",

@@ -8,6 +8,7 @@ import pytest
 from ncu_roofline.analysis.model.types import element_bytes, most, named, stored
 from ncu_roofline.capture.capture import Run
 from ncu_roofline.knowledge.models import dtypes
+from tests.stating import stating
 
 Row = tuple[str, float | None, str | None, str | None]
 
@@ -20,7 +21,7 @@ def typed(*rows: Row) -> pl.DataFrame:
 
 
 def name(launches: pl.DataFrame, what: str = "weights", **facts: object) -> str | None:
-    found = stored(launches, Run().given(**facts), what)
+    found = stored(launches, stating(**facts), what)
     return found.name if found else None
 
 

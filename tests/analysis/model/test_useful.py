@@ -19,6 +19,7 @@ from ncu_roofline.knowledge.models import models
 from ncu_roofline.readers import read
 from tests.corpus import CORPUS, needs_corpus
 from tests.kernels import launch, launches
+from tests.stating import stating
 from tests.synthetic import capture
 
 GUJIALIANG = "gujialiang123__MOEresearch__results__"
@@ -77,14 +78,14 @@ def decode(**columns: Any) -> pl.DataFrame:
 
 def test_without_a_model_the_weights_that_were_read_are_used_once_per_sequence() -> None:
     frame = decode(weight_dtype="bf16", dram_read_bytes=2e6, flops=1e9)
-    row = useful(frame, Run().given(batch=4)).row(0, named=True)
+    row = useful(frame, stating(batch=4)).row(0, named=True)
     # 2e6 bytes of 2 = 1e6 weights; 2 FLOPs x 4 sequences each
     assert (row["useful_flops"], row["useful_flops_source"]) == (8e6, "weight_bytes")
 
 
 def test_an_estimate_from_bytes_never_exceeds_the_executed_work() -> None:
     frame = decode(weight_dtype="bf16", dram_read_bytes=2e6, flops=5e6)
-    assert useful(frame, Run().given(batch=4))["useful_flops"].item() == 5e6
+    assert useful(frame, stating(batch=4))["useful_flops"].item() == 5e6
 
 
 @pytest.mark.parametrize(("source", "useful_flops"), [("pipe", 5e6), ("counter", 5e6), ("instructions", 8e6)])
@@ -95,7 +96,7 @@ def test_counted_tensor_work_cuts_an_estimate_even_where_other_families_were_not
     frame = decode(
         weight_dtype="bf16", dram_read_bytes=2e6, flops=5e6, tensor_flops=5e6, flops_source=source, flops_complete=False
     )
-    assert useful(frame, Run().given(batch=4))["useful_flops"].item() == useful_flops
+    assert useful(frame, stating(batch=4))["useful_flops"].item() == useful_flops
 
 
 def test_layers_of_an_unknown_weight_width_stream_no_matrix() -> None:
@@ -116,7 +117,7 @@ def test_the_name_of_a_sparse_product_tells_its_width_and_so_its_side() -> None:
 
 def test_the_stated_weight_width_finds_the_matrices_of_every_layer() -> None:
     made = capture(batch=8, weights="int4", layers=4)
-    told = study(replace(made, run=made.run.given(weights="int4")), Choices(model=models.load("llama-3.1-8b")))
+    told = study(replace(made, run=stating(made.run, weights="int4")), Choices(model=models.load("llama-3.1-8b")))
     down = told.launches.filter(projection="down_proj")
     assert down["matrix_bytes"].to_list() == [14336 * 4096 / 2] * 4
 
@@ -129,21 +130,21 @@ def test_without_batch_there_is_no_useful_work() -> None:
 @pytest.mark.parametrize(("dtype", "low", "high"), [("fp32", 0.5, 8.0), ("bf16", 1.0, 16.0), ("int8", 2.0, 32.0)])
 def test_attention_without_a_model_is_bounded_by_its_cache_type(dtype: str, low: float, high: float) -> None:
     # 2 g / s with s = 4, 2, 1 and g from 1 to 16
-    frame = useful(decode(role="attention", cache_dtype=dtype, dram_read_bytes=1e6), Run().given(batch=8))
+    frame = useful(decode(role="attention", cache_dtype=dtype, dram_read_bytes=1e6), stating(batch=8))
     assert frame.select("useful_intensity_low", "useful_intensity_high").row(0) == (low, high)
     assert frame["useful_flops"].to_list() == [None]
 
 
 def test_attention_with_a_model_does_two_flops_per_query_head_and_cached_element() -> None:
     frame = decode(role="attention", cache_dtype="bf16", dram_read_bytes=2e6, flops=1e9)
-    row = useful(frame, Run().given(batch=8), models.load("llama-3.1-8b")).row(0, named=True)
+    row = useful(frame, stating(batch=8), models.load("llama-3.1-8b")).row(0, named=True)
     # 2e6 bytes of 2 = 1e6 elements of K or V; 32 / 8 query heads share each: 1e6 x 2 x 4
     assert (row["useful_flops"], row["useful_flops_source"]) == (8e6, "kv_bytes")
 
 
 def test_prefill_has_no_useful_work_by_decode_rules() -> None:
     frame = decode(phase="prefill", weight_dtype="bf16", dram_read_bytes=2e6, flops=1e9)
-    assert useful(frame, Run().given(batch=4))["useful_flops"].to_list() == [None]
+    assert useful(frame, stating(batch=4))["useful_flops"].to_list() == [None]
 
 
 MATRICES = [
@@ -252,7 +253,7 @@ def test_partial_sums_of_a_product_split_in_three_are_four_bytes_each() -> None:
 def test_every_gpu_reads_all_latents_and_computes_its_own_heads() -> None:
     model = models.load("deepseek-v3")
     frame = decode(role="attention", cache_dtype="bf16", dram_read_bytes=2 * 576e6, flops=1e15)
-    alone, shared = (useful(frame, Run().given(batch=8, tp=tp), model)["useful_flops"].item() for tp in (1, 8))
+    alone, shared = (useful(frame, stating(batch=8, tp=tp), model)["useful_flops"].item() for tp in (1, 8))
     # 576e6 elements of [512 + 64] latents are 1e6 cached tokens; on 8 GPUs each has 16 of the 128 heads
     assert shared == pytest.approx(alone / 8)
 
@@ -262,5 +263,5 @@ def test_layers_with_a_window_do_not_tell_the_context() -> None:
     # a cached token: K and V of 8 heads of 64, two bytes = 2,048 bytes; windows of 128 tokens, the others 4,096
     read = [128 * 2048.0, 4096 * 2048.0] * 3
     rows = pl.concat([decode(role="attention", cache_dtype="bf16", dram_read_bytes=r) for r in read])
-    run, _ = with_context(useful(rows, Run().given(batch=1), model), Run().given(batch=1), model)
+    run, _ = with_context(useful(rows, stating(batch=1), model), stating(batch=1), model)
     assert run.context.value == 4096

@@ -25,6 +25,7 @@ from ncu_roofline.knowledge.models.model import Cache, Model
 from ncu_roofline.knowledge.models.models import load
 from tests.analysis.model.test_useful import decode
 from tests.small_model import CACHE, MODEL
+from tests.stating import stating
 
 TYPES: dict[str, Any] = {
     "role": pl.String,
@@ -62,7 +63,7 @@ def told(on: pl.DataFrame, expr: pl.Expr) -> list[Any]:
 def test_a_stated_batch_makes_launches_of_unknown_phase_decode() -> None:
     phases = frame(phase=["decode", "prefill", None])
     assert told(phases, in_decode(Run())) == [True, False, None]
-    assert told(phases, in_decode(Run().given(batch=4))) == [True, False, True]
+    assert told(phases, in_decode(stating(batch=4))) == [True, False, True]
 
 
 def test_main_launches_of_a_role_are_of_decode_and_finish_nobodys_work() -> None:
@@ -73,7 +74,7 @@ def test_main_launches_of_a_role_are_of_decode_and_finish_nobodys_work() -> None
 def test_a_matrix_does_two_flops_per_row_and_element_on_its_share_of_gpus() -> None:
     on = frame(matrix_rows=[3, None, 3], matrix_n=[4, 4, 4], matrix_k=[5, 5, 5], role=["fc", "fc", "norm"])
     assert told(on, by_matrix(Run())) == [120.0, None, None]
-    assert told(on, by_matrix(Run().given(tp=2))) == [60.0, None, None]
+    assert told(on, by_matrix(stating(tp=2))) == [60.0, None, None]
 
 
 def attending(**columns: Any) -> pl.DataFrame:
@@ -81,7 +82,7 @@ def attending(**columns: Any) -> pl.DataFrame:
 
 
 def by_cache_of(on: pl.DataFrame, model: Model | None = MODEL, **facts: Any) -> list[Any]:
-    run = Run().given(**facts)
+    run = stating(**facts)
     return told(on, by_cache(run, model))
 
 
@@ -121,7 +122,7 @@ def test_a_layers_number_is_the_models_in_a_whole_step_only() -> None:
 
 def test_a_cache_is_as_wide_as_stated_else_as_named_else_as_the_model_computes() -> None:
     on = frame(cache_dtype=["fp8", None])
-    assert told(on, cache_width(Run().given(kv="fp32"), MODEL).repeat_by(2).explode()) == [4.0, 4.0]
+    assert told(on, cache_width(stating(kv="fp32"), MODEL).repeat_by(2).explode()) == [4.0, 4.0]
     assert told(on, cache_width(Run(), MODEL)) == [1.0, 2.0]
     assert told(on, cache_width(Run(), replace(MODEL, native="fp8"))) == [1.0, 1.0]
     assert told(on, cache_width(Run(), replace(MODEL, native=""))) == [1.0, 2.0]
@@ -136,8 +137,8 @@ def test_weights_that_were_read_do_two_flops_for_each_sequence() -> None:
         role=["fc", "fc", "fc", "norm", "fc"],
     )
     # 50 or 100 weights x 2 x 3 sequences; experts share no rows
-    assert told(on, by_weights(on, Run().given(batch=3))) == [300.0, 600.0, None, None, None]
-    assert told(on, by_weights(on, Run().given(batch=3, weights="fp8"))) == [600.0, 600.0, None, None, None]
+    assert told(on, by_weights(on, stating(batch=3))) == [300.0, 600.0, None, None, None]
+    assert told(on, by_weights(on, stating(batch=3, weights="fp8"))) == [600.0, 600.0, None, None, None]
     assert told(on.head(1), by_weights(on, Run())) == [None]
 
 
@@ -166,10 +167,10 @@ def test_attention_lies_between_one_and_sixteen_query_heads_for_each_key() -> No
 def test_a_kernel_that_finishes_anothers_work_has_none_beside_one_that_has() -> None:
     main = decode(role="attention", cache_dtype="bf16", dram_read_bytes=100.0, flops=1e15)
     helper = decode(kernel="attention_combine", role="attention", cache_dtype="bf16", dram_read_bytes=7.0, flops=9.0)
-    found = useful(pl.concat([main, helper]), Run().given(batch=2), MODEL)
+    found = useful(pl.concat([main, helper]), stating(batch=2), MODEL)
     assert found["useful_flops"].to_list() == [300.0, 0.0]
     assert found["useful_flops_source"].to_list() == ["kv_bytes", "none"]
-    alone = useful(helper, Run().given(batch=2), MODEL)
+    alone = useful(helper, stating(batch=2), MODEL)
     assert (alone["useful_flops"].item(), alone["useful_flops_source"].item()) == (None, None)
     assert {"read", "decode", "satellite"}.isdisjoint(found.columns)
 

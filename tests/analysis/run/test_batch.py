@@ -10,6 +10,7 @@ from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.capture.schema import PHASES, ROLES, enum
 from tests.analysis.run.inferred import infer_batch
 from tests.kernels import launch, launches
+from tests.stating import stating
 
 KERNELS = {"norm": "RMSNormKernel", "sampling": "SamplingFromProbKernel", "verify": "rejection_greedy_sample_kernel"}
 """Of each, the blocks along x are its rows."""
@@ -120,7 +121,7 @@ def test_tensor_work_over_a_known_matrix_bounds_the_batch_and_never_votes() -> N
     assert (bound.value, bound.low, bound.high, bound.witnesses[0].rank) == (None, None, 32, "bound")
     known = with_tiles(rows, Run(batch=told(40, "norm grids"))).batch
     assert (known.value, known.witnesses[0].agrees) == (40, False)
-    assert with_tiles(rows, Run().given(batch=4)).batch.witnesses == ()
+    assert with_tiles(rows, stating(batch=4)).batch.witnesses == ()
     guessed = rows.with_columns(flops_source=pl.lit("instructions"))
     assert rows_of_tiles(guessed) is None
 

@@ -12,8 +12,9 @@ from ncu_roofline.analysis.run.ranks import ranks
 from ncu_roofline.analysis.run.role_bytes import role_bytes
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study, study
-from ncu_roofline.capture.capture import Capture, Device, Fact, Run
+from ncu_roofline.capture.capture import Capture, Device, Fact
 from tests.kernels import launch, launches
+from tests.stating import stating
 
 Kernels = list[dict[str, Any]]
 READ = "dram__bytes_read.sum"
@@ -64,7 +65,7 @@ def prompt(rows: int, depth: int = 4, **given: Any) -> Kernels:
 def studied(*kernels: Iterable[dict[str, Any]], **facts: Any) -> Study:
     """The study of these kernels in their order; synthetic."""
     frame = launches(*(one for part in kernels for one in part))
-    run = replace(Run().given(**facts), synthetic=Fact(True))
+    run = replace(stating(**facts), synthetic=Fact(True))
     return study(Capture(launches=frame, device=Device(name="NVIDIA H100 80GB HBM3"), run=run))
 
 

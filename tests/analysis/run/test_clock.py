@@ -11,6 +11,7 @@ from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.errors import UnusableInput
 from tests.command import run as command
 from tests.kernels import h100, placed
+from tests.stating import stating
 
 MEASURED = Path(__file__).parents[3] / "fixtures" / "measured"
 DENSE = str(MEASURED / "h100-dense-b8.ncu-repz")
@@ -18,7 +19,7 @@ ROWS = [("fc", 0, 100.0), ("attention", 0, 20.0), ("sampling", None, 8.0)]
 
 
 def test_a_stated_step_stands_for_the_sum_of_kernel_times() -> None:
-    run = Run().given(batch=4, step_time=2e-6)
+    run = stating(batch=4, step_time=2e-6)
     whole = totals(placed(ROWS, seconds=1e-6), run)
     clock = clocked(whole, h100())
 
@@ -30,27 +31,27 @@ def test_a_stated_step_stands_for_the_sum_of_kernel_times() -> None:
 
 
 def test_time_per_token_of_a_sequence_is_the_step_over_the_tokens_that_it_yields() -> None:
-    assert stated_seconds(Run().given(tpot=2e-3, accepted=3.0)) == pytest.approx(6e-3)
-    assert stated_seconds(Run().given(tpot=2e-3)) == 2e-3
+    assert stated_seconds(stating(tpot=2e-3, accepted=3.0)) == pytest.approx(6e-3)
+    assert stated_seconds(stating(tpot=2e-3)) == 2e-3
     drafting = Run(accepted=Fact(None, "unknown", "drafts are verified"), tpot=Fact(2e-3, "given"))
     assert stated_seconds(drafting) is None
 
 
 def test_both_spellings_at_once_are_refused() -> None:
     with pytest.raises(UnusableInput, match="leave one"):
-        stated_seconds(Run().given(tpot=2e-3, step_time=2e-3))
+        stated_seconds(stating(tpot=2e-3, step_time=2e-3))
 
 
 def test_what_lacks_bytes_or_layers_reaches_at_least_so_much() -> None:
-    unmeasured = clocked(totals(placed([*ROWS, ("norm", 0, None)]), Run().given(step_time=1.0)), None)
-    window = clocked(totals(placed(ROWS, whole=False), Run().given(step_time=1.0, batch=1, layers_captured=(1, 2))), None)
+    unmeasured = clocked(totals(placed([*ROWS, ("norm", 0, None)]), stating(step_time=1.0)), None)
+    window = clocked(totals(placed(ROWS, whole=False), stating(step_time=1.0, batch=1, layers_captured=(1, 2))), None)
 
     assert unmeasured is not None and unmeasured.least and unmeasured.share is None
     assert window is not None and window.least and window.rate == 240  # (100 + 20) x 2 layers
 
 
 def test_without_a_step_a_stated_time_is_of_nothing() -> None:
-    whole = totals(placed(ROWS, whole=False), Run().given(step_time=1.0))
+    whole = totals(placed(ROWS, whole=False), stating(step_time=1.0))
 
     assert whole.steps is None and clocked(whole, None) is None and whole.stated_seconds is None
 

@@ -14,6 +14,7 @@ from ncu_roofline.knowledge.models.model import Cache, Model
 from ncu_roofline.present.documents.words_notes import note
 from tests.analysis.model.test_useful import decode
 from tests.small_model import CACHE, MODEL
+from tests.stating import stating
 
 CUDNN = "cudnn_generated_fort_native_sdpa_sm80_flash_fprop_wmma_f16_knob_35_16x128x128_1x4x1_cga1x1x1_kernel0_0"
 
@@ -33,7 +34,7 @@ def read(tokens: float, *, sequences: int = 2, elements: float = 8) -> float:
 
 def seen(reads: list[float | None], model: Model | None = MODEL, **facts: Any) -> Any:
     on = attending(dram_read_bytes=reads)
-    return context(on, Run().given(**{"batch": 2, **facts}), model).value
+    return context(on, stating(**{"batch": 2, **facts}), model).value
 
 
 def test_the_context_is_the_median_of_what_attention_reads_per_sequence() -> None:
@@ -43,7 +44,7 @@ def test_the_context_is_the_median_of_what_attention_reads_per_sequence() -> Non
     assert seen([None]) is None
     assert seen([0.0]) is None
     assert seen([0.0, read(100)]) == 100
-    fact = context(attending(dram_read_bytes=[read(7)]), Run().given(batch=2), MODEL)
+    fact = context(attending(dram_read_bytes=[read(7)]), stating(batch=2), MODEL)
     assert (fact.value, fact.origin) == (7, "inferred")
 
 
@@ -54,13 +55,13 @@ def test_a_context_says_where_the_type_of_the_cache_was_taken_for_granted(
     named: str | None, stated: str | None, assumed: bool
 ) -> None:
     on = attending(cache_dtype=[named], dram_read_bytes=[read(7)])
-    fact = context(on, Run().given(batch=2, kv=stated), MODEL)
+    fact = context(on, stating(batch=2, kv=stated), MODEL)
     assert (fact.value, "taken to be bf16" in fact.evidence) == (7, assumed)
 
 
 def test_all_bytes_stand_in_where_reads_were_not_counted_apart() -> None:
     on = attending(dram_bytes=[read(100), read(100)], dram_read_bytes=[None, read(80)])
-    assert context(on, Run().given(batch=2), MODEL).value == 90
+    assert context(on, stating(batch=2), MODEL).value == 90
 
 
 def test_every_gpu_reads_its_share_of_the_heads_as_far_as_they_go() -> None:
@@ -71,9 +72,9 @@ def test_every_gpu_reads_its_share_of_the_heads_as_far_as_they_go() -> None:
 @pytest.mark.parametrize("facts", [{"batch": None}, {}])
 def test_without_batch_or_model_no_context_is_told(facts: dict[str, Any]) -> None:
     on = attending(dram_read_bytes=[read(100)])
-    assert context(on, Run().given(**facts), MODEL) == UNKNOWN
-    assert context(on, Run().given(batch=2), None) == UNKNOWN
-    assert context(on.head(0), Run().given(batch=2), MODEL) == UNKNOWN
+    assert context(on, stating(**facts), MODEL) == UNKNOWN
+    assert context(on, stating(batch=2), None) == UNKNOWN
+    assert context(on.head(0), stating(batch=2), MODEL) == UNKNOWN
 
 
 def test_caches_of_different_sizes_or_windows_alone_tell_no_context() -> None:
@@ -99,22 +100,22 @@ def test_layers_that_read_a_window_are_left_to_the_others() -> None:
 
 def test_a_context_that_nobody_stated_is_that_of_the_reads() -> None:
     on = attending(dram_read_bytes=[read(100)])
-    run, said = with_context(on, Run().given(batch=2), MODEL)
+    run, said = with_context(on, stating(batch=2), MODEL)
     assert (run.context.value, said) == (100, ())
-    run, said = with_context(on, Run().given(batch=2), None)
+    run, said = with_context(on, stating(batch=2), None)
     assert (run.context, said) == (UNKNOWN, ())
 
 
 @pytest.mark.parametrize(("stated", "contradicted"), [(80, False), (100, False), (125, False), (79, True), (134, True)])
 def test_a_stated_context_stands_and_a_quarter_off_is_said(stated: int, contradicted: bool) -> None:
     on = attending(dram_read_bytes=[read(100)])
-    run, said = with_context(on, Run().given(batch=2, context=stated), MODEL)
+    run, said = with_context(on, stating(batch=2, context=stated), MODEL)
     assert run.context.value == stated
     assert [f"stated as {stated}" in note(s) and "100 tokens" in note(s) for s in said] == [True] * contradicted
 
 
 def test_a_stated_context_stands_where_reads_tell_none() -> None:
-    run, said = with_context(attending(dram_read_bytes=[None]), Run().given(batch=2, context=50), MODEL)
+    run, said = with_context(attending(dram_read_bytes=[None]), stating(batch=2, context=50), MODEL)
     assert (run.context.value, said) == (50, ())
 
 
@@ -122,7 +123,7 @@ def test_the_launch_that_reads_the_cache_tells_not_the_one_that_combines() -> No
     # two launches a layer: one reads the cache of 100 tokens, the other, of a name that no rule knows, its partial results
     on = attending(layer=[0, 0, 1, 1], dram_read_bytes=[read(100), read(2), read(100), read(2)])
 
-    assert context(on, Run().given(batch=2), MODEL).value == 100
+    assert context(on, stating(batch=2), MODEL).value == 100
 
 
 def test_a_kernel_that_tells_its_cache_needs_no_model() -> None:
@@ -130,10 +131,10 @@ def test_a_kernel_that_tells_its_cache_needs_no_model() -> None:
     on = decode(kernel=CUDNN, role="attention", layer=0, dram_read_bytes=8 * 2048 * 8 * 128 * 2 * 2.0).with_columns(
         grid=pl.Series([[4, 8, 8]], dtype=pl.Array(pl.Int64, 3))
     )
-    fact = context(on, Run().given(batch=8), None)
+    fact = context(on, stating(batch=8), None)
 
     assert (fact.value, "taken to be bf16" in fact.evidence) == (2048, True)
-    assert context(on, Run().given(batch=8, kv="fp8"), None).value == 4096
+    assert context(on, stating(batch=8, kv="fp8"), None).value == 4096
 
 
 def test_a_kernel_that_tells_its_sequences_needs_no_batch() -> None:
@@ -164,7 +165,7 @@ def test_the_engines_range_tells_the_context_and_the_bytes_stand_beside_it() -> 
     # 32 sequences hold 55,086 tokens: 1,721.4 each; attention reads those of 2 x 860.7
     name = "execute_32_context_0(sq0sk0sqsq0sqsk0)_generation_32(sq32sk55086sqsq32sqsk55086)"
     on = attending(dram_read_bytes=[read(55086 / 32, sequences=32)]).with_columns(nvtx=pl.lit([name]))
-    fact = context(on, Run().given(batch=32), MODEL)
+    fact = context(on, stating(batch=32), MODEL)
 
     assert (fact.value, fact.evidence) == (1721, "vLLM's step ranges, cached tokens over sequences")
     assert [(w.rank, w.agrees) for w in fact.witnesses] == [("nvtx", True), ("strong", True)]

@@ -9,6 +9,7 @@ from ncu_roofline.capture.schema import FAMILIES, ROLES, enum
 from ncu_roofline.knowledge.models.model import Weight
 from tests.kernels import full, launch, launches
 from tests.small_model import small
+from tests.stating import stating
 
 WEIGHT = Weight(name="w", n=10, k=100, role="fc", kind="full", layers=(0,))
 MODEL = small(weights=(WEIGHT,))
@@ -30,7 +31,7 @@ def decode(**bytes_of: float | None) -> pl.DataFrame:
 
 
 BYTES = {"fc": 4000.0, "attention": 3000.0, "copy": 3000.0, "norm": 0.0, "rope": None}
-STATED = Run().given(steps=2, batch=4, tokens=8)
+STATED = stating(steps=2, batch=4, tokens=8)
 
 
 def test_roles_stand_by_their_bytes_per_token_and_those_without_are_left_out() -> None:
@@ -50,7 +51,7 @@ def test_fractions_of_a_byte_count() -> None:
 
 
 def test_where_only_steps_are_known_bytes_are_per_step() -> None:
-    found = role_bytes(decode(**BYTES), Run().given(steps=2))
+    found = role_bytes(decode(**BYTES), stating(steps=2))
     assert (found.basis, found.rows["bytes"].to_list()) == ("step", [4000.0, 3000.0, 3000.0])
 
 
@@ -70,12 +71,12 @@ def test_where_nothing_is_known_bytes_are_of_the_capture() -> None:
     ],
 )
 def test_the_floor_is_divided_by_tokens_of_a_step_and_by_gpus(stated: dict[str, int], basis: str, expected: float) -> None:
-    found = floors(decode(fc=4000.0), STATED.given(**stated), MODEL, basis)
+    found = floors(decode(fc=4000.0), stating(STATED, **stated), MODEL, basis)
     assert dict(found.rows())["fc"] == pytest.approx(expected)
 
 
 def test_without_a_batch_the_floor_is_unknown() -> None:
-    assert dict(floors(decode(fc=4000.0), Run().given(steps=2), MODEL, "token").rows())["fc"] is None
+    assert dict(floors(decode(fc=4000.0), stating(steps=2), MODEL, "token").rows())["fc"] is None
 
 
 def test_there_is_no_floor_without_a_model_or_without_steps() -> None:

@@ -17,6 +17,7 @@ from ncu_roofline.readers import read
 from tests.analysis.run.inferred import infer_batch
 from tests.corpus import CORPUS, needs_corpus
 from tests.kernels import launch, launches
+from tests.stating import stating
 
 GUJIALIANG = "gujialiang123__MOEresearch__results__"
 TRITON = GUJIALIANG + "2026-06-09_sglang_triton_sweep__ncu__"
@@ -110,7 +111,7 @@ def test_the_batch_is_the_smallest_norm_grid_because_query_norms_run_per_head() 
 
 
 def test_a_stated_fact_wins_and_the_contradiction_is_said() -> None:
-    run, doubts = facts(segment(sequence(*STEP, *STEP)), Run().given(layers=3))
+    run, doubts = facts(segment(sequence(*STEP, *STEP)), stating(layers=3))
     assert run.layers.value == 3
     assert [d for d in doubts if "layers is stated as 3, but the capture shows 2" in note(d)]
 

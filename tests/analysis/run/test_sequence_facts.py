@@ -29,6 +29,7 @@ from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 from ncu_roofline.knowledge.models import models
 from ncu_roofline.present.documents.words_notes import note
 from tests.analysis.run.test_sequence import sequence
+from tests.stating import stating
 
 
 def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
@@ -230,7 +231,7 @@ def test_what_is_seen_fills_what_nobody_stated() -> None:
 
 def test_what_is_stated_stands_and_a_contradiction_is_said() -> None:
     seen = segmented(steps=Fact(3, "inferred", "e"), layers=Fact(8, "inferred", "e"))
-    run, said = facts(seen, Run().given(steps=2, layers=8))
+    run, said = facts(seen, stating(steps=2, layers=8))
     assert (run.steps.value, run.layers.value) == (2, 8)
     assert tuple(map(note, said)) == ("steps is stated as 2, but the capture shows 3 (e); 2 is used",)
 
@@ -250,7 +251,7 @@ def test_layers_of_several_kinds_are_not_scaled() -> None:
 
 
 def test_only_two_known_facts_contradict_each_other() -> None:
-    run = Run().given(steps=2)
+    run = stating(steps=2)
     assert list(contradictions(run, {"steps": UNKNOWN})) == []
     assert list(contradictions(run, {"steps": Fact(2)})) == []
     assert len(list(contradictions(run, {"steps": Fact(3)}))) == 1
@@ -258,7 +259,7 @@ def test_only_two_known_facts_contradict_each_other() -> None:
 
 
 def test_a_stated_part_of_the_layers_yields_to_whole_steps_and_to_no_more_layers() -> None:
-    part = Run().given(layers_captured=(2, 8))
+    part = stating(layers_captured=(2, 8))
     assert list(part_contradicted(Run(), segmented(steps=Fact(1), whole_layers=9))) == []
     assert list(part_contradicted(part, segmented(whole_layers=2))) == []
     more = list(part_contradicted(part, segmented(whole_layers=3)))
@@ -270,11 +271,11 @@ def test_a_stated_part_of_the_layers_yields_to_whole_steps_and_to_no_more_layers
 
 
 def test_fewer_tokens_than_the_whole_steps_make_are_a_contradiction() -> None:
-    run = Run().given(steps=2, batch=8)  # 2 x 8 tokens
-    assert list(map(note, too_few_tokens(run.given(tokens=3)))) == [
+    run = stating(steps=2, batch=8)  # 2 x 8 tokens
+    assert list(map(note, too_few_tokens(stating(run, tokens=3)))) == [
         "tokens is stated as 3, but whole decode steps seen: 2, batch 8, so 16; 3 is used"
     ]
-    drafting = run.given(accepted=2.5)  # 2 x 8 x 2.5
-    assert list(too_few_tokens(drafting.given(tokens=40))) == [] != list(too_few_tokens(drafting.given(tokens=39)))
-    assert list(too_few_tokens(run.given(tokens=16))) == list(too_few_tokens(run.given(tokens=20))) == []
-    assert list(too_few_tokens(run)) == list(too_few_tokens(Run().given(tokens=3))) == []
+    drafting = stating(run, accepted=2.5)  # 2 x 8 x 2.5
+    assert list(too_few_tokens(stating(drafting, tokens=40))) == [] != list(too_few_tokens(stating(drafting, tokens=39)))
+    assert list(too_few_tokens(stating(run, tokens=16))) == list(too_few_tokens(stating(run, tokens=20))) == []
+    assert list(too_few_tokens(run)) == list(too_few_tokens(stating(tokens=3))) == []

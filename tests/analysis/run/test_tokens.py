@@ -21,6 +21,7 @@ from ncu_roofline.readers.facts import SIDECAR, options, stated
 from tests.command import run as command
 from tests.corpus import CORPUS, needs_corpus
 from tests.kernels import placed
+from tests.stating import stating
 from tests.synthetic import LLAMA_8B, TINY, Plan, capture, write_raw_csv
 
 GEMMA = (
@@ -33,13 +34,13 @@ LAYERS = [("fc", 0, 100.0), ("attention", 0, 20.0), ("fc", 1, 140.0), ("attentio
 
 
 def test_a_step_of_a_known_batch_gives_bytes_per_token() -> None:
-    whole = totals(placed(LAYERS), Run().given(batch=4))
+    whole = totals(placed(LAYERS), stating(batch=4))
     # 100 + 20 + 140 + 20 + 8 = 288 bytes for 4 tokens
     assert (whole.basis, whole.tokens, whole.per_step("dram_bytes"), whole.per_token("dram_bytes")) == ("token", 4, 288, 72)
 
 
 def test_accepted_tokens_divide_once_more() -> None:
-    whole = totals(placed(LAYERS), Run().given(batch=4, accepted=3.0))
+    whole = totals(placed(LAYERS), stating(batch=4, accepted=3.0))
     assert whole.per_token("dram_bytes") == 24  # 288 / (4 x 3)
 
 
@@ -55,21 +56,21 @@ def test_without_steps_figures_are_of_the_whole_layers_of_the_capture() -> None:
 
 
 def test_a_part_of_the_layers_is_scaled_to_all_of_them() -> None:
-    whole = totals(placed(LAYERS, whole=False), Run().given(batch=1, layers_captured=(2, 48)))
+    whole = totals(placed(LAYERS, whole=False), stating(batch=1, layers_captured=(2, 48)))
     # (100 + 20 + 140 + 20) x 48 / 2; sampling is in no layer
     assert whole.per_token("dram_bytes") == 280 * 24
     assert "as stated" in whole.how
 
 
 def test_whole_layers_are_scaled_by_the_models_number_and_called_inferred() -> None:
-    whole = totals(placed(LAYERS, whole=False), Run().given(batch=1, layers=4))
+    whole = totals(placed(LAYERS, whole=False), stating(batch=1, layers=4))
     assert whole.per_token("dram_bytes") == 280 * 2
     assert whole.how.startswith("inferred: 2 whole layers scaled to 4")
 
 
 def test_prefill_never_counts() -> None:
     both = pl.concat([placed(LAYERS), placed([("fc", 0, 1e9)], phase="prefill").with_columns(index=pl.lit(9, pl.Int64))])
-    assert totals(both, Run().given(batch=1)).sums["dram_bytes"] == 288
+    assert totals(both, stating(batch=1)).sums["dram_bytes"] == 288
 
 
 PROMPT = """"ID","Kernel Name","Grid Size","Block Size","Metric Name","Metric Unit","Metric Value"
@@ -102,7 +103,7 @@ def test_a_capture_of_prefill_alone_is_said_to_hold_no_token_of_decode(
 
 
 def test_a_sum_of_nothing_known_is_unknown_not_zero() -> None:
-    rows = per_token(placed([("fc", 0, None), ("attention", 0, 5.0), ("fc", 1, None)]), Run().given(batch=1))
+    rows = per_token(placed([("fc", 0, None), ("attention", 0, 5.0), ("fc", 1, None)]), stating(batch=1))
     fc = rows.filter(role="fc").row(0, named=True)
     assert (fc["dram_bytes"], fc["dram_bytes_unknown"], fc["launches"]) == (None, 2, 2)
 
@@ -112,27 +113,27 @@ def test_a_sum_says_how_many_launches_it_does_not_know() -> None:
 
 
 def test_the_spread_over_layers_shows_routing_noise() -> None:
-    fc = per_token(placed(LAYERS), Run().given(batch=1)).filter(role="fc").row(0, named=True)
+    fc = per_token(placed(LAYERS), stating(batch=1)).filter(role="fc").row(0, named=True)
     assert fc["spread_over"] == "layer"
     assert [fc[f"dram_bytes_{name}"] for name in ("low", "median", "high")] == [100, 120, 140]
 
 
 def test_tensor_parallel_figures_are_of_one_gpu_and_over_all() -> None:
-    whole = totals(placed(LAYERS), Run().given(batch=1, tp=8))
+    whole = totals(placed(LAYERS), stating(batch=1, tp=8))
     assert (whole.per_token("dram_bytes"), whole.over_all("dram_bytes")) == (288, 8 * 288)
 
 
 def test_two_gpus_in_one_capture_are_divided() -> None:
     other = placed(LAYERS).with_columns(device=pl.lit(1, pl.Int64))
-    whole = totals(pl.concat([placed(LAYERS), other]), Run().given(batch=1))
+    whole = totals(pl.concat([placed(LAYERS), other]), stating(batch=1))
     assert (whole.gpus, whole.per_token("dram_bytes"), whole.over_all("dram_bytes")) == (2, 288, 2 * 288)
 
 
 def test_gpus_that_run_a_model_each_are_not_added_up() -> None:
     other = placed(LAYERS).with_columns(device=pl.lit(1, pl.Int64))
     both = pl.concat([placed(LAYERS), other])
-    assert totals(both, Run().given(batch=1, tp=1)).over_all("dram_bytes") == 288
-    assert totals(both, Run().given(batch=1, tp=4)).over_all("dram_bytes") == 4 * 288
+    assert totals(both, stating(batch=1, tp=1)).over_all("dram_bytes") == 288
+    assert totals(both, stating(batch=1, tp=4)).over_all("dram_bytes") == 4 * 288
 
 
 @pytest.mark.parametrize(("stated", "said"), [((), True), (("--tp", "2"), False), (("--tp", "1"), False)])
@@ -149,7 +150,7 @@ def test_what_two_gpus_are_taken_to_share_is_said_until_it_is_stated(
 def test_more_tokens_than_the_launches_can_make_are_refused() -> None:
     # 5 launches at batch 2 are at most 5 steps, so 10 tokens
     with pytest.raises(UnusableInput, match="`tokens=` 11 is impossible: 5 decode launches at batch 2 make at most 10"):
-        totals(placed(LAYERS), Run().given(tokens=11, batch=2))
+        totals(placed(LAYERS), stating(tokens=11, batch=2))
 
 
 @pytest.mark.parametrize(
@@ -273,5 +274,5 @@ def test_a_context_told_by_bytes_names_the_cache_type_that_it_assumes() -> None:
     made = capture(batch=2, kv_bytes=1)
     assumed = study(made, Choices(model=model)).run.context
     assert "taken to be bf16" in assumed.evidence
-    told = study(replace(made, run=made.run.given(kv="fp8")), Choices(model=model)).run.context
+    told = study(replace(made, run=stating(made.run, kv="fp8")), Choices(model=model)).run.context
     assert (told.value, "taken to be" in told.evidence) == (2 * (assumed.value or 0), False)

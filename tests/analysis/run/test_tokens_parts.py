@@ -24,6 +24,7 @@ from ncu_roofline.analysis.run.tokens import (
 from ncu_roofline.capture.capture import Run
 from tests.analysis.run.test_tokens import LAYERS
 from tests.kernels import placed
+from tests.stating import stating
 
 
 def of(**given: Any) -> Totals:
@@ -61,13 +62,13 @@ def test_a_figure_needs_its_sum_and_its_divisor() -> None:
 
 
 def test_totals_carry_what_they_stand_on() -> None:
-    found = totals(placed([*LAYERS, ("other", None, None)]), Run().given(batch=4, tp=2))
+    found = totals(placed([*LAYERS, ("other", None, None)]), stating(batch=4, tp=2))
     assert (found.basis, found.tokens, found.steps, found.scale, found.gpus, found.tp) == ("token", 4, 1, 1.0, 1, 2)
     assert (found.launches, found.layers_only, found.how.startswith("1 whole decode step")) == (6, False, True)
     assert (found.sums["dram_bytes"], found.unknown["dram_bytes"]) == (288.0, 1)
     assert (found.sums["flops"], found.unknown["flops"]) == (None, 6)
     assert totals(placed(LAYERS), Run()).tp == 1
-    assert totals(placed(LAYERS, whole=False), Run().given(layers_captured=(2, 8))).layers_only
+    assert totals(placed(LAYERS, whole=False), stating(layers_captured=(2, 8))).layers_only
 
 
 def test_sums_leave_out_what_is_unknown_and_count_it() -> None:
@@ -176,9 +177,9 @@ def test_only_weight_matrices_are_streamed(by: str) -> None:
 
 def test_a_matrix_is_counted_in_layers_that_the_window_cuts_too() -> None:
     frame = placed(LAYERS, whole=False)
-    scaled = every_matrix(frame, Run().given(batch=1, layers_captured=(2, 8)))
+    scaled = every_matrix(frame, stating(batch=1, layers_captured=(2, 8)))
     assert (scaled.launches.height, scaled.steps, scaled.tokens, scaled.scale) == (5, None, None, 1.0)
-    whole = every_matrix(placed(LAYERS), Run().given(batch=1))
+    whole = every_matrix(placed(LAYERS), stating(batch=1))
     assert (whole.launches.height, whole.steps, whole.tokens, whole.scale) == (5, 1.0, 1.0, 1.0)
 
 
@@ -264,28 +265,28 @@ def test_layers_and_steps_stand_in_order_and_the_rest_by_bytes_and_then_time() -
 
 def test_rows_of_roles_steps_and_layers_add_up_and_leave_out_what_has_no_place() -> None:
     frame = placed(LAYERS)
-    roles = per_token(frame, Run().given(batch=4))
+    roles = per_token(frame, stating(batch=4))
     assert roles.select("role", "launches", "dram_bytes", "dram_bytes_per_token").rows() == [
         ("fc", 2, 240.0, 60.0),
         ("attention", 2, 40.0, 10.0),
         ("sampling", 1, 8.0, 2.0),
     ]
-    layers = per_token(frame, Run().given(batch=4), "layer")
+    layers = per_token(frame, stating(batch=4), "layer")
     assert layers.select("layer", "launches", "dram_bytes").rows() == [(0, 2, 120.0), (1, 2, 160.0)]
-    steps = per_token(frame, Run().given(batch=4), "step")
+    steps = per_token(frame, stating(batch=4), "step")
     assert steps.select("step", "launches", "dram_bytes_per_step", "dram_bytes_per_token").rows() == [(0, 5, 288.0, 72.0)]
 
 
 def test_roles_that_are_unknown_keep_their_row_and_their_spread() -> None:
     frame = placed(LAYERS).with_columns(role=pl.lit(None, pl.String))
-    found = per_token(frame, Run().given(batch=4)).row(0, named=True)
+    found = per_token(frame, stating(batch=4)).row(0, named=True)
     # 120 and 160 bytes in the two layers
     assert (found["role"], found["launches"], found["spread_over"]) == (None, 5, "layer")
     assert (found["dram_bytes_low"], found["dram_bytes_high"]) == (120.0, 160.0)
 
 
 def test_matrices_count_in_cut_layers_and_roles_only_in_whole_ones() -> None:
-    run = Run().given(batch=1, layers_captured=(2, 8))
+    run = stating(batch=1, layers_captured=(2, 8))
     lacking = dict.fromkeys(("experts_read", "activation_bytes", "output_bytes"), pl.lit(None, pl.Float64))
     known = {"matrix_n": pl.lit(2), "matrix_k": pl.lit(3), "matrix_bytes": pl.lit(4.0)}
     frame = placed(LAYERS, whole=False).with_columns(projection=pl.Series(["q", None, "q", "o", "head"]), **known, **lacking)
