@@ -105,7 +105,8 @@ def of_one_rank(rows: pl.DataFrame) -> pl.DataFrame:
 def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     """The batch of torn steps alone; a range where pieces of other rows stand beside them and nothing tells what they are.
 
-    Unknown where such a piece begins a step, or ends one, and nothing in it tells its rows.
+    Unknown where such a piece begins a step, or ends one, and nothing in it tells its rows; so where one begins behind
+    the draw of a step inside of its range.
     """
     low, high = batch.value or batch.low, batch.value or batch.high
     if low is None or high is None:
@@ -115,7 +116,8 @@ def with_untold(batch: Fact[int], table: pl.DataFrame) -> Fact[int]:
     pieces = table.filter(pl.col("phase").is_null() | bare).with_columns(rows=of_piece())
     told = pieces.select(low=pl.coalesce("rows", "least_told"), high=pl.coalesce("rows", "most_told"))
     begun, ended = pl.col("opened") & ~pl.col("opens"), pl.col("draws") > 0
-    if pieces.filter(begun | ended, pl.coalesce("rows", "least_told").is_null()).height:
+    silent = pieces.filter(begun | ended, pl.coalesce("rows", "least_told").is_null()).height
+    if silent or table.filter((pl.col("draws") > 0) & pl.col("reopened")).height:
         return Fact(None, "unknown", "a piece of another step does not tell its rows", witnesses=batch.witnesses)
     least, most = min([low, *told["low"].drop_nulls()]), max([high, *told["high"].drop_nulls()])
     if (least, most) == (low, high):

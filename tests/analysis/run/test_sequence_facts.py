@@ -54,7 +54,12 @@ def pieces(*rows: tuple[str | None, int | None, int | None, int | None]) -> pl.D
     table = pl.DataFrame(rows, schema=dict(zip(names, (pl.String, *[pl.Int64] * 3), strict=True)), orient="row")
     number = pl.int_range(pl.len())
     return table.with_columns(
-        opens=number == 0, opened=number > 0, draws=pl.lit(0), planned=pl.lit(None, pl.Int64), most_told="least_told"
+        opens=number == 0,
+        opened=number > 0,
+        draws=pl.lit(0),
+        reopened=pl.lit(False),
+        planned=pl.lit(None, pl.Int64),
+        most_told="least_told",
     )
 
 
@@ -76,6 +81,8 @@ def test_the_batch_of_torn_steps_leaves_room_for_pieces_whose_phase_is_not_told(
     # the end of the step before, whose draw tells no rows
     assert with_untold(six, pieces((None, None, None, None), torn)) == six
     assert with_untold(six, pieces((None, None, None, None), torn).with_columns(draws=1)).span == (None, None)
+    # an embedding behind the draw, inside of the range of one step: what another model begins
+    assert with_untold(six, pieces(torn).with_columns(draws=1, reopened=True)).span == (None, None)
     assert with_untold(UNKNOWN, pieces(torn)) == UNKNOWN
 
 

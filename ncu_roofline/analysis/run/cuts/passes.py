@@ -85,6 +85,10 @@ def drawn(rows: pl.DataFrame) -> pl.DataFrame:
     mixed = pl.col("row").filter(kind == "mixer").max().fill_null(-1)
     return rows.group_by("pass").agg(
         draws=((kind == "sampling") & (pl.col("row") > mixed)).sum(),
+        # a range may hold the begin of what another model does behind the draw
+        reopened=(pl.col("row").filter(kind == "embedding").max() > pl.col("row").filter(kind == "sampling").max()).fill_null(
+            False
+        ),
         opened=(kind == "embedding").any() | pl.col("fused").any(),
         fused=pl.col("fused").any(),
         verified=pl.col("verifies").any(),
