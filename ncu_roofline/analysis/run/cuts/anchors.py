@@ -182,15 +182,16 @@ def passes(rows: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
     """The rows with `pass`, a number that grows by one where a pass ends or the next one begins.
 
     A pass ends after the sampling that follows attention; at the start of a window after an LM head, or after the
-    sampling before the first embedding: all that is left of a step. It also begins at an embedding that follows
-    attention, so that a chunk of a prefill, which samples nothing, is a pass too, at the first embedding where other
-    work comes before it (the end of a step, or a server that loads), at turns, and where a range numbers another step:
-    then what comes after the sampling of a step is still its own.
+    sampling before the first embedding, or the kernel that holds it: all that is left of a step. It also begins at an
+    embedding that follows attention, so that a chunk of a prefill, which samples nothing, is a pass too, at the first
+    embedding where other work comes before it (the end of a step, or a server that loads), at turns, and where a range
+    numbers another step: then what comes after the sampling of a step is still its own.
     """
     after_mixer = (pl.col("kind").shift(1) == "mixer") & (pl.col("lane").shift(1) == pl.col("lane"))
     fcs = rows["fcs"].gather(anchors["start"])
     leading = (pl.col("lane") != pl.col("lane").shift(1)).fill_null(True) & (pl.col("kind") == "sampling")
-    cut = leading & ((fcs > 0) | (pl.col("kind").shift(-1).over("lane") == "embedding"))
+    embedded = (pl.col("kind").shift(-1).over("lane") == "embedding") | rows["fused"].shift(-1).gather(anchors["end"])
+    cut = leading & ((fcs > 0) | embedded.fill_null(False))
     mixed = (pl.col("kind") == "mixer").cum_sum().over("lane") > 0
     embeds = pl.col("kind") == "embedding"
     work = (rows["fcs"] + rows["norms"]).gather(anchors["start"])
