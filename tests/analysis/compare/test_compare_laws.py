@@ -24,7 +24,7 @@ kernel = st.fixed_dictionaries(
     }
 )
 kernels = st.lists(kernel, min_size=1, max_size=5)
-quick = settings(max_examples=60)
+quick = settings(max_examples=25)
 
 
 def judged(base: Study, head: Study, *rows: str) -> Comparison:

@@ -58,6 +58,7 @@ def test_two_hundred_equal_pairs_have_no_change_of_bytes_and_at_most_one_per_cen
     assert sum(c.verdict not in ("no_change", "same_bytes", "cannot_tell") for c in found) <= 2
 
 
+@slow
 def test_rows_of_equal_pairs_do_not_change_either() -> None:
     rows = pl.concat([c.rows["role"] for c in trials(4, 100, 1, rows=("role",))])
     assert rows.filter(pl.col("bytes_moved") != 0).height == 0
@@ -71,6 +72,7 @@ def test_two_per_cent_fewer_bytes_are_found_by_three_repeats_in_nearly_every_tri
     assert sum(c.verdict in ("cuts_bytes", "bytes_cut_time_kept") for c in found) >= 95
 
 
+@slow
 def test_clocks_that_drift_from_capture_to_capture_are_not_called_a_change() -> None:
     found = trials(4, 100, 3, drift=0.03)
     assert sum(c.judged.bytes.direction != 0 for c in found) == 0

@@ -154,6 +154,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
 
+@pytest.mark.slow  # a process each
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_reports_stay_within_their_memory(tmp_path: Path, name: str) -> None:
     path = saved(tmp_path, HOSTILE[name]())
