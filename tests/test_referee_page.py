@@ -1,6 +1,7 @@
 """The referee's page says how often each check agrees, and names every file that differs."""
 
 import polars as pl
+import pytest
 
 from tests.corpus import needs_corpus
 from tools.referee import FOLDERS, judged, page
@@ -18,6 +19,7 @@ def test_the_page_counts_agreements_and_names_what_differs() -> None:
     assert "- bytes: `b`, 2 launches, up to 6.2 %" in text
 
 
+@pytest.mark.slow  # every public capture beside the repository
 @needs_corpus
 def test_no_capture_beside_the_repository_differs() -> None:
     rows = judged(FOLDERS)

@@ -260,8 +260,8 @@ def prefill_fact(table: pl.DataFrame, ranks: int = 1) -> Fact[int]:
     # between others a piece without attention belongs to the pass that follows
     known = table.filter((pl.col("mixers") > 0) | (edge & (pl.col("phase") == "prefill").fill_null(False)))
     prefill = known.filter(pl.col("phase") == "prefill")
-    # what only copies the tokens drawn begins no pass
-    begun = pl.col("opened").fill_null(False) | pl.coalesce("rows", "planned").is_not_null()
+    # what only copies the tokens drawn begins no pass; what a server prepares does
+    begun = (pl.col("opened") | pl.col("served")).fill_null(False) | pl.coalesce("rows", "planned").is_not_null()
     pieces = table.filter(edge, begun, pl.col("mixers") == 0, pl.col("phase").is_null()).height
     if pieces and prefill.filter(~pl.col("whole")).height:
         least, most = (round(n / ranks) for n in (prefill.height, prefill.height + pieces))
@@ -291,6 +291,8 @@ def layers_fact(table: pl.DataFrame, held: int) -> Fact[int]:
     if counted.is_empty():
         return Fact(None, "unknown", f"the window holds {held} whole {'layer' if held == 1 else 'layers'} and no complete pass")
     untold = begun.filter(pl.col("phase").is_null())["mixers"].unique().sort()
+    if decode.is_empty() and untold.len() and table["verified"].any():
+        return Fact(None, "unknown", f"passes of {untold[0]} layers verify drafts, or draft")
     if decode.is_empty() and untold.len() > 1:
         depths = " and ".join(map(str, untold))
         return Fact(None, "unknown", f"passes of {depths} layers, and nothing tells which are decode")

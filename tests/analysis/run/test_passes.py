@@ -24,6 +24,7 @@ def rows(*passes: str, lanes: tuple[int, ...] | None = None) -> pl.DataFrame:
             kind=pl.col("letter").replace_strict(KINDS, return_dtype=pl.String),
             fused=pl.col("letter") == "E",
             verifies=pl.col("letter") == "v",
+            server=pl.lit(False),
             numbered=pl.lit(None, pl.Int64),
             fc=pl.col("letter") == "f",
             norm=pl.col("letter").is_in(["n", "E"]),
@@ -313,6 +314,6 @@ def test_whole_passes_beside_a_cut_one_of_more_rows_may_all_be_drafts_where_some
 
 
 def test_an_empty_capture_has_the_columns_of_a_pass() -> None:
-    parts = {"opens", "closes", "opened", "rows", "planned"}
+    parts = {"opens", "closes", "opened", "served", "verified", "rows", "planned"}
     assert parts | {"lane", "phase", "step", "whole", "mixers", "launches", "draft", "mixed"} == set(empty_passes().columns)
     assert empty_passes().is_empty()

@@ -39,7 +39,11 @@ def passes(*rows: tuple[str | None, bool, int, int, bool]) -> pl.DataFrame:
     table = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
     number = pl.int_range(pl.len())
     return table.with_columns(mixed=pl.lit(False), opens=number == 0, closes=number == pl.len() - 1).with_columns(
-        opened=pl.col("launches") > 3, rows=pl.lit(None, pl.Int64), planned=pl.lit(None, pl.Int64)
+        opened=pl.col("launches") > 3,
+        served=pl.lit(False),
+        verified=pl.lit(False),
+        rows=pl.lit(None, pl.Int64),
+        planned=pl.lit(None, pl.Int64),
     )
 
 
@@ -120,6 +124,9 @@ def test_a_last_piece_beside_a_cut_prompt_may_be_one_more() -> None:
     assert prefill_fact(passes(PREFILL, PREFILL, begun)).value == 2
     # nothing but a copy of the tokens drawn
     assert prefill_fact(passes(cut, PREFILL, EMPTY)).value == 2
+    # but what a server prepares
+    prepared = passes(cut, PREFILL, EMPTY).with_columns(served=pl.col("launches") == 3)
+    assert (prefill_fact(prepared).value, prefill_fact(prepared).high) == (None, 3)
     told = ("prefill", False, 0, 5, False)
     assert prefill_fact(passes(cut, PREFILL, told)).value == 3
     # between others it belongs to the pass that follows
@@ -157,6 +164,10 @@ def test_passes_that_draft_or_are_cut_tell_no_layers() -> None:
     assert layers_fact(passes(DRAFTING, DRAFTING, DECODE, CUT, CUT), 0).value == 4
     assert layers_fact(passes(DRAFTING), 2) == Fact(None, "unknown", "the window holds 2 whole layers and no complete pass")
     assert layers_fact(passes(CUT), 1).evidence == "the window holds 1 whole layer and no complete pass"
+    # of a window where something verifies, and no pass is told to be decode, what is whole may be a draft
+    assert layers_fact(passes(UNTOLD), 0).value == 4
+    verifying = passes(UNTOLD).with_columns(verified=pl.lit(True))
+    assert layers_fact(verifying, 0) == Fact(None, "unknown", "passes of 4 layers verify drafts, or draft")
 
 
 def test_a_prefill_in_chunks_counts_where_it_begins_with_an_embedding() -> None:

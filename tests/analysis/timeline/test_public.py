@@ -19,6 +19,7 @@ def steps_of(file: str) -> Stepped | None:
         return None
 
 
+@pytest.mark.slow  # every public trace beside the repository
 @needs_traces
 def test_steps_are_those_of_the_manifest_and_none_where_it_has_none() -> None:
     found = {row["file"]: (told.steps.value, decode_steps(row)) for row in manifest() if (told := steps_of(row["file"]))}

@@ -277,6 +277,7 @@ def hashes() -> list[str]:
     return [hashlib.sha256(written(shown, form)).hexdigest() for form in ("json", "svg", "png", "html")]
 
 
+@pytest.mark.slow  # another process draws every form again
 def test_the_same_capture_gives_the_same_bytes_in_another_process() -> None:
     code = f"from {__name__} import hashes; print(*hashes())"
     known = {**os.environ, "PYTHONHASHSEED": "7"}

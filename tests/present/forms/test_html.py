@@ -130,6 +130,7 @@ def opened(browser: Any, page: str, tmp_path: Path) -> Iterator[Opened]:
     view.tab.close()
 
 
+@pytest.mark.slow  # a browser starts, and draws
 class TestInABrowser:
     """What a reader does."""
 

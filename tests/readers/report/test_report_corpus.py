@@ -37,6 +37,7 @@ def launches_of_vendor(path: Path) -> Iterator[Any]:
         yield from whole
 
 
+@pytest.mark.slow  # every metric of 36 public reports, read by NVIDIA's reader too
 @pytest.mark.parametrize("file", READABLE)
 def test_every_metric_equals_the_vendors(file: str) -> None:
     ours = every_metric(CORPUS / file)
@@ -55,6 +56,7 @@ def _pairs(instances: list[tuple[Any, Any]] | None) -> list[tuple[Any, Any]] | N
     return None if instances is None else [(bits(opcode), bits(count)) for opcode, count in instances]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", READABLE)
 def test_the_capture_with_every_counter_equals_the_vendors(file: str) -> None:
     ours = report.read(CORPUS / file, metrics=["*"])

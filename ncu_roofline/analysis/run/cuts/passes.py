@@ -18,6 +18,8 @@ def empty_passes() -> pl.DataFrame:
             "opens": pl.Boolean,
             "closes": pl.Boolean,
             "opened": pl.Boolean,
+            "served": pl.Boolean,
+            "verified": pl.Boolean,
             "rows": pl.Int64,
             "planned": pl.Int64,
             "phase": pl.Enum(PHASES),
@@ -92,6 +94,7 @@ def drawn(rows: pl.DataFrame) -> pl.DataFrame:
         opened=(kind == "embedding").any() | pl.col("fused").any(),
         fused=pl.col("fused").any(),
         verified=pl.col("verifies").any(),
+        served=pl.col("server").any(),
     )
 
 
