@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow  # each starts the steps of the action as processes
+
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "fixtures" / "measured"
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

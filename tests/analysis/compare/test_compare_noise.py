@@ -65,7 +65,8 @@ def test_rows_of_equal_pairs_do_not_change_either() -> None:
     assert rows.filter(pl.col("seconds_moved") != 0).height <= 1
 
 
-@pytest.mark.parametrize("layers", [4, pytest.param(32, marks=slow)])
+@pytest.mark.slow  # a hundred trials of six captures
+@pytest.mark.parametrize("layers", [4, 32])
 def test_two_per_cent_fewer_bytes_are_found_by_three_repeats_in_nearly_every_trial(layers: int) -> None:
     found = trials(layers, 100, 3, cut=0.98)
     assert sum(c.judged.bytes.direction == -1 for c in found) >= 95
