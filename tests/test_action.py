@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow  # each starts the steps of the action as processes
-
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "fixtures" / "measured"
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = ACTION["runs"]["steps"]
 INPUTS = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()}
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the step is a shell script")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="the step is a shell script"),
+    pytest.mark.slow,  # each starts processes
+]
 
 
 def done(folder: Path, base: str, head: str, **inputs: str) -> tuple[int, dict[str, str], str]:
