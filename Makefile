@@ -24,7 +24,8 @@ $(READY): $(RUNNABLE)
 demo: $(RUNNABLE) ## install into .venv and summarise the capture that ships in fixtures/
 	$(BIN)/ncu-roofline demo
 
-test: lint types unit ## lint, types, all tests but the slow ones
+test: lint ## lint, types, all tests but the slow ones; types beside tests, which do not always fill both cores
+	@$(MAKE) --no-print-directory -j 2 types unit
 
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
