@@ -57,7 +57,7 @@ def measured(command: str, path: Path) -> str:
     process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
     wall = time.monotonic() - began
-    return f"{command:8} {path.name:14} {wall:6.1f} s wall {cpu:6.1f} s CPU {used.ru_maxrss / 1e6:5.2f} GB, exit {process.returncode}"
+    return f"{command:8} {path.name:14} {wall:6.1f} s wall {cpu:6.1f} s CPU {used.ru_maxrss * 1024 / 1e9:5.2f} GB, exit {process.returncode}"
 
 
 def main() -> None:
