@@ -12,7 +12,7 @@ from ncu_roofline.errors import UnreadableCapture
 
 UNITS = {"n": 1, "u": 1_000, "µ": 1_000, "μ": 1_000, "m": 1_000_000, "s": 1_000_000_000}
 """Nanoseconds by the first letter of a unit: ns or nsec, both signs of micro, ms, s."""
-HEADING = re.compile(r'"?Start ?\((\w{1,5})\)"?(,|;|\t)"?Duration ?\((\w{1,5})\)')
+HEADING = re.compile(r'(?m)^\ufeff?"?Start ?\((\w{1,5})\)"?(,|;|\t)"?Duration ?\((\w{1,5})\)')
 """How the first line of every version begins; nsys writes it with commas or tabs."""
 CHATTER = 2**16
 """Where the header must stand at the latest: nsys may write lines of its own before it."""
@@ -80,8 +80,11 @@ def shaped(rows: pl.LazyFrame) -> pl.DataFrame:
 
 
 def time(heading: str) -> pl.Expr:
-    """A time in whole nanoseconds, by the unit in its heading."""
-    unit = UNITS[heading.rpartition("(")[2][0]]
+    """A time in whole nanoseconds, by the unit in its heading; raises ValueError where damage put something else there."""
+    _, told, unit_of = heading.rpartition("(")
+    if not told or unit_of[:1] not in UNITS:
+        raise ValueError(heading)
+    unit = UNITS[unit_of[0]]
     whole = pl.col(heading).cast(pl.Int64, strict=False)
     scaled = (pl.col(heading).cast(pl.Float64, strict=False) * unit).round().cast(pl.Int64, strict=False)
     return whole if unit == 1 else scaled

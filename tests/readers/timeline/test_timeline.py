@@ -213,6 +213,27 @@ def test_rows_of_a_csv_without_a_plain_time_are_said_and_a_file_of_them_is_refus
         read(path)
 
 
+@pytest.mark.parametrize("before", ["0,", "n,", "(ns),"])
+def test_a_heading_that_stands_behind_something_else_is_no_header(before: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(before + HEAD.format("ns") + before + ROW.format(10, 5))
+    with pytest.raises(UnreadableCapture, match="no timeline"):
+        read(path)
+
+
+def test_a_byte_order_mark_before_the_header_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(HEAD.format("ns") + ROW.format(10, 5), "utf-8-sig")
+    assert read(path).events.select("start", "nanoseconds").rows() == [(10, 5)]
+
+
+def test_a_header_that_a_quote_swallows_is_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('"\n' + HEAD.format("ns") + ROW.format(10, 5) + '"\n')
+    with pytest.raises(UnreadableCapture, match="damaged CSV"):
+        read(path)
+
+
 def export(path: Path, columns: str, rows: list[tuple[int, ...]], *more: str) -> Path:
     """An export that has these columns of kernels alone."""
     with sqlite3.connect(path) as base:
