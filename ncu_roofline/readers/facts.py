@@ -30,7 +30,7 @@ def whole(name: str, value: Any) -> int:
     return value
 
 
-def ratio(name: str, value: Any) -> float:
+def accepted(name: str, value: Any) -> float:
     """Tokens accepted per sequence and step: at least 1, since every step yields one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 1000:
         raise UnusableInput(f"{name} {value!r} is impossible; give the mean tokens per step and sequence, 1 or more")
@@ -86,7 +86,7 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "batch": whole,
     "steps": whole,
     "context": whole,
-    "accepted": ratio,
+    "accepted": accepted,
     "model": word,
     "weights": dtype,
     "head": dtype,

@@ -241,14 +241,14 @@ def test_what_is_no_whole_number_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [1, 1.0, 2.5, 1000])
 def test_a_ratio_is_a_number_from_one_on(value: float) -> None:
-    assert facts.ratio("accepted", value) == value
-    assert isinstance(facts.ratio("accepted", value), float)
+    assert facts.accepted("accepted", value) == value
+    assert isinstance(facts.accepted("accepted", value), float)
 
 
 @pytest.mark.parametrize("value", [0.99, 1000.5, True, "2", None, float("nan")])
 def test_what_is_no_ratio_is_refused(value: Any) -> None:
     with pytest.raises(UnusableInput, match="1 or more"):
-        facts.ratio("accepted", value)
+        facts.accepted("accepted", value)
 
 
 def test_words_are_texts_or_paths_that_are_not_empty() -> None:

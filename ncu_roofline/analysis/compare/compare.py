@@ -17,6 +17,7 @@ from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, per, si
 from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge, unchanged
 from ncu_roofline.analysis.compare.windows import Held, anchored, held, wholly
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import mean
 from ncu_roofline.capture import notebook
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
@@ -403,12 +404,8 @@ def shifted(comparison: Comparison) -> pl.DataFrame:
 
 def named(kernels: pl.DataFrame) -> pl.DataFrame:
     """One row per kernel of the same name and fate: `excess` summed, shares weighted by time."""
-
-    def mean(side: str, share: str) -> pl.Expr:
-        name, time = f"{side}_{share}", pl.col(f"{side}_seconds").filter(pl.col(f"{side}_{share}").is_not_null())
-        return pl.when(time.sum() > 0).then((pl.col(name) * pl.col(f"{side}_seconds")).sum() / time.sum()).alias(name)
-
-    shares = [mean(s, c) for s in ("base", "head") for c in ("bandwidth_share", "latency_share")]
+    sided = [(side, f"{side}_{share}") for side in ("base", "head") for share in ("bandwidth_share", "latency_share")]
+    shares = [mean(name, f"{side}_seconds").alias(name) for side, name in sided]
     same = ("head_kernel", "base_kernel", "role", "what")
     names = pl.col("base_name", "head_name").first()
     grid = pl.when(pl.col("head_grid").n_unique() == 1).then(pl.col("head_grid").first()).alias("head_grid")

@@ -174,7 +174,7 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
     """Sums of each row; null where more than a small part of the row was not measured, as a time of nothing was not."""
     weight = pl.col("seconds").fill_null(0.0)
 
-    def total(q: str) -> pl.Expr:
+    def summed(q: str) -> pl.Expr:
         lacking = pl.col(q).is_null()
         by_time = weight.filter(lacking).sum() / weight.sum()
         by_count = lacking.sum() / pl.len()
@@ -183,7 +183,7 @@ def totals(launches: pl.DataFrame, by: str) -> pl.DataFrame:
         return pl.when(known & (pl.col(q).sum() > 0) if q == "seconds" else known).then(pl.col(q).sum()).alias(q)
 
     return launches.group_by(by, maintain_order=True).agg(
-        *(total(q) for q in QUANTITIES),
+        *(summed(q) for q in QUANTITIES),
         *(bound for q in QUANTITIES for bound in bounds(q)),
         pl.col("share").sum().alias("launches"),
         useful().alias("useful_flops"),

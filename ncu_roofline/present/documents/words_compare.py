@@ -139,14 +139,14 @@ def by_change(comparison: Comparison) -> str:
             return f"{both(judged)} per {basis}.\n{cut} from DRAM, yet more time: {time}.{eaten(comparison)}"
         case "bytes_cut_time_kept":
             return (
-                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {ratio(judged.allowed)}, but "
+                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {times(judged.allowed)}, but "
                 f"{ran(judged.seconds)}, {seen(judged)}.{eaten(comparison)}"
             )
         case _:
             paid = "" if judged.realised is None else f", {seen(judged)}"
             less = judged.realised is not None and judged.realised < limit("realised")
             return (
-                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {ratio(judged.allowed)}; {ran(judged.seconds)}{paid}."
+                f"{both(judged)} per {basis}.\n{cut} from DRAM allow {times(judged.allowed)}; {ran(judged.seconds)}{paid}."
                 f"{eaten(comparison) if less else ''}"
             )
 
@@ -178,7 +178,7 @@ def both(judged: Judged) -> str:
     return f"bytes {changed(judged.bytes)}, {time}"
 
 
-def ratio(value: float | None) -> str:
+def times(value: float | None) -> str:
     """`1.87x`."""
     return "any speed-up" if value is None else f"{number(value)}x"
 
@@ -186,12 +186,12 @@ def ratio(value: float | None) -> str:
 def seen(judged: Judged) -> str:
     """The speed-up and the part realised."""
     if judged.realised is None:
-        return ratio(judged.speedup)
+        return times(judged.speedup)
     if judged.realised < 0.005:
-        return f"{ratio(judged.speedup)}: none of the gain that the bytes allow"
+        return f"{times(judged.speedup)}: none of the gain that the bytes allow"
     if judged.realised > 1.5:
-        return f"{ratio(judged.speedup)}: more than the bytes explain, so something beside them changed"
-    return f"{ratio(judged.speedup)}: {100 * judged.realised:.0f} % of the gain that the bytes allow"
+        return f"{times(judged.speedup)}: more than the bytes explain, so something beside them changed"
+    return f"{times(judged.speedup)}: {100 * judged.realised:.0f} % of the gain that the bytes allow"
 
 
 def flops_words(flops: Change) -> str:
