@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from time import monotonic
 from typing import Any
 
@@ -92,12 +92,14 @@ def on_executor(work: partial[Kept], found: list[str], on: str | None, workers: 
 @contextmanager
 def pool(workers: int) -> Iterator[Executor]:
     """Processes of this machine, which end when this one does."""
+    others = set(active_children())
     with archive.strangers():
         # spawn: a forked child could inherit locks of polars' threads
         executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=archive.bound)
         try:
             yield executor
         except BaseException:
+            archive.end(others)
             executor.shutdown(wait=False, cancel_futures=True)
             raise
         executor.shutdown()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 
@@ -89,18 +90,23 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
     others = set(active_children())
     # spawn: a forked child could inherit locks of polars' threads
     with strangers(), ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as pool:
-        reading = [pool.submit(keep, file) for file in files]
-        try:
+        try:  # an interrupt may come while the work is handed out
+            reading = [pool.submit(keep, file) for file in files]
             for kept in reading:
                 yield kept.result()
         except BrokenProcessPool as error:
             raise UnusableInput(
                 "a reading process was ended from outside, often for lack of memory; take fewer workers"
             ) from error
-        except BaseException:  # where this one stops early, nobody reads on
-            for child in set(active_children()) - others:
-                child.terminate()
+        except BaseException:
+            end(others)
             raise
+
+
+def end(others: set[BaseProcess]) -> None:
+    """Ends the processes that this one started, without those that it had before: where it stops early, nobody reads on."""
+    for child in set(active_children()) - others:
+        child.terminate()
 
 
 @contextmanager
