@@ -104,19 +104,28 @@ def judged(made: Generated) -> Iterator[Judged]:
         study = nr.study(made.capture)
         said = statements(study)
     except Exception as error:  # a crash of what is judged must not end the judging
-        yield Judged(**common, fact="crash", outcome="false", determined=True, said=f"{type(error).__name__}: {error}"[:200])
+        yield crashed(error, common)
         return
     for fact, told in made.truth.facts.items():
-        spoken = said.get(fact)
-        yield Judged(
-            **common,
-            fact=fact,
-            outcome=outcome(told, spoken),
-            determined=told.determined,
-            said=shown(spoken),
-            truth=" or ".join(dict.fromkeys(shown(one) for one in told.accepted)) or "nothing",
-        )
+        yield held(fact, told, said.get(fact), common)
     yield from (Judged(**common, **rest) for rest in by_launch(made, study))
+
+
+def held(fact: str, told: Told, said: Range | None, common: dict[str, Any]) -> Judged:
+    """What was said of a fact, against what is so."""
+    return Judged(
+        **common,
+        fact=fact,
+        outcome=outcome(told, said),
+        determined=told.determined,
+        said=shown(said),
+        truth=" or ".join(dict.fromkeys(shown(one) for one in told.accepted)) or "nothing",
+    )
+
+
+def crashed(error: Exception, common: dict[str, Any]) -> Judged:
+    """A false statement of everything."""
+    return Judged(**common, fact="crash", outcome="false", determined=True, said=f"{type(error).__name__}: {error}"[:200])
 
 
 def statements(study: Study) -> dict[str, Range | None]:

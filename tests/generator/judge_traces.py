@@ -16,7 +16,7 @@ from ncu_roofline.analysis.study import study
 from ncu_roofline.analysis.timeline.match import Matched, matched
 from ncu_roofline.analysis.timeline.steps import Stepped, stepped
 from ncu_roofline.readers.timeline.timeline import read
-from tests.generator.judge import Judged, Range, outcome, shown, table
+from tests.generator.judge import Judged, Range, crashed, held, table
 from tests.generator.plans import KINDS
 from tests.generator.runs import Generated
 from tests.generator.timelines import Timeline, timeline, union, write_kineto, write_nsys
@@ -98,18 +98,11 @@ def judged(made: Timeline, folder: Path) -> Iterator[Judged]:
         found = stepped(read((write_nsys if path.suffix == ".sqlite" else write_kineto)(made, path)), beside=beside)
         pair = matched(found, capture)
     except Exception as error:  # a crash of what is judged must not end the judging
-        yield Judged(**common, fact="crash", outcome="false", determined=True, said=f"{type(error).__name__}: {error}"[:200])
+        yield crashed(error, common)
         return
     truth = Truth(made=made, run=run)
     for fact, told, said in statements(truth, found, pair):
-        yield Judged(
-            **common,
-            fact=fact,
-            outcome=outcome(told, said),
-            determined=told.determined,
-            said=shown(said),
-            truth=" or ".join(dict.fromkeys(shown(one) for one in told.accepted)) or "nothing",
-        )
+        yield held(fact, told, said, common)
 
 
 def statements(truth: Truth, found: Stepped, pair: Matched) -> Iterator[tuple[str, Told, Range | None]]:
@@ -117,11 +110,7 @@ def statements(truth: Truth, found: Stepped, pair: Matched) -> Iterator[tuple[st
     yield from sums(truth.made, found)
     facts = truth.run.truth.facts
     counts = truth.counts()
-    sure = (
-        len(counts) == 1
-        and truth.run.truth.facts["steps"].determined
-        and truth.made.variant not in ("missing kernels", "fused kernels")
-    )
+    sure = len(counts) == 1 and facts["steps"].determined and truth.made.variant not in ("missing kernels", "fused kernels")
     told = facts["steps"] if facts["steps"].loose else Told(accepted=tuple((c, c) for c in sorted(counts)), determined=sure)
     yield "steps", told, steps_said(found)
     prompts = found.study.run.prefill_passes.value
