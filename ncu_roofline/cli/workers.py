@@ -8,10 +8,9 @@ import secrets
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from multiprocessing import active_children, get_context
 from time import monotonic
 from typing import Any
 
@@ -85,24 +84,8 @@ def on_executor(work: partial[Kept], found: list[str], on: str | None, workers: 
     else:
         strikes: Counter[str] = Counter()
         while waiting:
-            with pool(workers) as executor:
+            with archive.pool(workers) as executor:
                 yield from finished(executor, work, waiting, strikes, workers * WAITING)
-
-
-@contextmanager
-def pool(workers: int) -> Iterator[Executor]:
-    """Processes of this machine, which end when this one does."""
-    others = set(active_children())
-    with archive.strangers():
-        # spawn: a forked child could inherit locks of polars' threads
-        executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=archive.bound)
-        try:
-            yield executor
-        except BaseException:
-            archive.end(others)
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-        executor.shutdown()
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 
@@ -87,26 +86,30 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
     if workers <= 1:
         yield from map(keep, files)
         return
-    others = set(active_children())
-    # spawn: a forked child could inherit locks of polars' threads
-    with strangers(), ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as pool:
-        try:  # an interrupt may come while the work is handed out
-            reading = [pool.submit(keep, file) for file in files]
+    with pool(workers) as executor:
+        reading = [executor.submit(keep, file) for file in files]
+        try:
             for kept in reading:
                 yield kept.result()
         except BrokenProcessPool as error:
             raise UnusableInput(
                 "a reading process was ended from outside, often for lack of memory; take fewer workers"
             ) from error
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of this machine, which end when this one does, or stops early: then nobody reads on."""
+    others = set(active_children())
+    # spawn: a forked child could inherit locks of polars' threads
+    with strangers(), ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as executor:
+        try:
+            yield executor
         except BaseException:
-            end(others)
+            for child in set(active_children()) - others:
+                child.terminate()
+            executor.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def end(others: set[BaseProcess]) -> None:
-    """Ends the processes that this one started, without those that it had before: where it stops early, nobody reads on."""
-    for child in set(active_children()) - others:
-        child.terminate()
 
 
 @contextmanager
