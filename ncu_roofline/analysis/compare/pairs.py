@@ -164,7 +164,12 @@ def piecewise(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]
 
 
 def cheapest(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
-    """Sequence alignment (Needleman and Wunsch 1970): gaps cost, unlike kernels cost more."""
+    """Sequence alignment (Needleman and Wunsch 1970): gaps cost, unlike kernels cost more.
+
+    Of ways that cost the same it takes the one that it would take with the sides swapped.
+    """
+    if looks(head) < looks(base):
+        return [(one, other) for other, one in cheapest(head, base)]
     cost: dict[tuple[int, int], float] = {}
     for i in range(len(base), -1, -1):
         for j in range(len(head), -1, -1):
@@ -176,6 +181,11 @@ def cheapest(base: list[Group], head: list[Group]) -> list[tuple[Group, Group]]:
             found.append((base[i], head[j]))
         i, j = i + (step != "head"), j + (step != "base")
     return found
+
+
+def looks(side: list[Group]) -> list[tuple[str, str, str, float, float, float]]:
+    """What the groups of a side are told apart by."""
+    return [(g.name, g.grid, g.block, g.count, g.bytes or 0.0, g.intensity or 0.0) for g in side]
 
 
 def options(
