@@ -15,15 +15,14 @@ def ratio(top: str | pl.Expr, bottom: str | pl.Expr) -> pl.Expr:
 
 def known_sum(name: str, where: pl.Expr | None = None) -> pl.Expr:
     """Sum of the known values; null where there is none, which a plain sum would call zero."""
-    values = pl.col(name) if where is None else pl.col(name).filter(where)
+    values = pl.col(name) if where is None else pl.when(where).then(name)
     return pl.when(values.count() > 0).then(values.sum())
 
 
 def mean(of: str | pl.Expr, by: str = "seconds") -> pl.Expr:
     """Mean weighted by time, or by another column, of the rows that have both; null where none has."""
     value = pl.col(of) if isinstance(of, str) else of
-    both = value.is_not_null() & pl.col(by).is_not_null()
-    return ratio((value * pl.col(by)).filter(both).sum(), pl.col(by).filter(both).sum())
+    return ratio((value * pl.col(by)).sum(), pl.when(value.is_not_null()).then(by).sum())
 
 
 def total(frame: pl.DataFrame, column: str) -> float | None:

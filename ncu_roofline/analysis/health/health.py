@@ -13,7 +13,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import lacking, launch_count
 from ncu_roofline.analysis.study import Study
-from ncu_roofline.analysis.sums import share, total
+from ncu_roofline.analysis.sums import known_sum, share
 from ncu_roofline.analysis.work.ladder import sm_hertz
 from ncu_roofline.analysis.work.traffic import at_nominal_clock
 from ncu_roofline.capture.schema import SCALAR_PATHS, TENSOR_PATHS, whole_result
@@ -129,7 +129,7 @@ def missing_bytes(study: Study) -> Iterator[Finding]:
         metrics = BYTE_METRICS_SM120 if capability(study).startswith("12") else BYTE_METRICS
     missing = pl.col("dram_bytes").is_null()
     unread, sided = missing & pl.col("dram_read_bytes").is_null(), missing & pl.col("bound").is_not_null()
-    read = total(study.launches.filter(missing & ~unread), "dram_read_bytes")
+    read = study.launches.select(known_sum("dram_read_bytes", missing)).item()
     some = {"metrics": metrics, "sided": counted(study, sided) == counted(study, missing), "read": read}
     yield from of(study, "missing_bytes", BLOCKS, unread, **some)
     yield from of(study, "missing_writes", WEAKENS, missing & ~unread, **some)
@@ -148,10 +148,11 @@ def missing_flops(study: Study) -> Iterator[Finding]:
 
 def uncounted(study: Study) -> list[str]:
     """The kinds of work that some partial count leaves out."""
-    known = study.launches.filter(pl.col("flops").is_not_null(), ~pl.col("flops_complete"))
     told = study.capture.device.compute_capability or (study.gpu.compute_capability if study.gpu else None)
     paths = (*SCALAR_PATHS, *table()["tensor_types"].get(told, TENSOR_PATHS))
-    return list(dict.fromkeys(p.replace("_", " ") for p in paths if known[f"flops_{p}"].null_count()))
+    partial = pl.col("flops").is_not_null() & ~pl.col("flops_complete")
+    lacks = study.launches.select((partial & pl.col(f"flops_{p}").is_null()).any().alias(p) for p in paths).row(0, named=True)
+    return list(dict.fromkeys(p.replace("_", " ") for p in paths if lacks[p]))
 
 
 SOURCES = ("rate", "cycles", "opcodes", "instructions", "pipe", "l2_miss")

@@ -125,7 +125,7 @@ class Reachable:
 
 def reachable(launches: pl.DataFrame) -> Reachable | None:
     """Kernel time less the sum of gains; None where the gain of a launch that took time is not known."""
-    known = launches.filter(pl.col("seconds").is_not_null())
+    known = launches.select("seconds", "gain_seconds").filter(pl.col("seconds").is_not_null())
     if known.is_empty() or known["gain_seconds"].null_count():
         return None
     took = float(known["seconds"].sum())

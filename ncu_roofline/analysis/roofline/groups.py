@@ -36,6 +36,8 @@ CEILINGS = ("peak", "peak_at_clock", "ridge", "ridge_spec", "ridge_profiled")
 ROOFS = (*SLOPES, *CEILINGS)
 BY_TIME = (*SLOPES, "bandwidth_share", "compute_share", "ceiling_share", "waves")
 """Means weighted by time: a share times its time is the time at the roof."""
+LONG = ("name", "kernel")
+"""Texts that groups compare as numbers."""
 PAIRS = (("flops", "dram_bytes"), ("needed", "dram_bytes"), ("flops", "needed"), ("flops", "seconds"), ("needed", "seconds"))
 BOUNDS_OF_USEFUL = ("useful_intensity_low", "useful_intensity_high")
 FIRST = (
@@ -91,14 +93,9 @@ def group(launches: pl.DataFrame, by: str = "kernel") -> pl.DataFrame:
     A ratio is taken over the launches that have both its sides.
     """
     keys = list(KEYS[by])
-    ready = launches.with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"), needed=needed())
-    summed = ready.group_by(keys, maintain_order=True).agg(
-        *identity(keys),
-        *sums(),
-        *(mean(name).alias(name) for name in BY_TIME),
-        *paired(),
-        common("bound").alias("bound_of_all"),
-    )
+    figures = (*identity(keys), *sums(), *means(), *paired(), common("bound").alias("bound_of_all"))
+    ready = narrow(launches, {*keys, *(name for figure in figures for name in figure.meta.root_names())})
+    summed = ready.group_by(keys, maintain_order=True).agg(figures)
     return (
         with_path(summed, ready, keys)
         .with_columns(
@@ -111,6 +108,7 @@ def group(launches: pl.DataFrame, by: str = "kernel") -> pl.DataFrame:
         .with_columns(bound_source=bound_source(), limited_by=limited_by(THRESHOLDS.latency_share), suspect=suspect())
         .sort("seconds", "index", descending=[True, False], nulls_last=True)
         .with_row_index("group")
+        .with_columns(pl.col(LONG).cast(pl.String))
         .select(
             *FIRST,
             *(c for c in (*SUMMED, *ROOFS, *BOUNDS_OF_USEFUL) if c not in FIRST),
@@ -118,6 +116,12 @@ def group(launches: pl.DataFrame, by: str = "kernel") -> pl.DataFrame:
             "suspect_launches",
         )
     )
+
+
+def narrow(launches: pl.DataFrame, names: set[str]) -> pl.DataFrame:
+    """What is looked at: of a million launches, grouping copies every other column, and long texts as often as rows."""
+    ready = launches.with_columns(pl.col("family").cast(pl.Enum(FAMILIES)).fill_null("other"), needed=needed())
+    return ready.select(sorted({*names, "path", *CEILINGS})).with_columns(pl.col(LONG).cast(pl.Categorical))
 
 
 def needed() -> pl.Expr:
@@ -159,6 +163,11 @@ def identity(keys: list[str]) -> list[pl.Expr]:
 def sums() -> list[pl.Expr]:
     """Totals, and how many launches each of them lacks."""
     return [e for c in SUMMED for e in (known_sum(c).alias(c), pl.col(c).null_count().cast(pl.Int64).alias(f"{c}_unknown"))]
+
+
+def means() -> list[pl.Expr]:
+    """Means weighted by time."""
+    return [mean(name).alias(name) for name in BY_TIME]
 
 
 def paired() -> list[pl.Expr]:

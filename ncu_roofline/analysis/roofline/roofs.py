@@ -20,8 +20,8 @@ def roofs(launches: pl.DataFrame, gpu: Gpu | None, levels: tuple[str, ...]) -> p
     for kind, (bandwidth, peak) in columns.items():
         found.append((kind, "dram", weighted(launches, bandwidth)))
         for path in worked:
-            of_path = launches.filter(pl.col("path").cast(pl.String) == path)
-            found.append((kind, path, weighted(of_path, peak)))
+            of_path = pl.when(pl.col("path").cast(pl.String) == path).then(peak)
+            found.append((kind, path, weighted(launches, of_path)))
     if not worked and gpu:
         found += [("datasheet", path, gpu.peaks.get(path)) for path in usual_paths(launches)]
     if "l2" in levels:

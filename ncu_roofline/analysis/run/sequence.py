@@ -18,7 +18,7 @@ from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
-from ncu_roofline.capture.schema import PHASES, PROMPTED, whole_result
+from ncu_roofline.capture.schema import PHASES, PROMPTED, beside, whole_result
 from ncu_roofline.knowledge.models.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
@@ -71,7 +71,7 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
-    found_in = summarised(launches.join(places, on="index", how="left", maintain_order="left"), table)
+    found_in = summarised(beside(launches, places, "index"), table)
     # a single layer that decodes is a draft's, whoever it drafts for; one that the window leaves of a pass tells nothing
     begun = ~pl.col("opens") | pl.col("opened").fill_null(False)
     ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
@@ -143,7 +143,7 @@ def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segm
     told = sequences_of_steps(launches, drafts=drafts or bool(sign))
     sign = sign or speculation.rows_beyond(told)
     placed = told.select(*PLACE, step_batch="batch").filter(pl.col("step").is_not_null())
-    joined = launches.join(placed, on=PLACE, how="left", nulls_equal=True, maintain_order="left")
+    joined = beside(launches, placed, PLACE)
     stepping = pl.col("phase").cast(pl.String) == "decode"
     return replace(
         segmented,
@@ -206,7 +206,7 @@ def placed(rows: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
 def summarised(launches: pl.DataFrame, table: pl.DataFrame) -> Segmented:
     """The launches with the facts that their passes tell."""
     whole = table.filter(pl.col("whole") & ~pl.col("draft"))
-    layered = launches.filter(pl.col("layer_whole") & (pl.col("position") == 0))
+    layered = launches.select("phase", "layer_whole", "position").filter(pl.col("layer_whole") & (pl.col("position") == 0))
     # a prompt's layers are no part of a step
     held = layered.filter(~pl.col("phase").cast(pl.String).is_in(PROMPTED).fill_null(False)).height or layered.height
     end = "sampling" if (launches["role"].cast(pl.String) == "sampling").any() else "the LM head"

@@ -12,7 +12,7 @@ from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
 def signs(launches: pl.DataFrame, drafting: int) -> str:
     """What says that drafts are made or verified, in a phrase; empty where nothing does."""
     found = [f"{drafting} {'pass drafts' if drafting == 1 else 'passes draft'}"] if drafting else []
-    kernels = launches.filter(listed(launches, "speculation"))["kernel"].unique().sort().head(2)
+    kernels = launches.select(pl.col("kernel").filter(listed(launches, "speculation")))["kernel"].unique().sort().head(2)
     return ", ".join([*found, *kernels])
 
 

@@ -116,7 +116,7 @@ def figure(study: Study, whole: Totals, measure: str) -> dict[str, Any]:
 
 def by_rung(study: Study) -> str:
     """What most bytes stand on."""
-    known = study.launches.filter(pl.col("dram_bytes") > 0)
+    known = study.launches.select("dram_bytes", "dram_bytes_source").filter(pl.col("dram_bytes") > 0)
     rungs = known.group_by("dram_bytes_source").agg(pl.col("dram_bytes").sum()).sort("dram_bytes", descending=True)
     return str(rungs["dram_bytes_source"][0]) if rungs.height else "measured"
 
