@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from struct import unpack_from
 from typing import Any, BinaryIO
 
@@ -31,12 +30,11 @@ BROKEN = (NoPagesError, IndexError, OSError, KeyError, TypeError, AttributeError
 """What damaged bytes end in."""
 
 
-def listed(path: Path) -> int:
+def listed(file: BinaryIO) -> int:
     """Values of all lists of a file; raises one of BROKEN where its bytes are no Parquet."""
-    with path.open("rb") as file:
-        groups = footer(file)[ROW_GROUPS]
-        chunks = (column[CHUNK] for group in groups for column in group[COLUMNS])
-        return sum(values for chunk in chunks if len(chunk[PATH]) > 1 for values in pages(file, chunk))
+    groups = footer(file)[ROW_GROUPS]
+    chunks = (column[CHUNK] for group in groups for column in group[COLUMNS])
+    return sum(values for chunk in chunks if len(chunk[PATH]) > 1 for values in pages(file, chunk))
 
 
 def footer(file: BinaryIO) -> dict[int, Any]:

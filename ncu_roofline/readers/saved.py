@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.capture.schema import LAUNCHES, MEASURED, OPCODES, conform, numbered
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import footer, pages
+from ncu_roofline.readers import footer, pages, seal
 from ncu_roofline.readers.footer import SCHEMA_VERSION
 
 __all__ = ["ARCHIVED", "KEY", "SCHEMA_VERSION", "facts_of", "ours", "packed", "read"]
@@ -33,10 +34,9 @@ def packed(capture: Capture) -> bytes:
     """The capture as the bytes of one Parquet file with one row group."""
     target = BytesIO()
     launches = numbered(capture.launches)
-    launches.write_parquet(
-        target, metadata={KEY: footer.written(capture)}, row_group_size=max(launches.height, 1), statistics=True
-    )
-    return target.getvalue()
+    told = {KEY: footer.written(capture), **seal.OPEN}
+    launches.write_parquet(target, metadata=told, row_group_size=max(launches.height, 1), statistics=True)
+    return seal.sealed(target.getvalue())
 
 
 def read(path: Path) -> Capture:
@@ -72,6 +72,8 @@ def undamaged(path: Path) -> Iterator[None]:
 def facts_of(path: Path) -> dict[str, Any]:
     """The footer of a saved capture; refuses other people's Parquet and other versions of ours."""
     with undamaged(path), path.open("rb") as file:  # a path would be taken for a pattern
+        if seal.broken_file(path):
+            raise OSError("other bytes than were written")
         text = pl.read_parquet_metadata(file).get(KEY)
     if text is None:
         raise UnreadableCapture(
@@ -119,13 +121,19 @@ def bounded(rows: pl.LazyFrame, path: Path) -> pl.LazyFrame:
 
 def short(path: Path) -> None:
     """Refuses lists that unpack to more than a capture has, by what the headers of their pages say."""
+    with path.open("rb") as file:
+        short_file(file, path.name)
+
+
+def short_file(file: BinaryIO, name: str) -> None:
+    """The same of an open file."""
     try:
-        entries = pages.listed(path)
+        entries = pages.listed(file)
     except pages.BROKEN as error:
-        raise UnreadableCapture(f"{path.name}: a damaged Parquet file; save the capture again") from error
-    if entries > max(SPARED_ENTRIES, ENTRIES_PER_BYTE * path.stat().st_size):
+        raise UnreadableCapture(f"{name}: a damaged Parquet file; save the capture again") from error
+    if entries > max(SPARED_ENTRIES, ENTRIES_PER_BYTE * file.seek(0, os.SEEK_END)):
         raise UnreadableCapture(
-            f"{path.name}: unpacks to {entries:,} entries of lists, which no capture of its size does; save it again"
+            f"{name}: unpacks to {entries:,} entries of lists, which no capture of its size does; save it again"
         )
 
 

@@ -16,7 +16,8 @@ FIXTURE = Path(__file__).parents[2] / "fixtures" / "synthetic" / "dense-b8.ncu-r
 def test_entries_of_all_lists_are_counted_without_unpacking(tmp_path: Path) -> None:
     frame = pl.DataFrame({"flat": [1, 2, 3], "lists": [["a", "b"], ["c"], ["d", "e", "f"]], "pairs": [[1], [2], [3]]})
     frame.write_parquet(tmp_path / "x.parquet", row_group_size=2)
-    assert pages.listed(tmp_path / "x.parquet") == 6 + 3
+    with (tmp_path / "x.parquet").open("rb") as file:
+        assert pages.listed(file) == 6 + 3
 
 
 def test_a_small_file_of_many_equal_names_is_refused_before_it_unpacks(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from io import BytesIO
 import polars as pl
 
 from ncu_roofline.capture.fleet import RUNS
+from ncu_roofline.readers import saved, seal
 from ncu_roofline.readers.fleet import store as stores
 from ncu_roofline.readers.fleet import tables
 from ncu_roofline.readers.fleet.store import Store
@@ -94,7 +95,9 @@ def contents(store: Store, names: list[str]) -> Iterator[tuple[str, pl.DataFrame
             some = names[start : start + AHEAD]
             for name, body in zip(some, pool.map(partial(fetched, store), some), strict=True):
                 if body is not None:
+                    tables.unbroken(store, name, seal.broken(body))
                     with tables.sound(store):
+                        saved.short_file(BytesIO(body), f"{tables.stem(name)}{ENDING}")
                         yield name, tables.ours(pl.read_parquet(BytesIO(body), hive_partitioning=False), store, name)
 
 

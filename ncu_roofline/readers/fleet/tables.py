@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
@@ -18,8 +19,8 @@ import polars as pl
 from ncu_roofline.capture.fleet import JOINED, RUNS, SCHEMA_VERSION
 from ncu_roofline.capture.schema import LAUNCHES, MEASURED
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
-from ncu_roofline.readers import archive
-from ncu_roofline.readers.fleet.store import Store, shown
+from ncu_roofline.readers import archive, seal
+from ncu_roofline.readers.fleet.store import Folder, Store, shown
 
 RUNS_FOLDER, LAUNCHES_FOLDER = "runs/", "launches/"
 MERGED, REFUSED, ENDING = "merged-", ".refused", ".parquet"
@@ -63,8 +64,8 @@ def is_fleet(store: Store) -> bool:
 def packed(rows: pl.DataFrame) -> bytes:
     """Rows as the bytes of one Parquet file; the same rows are the same bytes."""
     target = BytesIO()
-    rows.write_parquet(target, row_group_size=ROW_GROUP, statistics=True)
-    return target.getvalue()
+    rows.write_parquet(target, metadata=seal.OPEN, row_group_size=ROW_GROUP, statistics=True)
+    return seal.sealed(target.getvalue())
 
 
 def keep(store: Store, identity: str, runs: pl.DataFrame, launches: pl.DataFrame | None, partition: tuple[str, str]) -> None:
@@ -151,8 +152,21 @@ def ours(rows: pl.DataFrame, store: Store, name: str) -> pl.DataFrame:
     return rows
 
 
+def unbroken(store: Store, name: str, broken: bool) -> None:
+    """Raises UnusableInput for an object whose bytes are not those that were written."""
+    if broken:
+        told = f"{stem(name)}{ENDING} is damaged; bring it back from a copy, or ingest the captures into a new archive"
+        raise UnusableInput(f"{shown(store.root)}: {told}")
+
+
 def scanned(store: Store, names: Sequence[str], schema: dict[str, pl.DataType], *, parted: bool = False) -> pl.LazyFrame:
-    """Objects lazily, as one table; columns that older objects lack are null."""
+    """Objects lazily, as one table; columns that older objects lack are null.
+
+    Those of a folder are as they were written; a bucket, whose store guards its bytes itself, is read in pieces.
+    """
+    if isinstance(store, Folder):
+        for name in names:
+            unbroken(store, name, seal.broken_file(Path(store.address(name))))
     return pl.scan_parquet(
         [store.address(name) for name in names],
         schema=schema,

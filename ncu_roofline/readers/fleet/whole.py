@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from ncu_roofline.capture import schema
 from ncu_roofline.capture.capture import Capture
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import archive, footer
+from ncu_roofline.readers import archive, footer, saved
 from ncu_roofline.readers.fleet import tables
-from ncu_roofline.readers.fleet.store import Store, shown
+from ncu_roofline.readers.fleet.store import Folder, Store, shown
+
+LETTERS = 1 << 17
+"""Letters of the facts of a capture, of many captures the mean; those seen have a few thousand."""
 
 
 def read(store: Store) -> Capture:
@@ -17,6 +22,9 @@ def read(store: Store) -> Capture:
     name = shown(store.root)
     rows = tables.runs(store, columns=("facts", "capture", "when"))
     told = rows.filter(pl.col("reason").is_null()).unique("id", maintain_order=True)
+    letters = told["facts"].str.len_bytes().sum()
+    if letters > max(saved.SPARED_CELLS * 8, LETTERS * told.height):
+        raise UnreadableCapture(f"{name}: its facts unpack to {letters:,} letters, which those of no captures do")
     facts = [
         Capture(launches=pl.DataFrame(), **footer.parsed(text, capture))
         for text, capture in told.select("facts", "capture").rows()
@@ -42,6 +50,8 @@ def counters(store: Store) -> list[str]:
     """The counters that any object of the archive has, of the type that their name tells."""
     found: set[str] = set()
     for name in tables.named(store, tables.LAUNCHES_FOLDER).every:
+        if isinstance(store, Folder):
+            saved.short(Path(store.address(name)))
         kinds = pl.scan_parquet(
             store.address(name), glob=False, hive_partitioning=False, storage_options=store.options() or None
         ).collect_schema()

@@ -20,6 +20,7 @@ import ncu_roofline as nr
 from ncu_roofline import whole
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
 from ncu_roofline.readers.fleet import tables
+from ncu_roofline.readers.fleet import whole as of_all
 from ncu_roofline.readers.fleet.compact import compact
 from ncu_roofline.readers.fleet.store import Folder, at, sweep
 from tests.command import run
@@ -158,6 +159,7 @@ import resource, signal, sys
 import ncu_roofline as nr
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.readers.fleet import tables
+from ncu_roofline.readers.fleet import whole as of_all
 from ncu_roofline.readers.fleet.store import at
 rows = nr.ingest(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -221,7 +223,7 @@ def test_a_damaged_object_is_one_sentence(store: Folder) -> None:
 
     with pytest.raises(UnusableInput, match="archive cannot be read: an object of it is damaged"):
         tables.runs(store)
-    with pytest.raises(UnusableInput, match="archive cannot be read: an object of it is damaged"):
+    with pytest.raises(UnreadableCapture, match=r"b{32}.parquet: a damaged Parquet file"):
         compact(store)
 
 
@@ -234,7 +236,7 @@ def test_launches_that_are_damaged_are_one_sentence_for_every_command(
 
     for words in (["history", store.root, "--by", "kernel"], ["summary", store.root], ["kernels", store.root]):
         answer = run(capsys, *words)
-        assert answer.code == 3 and "archive cannot be read: an object of it is damaged" in answer.err
+        assert answer.code == 3 and "b" * 32 + ".parquet" in answer.err and "damaged" in answer.err
 
 
 def test_infinities_and_no_tokens_of_a_stranger_are_not_known(store: Folder) -> None:
@@ -244,6 +246,28 @@ def test_infinities_and_no_tokens_of_a_stranger_are_not_known(store: Folder) -> 
 
     found = tables.runs(store).filter(pl.col("id") == "b" * 32)
     assert found.select(list(strange)).null_count().row(0) == (rows.height,) * 4
+
+
+def test_small_objects_of_a_stranger_that_unpack_to_far_more_are_refused(store: Folder) -> None:
+    launches = nr.ingest(THREE[0]).launches
+    assert launches is not None
+    bomb = launches.with_columns(nvtx=pl.Series([["layer"] * 30_000] * launches.height))
+    name = store.names("launches")[0].rsplit("/", 1)[0] + f"/{'b' * 32}.parquet"
+    store.put(name, tables.packed(bomb))
+    assert len(tables.packed(bomb)) < 100_000
+    entries = (
+        rf"b{{32}}.parquet: unpacks to {30_000 * 124 + 6 * 124:,} entries of lists"  # 124 launches, 3 sides of grid and block
+    )
+    for reading in (of_all.read, compact):
+        with pytest.raises(UnreadableCapture, match=entries):
+            reading(store)
+
+    store.remove([name])
+    row = nr.ingest(THREE[0]).runs.head(1)
+    rows = pl.concat([row] * 60).with_columns(pl.lit(" " * 7_000_000).alias("facts"), id=pl.int_range(60).cast(pl.String))
+    store.put("runs/" + "b" * 32 + ".parquet", tables.packed(rows))
+    with pytest.raises(UnreadableCapture, match=r"archive: its facts unpack to 420,\d{3},\d{3} letters"):  # 60 x 7 million
+        of_all.read(store)
 
 
 def test_one_content_under_two_names_is_one_capture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
