@@ -55,9 +55,10 @@ def answer(projection: Projection) -> tuple[str, ...]:
         f"Projection, not a measurement: on {projection.device} ({where}) {times} per {per} instead of "
         f"{text(total['seconds'], 's')}: {faster} times as fast."
     )
-    share = projection.latency_share
-    kept = f"{percent(share)} of the time is in latency-bound kernels, which take {as_long(projection)} per step as before."
-    return (first, moves(total, per), *((kept,) if share else ()))
+    if not projection.latency_share:
+        return first, moves(total, per)
+    kept = f"{percent(projection.latency_share)} of the time is in latency-bound kernels, which take {as_long(projection)}"
+    return first, moves(total, per), f"{kept} per step as before."
 
 
 def as_long(projection: Projection) -> str:

@@ -60,7 +60,9 @@ def test_no_share_of_latency_is_told_where_the_limit_of_most_of_the_time_is_unkn
     attention = pl.col("family").cast(pl.String) == "attention"
     unknown = study.launches.with_columns(limited_by=pl.when(attention).then(pl.lit("latency")))
     assert study.launches.filter(attention)["seconds"].sum() < study.launches["seconds"].sum() / 2
-    assert project(replace(study, launches=unknown), Target(batch=8)).latency_share is None
+    found = project(replace(study, launches=unknown), Target(batch=8))
+    assert found.latency_share is None
+    assert not [line for line in document(found).answer if "latency-bound" in line]
 
 
 def test_the_far_end_gives_each_kernel_a_fixed_part_of_the_shortest_launch() -> None:
