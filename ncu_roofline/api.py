@@ -148,7 +148,7 @@ def summary(source: Captured) -> Summary:
     >>> import ncu_roofline as nr
     >>> said = nr.summary("fixtures/measured/h100-dense-b8.ncu-repz")
     >>> print(said.answer[0])
-    397 MB per token (384 MB read, 12.6 MB written): 91 % weights, 9 % KV cache.
+    397 MB per token (384 MB read, 12.6 MB written): 91 % FC, 9 % attention.
     >>> round(said.per_token["dram_bytes"]["value"] / 1e6), said.roles["role"][0]
     (397, 'fc')
     """

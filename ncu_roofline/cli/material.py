@@ -34,7 +34,7 @@ def material(study: Study, ridge: str, image_base: str) -> bundle.Material:
     return bundle.Material(
         picture=picture(study, ridge=ridge),
         answer=answer.answer(study, numbers, whole, first),
-        strip=answer.strip(numbers, whole, first),
+        strip=answer.strip(study, numbers, whole, first),
         roles=role_bytes(launches, run, known),
         along=along(launches, run),
         summary=summary.document(study, numbers, groups, health(study)),

@@ -8,11 +8,12 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.run.tokens import totals
+from ncu_roofline.analysis.study import Study
 from ncu_roofline.present.documents.answer import limits, moves
 from ncu_roofline.present.documents.brief import verdict
 from ncu_roofline.present.documents.grammar import sentence
 from ncu_roofline.present.documents.tokens import repeated
-from ncu_roofline.present.documents.words_tokens import amount
+from ncu_roofline.present.documents.words_tokens import amount, per
 from ncu_roofline.present.forms.document import Table
 from ncu_roofline.present.forms.short import file_name
 from ncu_roofline.present.forms.terminal import table
@@ -90,3 +91,29 @@ def test_a_table_narrows_its_names_when_nothing_else_can_go() -> None:
 
     # role 9, gain 4, two gaps of 2: 19 are left for the name
     assert max(len(line) for line in drawn.splitlines()) <= 36
+
+
+def test_sums_of_a_part_are_not_called_those_of_the_whole_capture() -> None:
+    study = plain({"role": "copy"}, {})
+    beside = replace(study, every=pl.concat([study.launches, study.launches]))
+    layered = replace(beside, launches=study.launches.with_columns(layer_whole=True))
+    sums = replace(totals(study.launches, study.run), basis="capture", layers=1)
+
+    def told(of: Study) -> list[str]:
+        return [moves(of, overview(of), sums), per(of, sums)]
+
+    assert all("in the whole capture" in said for said in told(study))
+    assert all(f"in {study.launches.height} decode launches" in said for said in told(beside))
+    assert all("in 1 whole layer" in said for said in told(layered))
+
+
+def test_shares_are_those_of_the_kernels_that_move_the_bytes() -> None:
+    # FC writes too, and reads more than weights: of our dense step at batch 128 FC moves 57 %, weights are 53 %
+    study = plain({"role": "fc"})
+    assert moves(study, overview(study), totals(study.launches, study.run)).endswith(": 100 % FC.")
+
+
+def test_bytes_that_were_read_are_not_said_to_be_uncounted() -> None:
+    study = plain({"flops": None, "dram_bytes": None})
+    numbers = replace(overview(study), memory_bytes_share=None, sided_launches=0, bandwidth_share=None, reads_known=1)
+    assert limits(study, numbers).endswith("(--gpu) and neither DRAM writes nor FLOPs were counted.")

@@ -158,7 +158,8 @@ def _opens(streams: Lane) -> list[pl.Expr]:
     number = pl.col("name").cast(pl.Categorical).to_physical()
     # experts that are chosen are multiplied next; behind a draw a step ends
     decided = pl.when(role.is_in([*WORK, "embedding"]) & ~left_open.is_in([PREPARES, "topk", "softmax", "gather"])).then(role)
-    closes = streams.within(decided.backward_fill().shift(-1)).is_in(["sampling", "embedding", "norm"]).fill_null(False)
+    follows = streams.within(decided.backward_fill().shift(-1))
+    closes = follows.is_in(["sampling", "embedding", "norm"]).fill_null(False)
     goes_on = [streams.within(number.shift(-n)).alias(f"next_{n}") for n in (0, 1, 2)]
     leads = (left_open == "gather") & before.is_null()
     normed = (before == "norm").fill_null(False)
@@ -168,6 +169,7 @@ def _opens(streams: Lane) -> list[pl.Expr]:
         done.alias("done"),
         normed.alias("normed"),
         closes.alias("closes"),
+        (follows == "moe-routing").fill_null(False).alias("feeds"),
         *goes_on,
     ]
 
@@ -185,12 +187,13 @@ def _draws(streams: Lane) -> pl.Expr:
 
 
 def _gate(experts: bool) -> pl.Expr:
-    """Softmax, top-k, sort and gathers that run in every layer choose experts, else they are attention's."""
+    """Softmax, top-k, sort and gathers that run in every layer, or right before experts, choose experts, else they are attention's."""
     beside_choice = (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
     free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
     # a few layers do not tell a draw of each step from a choice of each layer, unless its name does
     draws = pl.col("name").str.contains("(?i)sampl|verify").fill_null(False)
-    selects = pl.col("open").is_in(["topk", "softmax"]) & pl.col("in_layers") & free & ~draws & ~pl.col("draws")
+    layered = pl.col("in_layers") | pl.col("feeds")
+    selects = pl.col("open").is_in(["topk", "softmax"]) & layered & free & ~draws & ~pl.col("draws")
     few = 2 * pl.len().over("name") <= pl.col("layered").fill_null(0)
     drawn = pl.lit(not experts) & (pl.col("open") == "topk") & pl.col("closes").any().over("name") & few
     selects = selects & ~drawn
@@ -201,7 +204,7 @@ def _gate(experts: bool) -> pl.Expr:
     first = first | pl.col("opens") | (pl.col("leads") & pl.col("opens").any().over("name"))
     # a few layers do not tell a gather of each layer from the one of the step that reads the embedding
     often = (pl.len().over("name") > 1) & (2 * pl.len().over("name") >= pl.col("layered").fill_null(0))
-    rows = (pl.col("open") == "gather") & pl.col("in_layers") & often & ~first
+    rows = (pl.col("open") == "gather") & ((pl.col("in_layers") & often) | pl.col("feeds")) & ~first
     return (
         pl.when(selects & chooses)
         .then(pl.lit("moe-routing"))

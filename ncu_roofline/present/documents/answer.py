@@ -14,14 +14,14 @@ from ncu_roofline.capture.units import three
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.words_gain import lacking
-from ncu_roofline.present.documents.words_tokens import each_gpu, no_decode, several_wholes, stated_step
+from ncu_roofline.present.documents.words_tokens import each_gpu, held, no_decode, several_wholes, stated_step
 from ncu_roofline.present.forms.short import brief
 from ncu_roofline.present.forms.text import clean
 
-PER = {"token": "per token", "step": "per decode step", "capture": "in the whole capture"}
+PER = {"token": "per token", "step": "per decode step"}
 PARTS = {
-    "fc": "weights",
-    "attention": "KV cache",
+    "fc": "FC",
+    "attention": "attention",
     "other": "the rest",
     "kv-cache": "cache writes",
     "unclassified": "by unrecognised kernels",
@@ -50,15 +50,21 @@ def moves(study: Study, numbers: Overview, whole: Totals) -> str:
         return capital(no_decode(study))
     if wholes := several_wholes(study, whole):
         return wholes
+    of = where(study, whole)
     total, read, written = (whole.per_basis(f"dram_{part}bytes") for part in ("", "read_", "write_"))
     if total is None and read is not None:
-        told = f"{three(read, 'byte')} read {PER[whole.basis]}{each_gpu(whole)}; what was written is unknown."
+        told = f"{three(read, 'byte')} read {of}{each_gpu(whole)}; what was written is unknown."
         return f"At least {told}" if numbers.reads_known < numbers.launches else told
     if total is None:
         return "Bytes per token are unknown: no launch has its DRAM bytes."
     least = "At least " if whole.unknown["dram_bytes"] else ""
     untold = f"; {UNTOLD}" if whole.basis == "capture" else ""
-    return f"{least}{three(total, 'byte')} {PER[whole.basis]}{each_gpu(whole)}{apart(read, written)}{shares(numbers)}{untold}."
+    return f"{least}{three(total, 'byte')} {of}{each_gpu(whole)}{apart(read, written)}{shares(numbers)}{untold}."
+
+
+def where(study: Study, whole: Totals) -> str:
+    """The unit of a figure, or what the sums are of."""
+    return PER.get(whole.basis) or f"in {held(study, whole)}"
 
 
 UNTOLD = "per token is unknown (state --steps or --tokens)"
@@ -126,8 +132,9 @@ def regime(numbers: Overview) -> str:
 def unsettled(study: Study, numbers: Overview) -> str:
     """What would have to be known to say what limits."""
     nameless = "the GPU is not named (--gpu)" if study.gpu is None and numbers.bandwidth_share is None else ""
-    lacks = [what for what, value in (("DRAM bytes", numbers.dram_bytes), ("FLOPs", numbers.flops)) if value is None]
-    counted = {0: "", 1: f"no {lacks[0]} were counted" if lacks else "", 2: "neither DRAM bytes nor FLOPs were counted"}
+    bytes_ = "DRAM writes" if numbers.reads_known else "DRAM bytes"
+    lacks = [what for what, value in ((bytes_, numbers.dram_bytes), ("FLOPs", numbers.flops)) if value is None]
+    counted = {0: "", 1: f"no {lacks[0]} were counted" if lacks else "", 2: f"neither {bytes_} nor FLOPs were counted"}
     missing = [part for part in (nameless, counted[len(lacks)]) if part]
     known = whole_percent(numbers.side_known_bytes_share or 0.0)
     return " and ".join(missing) or f"the side of the ridge is known for {known} of the bytes only"
@@ -208,14 +215,14 @@ def what(row: dict[str, Any]) -> str:
     return f"{clean(name)} ({row['role'] or 'unknown role'})"
 
 
-def strip(numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+def strip(study: Study, numbers: Overview, whole: Totals, first: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Four figures: bytes, kernel time, the side of the ridge, what to fix first; a dash where one is not known."""
     bytes_, seconds = whole.per_basis("dram_bytes"), whole.per_step("seconds")
     untold = numbers.memory_bytes_share is None or (numbers.side_known_bytes_share or 0) < THRESHOLDS.most_of_it
     left = "–" if untold else f"{whole_percent(numbers.memory_bytes_share or 0.0)} of the bytes"
     row = None if first.is_empty() else first.row(0, named=True)
     return (
-        (f"moved {PER[whole.basis]}", "–" if bytes_ is None else three(bytes_, "byte")),
+        (f"moved {where(study, whole)}", "–" if bytes_ is None else three(bytes_, "byte")),
         (
             "kernel time of a step" if whole.stated_seconds is None else "a step as stated",
             "–" if seconds is None else three(seconds, "s"),

@@ -27,6 +27,7 @@ from ncu_roofline.present.documents.words_tokens import (
     amount,
     filtered,
     found,
+    held,
     no_decode,
     per,
     several_wholes,
@@ -117,12 +118,6 @@ def document(
     )
 
 
-UNKNOWN = (
-    "Neither steps nor tokens are known here, so these are the sums of the capture: state --steps, --tokens or "
-    "--layers-captured."
-)
-
-
 def headline(study: Study, whole: Totals) -> str:
     """Bytes, time and work per token with what they stand on; nothing where nothing was measured."""
     if study.launches.height and not whole.launches:
@@ -130,10 +125,11 @@ def headline(study: Study, whole: Totals) -> str:
     if whole.sums["dram_bytes"] is None and whole.sums["seconds"] is None:
         return ""
     if whole.basis == "capture":
-        return several_wholes(study, whole) or UNKNOWN
+        sums = f"Neither steps nor tokens are known here, so these are the sums of {held(study, whole)}"
+        return several_wholes(study, whole) or f"{sums}: state --steps, --tokens or --layers-captured."
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
-    return f"{per(whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}. {stated_step(study, whole)}".strip()
+    return f"{per(study, whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}. {stated_step(study, whole)}".strip()
 
 
 LINE = 78

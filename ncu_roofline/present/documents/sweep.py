@@ -53,7 +53,9 @@ def answer(sweep: Sweep) -> Iterator[str]:
     """Bytes first, then both families, then the crossing."""
     first, last = sweep.rows.row(0, named=True), sweep.rows.row(-1, named=True)
     if sweep.rows.height == 1:
-        moved = f"{three(first['bytes'], 'byte')} of DRAM per {per(sweep.basis)}"
+        moved = "DRAM bytes were not measured"
+        if first["bytes"] is not None:
+            moved = f"{three(first['bytes'], 'byte')} of DRAM per {per(sweep.basis)}{of_what(sweep)}"
         yield f"One capture at {sweep.along} {place(first['along'])}: {moved}; a sweep needs two."
         return
     if sweep.rows["along"].n_unique() == 1:
@@ -107,7 +109,7 @@ def of_what(sweep: Sweep) -> str:
     if sweep.basis != "part":
         return ""
     some = "" if sweep.windows == sweep.rows.height else ", here a whole step and there a part of one"
-    return f" of what each captured{some}"
+    return f" of what {'was' if sweep.rows.height == 1 else 'each'} captured{some}"
 
 
 def place(value: object) -> str:
@@ -230,9 +232,10 @@ def role_table(sweep: Sweep) -> Table:
 
 def doubts(sweep: Sweep) -> Iterator[str]:
     """What the figures do not say."""
-    if sweep.fc is not None and sweep.fc_measure == "executed":
+    executed = {name for name in ("fc", "attention") if sweep.rows[f"{name}_executed_intensity"].count()}
+    if "fc" in executed and sweep.fc_measure == "executed":
         yield "FC stands on executed work, which counts whole tiles: --model, or --weights with the batch, shows useful work."
-    if sweep.attention is not None and sweep.attention_measure == "executed":
+    if "attention" in executed and sweep.attention_measure == "executed":
         low, high = sweep.rows["attention_low"].min(), sweep.rows["attention_high"].max()
         bound = f" Its useful intensity lies between {number(low)} and {number(high)} FLOP/byte." if low and high else ""  # type: ignore[arg-type]
         yield f"Attention stands on executed work, which counts whole tiles: an upper bound.{bound}"
@@ -242,9 +245,11 @@ def doubts(sweep: Sweep) -> Iterator[str]:
         listed = " and ".join(NAMES[name] for name in sorted(sweep.apart, reverse=True))
         yield f"The captures hold other launches of {listed} each: such points are not of one line."
     if sweep.basis == "part":
-        who = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
-        noun = "is a part" if sweep.windows == 1 else "are parts"
-        yield f"{who} {noun} of a step: bytes are a token's share of what each captured, and windows may differ."
+        one = sweep.rows.height == 1
+        every = "The captures" if sweep.windows == sweep.rows.height else f"{sweep.windows} of {sweep.rows.height:,} captures"
+        part = f"{'The capture' if one else every} {'is a part' if sweep.windows == 1 else 'are parts'} of a step"
+        share = "was captured" if one else "each captured, and windows may differ"
+        yield f"{part}: bytes are a token's share of what {share}."
     elif sweep.basis != "token":
         yield f"Tokens are unknown: bytes are per {sweep.basis}."
     if sweep.fc is not None and sweep.fc.points < 3:

@@ -87,13 +87,13 @@ def sentences(study: Study, whole: Totals, tables: Tables) -> Iterator[str]:
     if wholes := several_wholes(study, whole):
         yield f"{wholes} {stated_step(study, whole)}".strip()
         return
-    yield f"{capital(per(whole))}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
+    yield f"{capital(per(study, whole))}{each_gpu(whole)}: {amount(study, whole)}{over_all(whole)}."
     where = f"{shares(tables.main)} {deciding(study, whole, tables)}".strip() if tables.by == "role" else ""
     said = (
         filtered(study),
         stated_step(study, whole),
         where,
-        per_rank(whole),
+        per_rank(study, whole),
         speculated(whole),
         mixed_steps(study),
         checked(study),

@@ -161,10 +161,17 @@ def moved(study: Study, whole: Totals) -> str:
     return f"{three(total, 'byte')} to and from DRAM{parts}"
 
 
-def per(whole: Totals) -> str:
+def held(study: Study, whole: Totals) -> str:
+    """What the sums are of where neither steps nor tokens divide them: the capture, or the part of it that counts."""
+    if whole.torn or (study.every.height > whole.launches and study.launches["layer_whole"].fill_null(value=False).all()):
+        return counted(whole.layers, "whole layer")
+    if study.every.height > whole.launches:
+        return counted(whole.launches, f"{whole.phase} launch")
+    return "the whole capture"
+
+
+def per(study: Study, whole: Totals) -> str:
     """The unit in words."""
-    if whole.basis == "capture" and whole.torn:
-        return f"in {counted(whole.layers, 'whole layer')} (steps and tokens unknown)"
     if whole.phase == "prefill" and whole.basis != "capture":
         return "per prompt token" if whole.basis == "token" else "per prefill pass (its rows are unknown)"
     if whole.phase == "all":
@@ -172,7 +179,7 @@ def per(whole: Totals) -> str:
     if whole.basis == "step" and whole.positions:
         return "per decode step with its drafts (tokens accepted unknown)"
     return {"token": "per token", "step": "per decode step (tokens unknown)"}.get(
-        whole.basis, "in the whole capture (steps and tokens unknown)"
+        whole.basis, f"in {held(study, whole)} (steps and tokens unknown)"
     )
 
 
@@ -216,20 +223,18 @@ def over_all(whole: Totals) -> str:
     return f"; over all {whole.tp} GPUs {three(everything, 'byte')}"
 
 
-def per_rank(whole: Totals) -> str:
+def per_rank(study: Study, whole: Totals) -> str:
     """How evenly the GPUs of the capture share the bytes; nothing of a single one."""
     found = whole.ranks
     if found is None:
         return ""
     unit = {"token": whole.tokens, "step": whole.steps}.get(whole.basis) or 1.0
+    each = {"token": "a token", "step": "a step"}.get(whole.basis) or f"in {held(study, whole)}"
     low, high = (three(value * whole.scale / unit, "byte") for value in (found.low, found.high))
     return (
-        f"Each of the {found.number} GPUs moves {low} to {high} {PER_RANK[whole.basis]}; "
+        f"Each of the {found.number} GPUs moves {low} to {high} {each}; "
         f"the busiest is {100 * found.imbalance:.1f} % above their mean."
     )
-
-
-PER_RANK = {"token": "a token", "step": "a step", "capture": "in the whole capture"}
 
 
 def shares(roles: pl.DataFrame) -> str:

@@ -94,6 +94,16 @@ def test_a_top_k_behind_which_a_step_ends_draws_however_few_layers_there_are() -
     assert roles(*[NORM, FLASH, GEMM, "gatherTopK", GEMM] * 4, NORM)[3] == "moe-routing"
 
 
+def test_what_goes_right_into_experts_chooses_them_however_few_layers_there_are() -> None:
+    pointers = "void at::cuda::detail::prepare_grouped_gemm_data<T>(int)"
+    layer = [NORM, FLASH, GEMM, NORM, GEMM, SOFTMAX, "gatherTopK", "bitonicSortKVInPlace", GATHER, pointers, GENERIC]
+
+    for few in (1, 2):
+        assert roles(*layer * few, NORM)[5:10] == ["moe-routing"] * 5
+    # behind a draw another step begins
+    assert roles(*layer, NORM, GEMM, SOFTMAX, "gatherTopK", GATHER, *layer)[-16:-11] == ["norm", "fc", *["sampling"] * 2, "embedding"]
+
+
 @pytest.mark.parametrize(("product", "expected"), [(GEMM, "fc"), ("mqa_attn_kernel", "attention")])
 def test_a_nameless_sum_belongs_to_the_product_before_it(product: str, expected: str) -> None:
     assert roles(product, "reduce")[1] == expected

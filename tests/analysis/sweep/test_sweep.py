@@ -135,6 +135,19 @@ def test_a_place_that_is_not_known_is_asked_for(along: str, values: list[str] | 
 
 def test_one_capture_is_a_row_and_says_that_a_sweep_needs_two() -> None:
     assert "a sweep needs two" in document(sweep(along_batch(4))).answer[0]
+    part = document(replace(sweep(along_batch(4)), basis="part", windows=1))
+    assert part.answer[0].endswith("per token of what was captured; a sweep needs two.")
+    assert "The capture is a part of a step: bytes are a token's share of what was captured." in part.doubts
+
+
+def test_executed_work_is_called_so_where_nothing_is_swept_too() -> None:
+    found = sweep(along_batch(4))
+    useful, executed = (
+        document(replace(found, rows=found.rows.with_columns(attention_useful_intensity=value)))
+        for value in (pl.lit(4.0), pl.lit(None, pl.Float64))
+    )
+    assert found.attention is None  # no line through one point
+    assert [["Attention stands on executed work" in d for d in said.doubts].count(True) for said in (useful, executed)] == [0, 1]
 
 
 def test_the_chart_holds_a_mark_for_each_family_and_capture_at_its_intensity() -> None:
@@ -204,6 +217,8 @@ def test_bytes_that_nobody_measured_are_no_bytes_of_zero() -> None:
     said = document(found)
     assert said.answer[0] == "From batch 1 to 4: DRAM bytes were not measured at both ends."
     assert set(said.tables[1].rows["1"]) == {None}
+    alone = document(sweep([unmeasured(s) for s in along_batch(4)]))
+    assert alone.answer == ("One capture at batch 4: DRAM bytes were not measured; a sweep needs two.",)
 
 
 def test_captures_at_one_place_sweep_nothing_and_say_so() -> None:
