@@ -44,6 +44,8 @@ class Projection:
     """Paths that the target has not, and what runs their work there."""
     device_before: str | None
     latency_share: float | None
+    untold_share: float
+    """Share of the time in kernels of which nothing tells what limits them."""
     run: Run
 
     @property
@@ -76,8 +78,15 @@ def project(study: Study, target: Target) -> Projection:
         taken_over=taken_over(study, target.gpu),
         device_before=study.gpu.product if study.gpu else None,
         latency_share=measured.select(latency()).item(),
+        untold_share=measured.select(untold_share()).item() or 0.0,
         run=study.run,
     )
+
+
+def untold_share() -> pl.Expr:
+    """Share of the time in launches of which nothing tells what limits them."""
+    untold = pl.when(pl.col("limited_by").is_null()).then("seconds").otherwise(0.0)
+    return ratio(untold.sum(), pl.col("seconds").sum())
 
 
 def moved(launches: pl.DataFrame, scales: Scales) -> pl.DataFrame:
@@ -122,20 +131,23 @@ def executed(scales: Scales) -> pl.Expr:
 
 
 def times(launches: pl.DataFrame, study: Study, target: Target, scales: Scales) -> dict[str, pl.Expr]:
-    """Both ends of the time of each launch; kernels too small for either roof are kept as they are.
+    """Both ends of the time of each launch; kernels too small for either roof are kept as they are, and so at one end
+    are those of which nothing tells what limits them.
 
     Another device runs a kernel at another share of its roof, and starts it in another time: by as much as measured pairs did.
     """
-    small = pl.col("limited_by").cast(pl.String).fill_null("memory") == "latency"
+    small, untold = pl.col("limited_by").cast(pl.String) == "latency", pl.col("limited_by").is_null()
     ends: list[pl.Expr] = []
     for end in ENDS:
         factor = pl.max_horizontal(by_bytes(end, scales), by_work(study, target))
         ends += [fixed + (pl.col("seconds") - fixed) * factor for fixed in starts(launches, study)]
     elsewhere = target.gpu is not None and study.gpu is not None and target.gpu.product != study.gpu.product
     roof, start = (limit(f"other_device_{what}") if elsewhere else 0.0 for what in ("roof", "start"))
+    least, most = pl.min_horizontal(ends) * (1 - roof), pl.max_horizontal(ends) * (1 + roof)
+    low, high = pl.col("seconds") * (1 - start), pl.col("seconds") * (1 + start)
     return {
-        "seconds_low": pl.when(small).then(pl.col("seconds") * (1 - start)).otherwise(pl.min_horizontal(ends) * (1 - roof)),
-        "seconds_high": pl.when(small).then(pl.col("seconds") * (1 + start)).otherwise(pl.max_horizontal(ends) * (1 + roof)),
+        "seconds_low": pl.when(small).then(low).when(untold).then(pl.min_horizontal(least, low)).otherwise(least),
+        "seconds_high": pl.when(small).then(high).when(untold).then(pl.max_horizontal(most, high)).otherwise(most),
     }
 
 

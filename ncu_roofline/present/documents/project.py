@@ -70,7 +70,7 @@ def as_long(projection: Projection) -> str:
 def moves(total: Mapping[str, float | None], per: str) -> str:
     """The bytes it would move, or that nobody measured them."""
     if total["bytes"] is None:
-        return "DRAM bytes were not measured: the time is scaled as if bytes alone decided."
+        return "DRAM bytes were not measured: none are projected."
     now, then = text(total["bytes"], "byte"), span(total["bytes_low"], total["bytes_high"], "byte")
     return (
         f"DRAM bytes per {per} stay at {now}." if now == then else f"Projected DRAM bytes: {then} per {per} instead of {now}."
@@ -118,6 +118,11 @@ def assumptions(projection: Projection) -> Iterator[str]:
         "shortest launch, or as such kernels of the device typically have."
     )
     yield f"Kernels too small for either roof take {as_long(projection)} as before."
+    if projection.untold_share:
+        yield (
+            f"What limits {percent(projection.untold_share)} of the time was not measured: such kernels may go with the "
+            f"bandwidth or take {as_long(projection)} as before; the range holds both."
+        )
     if target.gpu is not None and projection.device_before is not None:
         yield (
             f"Roofs scale as the datasheets of {projection.device_before} and {target.gpu.product} (bandwidth by "

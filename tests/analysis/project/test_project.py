@@ -65,6 +65,18 @@ def test_no_share_of_latency_is_told_where_the_limit_of_most_of_the_time_is_unkn
     assert not [line for line in document(found).answer if "latency-bound" in line]
 
 
+def test_what_limits_a_kernel_that_nothing_tells_may_be_no_roof() -> None:
+    study = with_columns(planted.plain({"count": 2, "seconds": [1e-5, 9e-5]}, batch=1))
+    device = gpus.find("h100 sxm")
+    twice = replace(device, name="twice", bandwidth=2 * device.bandwidth)
+    untold = study.launches.with_columns(limited_by=pl.lit(None, pl.String))
+    found = project(replace(study, launches=untold, gpu=device), Target(gpu=twice))
+    assert found.total["seconds_low"] == pytest.approx(5e-5)  # both with the bandwidth: (10 + 90) / 2 us
+    assert found.total["seconds_high"] == pytest.approx(1e-4)  # both as before
+    assert found.untold_share == 1.0
+    assert "What limits 100 % of the time was not measured" in list(assumptions(found))[2]
+
+
 def test_the_far_end_gives_each_kernel_a_fixed_part_of_the_shortest_launch() -> None:
     study = planted.plain({"count": 2, "seconds": [1e-5, 9e-5]}, batch=1)
     device = gpus.find("h100 sxm")
@@ -197,7 +209,7 @@ def test_bytes_that_nobody_measured_are_projected_to_none() -> None:
     found = project(blind, Target(gpu=gpus.find("h200")))
     assert found.total["bytes"] is None and found.total["bytes_low"] is None
     said = document(found)
-    assert said.answer[1] == "DRAM bytes were not measured: the time is scaled as if bytes alone decided."
+    assert said.answer[1] == "DRAM bytes were not measured: none are projected."
     assert set(said.tables[0].rows["projected_bytes"]) == {"–"}
 
 
