@@ -187,7 +187,7 @@ def _draws(streams: Lane) -> pl.Expr:
 
 
 def _gate(experts: bool) -> pl.Expr:
-    """Softmax, top-k, sort and gathers that run in every layer, or right before experts, choose experts, else they are attention's."""
+    """Softmax, top-k, sort and gathers of every layer, or right before experts, choose experts, else they are attention's."""
     beside_choice = (pl.col("after_kind") == "topk") | (pl.col("before_kind") == "topk")
     free = (pl.col("role") != "attention") | ((pl.col("open") == "softmax") & beside_choice.fill_null(False))
     # a few layers do not tell a draw of each step from a choice of each layer, unless its name does

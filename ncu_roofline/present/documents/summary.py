@@ -129,7 +129,8 @@ def headline(study: Study, whole: Totals) -> str:
         return several_wholes(study, whole) or f"{sums}: state --steps, --tokens or --layers-captured."
     batch = study.run.batch
     known = f", batch {batch.value} ({batch.origin})" if batch.value is not None else ""
-    return f"{per(study, whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}. {stated_step(study, whole)}".strip()
+    told = f"{per(study, whole).capitalize()}: {amount(study, whole)}; from {found(whole)}{known}."
+    return f"{told} {stated_step(study, whole)}".strip()
 
 
 LINE = 78

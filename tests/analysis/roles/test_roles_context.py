@@ -101,7 +101,12 @@ def test_what_goes_right_into_experts_chooses_them_however_few_layers_there_are(
     for few in (1, 2):
         assert roles(*layer * few, NORM)[5:10] == ["moe-routing"] * 5
     # behind a draw another step begins
-    assert roles(*layer, NORM, GEMM, SOFTMAX, "gatherTopK", GATHER, *layer)[-16:-11] == ["norm", "fc", *["sampling"] * 2, "embedding"]
+    assert roles(*layer, NORM, GEMM, SOFTMAX, "gatherTopK", GATHER, *layer)[-16:-11] == [
+        "norm",
+        "fc",
+        *["sampling"] * 2,
+        "embedding",
+    ]
 
 
 @pytest.mark.parametrize(("product", "expected"), [(GEMM, "fc"), ("mqa_attn_kernel", "attention")])

@@ -147,7 +147,10 @@ def test_executed_work_is_called_so_where_nothing_is_swept_too() -> None:
         for value in (pl.lit(4.0), pl.lit(None, pl.Float64))
     )
     assert found.attention is None  # no line through one point
-    assert [["Attention stands on executed work" in d for d in said.doubts].count(True) for said in (useful, executed)] == [0, 1]
+    assert [["Attention stands on executed work" in d for d in said.doubts].count(True) for said in (useful, executed)] == [
+        0,
+        1,
+    ]
 
 
 def test_the_chart_holds_a_mark_for_each_family_and_capture_at_its_intensity() -> None:
