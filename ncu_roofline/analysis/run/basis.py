@@ -12,6 +12,12 @@ from ncu_roofline.capture.capture import Run
 from ncu_roofline.capture.schema import PROMPTED
 from ncu_roofline.errors import UnusableInput
 
+LOOKED_AT = (
+    *("index", "role", "process", "device", "phase", "step", "step_whole", "step_rows", "step_batch"),
+    *("layer", "layer_whole"),
+)
+"""What tells where in the run a launch stands: all that finding the basis takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:

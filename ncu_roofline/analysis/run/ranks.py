@@ -44,7 +44,7 @@ def gpus(frame: pl.DataFrame) -> int:
     devices, processes = frame["device"].n_unique(), frame["process"].n_unique()
     if processes <= devices:
         return devices
-    order = frame.sort("index")["process"].fill_null(-1)
+    order = frame.select(pl.col("process").sort_by("index").fill_null(-1))["process"]
     turns = 1 + int((order != order.shift(1)).sum())
     return processes if turns > processes or exchanging(frame) else devices
 

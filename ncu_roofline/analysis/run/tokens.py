@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ncu_roofline.analysis.roofline.overview import lacking
-from ncu_roofline.analysis.run.basis import Basis, basis, decode_launches, layers_in, where
+from ncu_roofline.analysis.run.basis import LOOKED_AT, Basis, basis, decode_launches, layers_in, where
 from ncu_roofline.analysis.run.clock import stated_seconds
 from ncu_roofline.analysis.run.ranks import Ranks, ranks
 from ncu_roofline.analysis.sums import known_sum
@@ -24,9 +24,8 @@ KEYS = {
     "step": ("step",),
     "projection": ("projection", "matrix_n", "matrix_k"),
 }
-PLACES = ("process", "device", "step", "step_whole", "layer", "layer_whole")
 STREAMED = ("matrix_bytes", "experts_read", "activation_bytes", "output_bytes")
-"""What tells where in the run a launch stands, and how often it reads its matrix."""
+"""What tells how often a launch reads its matrix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,8 @@ class Totals:
 
 def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
     """The sums over decode (or another phase), with what they are to be divided by."""
-    found = basis(launches, run, phase)
+    partial = (pl.col("flops").is_not_null() & lacking()).alias("partial")
+    found = basis(launches.select(*LOOKED_AT, *MEASURES, partial), run, phase)
     row = found.launches.select(*sums(), *unknowns()).row(0, named=True)
     return Totals(
         basis=found.kind,
@@ -124,7 +124,7 @@ def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
         ranks=ranks(found.launches),
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
-        flops_partial=found.launches.filter(pl.col("flops").is_not_null() & lacking()).height,
+        flops_partial=int(found.launches["partial"].sum()),
         stated_seconds=stated_seconds(run) if found.steps and phase == "decode" else None,
     )
 
@@ -148,12 +148,12 @@ def per_token(launches: pl.DataFrame, run: Run, by: str = "role", phase: str = "
     """
     if by not in KEYS:
         raise UnusableInput(f"`by=` {by!r} is not possible; choose from {', '.join(KEYS)}")
-    found = every_matrix(launches, run) if by == "projection" else basis(launches, run, phase)
     keys = list(KEYS[by])
     placed = by in ("layer", "step", "projection")
     # of a million launches, every column that is filtered along takes its memory again
-    needed = dict.fromkeys([*keys, *PLACES, *MEASURES, *(STREAMED if by == "projection" else ())])
-    counted = found.launches.select(*needed)
+    needed = launches.select({*LOOKED_AT, *keys, *MEASURES, *(STREAMED if by == "projection" else ())})
+    found = every_matrix(needed, run) if by == "projection" else basis(needed, run, phase)
+    counted = found.launches
     counted = where(counted, pl.col(keys[0]).is_not_null()) if placed else counted
     table = counted.group_by(keys, maintain_order=True).agg(pl.len().alias("launches"), *sums(), *unknowns(), *streamed(by))
     divided = table.with_columns(divisions(found, by))
