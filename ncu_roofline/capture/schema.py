@@ -117,7 +117,7 @@ def complete(frame: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
     return frame.with_columns(absent)
 
 
-def beside(frame: pl.DataFrame, found: pl.DataFrame, on: str | Sequence[str]) -> pl.DataFrame:
+def with_found(frame: pl.DataFrame, found: pl.DataFrame, on: str | Sequence[str]) -> pl.DataFrame:
     """The frame with what is found for each of its rows beside it: a left join that copies no column of the frame."""
     keys = [on] if isinstance(on, str) else list(on)
     told = frame.select(keys).join(found, on=keys, how="left", nulls_equal=True, maintain_order="left", validate="m:1")

@@ -13,7 +13,7 @@ from ncu_roofline.analysis.model.types import most
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
 from ncu_roofline.analysis.run.rows import of_experts, satellite
 from ncu_roofline.capture.capture import Run
-from ncu_roofline.capture.schema import beside
+from ncu_roofline.capture.schema import with_found
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.knowledge.models import dtypes
 from ncu_roofline.knowledge.models.model import MIXER_OUTPUTS, Model, Weight
@@ -96,7 +96,7 @@ def match(launches: pl.DataFrame, run: Run, model: Model | None) -> pl.DataFrame
     products = products.join(mixer_places(launches), on=LAYER, how="left", nulls_equal=True)
     streams = described(products, run, model)
     found = pl.concat([in_layers(products, streams), heads(products, streams)])
-    joined = beside(launches, found, "index")
+    joined = with_found(launches, found, "index")
     whole = pl.col("experts").is_null() | (pl.col("experts") == 1)
     over = read / pl.col("matrix_bytes")
     return joined.with_columns(

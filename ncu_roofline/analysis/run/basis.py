@@ -208,12 +208,14 @@ def selected(launches: pl.DataFrame, run: Run, phase: str | None = None) -> Sele
     phase = phase or ("decode" if decode_is_told(launches, run) else "all")
     if phase == "all":
         return Selected(launches=launches, phase=phase, left_out=0)
-    kept = basis(launches, run, phase).launches
-    return Selected(launches=kept, phase=phase, left_out=launches.height - kept.height)
+    kept = basis(launches.select(LOOKED_AT), run, phase).launches["index"]
+    return Selected(
+        launches=where(launches, pl.col("index").is_in(kept.implode())), phase=phase, left_out=launches.height - kept.len()
+    )
 
 
 def decode_is_told(launches: pl.DataFrame, run: Run) -> bool:
     """Whether anything of the capture is known to be decode."""
     stated = any(fact.origin == "given" for fact in (run.batch, run.steps, run.tokens, run.layers_captured))
     told = bool((launches["phase"].cast(pl.String) == "decode").any())
-    return (told or stated) and decode_launches(launches).height > 0
+    return (told or stated) and decode_launches(launches.select(LOOKED_AT)).height > 0

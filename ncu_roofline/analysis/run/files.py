@@ -106,10 +106,12 @@ def beside(launches: pl.DataFrame) -> Beside | None:
 
     Reads are compared: writes of single kernels hold what earlier passes of the profiler left dirty.
     """
-    results = launches.filter(whole_result())["dram_read_bytes"].drop_nulls()
-    single = launches.filter(~whole_result())
-    decode = pl.col("phase").cast(pl.String) == "decode"
-    whole = single.filter(decode & pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null())
+    stepping = (
+        (pl.col("phase").cast(pl.String) == "decode") & pl.col("step_whole").fill_null(False) & pl.col("step").is_not_null()
+    )
+    looked_at = launches.select("process", "device", "step", "dram_read_bytes", of_all=whole_result(), stepping=stepping)
+    results = looked_at.filter("of_all")["dram_read_bytes"].drop_nulls()
+    whole = looked_at.filter("stepping", ~pl.col("of_all"))
     if not results.len() or whole.is_empty() or whole["dram_read_bytes"].null_count():
         return None
     steps = whole.group_by("process", "device", "step").agg(pl.col("dram_read_bytes").sum())["dram_read_bytes"]

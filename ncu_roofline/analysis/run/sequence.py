@@ -18,7 +18,7 @@ from ncu_roofline.analysis.run.phases import phases
 from ncu_roofline.analysis.run.ranks import gpus, sharing
 from ncu_roofline.analysis.run.rows import votes
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run
-from ncu_roofline.capture.schema import PHASES, PROMPTED, beside, whole_result
+from ncu_roofline.capture.schema import PHASES, PROMPTED, whole_result, with_found
 from ncu_roofline.knowledge.models.model import Model
 
 COLUMNS = ("phase", "step", "layer", "position", "step_whole", "layer_whole")
@@ -71,7 +71,7 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
-    found_in = summarised(beside(launches, places, "index"), table)
+    found_in = summarised(with_found(launches, places, "index"), table)
     # a single layer that decodes is a draft's, whoever it drafts for; one that the window leaves of a pass tells nothing
     begun = ~pl.col("opens") | pl.col("opened").fill_null(False)
     ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
@@ -143,7 +143,7 @@ def with_sequences(segmented: Segmented, drafting: int, *, drafts: bool) -> Segm
     told = sequences_of_steps(launches, drafts=drafts or bool(sign))
     sign = sign or speculation.rows_beyond(told)
     placed = told.select(*PLACE, step_batch="batch").filter(pl.col("step").is_not_null())
-    joined = beside(launches, placed, PLACE)
+    joined = with_found(launches, placed, PLACE)
     stepping = pl.col("phase").cast(pl.String) == "decode"
     return replace(
         segmented,

@@ -11,7 +11,7 @@ import polars as pl
 
 from ncu_roofline.analysis.work.ladder import NOTHING, added, measured, sm_cycles, sm_hertz
 from ncu_roofline.analysis.work.opcodes import counted
-from ncu_roofline.capture.schema import MEASURED, SCALAR_PATHS, TENSOR_PATHS, beside
+from ncu_roofline.capture.schema import MEASURED, SCALAR_PATHS, TENSOR_PATHS, with_found
 from ncu_roofline.knowledge.counters import table
 
 TENSOR = re.compile(
@@ -156,7 +156,7 @@ def from_opcodes(launches: pl.DataFrame) -> pl.DataFrame:
         for path in paths:
             of_path = flops.filter(pl.col("path") == path).select("index", pl.col("flops").alias(f"opcodes:{path}"))
             wide = wide.join(of_path, on="index", how="left").with_columns(pl.col(f"opcodes:{path}").fill_null(0.0))
-        launches = beside(launches, wide, "index")
+        launches = with_found(launches, wide, "index")
     return launches
 
 

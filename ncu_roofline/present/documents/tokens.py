@@ -153,7 +153,8 @@ def shown_tables(study: Study, whole: Totals, tables: Tables) -> Iterator[Table]
 def named(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows whose kernels are called by the name that a reader knows, where all launches of a kernel agree on it."""
     names: dict[str, set[str]] = {}
-    for kernel, name in study.launches.select("kernel", "name").unique().iter_rows():
+    distinct = study.launches.lazy().select("kernel", "name").unique().collect(engine="streaming")  # copies no name
+    for kernel, name in distinct.iter_rows():
         names.setdefault(kernel, set()).add(brief(kernel, name, MOST))
     known = {kernel: told.pop() for kernel, told in names.items() if len(told) == 1}
     return rows.with_columns(pl.col("kernel").replace(known))
