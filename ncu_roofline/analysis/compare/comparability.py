@@ -10,6 +10,7 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.sides import basis_of, decode_launches, footings
 from ncu_roofline.analysis.run.ranks import gpus
+from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.work.ladder import dram_hertz, sm_hertz
 from ncu_roofline.capture.units import text
@@ -85,11 +86,25 @@ def value(study: Study, fact: str) -> Any:
             return study.gpu.product if study.gpu else study.capture.device.name
         case "ranks":
             return gpus(decode_launches(study))
+        case "batch":
+            return batch_of(study)
         case "experts":
             return by_role(study, "moe-routing", "mixture of experts", "dense")
         case "collectives":
             return by_role(study, "comm", "between GPUs", "none")
     return getattr(study.run, fact).value
+
+
+def batch_of(study: Study) -> int | str | None:
+    """Sequences of a step; their mean where they change from step to step, which no one batch is the same as."""
+    fact = study.run.batch
+    if fact.value is not None or fact.low is None or fact.high is None or study.run.steps.value is None:
+        return fact.value
+    whole = totals(study.launches, study.run)
+    if not whole.steps or not whole.tokens:
+        return None
+    mean = whole.tokens / whole.steps / float(study.run.accepted.value or 1)
+    return f"{fact.low:g} to {fact.high:g}, {mean:.3g} on average"
 
 
 def by_role(study: Study, role: str, some: str, none: str) -> str | None:

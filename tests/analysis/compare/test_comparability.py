@@ -70,6 +70,29 @@ def test_the_values_of_a_side_are_the_distinct_known_ones() -> None:
     assert values([stated(tp=2)], "tp") == ("2",)
 
 
+def changing(low: int, high: int, tokens: int, steps: int = 2) -> Study:
+    """Steps of `low` to `high` sequences, `tokens` of all together."""
+    facts = {name: Fact(value, "given", "stated") for name, value in (("steps", steps), ("tokens", tokens))}
+    run = Run(**facts, batch=Fact(None, "unknown", "rows change between steps", low, high))
+    return studied(pl.DataFrame({name: given * steps for name, given in BASE.items()}), run)
+
+
+def test_a_batch_that_changes_from_step_to_step_is_no_single_one_and_differs_by_its_mean() -> None:
+    assert values([changing(8, 32, 40)], "batch") == ("8 to 32, 20 on average",)
+    batch = next(c for c in conditions() if c.fact == "batch")
+
+    def blocked(base: Study, head: Study) -> bool:
+        found = comparability.differs(batch, [base], [head], NOTHING)
+        return found is not None and found.blocks
+
+    assert blocked(stated(batch=8), changing(8, 32, 40))
+    assert blocked(changing(8, 32, 40), changing(8, 32, 48, steps=3))  # 20 against 16
+    assert not blocked(changing(8, 32, 40), changing(8, 32, 60, steps=3))  # 20 on both sides
+    # a range of what may be one batch is none that is known
+    pieces = replace(stated(), run=Run(batch=Fact(None, "unknown", "pieces of steps", 8, 64)))
+    assert values([pieces], "batch") == ()
+
+
 def test_a_device_is_its_product_else_its_own_name() -> None:
     h100 = gpus.find("h100")
 
