@@ -72,9 +72,9 @@ def test_the_values_of_a_side_are_the_distinct_known_ones() -> None:
 
 def changing(low: int, high: int, tokens: int, steps: int = 2) -> Study:
     """Steps of `low` to `high` sequences, `tokens` of all together."""
-    facts = {name: Fact(value, "given", "stated") for name, value in (("steps", steps), ("tokens", tokens))}
-    run = Run(**facts, batch=Fact(None, "unknown", "rows change between steps", low, high))
-    return studied(pl.DataFrame({name: given * steps for name, given in BASE.items()}), run)
+    changes: Fact[int] = Fact(None, "unknown", "rows change between steps", low, high)
+    run = Run(steps=Fact(steps, "given", "stated"), tokens=Fact(tokens, "given", "stated"), batch=changes)
+    return studied(pl.concat([pl.DataFrame(BASE)] * steps), run)
 
 
 def test_a_batch_that_changes_from_step_to_step_is_no_single_one_and_differs_by_its_mean() -> None:
