@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from ncu_roofline.cli.options import Archive, Keep, ReaderKind, Workers
 from ncu_roofline.errors import UnusableInput
 
 GIT_SECONDS = 10
+OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+"""A repository may say that what it lacks is fetched by a command: the working folder may be a stranger's."""
 
 Sources = Annotated[
     list[str],
@@ -106,7 +109,9 @@ def of_git(commit: str) -> dict[str, str]:
         return {}
     command = ["git", "show", "--no-patch", "--no-show-signature", "--format=%H %cI", f"{commit}^{{commit}}", "--"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False, env={**os.environ, **OFFLINE}
+        )
     except (OSError, subprocess.SubprocessError):
         return {}
     found = re.fullmatch(r"([0-9a-f]{40,64}) (\S+)\s*", done.stdout)

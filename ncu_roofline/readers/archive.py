@@ -9,16 +9,18 @@ import hashlib
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process, util
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import polars as pl
 
@@ -40,6 +42,8 @@ PARTIAL = ".partial"
 SUFFIXES = (".ncu-rep", ".ncu-repz", ".csv", ".parquet")
 PIECE = 1 << 20
 SAFE = "PYTHONSAFEPATH"
+begin: Any = util
+"""Where multiprocessing tells what a new Python is started with, under a name that types do not know."""
 
 NUMBER = saved.ARCHIVED
 """The launches' column `device` inside an archive, where `device` is the partition: the name of the GPU."""
@@ -114,13 +118,16 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def strangers() -> Iterator[None]:
-    """Processes started meanwhile import nothing from the working folder, which may hold a stranger's files (not on 3.10)."""
-    before = os.environ.get(SAFE)
+    """Processes started meanwhile import nothing from the working folder, which may hold a stranger's files."""
+    before, begun = os.environ.get(SAFE), begin._args_from_interpreter_flags
     os.environ[SAFE] = "1"
+    if sys.version_info < (3, 11):  # which does not know SAFE: isolated, until they have this process's own places
+        begin._args_from_interpreter_flags = lambda: [*begun(), "-I"]
     try:
         yield
     finally:
         del os.environ[SAFE]
+        begin._args_from_interpreter_flags = begun
         if before is not None:
             os.environ[SAFE] = before
 

@@ -1,13 +1,17 @@
-"""No process of ours runs a module that lies in the working folder, beside a stranger's captures."""
+"""No process of ours runs what lies in the working folder, beside a stranger's captures."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from multiprocessing.spawn import get_command_line
 from pathlib import Path
 
 import pytest
+
+from ncu_roofline.cli.ingest import of_git
+from ncu_roofline.readers import archive
 
 ROOT = Path(__file__).parent.parent.parent
 SYNTHETIC = ROOT / "fixtures" / "synthetic"
@@ -28,8 +32,6 @@ COMMAND = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from ncu_roofline.cli
     ids=lambda words: str(words[0]),
 )
 def test_a_module_beside_the_captures_is_never_run(tmp_path: Path, words: list[str]) -> None:
-    if "--workers" in words and sys.version_info < (3, 11):
-        pytest.skip("3.10 cannot be told to leave the working folder out of a worker's places")
     shutil.copy(SYNTHETIC / "demo.ncu-rep", tmp_path / "one.ncu-rep")
     shutil.copy(SYNTHETIC / "demo.raw.csv", tmp_path / "other.csv")
     for name in SHADOWED:
@@ -37,3 +39,24 @@ def test_a_module_beside_the_captures_is_never_run(tmp_path: Path, words: list[s
     done = subprocess.run([sys.executable, "-I", "-c", COMMAND, *words], cwd=tmp_path, capture_output=True, check=False)
     assert not (tmp_path / "run").exists(), (tmp_path / "run").read_text()
     assert done.returncode == 0, done.stderr
+
+
+def test_a_process_that_reads_starts_without_the_working_folder_in_every_version_of_python(tmp_path: Path) -> None:
+    (tmp_path / "multiprocessing.py").write_text("open('run', 'a').write(__name__)\n")
+    with archive.strangers():
+        line = get_command_line(pipe_handle=0)
+        at = line.index("-c")
+        subprocess.run([*line[:at], "-c", "import multiprocessing"], cwd=tmp_path, check=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_a_repository_that_would_fetch_a_commit_by_a_command_runs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path(".git/config").write_text(
+        '[core]\nrepositoryformatversion = 1\n[extensions]\npartialClone = x\n[protocol "ext"]\nallow = always\n'
+        '[remote "x"]\npromisor = true\nurl = "ext::sh -c touch% run"\n'
+    )
+    assert of_git("12" * 20) == {}
+    assert not Path("run").exists()
