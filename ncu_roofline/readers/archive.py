@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from functools import partial
 from multiprocessing import active_children, get_context, parent_process, util
 from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 import polars as pl
@@ -101,12 +101,44 @@ def _each(keep: partial[Kept], files: list[Path], workers: int) -> Iterator[Kept
             ) from error
 
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Pool(ProcessPoolExecutor):
+    """Processes to which an interrupt means nothing from their first moment: it is this process's to answer."""
+
+    def submit(self, *work: Any, **how: Any) -> Future[Any]:
+        """As ever; what starts a process here keeps an interrupt waiting until it has started, and in there for good."""
+        with unheard():
+            return super().submit(*work, **how)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Keeps requests to end waiting: a process that is half started would complain. It hears of no interrupt itself."""
+    if current_thread() is not main_thread():  # to which alone they come
+        yield
+        return
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in ENDINGS}
+    masked = hasattr(signal, "pthread_sigmask") and signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        if masked is not False:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for number, answer in before.items():
+            signal.signal(number, answer or signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(heard[0])
+
+
 @contextmanager
 def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes of this machine, which end when this one does, or stops early: then nobody reads on."""
     others = set(active_children())
     # spawn: a forked child could inherit locks of polars' threads
-    with strangers(), ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=bound) as executor:
+    with strangers(), Pool(workers, mp_context=get_context("spawn"), initializer=bound) as executor:
         try:
             yield executor
         except BaseException:
