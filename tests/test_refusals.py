@@ -12,6 +12,7 @@ import pytest
 
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import read
+from ncu_roofline.readers.timeline import timeline
 from tests.cli.test_cli import DEMO
 from tests.command import run
 
@@ -27,8 +28,12 @@ from tests.command import run
         (lzma.compress(b"NVR\0"), "unxz"),
         (bytes(100), "no report of Nsight Compute"),
         (b"hello\n" * 9, "no Nsight Compute table in it"),
+        (b'{"made_by": "nobody"}', "no Nsight Compute table in it"),
+        (b"SQLite format 3\0" + bytes(90), "a timeline, not a capture: .* `ncu-roofline step` reads it"),
+        (b'{"schemaVersion": 1, "traceEvents": []}', "a timeline, not a capture: .* `ncu-roofline step` reads it"),
+        (b"Start (ns),Duration (ns),CorrId\n1,2,3\n", "a timeline, not a capture: .* `ncu-roofline step` reads it"),
     ],
-    ids=["empty", "lfs", "zip", "gzip", "bzip2", "xz", "zeros", "text"],
+    ids=["empty", "lfs", "zip", "gzip", "bzip2", "xz", "zeros", "text", "json", "sqlite", "kineto", "nsys"],
 )
 def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "x").write_bytes(content)
@@ -51,8 +56,30 @@ def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
         read(name)
 
 
+def test_a_report_of_nsight_systems_is_to_be_exported_first(tmp_path: Path) -> None:
+    (tmp_path / "x.nsys-rep").write_bytes(b"\1\0" * 50)
+
+    for reads in (read, timeline.read):
+        with pytest.raises(UnreadableCapture, match="nsys export --type sqlite"):
+            reads(tmp_path / "x.nsys-rep")
+
+
+@pytest.mark.parametrize("name", ["demo.ncu-rep", "demo.raw.csv", "dense-b8.ncu-repz"])
+def test_a_capture_is_no_timeline_and_the_command_that_reads_it_is_named(name: str) -> None:
+    with pytest.raises(UnreadableCapture, match="a capture, not a timeline: .* `ncu-roofline summary` reads it"):
+        timeline.read(Path(DEMO).parent / name)
+
+
 def test_a_folder_is_refused_with_a_pattern_that_would_work(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableCapture, match=r"a folder, not a capture; name its files, for example '.*/\*\.ncu-rep'"):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.ncu-repz").write_bytes(b"")
+
+    with pytest.raises(UnreadableCapture, match=r"a folder of captures; name those you mean, for example '.*/\*\.ncu-repz'"):
+        read(tmp_path)
+
+
+def test_a_folder_without_captures_is_refused_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCapture, match="a folder, not a file; name a file in it"):
         read(tmp_path)
 
 

@@ -16,7 +16,11 @@ from ncu_roofline.errors import UnreadableCapture
 REPORT = b"NVR\0"
 COMPRESSED = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1: magic number of a zstd frame
 PARQUET = b"PAR1"
+SQLITE = b"SQLite format 3\0"
 LFS = b"version https://git-lfs"
+NSYS = (".nsys-rep", ".qdrep")
+A_TIMELINE = "a timeline, not a capture: no counters are in it; `ncu-roofline step` reads it"
+TO_EXPORT = "a report of Nsight Systems; export it with `nsys export --type sqlite`, and give that to `ncu-roofline step`"
 PACKED = {
     b"PK\x03\x04": "a ZIP archive; unpack it",
     b"BZh": "a bzip2 file; unpack it with bunzip2",
@@ -83,6 +87,9 @@ def read_one(path: Path, *, reader: str = "auto", metrics: Sequence[str] = ()) -
         inside = sorted(p for p in path.iterdir() if p.name.endswith(CAPTURES))
         if len(inside) == 1:
             return read_one(inside[0], reader=reader, metrics=metrics)
+        if inside:
+            pattern = path / f"*{inside[0].suffix}"
+            raise UnreadableCapture(f"{path.name or path}: a folder of captures; name those you mean, for example '{pattern}'")
     from ncu_roofline.readers.spool import plain
 
     with plain(path) as here:
@@ -142,8 +149,7 @@ def first_bytes(path: Path) -> bytes:
     """The beginning of a file that exists and can be read."""
     try:
         if is_folder(path):
-            pattern = path / "*.ncu-rep"
-            raise UnreadableCapture(f"{path.name or path}: a folder, not a capture; name its files, for example '{pattern}'")
+            raise UnreadableCapture(f"{path.name or path}: a folder, not a file; name a file in it")
         if path.exists() and not path.is_file():
             raise UnreadableCapture(f"{path.name}: not a file but a pipe or a device; write it to a file first")
         with path.open("rb") as file:
@@ -164,6 +170,10 @@ def refuse(path: Path, head: bytes) -> None:
     for magic, what in PACKED.items():
         if head.startswith(magic):
             raise UnreadableCapture(f"{path.name}: {what} and name the capture inside")
+    if head.startswith(SQLITE):
+        raise UnreadableCapture(f"{path.name}: {A_TIMELINE}")
+    if path.name.endswith(NSYS):
+        raise UnreadableCapture(f"{path.name}: {TO_EXPORT}")
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableCapture(
             f"{path.name}: no report of Nsight Compute (its signature is missing; the profiler may have been stopped while "

@@ -61,7 +61,7 @@ def test_a_folder_with_one_capture_is_that_capture(tmp_path: Path) -> None:
     (tmp_path / "a.ncu-rep").write_bytes(REPORT.read_bytes())
     assert readers.read(tmp_path).name == "a.ncu-rep"
     (tmp_path / "b.ncu-rep").write_bytes(REPORT.read_bytes())
-    with pytest.raises(UnreadableCapture, match="a folder, not a capture"):
+    with pytest.raises(UnreadableCapture, match="a folder of captures"):
         readers.read(tmp_path)
 
 

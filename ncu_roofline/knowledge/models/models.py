@@ -38,6 +38,8 @@ def load(source: str | Path) -> Model:
         return from_config(parse(path), path.parent.name if path.stem == "config" else path.stem, path.name)
     if short in shipped():
         return from_config(parse(CONFIGS / f"{short}.json"), short, f"{short}.json")
+    if path.suffix == ".json":
+        raise UnusableInput(f"`model=` {str(source)!r}: no such file; check the name and the folder")
     near = difflib.get_close_matches(short, shipped(), n=3, cutoff=0.3)
     raise UnusableInput(
         f"`model=` {str(source)!r} is neither a config.json nor a known name; "

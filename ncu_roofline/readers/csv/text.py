@@ -92,9 +92,7 @@ def page(path: Path) -> Page:
         content = decoded(_bytes(path))
         found = table_head(content)
     if found is None:
-        raise UnreadableCapture(
-            f"{path.name}: no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
-        )
+        raise UnreadableCapture(f"{path.name}: {without_table(content)}")
     start, separated = found
     header = content[start:].partition(b"\n")[0].decode("utf-8", "replace")
     before = content[:start]
@@ -107,6 +105,17 @@ def page(path: Path) -> Page:
     except csv.Error as error:  # a field of more than 128 kB
         raise UnreadableCapture(f"{path.name}: a header line that is none ({error}); {EXPORT}") from error
     return Page(path, names, separator, before.count(b"\n") if as_it_stands else None, header.startswith('"'))
+
+
+def without_table(content: bytes) -> str:
+    """What a text is that holds no table of ncu, and what to do."""
+    from ncu_roofline.readers import A_TIMELINE
+    from ncu_roofline.readers.timeline.trace_csv import CHATTER, HEADING
+
+    traced = content.lstrip()[:1] in (b"{", b"[") and b'"traceEvents"' in content
+    if traced or HEADING.search(content[:CHATTER].decode("utf-8", "replace")):
+        return A_TIMELINE
+    return f"no Nsight Compute table in it (no header line with ID and Kernel Name); {EXPORT}"
 
 
 def _bytes(path: Path, size: int = -1) -> bytes:

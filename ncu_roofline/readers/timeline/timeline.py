@@ -11,10 +11,9 @@ import zstandard
 
 from ncu_roofline.capture.timeline import Timeline
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import COMPRESSED, REPORT, first_bytes
+from ncu_roofline.readers import COMPRESSED, NSYS, PARQUET, REPORT, SQLITE, TO_EXPORT, first_bytes
+from ncu_roofline.readers.csv.text import table_head
 from ncu_roofline.readers.spool import copied, plain
-
-SQLITE = b"SQLite format 3\0"
 
 
 def read(path: Path) -> Timeline:
@@ -31,8 +30,12 @@ def read(path: Path) -> Timeline:
             from ncu_roofline.readers.timeline import kineto
 
             return kineto.read(here, path.name)
-        if head.startswith(REPORT):
-            raise UnreadableCapture(f"{path.name}: a capture of Nsight Compute, not a timeline; its kernels ran one at a time")
+        if head.startswith((REPORT, PARQUET)) or table_head(head):
+            raise UnreadableCapture(
+                f"{path.name}: a capture, not a timeline: its kernels ran one at a time; `ncu-roofline summary` reads it"
+            )
+        if path.name.endswith(NSYS):
+            raise UnreadableCapture(f"{path.name}: {TO_EXPORT}")
         if b"\0" in head:
             raise UnreadableCapture(
                 f"{path.name}: no timeline; name a trace of PyTorch's profiler or an export of Nsight Systems"

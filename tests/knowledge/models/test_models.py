@@ -333,3 +333,8 @@ JSON = st.recursive(
 def test_any_value_of_any_key_is_used_or_refused_in_one_sentence(key: str, value: Any) -> None:
     with contextlib.suppress(UnusableInput):  # anything else that is raised fails the test
         assert from_config({**SMALL, key: value}, "m").parameters > 0
+
+
+def test_a_config_that_is_not_there_is_no_misspelt_name() -> None:
+    with pytest.raises(UnusableInput, match=r"'nofile\.json': no such file"):
+        load("nofile.json")
