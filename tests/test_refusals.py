@@ -66,7 +66,7 @@ def test_a_report_of_nsight_systems_is_to_be_exported_first(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["demo.ncu-rep", "demo.raw.csv", "dense-b8.ncu-repz"])
 def test_a_capture_is_no_timeline_and_the_command_that_reads_it_is_named(name: str) -> None:
-    with pytest.raises(UnreadableCapture, match="a capture, not a timeline: .* `ncu-roofline summary` reads it"):
+    with pytest.raises(UnreadableCapture, match=r"a capture, not a timeline: .* `ncu-roofline summary` reads it"):
         timeline.read(Path(DEMO).parent / name)
 
 

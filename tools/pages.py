@@ -24,6 +24,7 @@ from ncu_roofline.capture.schema import Column
 from ncu_roofline.cli import commands
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.command import LAST, parts
+from ncu_roofline.cli.command import spelling as written
 from ncu_roofline.knowledge.counters import table as counters
 from tools import ceilings
 from tools import schemas as bench_schemas
@@ -104,7 +105,7 @@ def by_group(command: Any) -> dict[str, list[Any]]:
 def spelling(param: Any) -> str:
     """`-o, --output FILE`, `--by role|layer`, `CAPTURE...`."""
     if param.param_type_name == "argument":
-        return str(param.metavar or param.name.upper())
+        return written(param)
     names = ", ".join(sorted(param.opts, key=len))
     kind = param.type_descriptor.annotation
     choices = "|".join(get_args(kind)) if get_origin(kind) is Literal else ""

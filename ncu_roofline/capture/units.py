@@ -195,14 +195,14 @@ ABSENT = "–"
 
 
 def text(value: float | None, unit: str = "") -> str:
-    """The value for people: scaled, three significant digits, two decimals below 100.
+    """The value for people: scaled, three significant digits.
 
     >>> text(20_970_000, "byte"), text(0.0042, "s"), text(3.35e12, "byte/s"), text(295.2, "FLOP/byte")
-    ('20.97 MB', '4.2 ms', '3.35 TB/s', '295 FLOP/B')
+    ('21 MB', '4.2 ms', '3.35 TB/s', '295 FLOP/B')
     >>> text(999_999, "byte"), text(0, "s"), text(0.00123, "FLOP/byte"), text(167_772_160)
     ('1 MB', '0 s', '0.00123 FLOP/B', '167,772,160')
     >>> text(None, "s"), text(55.71e-6, "s"), text(None)
-    ('–', '55.71 µs', '–')
+    ('–', '55.7 µs', '–')
     """
     if value is None or not math.isfinite(value):
         return ABSENT
@@ -245,19 +245,19 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """Digits alone: three significant ones, two decimals below 100, thousands grouped.
+    """Digits alone: three significant ones, whole numbers from 100 on, thousands grouped.
 
     >>> number(0.12345), number(4.2), number(20.97), number(99.999), number(1234.5), number(1e300)
-    ('0.123', '4.2', '20.97', '100', '1,234', '1e+300')
+    ('0.123', '4.2', '21', '100', '1,234', '1e+300')
     """
     size = abs(value)
     if size == 0:
         return "0"
     if size >= 1e15:
         return f"{value:.3g}"
-    if round(size, 2) >= 100:
+    if size >= 99.95:
         return f"{value:,.0f}"
-    decimals = 2 if size >= 1 else 2 - math.floor(math.log10(size))
+    decimals = 2 - math.floor(math.log10(size))
     shown = f"{value:.{decimals}f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 

@@ -43,6 +43,19 @@ class Command(TyperCommand):
         own = super().get_params(ctx)
         return own if quiet_option() in own else [*own, quiet_option()]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As typer's; a wrong value is told without the words of the library that looked at it."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ").partition(", unable to parse")[0]
+            raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS]`, then the arguments as the help calls them."""
+        arguments = [spelling(p) for p in self.get_params(ctx) if p.param_type_name == "argument"]
+        return [*([self.options_metavar] if self.options_metavar else []), *arguments]
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  typer's own signature
         """What it does; then its example, never broken over lines, so that it can be copied."""
         purpose, example = parts(self.help or "")
@@ -93,9 +106,15 @@ def grouped(command: Command, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     for param in command.get_params(ctx):
         if record := param.get_help_record(ctx):
             argument = param.param_type_name == "argument"
-            found[getattr(param, "rich_help_panel", None) or (ARGUMENTS if argument else OPTIONS)].append(record)
+            shown = (spelling(param), record[1]) if argument else record
+            found[getattr(param, "rich_help_panel", None) or (ARGUMENTS if argument else OPTIONS)].append(shown)
     order = [ARGUMENTS, *(t for t in found if t != ARGUMENTS and t not in LAST), *LAST]
     return {title: found[title] for title in order if title in found}
+
+
+def spelling(argument: Any) -> str:
+    """How an argument is written in usage, help and documentation: `CAPTURE...`, `NAME`."""
+    return str(argument.metavar or argument.name.upper())
 
 
 class App(typer.Typer):

@@ -45,7 +45,7 @@ Head = Annotated[
 Baseline = Annotated[
     str | None, typer.Option("--baseline", metavar="NAME", help="A stored baseline as the base.", rich_help_panel=SIDES)
 ]
-Folder = Annotated[Path, typer.Option("--folder", help="Where baselines are stored.", rich_help_panel=SIDES)]
+Folder = Annotated[Path, typer.Option("--folder", metavar="PATH", help="Where baselines are stored.", rich_help_panel=SIDES)]
 BothRuns = Annotated[
     Words,
     typer.Option("--run", metavar="KEY=VALUE", help="Fact of the run: batch=8, tokens=64 (repeatable).", rich_help_panel=RUN),

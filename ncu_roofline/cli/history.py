@@ -31,7 +31,12 @@ Where = Annotated[
 ]
 Metrics = Annotated[
     list[Metric] | None,
-    typer.Option("--metric", help="What is followed, repeatable; bytes and seconds per token by default.", show_default=False),
+    typer.Option(
+        "--metric",
+        metavar="|".join(Metric),
+        help="What is followed, repeatable; bytes and seconds per token by default.",
+        show_default=False,
+    ),
 ]
 Rows = Annotated[Literal["role", "kernel"], typer.Option("--by", help="What a change is looked for in.")]
 FailIf = Annotated[

@@ -39,7 +39,9 @@ Sort = Annotated[
     ),
 ]
 Only = Annotated[str | None, typer.Option("--filter", metavar="TEXT", help="Rows whose kernel, name or role contains this.")]
-Rows = Annotated[int, typer.Option("--top", min=0, max=MOST_ROWS, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)]
+Rows = Annotated[
+    int, typer.Option("--top", metavar="N", min=0, max=MOST_ROWS, help="Rows to show; 0 for all.", rich_help_panel=OUTPUT)
+]
 
 
 @app.command()

@@ -89,5 +89,5 @@ Chart = Annotated[
 Keep = Annotated[
     list[str] | None, typer.Option("--metrics", metavar="NAME", help="Keep this counter too (name or glob; repeatable).")
 ]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that read at a time.")]
+Workers = Annotated[int | None, typer.Option("--workers", metavar="N", min=1, help="Processes that read at a time.")]
 Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="Folder or URL of an archive.", show_default=False)]

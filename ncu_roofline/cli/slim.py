@@ -74,7 +74,8 @@ def place(path: Path, output: Path, folder: bool) -> Path:
     end = ending(path)
     target = output / (re.sub(r"\.(ncu-repz?|csv)$", "", path.name) + end) if folder else output
     if not target.name.endswith(end):
-        raise UnusableInput(f"{target}: a slim {'report' if end == REPORT_END else 'CSV'} is named {end}; or name a folder that exists")
+        kind = "report" if end == REPORT_END else "CSV"
+        raise UnusableInput(f"{target}: a slim {kind} is named {end}; or name a folder that exists")
     return target
 
 

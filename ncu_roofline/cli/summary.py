@@ -31,7 +31,8 @@ def summary(
         bool, typer.Option("--full", help="All there is to say, not a screen of it.", rich_help_panel=OUTPUT)
     ] = False,
     top: Annotated[
-        int, typer.Option("--top", min=1, max=MOST_ROWS, help="Kernels to show with --full.", rich_help_panel=OUTPUT)
+        int,
+        typer.Option("--top", metavar="N", min=1, max=MOST_ROWS, help="Kernels to show with --full.", rich_help_panel=OUTPUT),
     ] = 10,
     tokens: facts.Tokens = None,
     batch: facts.Batch = None,

@@ -31,6 +31,21 @@ def test_help_of_a_command_has_its_purpose_its_example_and_its_groups(name: str,
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_help_calls_no_argument_by_a_type_of_python(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, *name.split(), "--help").out
+
+    assert [word for word in ("<list", "<str", "<int", "<path", "{", "......") if word in out] == []
+
+
+def test_a_wrong_value_is_told_without_the_words_of_a_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        "Error: Invalid value for '--batch': Input should be a valid integer\n"
+        in run(capsys, "summary", DEMO, "--batch", "eight").err
+    )
+    assert "'--format': 'xml' is not one of 'table', 'json'" in run(capsys, "summary", DEMO, "--format", "xml").err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_explained_and_stands_in_a_group(name: str) -> None:
     options = [p for params in by_group(dict(all_commands())[name]).values() for p in params if p.param_type_name == "option"]
 

@@ -16,7 +16,7 @@ MOST = 9
 WIDTH, NARROW, ROW = 620, 280, 26
 HEIGHT = 240
 ALL = "all roles"
-IN_BYTES = "datum.value === 0 ? '0' : datum.label + 'B'"
+IN_BYTES = "datum.value === 0 ? '0' : replace(datum.label, /[a-zA-Zµ]?$/, ' $&B')"
 """Ticks with their unit."""
 SCHEMA = {
     "role": pl.String,

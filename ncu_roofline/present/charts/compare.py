@@ -10,6 +10,7 @@ from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts.bytes import IN_BYTES
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.words_compare import TITLES, signed
+from ncu_roofline.present.forms.columns import FAMILY_NAMES
 
 WIDTH, NARROW, ROW = 620, 270, 26
 MOST_ROLES = 8
@@ -68,7 +69,7 @@ def steps(comparison: Comparison) -> pl.DataFrame:
     at = before
     for role, delta in [*told, *([("other roles", rest)] if abs(rest) > 1e-9 * max(before, after) else [])]:
         word = ("+" if delta > 0 else "-") + three(abs(delta), "byte")
-        found.append((role, at, at + delta, "more" if delta > 0 else "less", word))
+        found.append((FAMILY_NAMES.get(role, role), at, at + delta, "more" if delta > 0 else "less", word))
         at += delta
     percent = f" ({signed(after / before - 1)})" if before else ""
     found.append(("head", 0.0, after, "whole", three(after, "byte") + percent))

@@ -159,6 +159,12 @@ def both(picture: Picture, what: str, unit: str) -> str:
     return f"{shown} (datasheet {beside.split(' ')[0] if same_unit else beside})"
 
 
+def one(picture: Picture, what: str) -> float:
+    """A roof's value where one alone is told: of the kind whose ridges stand beside it, else the other's."""
+    known = dict(picture.roofs.filter(what=what).select("kind", "value").iter_rows())
+    return float(known.get(picture.ridge, next(iter(known.values()))))
+
+
 def best(picture: Picture) -> str:
     """What kernels reach of the bandwidth, or what is stated, beside the roof's own value."""
     if picture.ceiling is None:
@@ -195,7 +201,7 @@ def ceiling_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         value = ceilings.filter(what=path)["value"].max()
         unit = "op/s" if path in INTEGER else "flop/s"
         if plane.narrow or path != main:
-            text = minor(picture, path, float(value), unit, short=plane.narrow)  # type: ignore[arg-type]
+            text = minor(picture, path, unit, short=plane.narrow)
         else:
             text = f"{precision(path)} {both(picture, path, unit)}"
         found.append({"text": text, "px": plane.width - 4.0, "py": plane.py(float(value)) - 7, "align": "right", "angle": 0.0})  # type: ignore[arg-type]
@@ -213,10 +219,12 @@ def below(item: dict[str, Any], heights: list[float]) -> dict[str, Any]:
     return {**item, "tight": tight, "text": item["text"].partition(" (datasheet ")[0] if tight else item["text"]}
 
 
-def minor(picture: Picture, path: str, value: float, unit: str, *, short: bool = False) -> str:
+def minor(picture: Picture, path: str, unit: str, *, short: bool = False) -> str:
     """A ceiling that is not the main one, in fewer words; short without its ridge."""
     ridge = picture.ridges.filter(kind=picture.ridge, path=path)["value"].to_list()
-    return f"{precision(path)} {three(value, unit)}" + (f", ridge {three(ridge[0])}" if ridge and not short else "")
+    return f"{precision(path)} {three(one(picture, path), unit)}" + (
+        f", ridge {three(ridge[0])}" if ridge and not short else ""
+    )
 
 
 def spread(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -248,7 +256,7 @@ def slope_texts(picture: Picture, plane: Plane) -> list[dict[str, Any]]:
         py = plane.py(speed * plane.x_at(px))
         found.append(
             {
-                "text": f"{name} {three(speed, 'byte/s')}"
+                "text": f"{name} {three(one(picture, level), 'byte/s')}"
                 if plane.narrow
                 else f"{name} {both(picture, level, 'byte/s')}{best(picture) if level == 'dram' else ''}",
                 "px": px - 8 * math.sin(angle),

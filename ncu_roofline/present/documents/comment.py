@@ -29,6 +29,7 @@ class Comment:
     """Stem of the file and the words that stand for it."""
     kernels: Table
     basis: Sequence[str]
+    """What the numbers stand on, the capture's name among it; empty where the name says all."""
     image_base: str = ""
 
 
@@ -63,7 +64,7 @@ def composed(comment: Comment, longest: int) -> str:
             [f"- and {len(doubts) - MOST_DOUBTS} more"] if len(doubts) > MOST_DOUBTS else []
         )
         parts.append(folded(f"What cannot be trusted ({len(doubts)})", "\n".join(shown)))
-    return "\n\n".join([*parts, f"<sub>{escape(' · '.join((comment.name, *comment.basis)))}</sub>"]) + "\n"
+    return "\n\n".join([*parts, f"<sub>{escape(' · '.join(comment.basis or (comment.name,)))}</sub>"]) + "\n"
 
 
 def short(data: Table, rows: int) -> str:

@@ -129,17 +129,17 @@ def families(sweep: Sweep) -> Iterator[str]:
         ends = sweep.rows[column].drop_nulls()
         against = ""
         if sweep.fc_slope is not None and sweep.fc_measure != "executed":
-            law = f", {figure(sweep.fc_expected)} by theory" if sweep.fc_expected else ""
-            against = f": {figure(sweep.fc_slope.value)} for each sequence{law}"
-        way = f"{verb(sweep.fc)} {figure(ends[0])} to {figure(ends[-1])} {MEASURES[sweep.fc_measure]} FLOP/byte"
+            law = f", {three(sweep.fc_expected)} by theory" if sweep.fc_expected else ""
+            against = f": {three(sweep.fc_slope.value)} for each sequence{law}"
+        way = f"{verb(sweep.fc)} {three(ends[0])} to {three(ends[-1])} {MEASURES[sweep.fc_measure]} FLOP/byte"
         yield f"FC {way}{against} ({exponent(sweep.fc)})."
     if sweep.attention is not None:
         useful = sweep.rows["attention_useful_intensity"].drop_nulls()
         known = useful if useful.len() else sweep.rows["attention_executed_intensity"].drop_nulls()
         kind = "useful" if useful.len() else "executed"
         low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
-        between = f"{figure(low)} to {figure(high)}" if figure(low) != figure(high) else figure(low)
-        law = f", {figure(sweep.attention_expected)} by theory" if sweep.attention_expected and kind == "useful" else ""
+        between = f"{three(low)} to {three(high)}" if three(low) != three(high) else three(low)
+        law = f", {three(sweep.attention_expected)} by theory" if sweep.attention_expected and kind == "useful" else ""
         yield f"Attention {verb(sweep.attention)} {between} {kind} FLOP/byte{law} ({exponent(sweep.attention)})."
 
 
@@ -154,11 +154,6 @@ def exponent(fit: PowerLaw) -> str:
     if fit.exponent_low is not None and fit.exponent_high is not None:
         interval = f", {signless(fit.exponent_low)} to {signless(fit.exponent_high)}"
     return f"exponent {signless(fit.exponent)}{interval}"
-
-
-def figure(value: float) -> str:
-    """Three digits."""
-    return number(float(f"{value:.3g}"))
 
 
 def signless(value: float) -> str:

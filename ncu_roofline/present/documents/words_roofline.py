@@ -257,12 +257,7 @@ def reaches(picture: Picture) -> str:
         return ""
     words = {"stated": "the ceiling is stated as", "reported": "kernels were reported to reach"}
     word = words.get(picture.ceiling.kind, "kernels were seen to reach")
-    return f"DRAM roof {rate(slope)}; {word} {rate(picture.ceiling.bandwidth)}"
-
-
-def rate(value: float) -> str:
-    """A bandwidth with three digits."""
-    return quantity(float(f"{value:.3g}"), "byte/s")
+    return f"DRAM roof {quantity(slope, 'byte/s')}; {word} {quantity(picture.ceiling.bandwidth, 'byte/s')}"
 
 
 def key(picture: Picture, below: int = 0) -> list[str]:

@@ -30,7 +30,7 @@ class Shown:
 
 def unit(name: str) -> Callable[[Any], str]:
     """Writes a number with this unit, scaled for people, with three digits."""
-    return lambda value: quantity(float(f"{float(value):.3g}") if name else float(value), name)
+    return lambda value: quantity(float(value), name)
 
 
 def percent(value: Any) -> str:
@@ -70,7 +70,7 @@ def shape(value: Any) -> str:
 
 
 def factor(value: Any) -> str:
-    """A ratio: 8.0 -> 8.00x."""
+    """A ratio: 8.0 -> 8x."""
     return f"{float(value):.3g}x"
 
 
@@ -96,7 +96,7 @@ def span(value: Any) -> str:
     '7.63 ms (6.58 to 10.9)'
     """
     number, _, scale = unit("s")(value["value"]).partition(" ")
-    low, high = (units.number(float(f"{value[end] / units.SECONDS[scale]:.3g}")) for end in ("low", "high"))
+    low, high = (units.number(value[end] / units.SECONDS[scale]) for end in ("low", "high"))
     return f"{number} {scale} ({low} to {high})"
 
 

@@ -206,6 +206,21 @@ def test_datasheet_and_capture_roofs_are_told_apart() -> None:
     assert "BF16 80 TFLOP/s (datasheet 100)" in texts(spec)
 
 
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_peak_and_the_ridge_beside_it_are_of_one_kind(narrow: bool) -> None:
+    shown = picture(
+        launch(peak_at_clock=80e12, bandwidth_at_clock=0.9e12),
+        launch(path="fp32", precision="fp32", dram_bytes=1e5, peak=60e12, peak_at_clock=45e12, bandwidth_at_clock=0.9e12),
+    )
+    said = texts(export.specifications(draw(shown, narrow=narrow))["light"])
+
+    # at the capture's clocks 45 TFLOP/s over 0.9 TB/s = 50, by datasheet 60 over 1 = 60
+    if narrow:
+        assert {"FP32 vector 45 TFLOP/s", "BF16 80 TFLOP/s", "DRAM 900 GB/s", "ridge 88.9"} <= set(said)
+    else:
+        assert "FP32 vector 45 TFLOP/s, ridge 50" in said
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [

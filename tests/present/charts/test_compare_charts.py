@@ -28,7 +28,7 @@ def test_the_waterfall_steps_from_the_base_to_the_head() -> None:
     # 4 launches each: 400 + 120 MB; -200 MB of FC; +40 MB of attention; 360 MB
     assert steps(comparison).select("place", "start", "end", "kind").rows() == [
         ("base", 0.0, 5.2e8, "whole"),
-        ("fc", 5.2e8, 3.2e8, "less"),
+        ("FC", 5.2e8, 3.2e8, "less"),
         ("attention", 3.2e8, 3.6e8, "more"),
         ("head", 0.0, 3.6e8, "whole"),
     ]
