@@ -12,6 +12,7 @@ import typer.main
 MODULES = (
     "summary",
     "kernels",
+    "check",
     "tokens",
     "roles",
     "plot",

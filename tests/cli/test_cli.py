@@ -274,3 +274,10 @@ def test_charts_of_a_comparison_of_synthetic_captures_say_so(capsys: pytest.Capt
 
     for name in ("waterfall-light.svg", "before-after-dark.svg", "comment.md", "index.html"):
         assert "synthetic: a generator wrote them" in (tmp_path / "out" / name).read_text()
+
+
+def test_check_writes_facts_as_tokens_does_and_leaves_out_what_is_usual(capsys: pytest.CaptureFixture[str]) -> None:
+    out = " ".join(run(capsys, "check", DEMO, "--format", "markdown").out.split())
+
+    assert "layers 4 (inferred); synthetic yes (report)" in out
+    assert "accepted" not in out and "prefill passes 0" not in out

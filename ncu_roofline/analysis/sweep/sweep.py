@@ -148,6 +148,8 @@ def unlike(studies: Sequence[Study], basis: str) -> Parts:
 
 BESIDE = ("batch", "context", "weights", "kv", "tp", "accepted", "layers", "model")
 """Facts that move bytes per token by themselves."""
+SETTINGS = ("cache_control", "clock_control", "replay_mode")
+"""Settings of the profiler under which the same step shows other bytes or another time."""
 
 
 def in_order(rows: pl.DataFrame, studies: Sequence[Study]) -> list[Study]:
@@ -159,7 +161,7 @@ def in_order(rows: pl.DataFrame, studies: Sequence[Study]) -> list[Study]:
 def beside(rows: pl.DataFrame, scaled: Scaled, along: str) -> dict[str, tuple[Any, ...]]:
     """Every fact of the runs, and the device, that changes from place to place and is not what is swept."""
     studies = in_order(rows, [study for _, study, _ in scaled])
-    values = {name: tuple(getattr(s.run, name).value for s in studies) for name in BESIDE}
+    values = {name: tuple(getattr(s.run, name).value for s in studies) for name in (*BESIDE, *SETTINGS)}
     values["device"] = tuple(s.gpu.product if s.gpu else None for s in studies)
     return {name: each for name, each in values.items() if name != WIDTHS.get(along, along) and differ(name, each)}
 

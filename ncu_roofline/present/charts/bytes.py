@@ -7,7 +7,7 @@ import polars as pl
 
 from ncu_roofline.analysis.run.role_bytes import Along, RoleBytes
 from ncu_roofline.capture.units import three
-from ncu_roofline.present.charts.theme import COLOUR, NAMES, occurring
+from ncu_roofline.present.charts.theme import COLOUR, NAMES, in_unit, occurring
 from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.forms.columns import FAMILY_NAMES, percent
 
@@ -16,8 +16,6 @@ MOST = 9
 WIDTH, NARROW, ROW = 620, 280, 26
 HEIGHT = 240
 ALL = "all roles"
-IN_BYTES = "datum.value === 0 ? '0' : replace(datum.label, /[a-zA-Zµ]?$/, ' $&B')"
-"""Ticks with their unit."""
 SCHEMA = {
     "role": pl.String,
     "bar": pl.String,
@@ -49,7 +47,7 @@ def draw(found: RoleBytes, title: str = "", width: int = WIDTH) -> alt.LayerChar
         alt.Chart(bars)
         .mark_bar(height=ROW * 0.6)
         .encode(
-            x.axis(format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=IN_BYTES),
+            x.axis(format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=in_unit("B")),
             y,
             x2="end:Q",
             color=COLOUR.legend(legend),
@@ -97,7 +95,7 @@ def along(found: Along, width: int = WIDTH) -> alt.LayerChart:
         .mark_bar()
         .encode(
             x,
-            y.stack("zero").axis(format="~s", tickCount=5, labelExpr=IN_BYTES),
+            y.stack("zero").axis(format="~s", tickCount=5, labelExpr=in_unit("B")),
             color=COLOUR.legend(legend),
             order="order:Q",
             tooltip=tips,

@@ -7,7 +7,7 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.capture.units import three
-from ncu_roofline.present.charts.bytes import IN_BYTES
+from ncu_roofline.present.charts.theme import in_unit
 from ncu_roofline.present.documents.grammar import invented
 from ncu_roofline.present.documents.words_compare import TITLES, signed
 from ncu_roofline.present.forms.columns import FAMILY_NAMES
@@ -36,7 +36,7 @@ def waterfall(comparison: Comparison, *, width: int = WIDTH) -> alt.LayerChart:
         .mark_bar(height=ROW * 0.6)
         .encode(
             x.title(f"DRAM bytes per {comparison.per}").axis(
-                format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=IN_BYTES
+                format="~s", tickCount=5 if width == WIDTH else 3, labelExpr=in_unit("B")
             ),
             y,
             x2="end:Q",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -12,13 +13,17 @@ import polars as pl
 from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.fleet.history import Story
 from ncu_roofline.analysis.fleet.series import METRICS
+from ncu_roofline.present.charts.theme import in_unit
 from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.documents.history import name_of, role, sentence_of_changes, sentence_of_last, setting, size
 from ncu_roofline.present.forms.text import clean
 
 WIDTH, HEIGHT = 720, 190
 MOST_SERIES, MOST_LABELS = 4, 3
-TITLES = {"bytes": "DRAM bytes", "read_bytes": "DRAM bytes read", "seconds": "seconds", "flops": "FLOPs"}
+TITLES = {"bytes": "DRAM bytes", "read_bytes": "DRAM bytes read", "seconds": "time", "flops": "FLOPs"}
+UNITS = {"byte": "B", "s": "s", "FLOP": "FLOP"}
+FEW = 10
+"""Points that each have a tick of their own."""
 
 
 def draw(stories: Sequence[Story]) -> alt.VConcatChart:
@@ -35,13 +40,13 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
         alt.X("point:Q")
         .title("commits in order")
         .scale(domain=[0, max(told.series.points.height - 1, 1)], nice=False)
-        .axis(format="d", tickMinStep=1, grid=False)
+        .axis(format="d", grid=False, **whole(told.series.points.height))
     )
     y = (
         alt.Y("value:Q")
         .title(f"{TITLES[METRICS[metric][0]]} per {per(told.basis)}")
         .scale(domain=[max(least - room, 0.0), most + 3 * room], zero=False, nice=False)
-        .axis(format="~s", tickCount=5)
+        .axis(format="~s", tickCount=5, labelExpr=in_unit(UNITS[METRICS[metric][1]]))
     )
     tips = [alt.Tooltip("commit:N"), alt.Tooltip("when:N"), alt.Tooltip("value:Q", format=".4s"), alt.Tooltip("captures:Q")]
     levelled = rows.drop_nulls("level")
@@ -54,6 +59,11 @@ def panel(told: Story, metric: str, first: bool) -> alt.LayerChart:
     return alt.layer(band, level, dots, *upright(told, metric, most + room)).properties(
         width=WIDTH, height=HEIGHT, title=heading
     )
+
+
+def whole(points: int) -> dict[str, Any]:
+    """Ticks at whole numbers alone."""
+    return {"values": list(range(points))} if points <= FEW else {"tickMinStep": 1}
 
 
 def marks(told: Story, metric: str) -> pl.DataFrame:

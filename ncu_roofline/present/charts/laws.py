@@ -44,7 +44,7 @@ def draw(found: Sweep) -> alt.LayerChart:
         alt.Chart(theory).mark_line(strokeWidth=1.6, strokeDash=[6, 3], opacity=0.8).encode(x, y, color=colour),
         alt.Chart(said).mark_text(style="label", align="right", dy=-11).encode(x, y, text="text:N"),
         alt.Chart(marks).mark_point(filled=True, size=110, opacity=1).encode(x, y, color=colour, shape=shape, tooltip=tips()),
-        alt.Chart(marks).mark_text(style="label", baseline="top", dy=10).encode(x, y, text="label:N"),
+        alt.Chart(labels(marks)).mark_text(style="label", baseline="top", dy=10).encode(x, y, text="label:N"),
     ).properties(width=WIDTH, height=HEIGHT, title=heading(found))
 
 
@@ -63,6 +63,13 @@ def points(found: Sweep) -> pl.DataFrame:
         if isinstance(batch, int | float) and batch > 0 and value
     ]
     return pl.DataFrame(rows, schema=POINTS, orient="row").with_columns(pl.col(pl.Float64).round_sig_figs(5))
+
+
+def labels(marks: pl.DataFrame) -> pl.DataFrame:
+    """One text for each family and batch, below its lowest point: the values of several captures as a span."""
+    ends = marks.group_by("family", "batch", maintain_order=True).agg(intensity=pl.min("intensity"), high=pl.max("intensity"))
+    spans = [" to ".join(dict.fromkeys(f"{v:.3g}" for v in pair)) for pair in ends.select("intensity", "high").iter_rows()]
+    return ends.select("batch", "intensity", label=pl.Series(spans, dtype=pl.String))
 
 
 def lines(found: Sweep, ends: list[float]) -> pl.DataFrame:

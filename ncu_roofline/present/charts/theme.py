@@ -51,6 +51,11 @@ def occurring(families: Iterable[str]) -> list[str]:
     return [name for name in NAMES if name in found]
 
 
+def in_unit(unit: str) -> str:
+    """What writes the numbers of an axis with their unit: `300 MB`, and zero without one."""
+    return f"datum.value === 0 ? '0' : replace(datum.label, /[a-zA-Zµ]?$/, ' $&{unit}')"
+
+
 def theme(name: str) -> alt.theme.ThemeConfig:
     """The configuration that a chart takes on when it is written."""
     colours = PALETTES[name]

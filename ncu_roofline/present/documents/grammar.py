@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.capture import Fact, Run
+from ncu_roofline.present.forms.text import clean
 
 
 def of_all(number: int, total: int) -> str:
@@ -62,6 +63,26 @@ def sentence(note: str) -> str:
     """
     begun = capital(note) if re.match(r"[a-z]+[ ,]", note) else note
     return begun if begun.endswith((".", "?")) else f"{begun}."
+
+
+def fact(value: object) -> str:
+    """A run's fact as people write it.
+
+    >>> fact(2049), fact(1.5), fact((4, 32)), fact("bf16"), fact(True), fact(None)
+    ('2,049', '1.5', '4/32', 'bf16', 'yes', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int | float) else clean(str(value))
+
+
+def unsaid(name: str, known: Fact) -> bool:
+    """Whether a fact is the usual one that nobody stated: no prefill, a token a step."""
+    return (name == "prefill_passes" and not known.value) or (name == "accepted" and known.origin == "inferred")
 
 
 def invented(runs: Sequence[Run]) -> tuple[str, ...]:

@@ -100,8 +100,13 @@ def name_of(commit: str | None) -> str:
     return commit[:LETTERS] if commit else "no commit"
 
 
+UNUSUAL = {"caches all": "caches flushed", "clocks base": "clocks locked", "graphs graph": "whole graphs"}
+"""What the recipe does not ask the profiler for, and what tells a series from one that was measured as it says."""
+
+
 def setting(workload: Mapping[str, Any]) -> str:
     """A workload in a few words."""
+    measured = [UNUSUAL[part] for part in workload["protocol"].split(", ") if part in UNUSUAL]
     parts = [
         workload["model"] or "model not told",
         workload["device"] or "unknown GPU",
@@ -110,6 +115,7 @@ def setting(workload: Mapping[str, Any]) -> str:
         f"{workload['layers']} layers" if workload["layers"] else "",
         f"TP {workload['tp']}" if (workload["tp"] or 1) > 1 else "",
         "" if workload["phase"] == "decode" else str(workload["phase"]),
+        *measured,
         "made up" if workload["synthetic"] else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -118,7 +124,7 @@ def setting(workload: Mapping[str, Any]) -> str:
 def tables(stories: Sequence[Story], gates: Gates, by: str) -> Iterator[Table]:
     """Every series in a line, its change points, and the gate."""
     rows = [line(number_, told) for number_, told in enumerate(stories, 1)]
-    columns = ("series", "workload", "points", "latest", "noise", "change points", "verdict of the last")
+    columns = ("series", "workload", "points", "latest", "noise", "changes", "last verdict")
     yield Table("Series", pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String)), columns, spare=("noise",))
     found = [(n, told, c) for n, told in enumerate(stories, 1) for c in told.changes]
     if found:
@@ -144,8 +150,8 @@ def line(number_: int, told: Story) -> dict[str, str]:
         "points": f"{told.series.points.height:,}",
         "latest": f"{amount(told.trends[metric]['value'][-1], metric)} per {per(told.basis)}",
         "noise": "–" if noise is None else f"±{number(100 * noise)} %",
-        "change points": str(len(told.changes)),
-        "verdict of the last": TITLES[told.judged.verdict] if told.judged else "–",
+        "changes": str(len(told.changes)),
+        "last verdict": TITLES[told.judged.verdict] if told.judged else "–",
     }
 
 

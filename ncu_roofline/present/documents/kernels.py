@@ -1,23 +1,21 @@
-"""Launches or groups -> the kernel list; findings -> the health page."""
+"""Launches or groups -> the kernel list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 
 import polars as pl
 
-from ncu_roofline.analysis.health.health import BLOCKS, WEAKENS, Finding
+from ncu_roofline.analysis.health.health import Finding
 from ncu_roofline.analysis.roofline.gains import reachable, small
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.frames import ARCHIVED
 from ncu_roofline.capture.schema import MEASURED
-from ncu_roofline.present.documents.brief import of_check
 from ncu_roofline.present.documents.summary import device_data
 from ncu_roofline.present.documents.words_gain import reach, with_why
-from ncu_roofline.present.documents.words_health import doubt, words
+from ncu_roofline.present.documents.words_health import doubt
 from ncu_roofline.present.forms.columns import filled
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.short import called, file_name, grids_tell
@@ -111,51 +109,3 @@ def counted(name: str, shown: int, total: int, grouped: bool, filtered: bool) ->
     every = "All " if total > 1 and not filtered else ""
     count = f"{shown:,} of {total:,} {what}" if shown < total else f"{every}{total:,} {what}"
     return f"{count} of {file_name(name)}" + f" that fit{'s' * (total == 1)} the filter" * filtered
-
-
-PRIVATE = {".ncu-rep": ".ncu-repz", ".ncu-repz": ".ncu-repz", ".csv": ".csv"}
-"""Files of the profiler, which name host and folders, and how they are named without."""
-
-
-def to_others(name: str) -> Iterator[str]:
-    """How to attach a capture; nothing for what has neither host nor folders in it."""
-    end = PRIVATE.get(name[name.rfind(".") :])
-    if end:
-        yield f"To attach it somewhere, without host, user, folders and modules: `ncu-roofline slim CAPTURE -o slim{end}`."
-
-
-def health(study: Study, findings: Sequence[Finding], recipe: str = "") -> Document:
-    """Can this capture be trusted? The worst first, then what would mend it."""
-    counts = {s: sum(f.severity == s for f in findings) for s in (BLOCKS, WEAKENS, "note")}
-    name = file_name(study.capture.name)
-    if counts[BLOCKS]:
-        verdict = f"{name} cannot answer everything: {counts[BLOCKS]} thing{'s' * (counts[BLOCKS] > 1)} missing"
-    elif counts[WEAKENS]:
-        verdict = f"{name} can be used with care: {counts[WEAKENS]} doubt{'s' * (counts[WEAKENS] > 1)}"
-    else:
-        verdict = f"{name} can be used: nothing is missing"
-    rows = pl.DataFrame(
-        {
-            "severity": [f.severity for f in findings],
-            "code": [f.code for f in findings],
-            "message": [words(f)[0] for f in findings],
-            "advice": [words(f)[1] for f in findings],
-        },
-        schema={"severity": pl.String, "code": pl.String, "message": pl.String, "advice": pl.String},
-    )
-    facts = study.run.known()
-    how = "; ".join(f"{n.replace('_', ' ')} {f.value} ({f.origin})" for n, f in facts.items())
-    return Document(
-        answer=(f"{verdict}.", *([f"How it was measured: {how}."] if how else []), *to_others(study.capture.name)),
-        doubts=tuple(f"[{f.severity}] {doubt(f)}" for f in findings),
-        command=recipe,
-        brief=partial(of_check, study, findings, verdict, recipe),
-        data={
-            "verdict": verdict,
-            "rows": rows,
-            "run": study.run,
-            "device": device_data(study),
-            "notes": [doubt(f) for f in findings],
-            "recipe": recipe or None,
-        },
-    )

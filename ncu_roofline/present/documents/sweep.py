@@ -12,10 +12,9 @@ from ncu_roofline.analysis.compare.sides import per
 from ncu_roofline.analysis.sweep.fits import PowerLaw
 from ncu_roofline.analysis.sweep.sweep import Sweep
 from ncu_roofline.capture.units import number, three
-from ncu_roofline.present.documents.grammar import invented
+from ncu_roofline.present.documents.grammar import fact, invented
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
-from ncu_roofline.present.forms.text import clean
 
 MOST_ROLES = 5
 NAMES = {"fc": "FC", "attention": "attention", "other": "other kernels"}
@@ -88,18 +87,15 @@ def ends(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> str
 def changes(sweep: Sweep, first: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[str]:
     """What else changes along the sweep, and the part of a changing context in the factor."""
     if sweep.beside:
-        listed = "; ".join(f"{name} {', '.join(known(v) for v in values)}" for name, values in sweep.beside.items())
+        listed = "; ".join(
+            f"{name.replace('_', ' ')} {', '.join(fact(v) for v in values)}" for name, values in sweep.beside.items()
+        )
         yield f"Not {sweep.along} alone changes: {listed}."
     if sweep.at_first_context is not None and first["bytes"]:
         yield (
             f"With context {first['context']:,} at {sweep.along} {place(last['along'])} too it would be "
             f"{three(sweep.at_first_context, 'byte')}{times(first['bytes'], sweep.at_first_context)}."
         )
-
-
-def known(value: object) -> str:
-    """A fact's value, or that nobody tells it."""
-    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else clean(str(value))
 
 
 def of_what(sweep: Sweep) -> str:

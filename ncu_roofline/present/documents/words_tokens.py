@@ -15,7 +15,8 @@ from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.grammar import counted, of_all
+from ncu_roofline.present.documents.grammar import counted, of_all, unsaid
+from ncu_roofline.present.documents.grammar import fact as value_of
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean, shorten
 
@@ -315,12 +316,9 @@ def known_facts(study: Study) -> str:
         fact = getattr(study.run, name)
         if fact.value is None and fact.low is not None and fact.high is not None:
             told.append(f"{name.replace('_', ' ')} {number(fact.low)} to {number(fact.high)} ({fact.evidence})")
-        if fact.value is not None:
-            if (name == "prefill_passes" and not fact.value) or (name == "accepted" and fact.origin == "inferred"):
-                continue
-            value = "/".join(map(str, fact.value)) if isinstance(fact.value, tuple) else f"{fact.value:,}"
+        if fact.value is not None and not unsaid(name, fact):
             why = f": {fact.evidence}" if fact.evidence and fact.origin == "inferred" else ""
-            told.append(f"{name.replace('_', ' ')} {value} ({fact.origin}{why})")
+            told.append(f"{name.replace('_', ' ')} {value_of(fact.value)} ({fact.origin}{why})")
     return f"Known: {'; '.join(told)}." if told else "Nothing is known of steps, batch or the number of layers."
 
 

@@ -274,6 +274,16 @@ def test_a_context_that_changes_beside_the_batch_is_said_and_taken_out() -> None
     assert "Not batch alone changes: context " in " ".join(answer(found))
 
 
+def test_settings_of_the_profiler_that_change_along_the_batch_are_said() -> None:
+    one, other = along_batch(1, 4)
+    kept, flushed = (
+        replace(s, run=replace(s.run, cache_control=Fact(c, "report"))) for s, c in ((one, "none"), (other, "all"))
+    )
+
+    assert "Not batch alone changes: cache control none, all." in answer(sweep([kept, flushed]))
+    assert not any("alone changes" in line for line in answer(sweep([kept, one])))
+
+
 def test_a_sweep_of_one_context_says_nothing_of_it() -> None:
     found = sweep(along_batch(1, 4))
     assert not found.beside and found.at_first_context is None

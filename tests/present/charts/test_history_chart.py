@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import polars as pl
 
@@ -27,6 +28,23 @@ def test_a_series_of_one_point_is_drawn_and_says_that_it_needs_two() -> None:
     spec = json.loads(written(draw(history(grown(1, {}))), "json"))
 
     assert "a history needs two" in " ".join(spec["vconcat"][0]["title"]["subtitle"])
+    assert spec["vconcat"][0]["layer"][0]["encoding"]["x"]["axis"]["values"] == [0]
+
+
+def test_numbers_of_an_axis_stand_with_their_unit() -> None:
+    svg = written(draw(history(grown(12, {}))), "svg").decode()
+
+    assert re.search(r">\d+ [kMG]B<", svg) and re.search(r">\d+ [µm]?s<", svg)
+    assert not re.search(r">\d+[kMGµm]<", svg)
+
+
+def test_series_that_were_measured_in_two_ways_have_two_names() -> None:
+    how = {"caches all": "caches flushed", "caches none": ""}
+    runs = [grown(1, {}).with_columns(protocol=pl.lit(f"{part}, clocks none, replay kernel")) for part in how]
+    spec = json.loads(written(draw(history(pl.concat(runs))), "json"))
+
+    titles = {title for panel in spec["vconcat"] if (title := panel["title"]["text"])}
+    assert len(titles) == 2 and sum(title.endswith(", caches flushed") for title in titles) == 1
 
 
 def test_names_of_strangers_stay_text_that_every_form_can_hold() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.analysis.sweep.sweep import Sweep, sweep
 from ncu_roofline.knowledge.models import models
-from ncu_roofline.present.charts.laws import draw, lines, points
+from ncu_roofline.present.charts.laws import draw, labels, lines, points
 from ncu_roofline.readers import read
 from tests import planted
 
@@ -32,6 +33,15 @@ def test_theory_goes_through_the_measured_points(measured: Sweep) -> None:
     drawn = lines(measured, [8.0, 128.0])
     assert [y / x for x, y, family in drawn.rows() if family == "FC"] == pytest.approx([1.0, 1.0])
     assert [y for _, y, family in drawn.rows() if family == "attention"] == [4.0, 4.0]
+
+
+def test_values_of_several_captures_at_one_batch_are_one_text(measured: Sweep) -> None:
+    # FC at batch 8 twice, 7.7 and 7.9; the text stands at the lower one
+    twice = points(measured).filter(family="FC", batch=8)
+    both = pl.concat([twice.with_columns(intensity=pl.lit(v)) for v in (7.9, 7.7)])
+
+    assert labels(both).rows() == [(8.0, 7.7, "7.7 to 7.9")]
+    assert labels(both.head(1)).rows() == [(8.0, 7.9, "7.9")]
 
 
 def test_the_title_is_the_finding(measured: Sweep) -> None:
