@@ -43,7 +43,7 @@ class Command(TyperCommand):
         own = super().get_params(ctx)
         return own if quiet_option() in own else [*own, quiet_option()]
 
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer's; a wrong value is told without the words of the library that looked at it."""
         try:
             return super().parse_args(ctx, args)

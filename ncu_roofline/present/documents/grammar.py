@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.present.forms.text import clean
@@ -80,7 +81,7 @@ def fact(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else clean(str(value))
 
 
-def unsaid(name: str, known: Fact) -> bool:
+def unsaid(name: str, known: Fact[Any]) -> bool:
     """Whether a fact is the usual one that nobody stated: no prefill, a token a step."""
     return (name == "prefill_passes" and not known.value) or (name == "accepted" and known.origin == "inferred")
 
