@@ -27,7 +27,6 @@ class Gpu:
     memory_type: str = ""
     memory_units: int | None = None
     """Memory units whose active cycles the profiler averages; None is not known."""
-    nvlink: float | None = None
     achieved: Achieved = field(default_factory=Achieved)
     """What real kernels reach on it."""
     source: str = ""

@@ -49,7 +49,6 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         peaks=_peaks(row),
         memory_type=row["memory_type"],
         memory_units=row.get("memory_units"),
-        nvlink=scaled("nvlink_gbs", GIGA),
         achieved=achieved(row["name"]),
         source=row["source"],
         doubts=(row["doubts"],) if "doubts" in row else (),
