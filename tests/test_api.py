@@ -1,6 +1,7 @@
 """What a notebook imports: light, typed, documented by examples that run, and safe to show."""
 
 import doctest
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_a_capture_without_times_or_launches_shows_itself() -> None:
 
     assert "1 launch of 1 kernel, –" in untimed._repr_html_()
     assert "0 launches of 0 kernels" in Capture(launches=capture.launches.clear())._repr_html_()
+
+
+def test_a_comparison_in_a_notebook_has_units_and_no_powers_of_ten() -> None:
+    shown = nr.compare(DEMO, DEMO)._repr_html_()
+
+    assert re.search(r"<td>bytes per token</td><td>[\d.]+ [MG]B</td><td>[\d.]+ [MG]B</td><td>\+0\.0 %</td>", shown)
+    assert "e+" not in shown
 
 
 def test_a_synthetic_capture_says_so_in_a_notebook() -> None:

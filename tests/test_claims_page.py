@@ -53,7 +53,7 @@ def test_what_measurement_contradicts_stands_with_its_reason() -> None:
     text = claims.PAGE.read_text(encoding="utf-8")
 
     assert "6.1 ms, 1.31x | gains more than claimed" in text  # FP8 at batch 8: claimed under 25 %
-    assert "12.91 ms, 0.62x | fails: fewer bytes, more time" in text  # 2:4 at batch 8: 61 % more time
+    assert "12.9 ms, 0.62x | fails: fewer bytes, more time" in text  # 2:4 at batch 8: 61 % more time
     assert "4.44 ms, 1.70x | holds" in text  # INT4 at batch 1
     assert "8.15 ms, 0.98x | fails: this kernel" in text  # INT4 at batch 8
 

@@ -23,4 +23,4 @@ def test_every_timing_stands_beside_its_floor() -> None:
 
     assert len(every) == 22
     # (15.01 + 2.147) GB / 3.35 TB/s = 5.12 ms; 8.01 / 5.12 = 1.56
-    assert dense[5:8] == ("17.16 GB", "5.12 ms", "8.01 ms") and dense[9:] == ("1.56", "63.9 %")
+    assert dense[5:8] == ("17.2 GB", "5.12 ms", "8.01 ms") and dense[9:] == ("1.56", "63.9 %")

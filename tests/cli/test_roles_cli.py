@@ -139,4 +139,4 @@ def test_explain_says_what_a_kernel_read_where_behaviour_decided(capsys: pytest.
     said = " ".join(answer.out.split())
 
     assert "By behaviour 4 launches of it in this capture are attention" in said
-    assert "71.56 MB a launch" in said  # 4 launches: (268.6 read + 17.7 written) / 4
+    assert "71.6 MB a launch" in said  # 4 launches: (268.6 read + 17.7 written) / 4

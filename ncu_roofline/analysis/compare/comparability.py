@@ -12,6 +12,7 @@ from ncu_roofline.analysis.compare.sides import basis_of, decode_launches, footi
 from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.run.tokens import totals
 from ncu_roofline.analysis.study import Study
+from ncu_roofline.analysis.sums import weighted
 from ncu_roofline.analysis.work.ladder import dram_hertz, sm_hertz
 from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
@@ -206,10 +207,7 @@ def clocks_differ(base: Sequence[Study], head: Sequence[Study], vary: frozenset[
 
 def mean_clock(studies: Sequence[Study], hertz: Any) -> float | None:
     """Time-weighted clock of one side; null where it was not measured."""
-    parts = [s.launches.select(hertz(s.launches).alias("hertz"), "seconds").drop_nulls() for s in studies]
-    known = pl.concat(parts)
-    time = float(known["seconds"].sum())
-    return float((known["hertz"] * known["seconds"]).sum()) / time if time > 0 else None
+    return weighted(pl.concat(s.launches.select(hertz(s.launches).alias("hertz"), "seconds") for s in studies), "hertz")
 
 
 def rungs_differ(base: Sequence[Study], head: Sequence[Study]) -> list[Difference]:

@@ -13,12 +13,13 @@ from ncu_roofline.analysis.compare import comparability
 from ncu_roofline.analysis.compare.clocks import Clocks, by_clock, chosen
 from ncu_roofline.analysis.compare.noise import Noise, noise
 from ncu_roofline.analysis.compare.pairs import KINDS, Pair, groups, match
-from ncu_roofline.analysis.compare.sides import Side, basis_of, covered, per, side, totals
+from ncu_roofline.analysis.compare.sides import UNITS, Side, basis_of, covered, per, side, totals
 from ncu_roofline.analysis.compare.verdict import Amount, Change, Judged, change, judge, unchanged
 from ncu_roofline.analysis.compare.windows import Held, anchored, held, wholly
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import mean
 from ncu_roofline.capture import notebook
+from ncu_roofline.capture.units import text
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.verdicts import QUANTITIES, VERDICTS, limit
 
@@ -75,9 +76,9 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the verdict, and both sides' numbers."""
-        changes = {q: getattr(self.judged, q) for q in ("bytes", "flops", "seconds")}
+        changes = {q: getattr(self.judged, q) for q in UNITS}
         rows = [
-            (f"{q} per {self.per}", f"{c.base:.4g}", f"{c.head:.4g}", f"{100 * c.part:+.1f} %")
+            (f"{q} per {self.per}", text(c.base, UNITS[q]), text(c.head, UNITS[q]), f"{100 * c.part:+.1f} %")
             for q, c in changes.items()
             if c.part is not None
         ]

@@ -16,6 +16,7 @@ from ncu_roofline.knowledge.verdicts import QUANTITIES, limit
 BASES = ("token", "step", "layer", "part", "capture")
 """What numbers are divided by; `part` is a token's share of a window that is less than a step and has no whole layer."""
 COLUMNS = {"bytes": "dram_bytes", "flops": "flops", "seconds": "seconds"}
+UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
 UNCLASSIFIED = "unclassified"
 
 

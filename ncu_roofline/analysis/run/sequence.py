@@ -54,35 +54,45 @@ def segment(launches: pl.DataFrame, *, drafts: bool = False, borders: Sequence[i
     whole = launches.select(whole_result().alias("whole"))["whole"]
     if whole.all():
         return whole_results(launches)
-    rows, told = anchors.marked(launches, borders), votes(launches)
-    found = anchors.clusters(rows)
-    if at := turns(rows, found, told):
-        rows = anchors.turned(rows, at)
-        found = anchors.clusters(rows)
-    rows = anchors.passes(rows, found)
+    told = votes(launches)
+    rows, found = in_passes(launches, told, borders)
     laid = placed(rows, layers.cuts(rows, found))
     signed = bool(speculation.signs(launches, 0))
     drafting = drafts or signed
-    phased = phases(laid, launches, told, drafting=drafting)
-    known = phased.rename({"sampled": "sampled_rows"})
+    known = phases(laid, launches, told, drafting=drafting).rename({"sampled": "sampled_rows"})
     bounded = pass_table(rows, found, drafting=signed).join(known, on="pass", how="left", maintain_order="left")
     table = steps(bounded, drafting=drafting)
     table = table.join(told_in(told, laid), on="pass", how="left", maintain_order="left")
     of_pass = table.select("pass", "phase", "step", "deeper", step_whole="whole", pass_rows="rows")
     joined = laid.join(of_pass, on="pass", how="left").with_columns(pl.col("layer") + pl.col("deeper").fill_null(0))
     places = joined.select("index", *COLUMNS, "pass_rows")
-    found_in = summarised(with_found(launches, places, "index"), table)
-    # a single layer that decodes is a draft's, whoever it drafts for; one that the window leaves of a pass tells nothing
+    counted = with_counts(summarised(with_found(launches, places, "index"), table), table)
+    return with_doubts(with_sequences(counted, table.filter("draft").height or single(table), drafts=drafts), table)
+
+
+def in_passes(launches: pl.DataFrame, told: pl.DataFrame, borders: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The launches with the pass of each, and the clusters of anchors by which passes are told apart."""
+    rows = anchors.marked(launches, borders)
+    found = anchors.clusters(rows)
+    if at := turns(rows, found, told):
+        rows = anchors.turned(rows, at)
+        found = anchors.clusters(rows)
+    return anchors.passes(rows, found), found
+
+
+def single(table: pl.DataFrame) -> int:
+    """Passes of one layer that decodes: a draft's, whoever it drafts for; one that the window leaves of a pass is none."""
     begun = ~pl.col("opens") | pl.col("opened").fill_null(False)
     ended = ~pl.col("closes") | pl.col("sampled").fill_null(False)
-    single = (pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)
-    alone = table.filter(single, begun, ended).height
-    found_in = with_counts(found_in, table)
-    counted = with_sequences(found_in, table.filter("draft").height or alone, drafts=drafts)
-    if counted.steps.value is None:
-        counted = replace(counted, batch=with_untold(counted.batch, table))
-    untold = table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height
-    return replace(counted, batch=Fact(None, "unknown", "nothing tells whether some passes are decode")) if untold else counted
+    alone = (pl.col("phase") == "decode") & pl.col("mixed") & (pl.col("mixers") == 1)
+    return table.filter(alone, begun, ended).height
+
+
+def with_doubts(counted: Segmented, table: pl.DataFrame) -> Segmented:
+    """The same with a batch that allows for pieces of other steps; unknown where some passes may be no decode."""
+    if table.filter(pl.col("mixed") & pl.col("phase").is_null() & pl.col("sampled").fill_null(False)).height:
+        return replace(counted, batch=Fact(None, "unknown", "nothing tells whether some passes are decode"))
+    return replace(counted, batch=with_untold(counted.batch, table)) if counted.steps.value is None else counted
 
 
 def with_counts(segmented: Segmented, table: pl.DataFrame) -> Segmented:

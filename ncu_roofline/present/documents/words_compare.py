@@ -9,9 +9,9 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.comparability import Difference
 from ncu_roofline.analysis.compare.compare import Comparison, eaters, shifted
+from ncu_roofline.analysis.compare.sides import UNITS
 from ncu_roofline.analysis.compare.verdict import Change, Judged
-from ncu_roofline.capture.units import number, three
-from ncu_roofline.capture.units import text as exact
+from ncu_roofline.capture.units import number, text, three
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import options
 from ncu_roofline.present.forms.columns import change, percent, shape
@@ -31,7 +31,6 @@ TITLES = {
     "bytes_cut_time_kept": "Bytes cut, time mostly kept",
     "cuts_bytes": "Cuts bytes",
 }
-UNITS = {"bytes": "byte", "flops": "FLOP", "seconds": "s"}
 NAMES = {"bytes": "DRAM bytes", "flops": "FLOPs", "seconds": "time"}
 LONG = {"flops": "executed FLOPs"}
 MOST = 3
@@ -58,11 +57,6 @@ def moved(each: Change, quantity: str, basis: str) -> str:
 def ends(each: Change, quantity: str) -> str:
     """`397 MB to 283 MB`."""
     return f"{text(each.base, UNITS[quantity])} to {text(each.head, UNITS[quantity])}"
-
-
-def text(value: float | None, unit: str) -> str:
-    """A quantity with three digits; a dash where there is none."""
-    return exact(None) if value is None else three(value, unit)
 
 
 def changed(each: Change) -> str:
