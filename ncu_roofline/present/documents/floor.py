@@ -69,7 +69,7 @@ def _answer(model: Model, gpu: Gpu, least: Floor, matrices: pl.DataFrame) -> lis
         context = f", context {setting.context:,}"
     said = [
         f"At least {three(least.bytes_per_token, 'byte')} per token and {three(least.step_seconds, 's')} per step, "
-        f"so at most {three(least.tokens_per_second, '').strip()} token/s: {model.name} on {where}, "
+        f"so at most {three(least.tokens_per_second, 'token/s')}: {model.name} on {where}, "
         f"batch {setting.batch}{context}.",
         f"A step reads {three(least.weight_bytes, 'byte')} of weights{cache}. That takes {three(least.memory_seconds, 's')} "
         f"at {three(gpu.bandwidth, 'byte/s')}, its arithmetic {three(least.compute_seconds, 's')} at the "
@@ -83,7 +83,7 @@ def _answer(model: Model, gpu: Gpu, least: Floor, matrices: pl.DataFrame) -> lis
 
 def _beside(least: Floor, taken: float) -> list[str]:
     times, share = least.slowdown(taken), least.bandwidth_share(taken)
-    rate = text(least.setting.batch / taken, "token/s")
+    rate = three(least.setting.batch / taken, "token/s")
     said = (
         f"A step takes {text(taken, 's')} as stated, {times:.2f} times its floor: {rate}, the least bytes at {percent(share)} "
     )

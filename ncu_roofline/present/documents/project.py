@@ -57,8 +57,8 @@ def answer(projection: Projection) -> tuple[str, ...]:
     )
     if not projection.latency_share:
         return first, moves(total, per)
-    kept = f"{percent(projection.latency_share)} of the time is in latency-bound kernels, which take {as_long(projection)}"
-    return first, moves(total, per), f"{kept} per step as before."
+    small = f"{percent(projection.latency_share)} of the time goes to kernels too small for either roof"
+    return first, moves(total, per), f"{small}, which take {as_long(projection)} per step as before."
 
 
 def as_long(projection: Projection) -> str:

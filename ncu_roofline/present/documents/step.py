@@ -76,15 +76,14 @@ def second(found: Stepped) -> Iterator[str]:
         return
     how = "start to the start of the next" if found.to_next else "first kernel's start to its last kernel's end"
     batch, each = found.study.run.batch, per_sequence(found.study.run)
-    rate = f"That is {per_second(batch.value * each / found.median)} at batch {batch.value:,}. " if batch.value and each else ""
+    rate = (
+        f"That is {three(batch.value * each / found.median, 'token/s')} at batch {batch.value:,}. "
+        if batch.value and each
+        else ""
+    )
     if found.phase == "prefill":
         rate = worked(found)
     yield f"{rate}A {'step' if found.phase == 'decode' else 'pass'} is timed from its {how}."
-
-
-def per_second(tokens: float) -> str:
-    """51.9 tokens/s, 1,580 tokens/s."""
-    return f"{float(f'{tokens:.3g}'):,.0f} tokens/s" if tokens >= 100 else f"{tokens:.3g} tokens/s"
 
 
 def worked(found: Stepped) -> str:
@@ -94,7 +93,7 @@ def worked(found: Stepped) -> str:
     least, most = min(found.rows), max(found.rows)
     sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     each = "a pass" if len(found.rows) > 1 else "the pass"
-    return f"It works on {per_second(sum(found.rows) / sum(found.times))}, {sizes} {each}. "
+    return f"It works on {three(sum(found.rows) / sum(found.times), 'token/s')}, {sizes} {each}. "
 
 
 def waiting(found: Stepped, idle: Gaps) -> Iterator[str]:

@@ -324,7 +324,7 @@ def idle(latency: float, known: float) -> str:
     if known < 0.5:
         return f"What limits a kernel is known for {percent(known)} of the time only."
     time = "the time" if known > 0.995 else f"the time whose limit is known ({percent(known)})"
-    near = "is in kernels near neither roof (latency), which no saving of bytes or FLOPs touches"
+    near = "goes to kernels too small for either roof, which no saving of bytes or FLOPs touches"
     return f"{percent(latency)} of {time} {near}."
 
 

@@ -196,7 +196,7 @@ def small(picture: Picture) -> list[str]:
     if picture.latency_time is None or picture.latency_time < SMALL:
         return []
     return [
-        f"{percent(picture.latency_time)} of the time is in kernels that reach neither roof, "
+        f"{percent(picture.latency_time)} of the time goes to kernels too small for either roof, "
         "which no saving of bytes or FLOPs shortens."
     ]
 

@@ -100,7 +100,7 @@ def test_a_share_of_the_time_whose_limit_is_known_is_not_called_one_of_all_time(
     # 0.1 s without FLOPs, 0.1 s near neither roof: half of the time has a limit
     half = told(of(launch(m=BYTES, seconds=0.1), launch(m={**WORK, **BYTES}, seconds=0.1)))
 
-    assert "100 % of the time whose limit is known (50.0 %) is in kernels near neither roof" in half
+    assert "100 % of the time whose limit is known (50.0 %) goes to kernels too small for either roof" in half
 
 
 def test_where_all_is_compute_bound_no_percentage_of_nothing_is_printed() -> None:

@@ -229,7 +229,7 @@ def test_a_peak_and_the_ridge_beside_it_are_of_one_kind(narrow: bool) -> None:
         ([launch(flops=None, tensor_flops=None, dram_bytes=None, path=None, peak=None)], "counts neither FLOPs nor DRAM bytes"),
         (
             [launch(limited_by="latency", bandwidth_share=0.01, compute_share=0.01)],
-            "100 % of the time is in kernels that reach neither roof",
+            "100 % of the time goes to kernels too small for either roof",
         ),
         ([launch(seconds=None)], "has no durations"),
         ([launch(family="attention", role="attention")], "Attention moves 100 % of the bytes"),
