@@ -98,17 +98,20 @@ def drawn(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def as_deep_as_any() -> pl.Expr:
+    """Whether a pass has as many layers as any of its lane."""
+    return (pl.col("mixers") > 0) & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
+
+
 def last_of_the_deepest() -> pl.Expr:
     """Whether a pass is the last that a lane begins, and as deep as any."""
-    deepest = (pl.col("mixers") > 0) & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
     begun = ((pl.col("mixers") > 0) | pl.col("opened").fill_null(False)).cast(pl.Int64)
-    return (deepest & (begun.cum_sum(reverse=True).over("lane") == begun)).fill_null(False)
+    return (as_deep_as_any() & (begun.cum_sum(reverse=True).over("lane") == begun)).fill_null(False)
 
 
 def draws_fewer() -> pl.Expr:
     """Whether the last deep pass of a lane draws in fewer launches than others: the window cuts between them."""
-    deepest = (pl.col("mixers") > 0) & (pl.col("mixers") == pl.col("mixers").max().over("lane"))
-    others = (deepest | pl.col("opens")) & ~last_of_the_deepest()
+    others = (as_deep_as_any() | pl.col("opens")) & ~last_of_the_deepest()
     fewer = pl.col("draws") < pl.col("draws").filter(others).max().over("lane")
     return (last_of_the_deepest() & fewer).fill_null(False)
 
@@ -136,51 +139,74 @@ def steps(table: pl.DataFrame, *, drafting: bool = False) -> pl.DataFrame:
     those of its drafts and one more. No step is whole where passes of several models take turns, where all have a
     single layer (as the drafts of a model that the window leaves out), or where some that may be steps are not told.
     """
-    of_one = ("process", "device", "phase")
+    return whole_with_drafts(in_steps(with_drafts(table, drafting=drafting))).sort("pass")
+
+
+OF_ONE = ("process", "device", "phase")
+"""Whose steps are counted together."""
+
+
+def deepest() -> pl.Expr:
+    """Layers of the deepest decode pass of a lane."""
+    return pl.col("mixers").filter(pl.col("phase") == "decode").max().over("lane")
+
+
+def with_drafts(table: pl.DataFrame, *, drafting: bool) -> pl.DataFrame:
+    """Passes in their order, with whether each drafts, and whether passes of several models take turns in its lane."""
     first = drafts_first()
     table = table.with_columns(
         first=first, phase=pl.when(first).then(pl.lit("decode")).otherwise("phase").cast(table["phase"].dtype)
     )
     decode = pl.col("whole") & (pl.col("phase") == "decode")
-    largest = pl.col("mixers").filter(pl.col("phase") == "decode").max().over("lane")
-    deep = decode & (pl.col("mixers") == largest)
+    deep, shallow = decode & (pl.col("mixers") == deepest()), decode & (pl.col("mixers") < deepest())
     rows = pl.col("rows").filter(deep).min().over("lane")
-    shallow = decode & (pl.col("mixers") < largest)
     drafts = (shallow.sum().over("lane") / deep.sum().over("lane")).round()
-    small = HALF * pl.col("mixers") <= largest
+    small = HALF * pl.col("mixers") <= deepest()
     # as many sequences as rows leave no room for drafts
     plain = (deep & (pl.col("sequences") == pl.col("rows"))).fill_null(False).any().over("lane")
     verified = (small & (rows == (drafts + 1) * pl.col("rows")) & (drafts >= 1)).fill_null(False) & ~plain
     draft = (shallow & (verified | pl.lit(drafting))) | (decode & (fewer_than_verified() | pl.col("first")))
-    alone = decode & (largest == 1) & (pl.col("mixers") == 1)
+    single = decode & (deepest() == 1) & (pl.col("mixers") == 1)
     untold = pl.col("phase").is_null() & pl.col("whole") & pl.col("sampled").fill_null(False) & decode.any().over("lane")
+    apart = (shallow & ~pl.col("draft")) | single | untold | (deep & pl.lit(drafting) & beside_more_rows())
     marked = table.with_columns(draft=draft.fill_null(False)).sort("begin")
-    apart = (shallow & ~pl.col("draft")) | alone | untold | (deep & pl.lit(drafting) & beside_more_rows())
-    marked = marked.with_columns(mixed=apart.fill_null(False).any().over("lane"))
+    return marked.with_columns(mixed=apart.fill_null(False).any().over("lane"))
+
+
+def in_steps(marked: pl.DataFrame) -> pl.DataFrame:
+    """Passes with the number of their step, and how many layers stand before those of a draft."""
     main = (pl.col("mixers") > 0) & ~pl.col("draft")
-    number = main.cast(pl.Int64).cum_sum().over(of_one) - 1
-    # where a run begins with drafts, or with the rest of a step, they serve the step that follows, else the one that they
-    # extend: as where the first of them begins over all rows that were verified
-    opening = {name: pl.col(name).filter(pl.col("mixers") > 0).first().over(of_one) for name in ("draft", "whole")}
-    ahead = (opening["draft"] | ~opening["whole"]) & ~pl.col("first").any().over("lane")
-    ahead = ahead.fill_null(False) & pl.col("draft")
-    number = pl.when(ahead).then(number + 1).otherwise(number)
-    last = main.cast(pl.Int64).sum().over(of_one) - 1
-    numbered = marked.with_columns(
+    number = main.cast(pl.Int64).cum_sum().over(OF_ONE) - 1
+    number = pl.when(ahead()).then(number + 1).otherwise(number)
+    last = main.cast(pl.Int64).sum().over(OF_ONE) - 1
+    return marked.with_columns(
         step=pl.when((pl.col("mixers") > 0) & (number >= 0) & (number <= last)).then(number),
-        deeper=pl.when("draft").then(largest),
+        deeper=pl.when("draft").then(deepest()),
         whole=pl.col("whole") & ~pl.col("mixed"),
     )
-    # a step is whole with all its drafts, and none is where only they are
-    own = pl.when(pl.col("step").is_not_null()).then(pl.col("whole").all().over(*of_one, "step"))
-    served = (~pl.col("draft")).any().over(*of_one, "step")
+
+
+def ahead() -> pl.Expr:
+    """Whether a draft serves the step that follows, and not the one that it extends.
+
+    So where a run begins with drafts, or with the rest of a step; not where the first of them begins over all rows that
+    were verified.
+    """
+    opening = {name: pl.col(name).filter(pl.col("mixers") > 0).first().over(OF_ONE) for name in ("draft", "whole")}
+    begun = (opening["draft"] | ~opening["whole"]) & ~pl.col("first").any().over("lane")
+    return begun.fill_null(False) & pl.col("draft")
+
+
+def whole_with_drafts(numbered: pl.DataFrame) -> pl.DataFrame:
+    """The same, of which a step is whole with all its drafts, and none is where only they are."""
+    placed = pl.col("step").is_not_null()
+    own = pl.when(placed).then(pl.col("whole").all().over(*OF_ONE, "step"))
+    served = (~pl.col("draft")).any().over(*OF_ONE, "step")
     # the last step may lack some of the drafts that others have
-    made = pl.when(pl.col("step").is_not_null()).then(pl.col("draft").sum().over(*of_one, "step"))
-    every = (made >= made.max().over(of_one)).fill_null(True) & ~(going_on() & ~ahead.any().over("lane"))
-    alone = pl.col("draft") | ~every
-    return numbered.with_columns(whole=pl.when(alone).then(pl.col("whole") & own & served & every).otherwise("whole")).sort(
-        "pass"
-    )
+    made = pl.when(placed).then(pl.col("draft").sum().over(*OF_ONE, "step"))
+    every = (made >= made.max().over(OF_ONE)).fill_null(True) & ~(going_on() & ~ahead().any().over("lane"))
+    whole = pl.when(pl.col("draft") | ~every).then(pl.col("whole") & own & served & every).otherwise("whole")
+    return numbered.with_columns(whole=whole)
 
 
 def beside_more_rows() -> pl.Expr:
