@@ -125,9 +125,11 @@ def unknowns(comparison: Comparison) -> Iterator[str]:
     if untold:
         yield f"Neither side tells its {', '.join(untold)}: taken to be the same on both."
     yield from windows(comparison)
-    blind = comparison.judged.flops.direction is None
+    flops = comparison.judged.flops
+    blind = flops.direction is None
     if blind:
-        yield "FLOPs were not measured on both sides: a FLOP mirage cannot be told from no change."
+        lacking = "were not measured on both sides" if flops.base is None or flops.head is None else "are known too loosely"
+        yield f"FLOPs {lacking}: a FLOP mirage cannot be told from no change."
     if comparison.judged.beyond is None:
         yield "Which kernels lie beyond their ridge is not known: beyond it bytes do not decide."
     for name, side in (("base", comparison.base), ("head", comparison.head)):

@@ -92,7 +92,7 @@ def reason(comparison: Comparison) -> str:
         case "not_comparable":
             return incomparable(comparison)
         case "cannot_tell":
-            return undecided(judged)
+            return undecided(judged, comparison.per)
         case "outside_regime":
             return (
                 f"{percent(judged.beyond)} of the DRAM bytes are moved by kernels beyond their ridge (the filter holds up to "
@@ -189,8 +189,10 @@ def seen(judged: Judged) -> str:
 
 
 def flops_words(flops: Change) -> str:
-    """FLOPs that were not measured are said to be so."""
-    return "not measured" if flops.direction is None else inside(flops)
+    """FLOPs that were not measured, or not well enough, are said to be so."""
+    if flops.direction is not None:
+        return inside(flops)
+    return "not measured" if flops.base is None or flops.head is None else "known too loosely"
 
 
 def incomparable(comparison: Comparison) -> str:
@@ -199,8 +201,8 @@ def incomparable(comparison: Comparison) -> str:
     return f"{said}. --vary names what is changed on purpose; --anyway shows the numbers all the same."
 
 
-def undecided(judged: Judged) -> str:
-    """What is lacking, and what to do."""
+def undecided(judged: Judged, basis: str) -> str:
+    """What is lacking, and what to do; of a pair without bytes what its time tells."""
     kind, _, quantity = judged.doubt.partition(":")
     if quantity == "basis":
         return (
@@ -236,7 +238,7 @@ def undecided(judged: Judged) -> str:
         )
     if kind == "missing":
         counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
-        return f"{name} were not measured on both sides; capture again with {counters}."
+        return f"{name} were not measured on both sides; capture again with {counters}.{time_alone(judged, basis)}"
     each = getattr(judged, quantity)
     if not each.measured:
         return (
@@ -245,6 +247,15 @@ def undecided(judged: Judged) -> str:
         )
     seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
     return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+
+
+def time_alone(judged: Judged, basis: str) -> str:
+    """What time did, where nothing else is told; nothing where it was not measured either."""
+    seconds = judged.seconds
+    if seconds.log is None or not seconds.reach:
+        return ""
+    told = "" if judged.answers["seconds"] is not None else f" seen, {possible(seconds)}"
+    return f"\nTime alone went from {ends(seconds, 'seconds')} per {basis}: {signed(seconds.part)}{told}."
 
 
 def bound(part: float | None) -> str:

@@ -176,3 +176,21 @@ def test_a_layer_of_a_prompt_beside_one_of_decode_is_no_change_of_bytes() -> Non
         )
         found = compare([base], [head])
         assert (found.verdict, found.judged.doubt) == ("cannot_tell", "assumed:rows")
+
+
+def test_of_a_pair_without_bytes_the_time_is_told() -> None:
+    base, half, near = (plain({"dram_bytes": None, "seconds": 1e-4 * part}) for part in (1.0, 0.5, 1.01))
+    told, open_ = (" ".join(answer(compare([base], [head]))) for head in (half, near))
+    assert told.startswith("Cannot tell: DRAM bytes were not measured on both sides")
+    assert "Time alone went from 400 µs to 200 µs per token: -50.0 %." in told  # four launches
+    assert "Time alone went from 400 µs to 404 µs per token: +1.0 % seen, " in open_ and "possible." in open_
+    assert "Time alone" not in " ".join(answer(compare([base], [plain({"dram_bytes": None, "seconds": None})])))
+
+
+def test_flops_that_both_sides_print_are_not_called_unmeasured() -> None:
+    # a capture of which the main kind of work was not counted: what stands there is the least that was done
+    base, head = (plain({"flops": flops, "flops_complete": False, "tensor_flops": None}) for flops in (1e9, 2e9))
+    found = compare([base], [head])
+    assert found.judged.flops.direction is None and found.judged.flops.base and found.judged.flops.head
+    said = " ".join(doubts(found))
+    assert "FLOPs are known too loosely" in said and "FLOPs were not measured" not in said
