@@ -151,6 +151,12 @@ def test_script_hands_ncu_the_same_words_as_the_command(engine: str, purpose: st
     assert {"LC_ALL": "C", **made.environment}.items() <= variables.items()
 
 
+def test_no_line_of_the_script_is_longer_than_a_page() -> None:
+    scripts = [script(recipe(engine=engine)) for engine in table()["engine"]]
+
+    assert [line for text in scripts for line in text.splitlines() if len(line) > 100] == []
+
+
 def test_command_names_the_settings_that_make_captures_comparable() -> None:
     words = " ".join(recipe().words)
     for part in (

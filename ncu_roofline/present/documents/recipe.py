@@ -95,24 +95,21 @@ def paired(words: Sequence[str]) -> list[str]:
 
 def comments(sentences: Iterable[str], mark: str = "") -> list[str]:
     """Sentences as wrapped comment lines."""
-    return [
-        line
-        for sentence in sentences
-        for line in textwrap.wrap(
-            sentence,
-            WIDTH,
-            initial_indent=f"# {mark}",
-            subsequent_indent="# " + " " * len(mark),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    ]
+    return [line for sentence in sentences for line in wrapped(sentence, f"# {mark}", len(mark))]
+
+
+def wrapped(text: str, begin: str, indent: int) -> list[str]:
+    """A text as comment lines, those after the first so far in."""
+    hanging = "# " + " " * indent
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=begin, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def reasons(rows: tuple[Reason, ...]) -> list[str]:
     """What and why in two columns, the longest names hanging over."""
     room = min(max(len(row.part) for row in rows), 60)
-    return [f"#   {row.part:<{room}}  {row.why}" for row in rows]
+    return [line for row in rows for line in wrapped(f"{row.part:<{room}}  {row.why}", "#   ", room + 4)]
 
 
 def document(recipe: Recipe) -> Document:
