@@ -14,7 +14,7 @@ from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.roofline.picture import picture
 from ncu_roofline.analysis.run.role_bytes import along, role_bytes
-from ncu_roofline.analysis.run.tokens import per_token, totals
+from ncu_roofline.analysis.run.tokens import of_shown, per_token, totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.cli.load import load
 from ncu_roofline.knowledge.models import models
@@ -29,7 +29,7 @@ def material(study: Study, ridge: str, image_base: str) -> bundle.Material:
     """Every analysis that the bundle shows, once."""
     launches, run = study.launches, study.run
     known = models.load(run.model.value) if run.model.value else None
-    numbers, whole, groups = overview(study), totals(launches, run), group(launches)
+    numbers, whole, groups = overview(study), of_shown(launches, run), group(launches)
     first = fix_first(groups)
     return bundle.Material(
         picture=picture(study, ridge=ridge),

@@ -65,14 +65,14 @@ def summary(
     from ncu_roofline.analysis.health.health import health
     from ncu_roofline.analysis.roofline.groups import group
     from ncu_roofline.analysis.roofline.overview import overview
-    from ncu_roofline.analysis.run.tokens import totals
+    from ncu_roofline.analysis.run.tokens import of_shown
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
     from ncu_roofline.present.documents import summary as words
 
     study = load(captures, gpu=gpu, facts=stated, ceiling=ceiling, ridge=ridge, reader=reader, roles=roles, phase=phase)
     whole, numbers, groups, findings = (
-        totals(study.launches, study.run, study.phase),
+        of_shown(study.launches, study.run, study.phase),
         overview(study),
         group(study.launches),
         health(study),

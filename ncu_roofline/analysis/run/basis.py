@@ -42,6 +42,8 @@ class Basis:
     """Rows of the steps: tokens and drafts that are verified; None where nothing tells, or nothing is drafted."""
     torn: int = 0
     """Launches outside of whole layers: left out where the window holds whole layers and no whole step."""
+    unit: str = "whole layer"
+    """What those layers are: without a matrix in any of them only that something repeats is told."""
 
 
 def basis(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Basis:
@@ -61,10 +63,11 @@ def basis(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Basis:
         how = "tokens as stated" if tokens else "neither steps nor tokens are known"
         kept = decode if tokens else whole_layers(decode)
         torn = decode.height - kept.height
+        unit = "whole layer" if (kept["role"].cast(pl.String) == "fc").any() else "repeat"
         if torn:
-            how = f"{layers_in(kept)} whole {'layer' if layers_in(kept) == 1 else 'layers'}; {how}"
+            how = f"{layers_in(kept)} {unit}{'s' * (layers_in(kept) != 1)}; {how}"
         kind = "token" if tokens else "capture"
-        return Basis(kind=kind, launches=kept, tokens=tokens, gpus=gpus(decode), how=how, torn=torn)
+        return Basis(kind=kind, launches=kept, tokens=tokens, gpus=gpus(decode), how=how, torn=torn, unit=unit)
     frame, steps, scale, how = found
     tokens = float(run.tokens.value) if run.tokens.value else made(frame, run, steps)
     return Basis(

@@ -56,6 +56,8 @@ class Totals:
     """Launches outside of whole layers that do not count."""
     layers: int = 0
     """Layers that the launches hold."""
+    unit: str = "whole layer"
+    """What those are: a layer, or only what repeats where none of them has a matrix."""
     ranks: Ranks | None = None
     """What each GPU of the capture moves; None of a single one."""
     flops_partial: int = 0
@@ -121,12 +123,19 @@ def totals(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
         positions=found.positions,
         torn=found.torn,
         layers=layers_in(found.launches),
+        unit=found.unit,
         ranks=ranks(found.launches),
         sums={m: row[m] for m in MEASURES},
         unknown={m: row[f"{m}_unknown"] for m in MEASURES},
         flops_partial=int(found.launches["partial"].sum()),
         stated_seconds=stated_seconds(run) if found.steps and phase == "decode" else None,
     )
+
+
+def of_shown(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Totals:
+    """The totals of just these launches, as shares and tables beside them count all: also those outside of whole layers."""
+    found = totals(launches, run, phase)
+    return totals(launches, run, "all") if found.torn else found
 
 
 def sums() -> list[pl.Expr]:

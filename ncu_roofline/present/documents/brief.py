@@ -14,7 +14,7 @@ from ncu_roofline.analysis.health.health import BLOCKS, NOTES, WEAKENS, Finding,
 from ncu_roofline.analysis.roofline.gains import GLUE, fix_first
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import Overview, overview
-from ncu_roofline.analysis.run.tokens import Totals, totals
+from ncu_roofline.analysis.run.tokens import Totals, of_shown
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.present.documents import answer as words
 from ncu_roofline.present.documents import words_compare, words_health
@@ -44,7 +44,7 @@ def of_capture(
 
 def of_study(study: Study) -> dict[str, Any]:
     """The same, from the study alone."""
-    return of_capture(study, overview(study), group(study.launches), health(study), totals(study.launches, study.run))
+    return of_capture(study, overview(study), group(study.launches), health(study), of_shown(study.launches, study.run))
 
 
 def of_check(study: Study, findings: Sequence[Finding], verdict_words: str, recipe: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ncu_roofline.analysis.health.health import health
 from ncu_roofline.analysis.roofline.gains import fix_first
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
-from ncu_roofline.analysis.run.tokens import totals
+from ncu_roofline.analysis.run.tokens import of_shown
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.present.documents import brief, summary
 from ncu_roofline.present.forms import terminal
@@ -51,7 +51,7 @@ class Summary:
 def summed_up(study: Study) -> Summary:
     """The summary of a study."""
     numbers, groups, findings = overview(study), group(study.launches), health(study)
-    whole = totals(study.launches, study.run)
+    whole = of_shown(study.launches, study.run)
     document = summary.short(study, numbers, groups, findings, whole)
     return Summary(
         answer=document.answer,

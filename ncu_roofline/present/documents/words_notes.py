@@ -60,7 +60,7 @@ def of_run(what: str, of: Mapping[str, Any]) -> str | None:
             )
         case "part_of_whole_steps":
             stated = f"layers captured is stated as {of['part']}/{of['every']}"
-            return f"{stated}, but the capture shows {of['steps']} whole decode steps: these are used"
+            return f"{stated}, but the capture shows {of['steps']} whole decode step{'s' * (of['steps'] != 1)}: those count"
         case "more_layers":
             stated = f"{of['part']}/{of['every']}"
             return f"layers captured is stated as {stated}, but the capture shows {of['seen']} whole layers; {stated} is used"

@@ -165,7 +165,7 @@ def moved(study: Study, whole: Totals) -> str:
 def held(study: Study, whole: Totals) -> str:
     """What the sums are of where neither steps nor tokens divide them: the capture, or the part of it that counts."""
     if whole.torn or (study.every.height > whole.launches and study.launches["layer_whole"].fill_null(value=False).all()):
-        return counted(whole.layers, "whole layer")
+        return counted(whole.layers, whole.unit)
     if study.every.height > whole.launches:
         return counted(whole.launches, f"{whole.phase} launch")
     return "the whole capture"
@@ -270,7 +270,7 @@ def found(whole: Totals) -> str:
     """How many launches, steps and tokens are behind the figures."""
     noun = f"launch{'es' if whole.launches != 1 else ''}"
     if whole.basis == "capture":
-        rest = f" ({whole.torn:,} outside of whole layers left out)" if whole.torn else ""
+        rest = f" ({whole.torn:,} outside of {whole.unit}s left out)" if whole.torn else ""
         return f"{whole.launches:,} {noun}{rest}: {whole.how}; --steps, --tokens or --layers-captured would say more"
     launches = f"{whole.launches:,} {whole.phase} {noun}"
     if whole.tokens is None:

@@ -284,7 +284,7 @@ def test_a_stated_part_of_the_layers_yields_to_whole_steps_and_to_no_more_layers
     assert list(map(note, more)) == ["layers captured is stated as 2/8, but the capture shows 3 whole layers; 2/8 is used"]
     steps = list(part_contradicted(part, segmented(steps=Fact(1), whole_layers=3)))
     assert list(map(note, steps)) == [
-        "layers captured is stated as 2/8, but the capture shows 1 whole decode steps: these are used"
+        "layers captured is stated as 2/8, but the capture shows 1 whole decode step: those count"
     ]
 
 

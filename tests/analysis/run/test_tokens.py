@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from ncu_roofline.analysis.run.basis import decode_launches
-from ncu_roofline.analysis.run.tokens import per_token, totals
+from ncu_roofline.analysis.run.tokens import of_shown, per_token, totals
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.api import save
 from ncu_roofline.capture.capture import Run
@@ -53,6 +53,20 @@ def test_without_steps_figures_are_of_the_whole_layers_of_the_capture() -> None:
     whole = totals(placed(LAYERS, whole=False), Run())
     # 100 + 20 + 140 + 20; sampling is in no layer
     assert (whole.basis, whole.steps, whole.sums["dram_bytes"], whole.torn) == ("capture", None, 280, 1)
+
+
+def test_totals_beside_a_table_of_all_launches_count_all_of_them() -> None:
+    torn, run = placed(LAYERS, whole=False), Run()
+    # 280 bytes of whole layers and 8 of sampling, which the table beside them counts
+    assert [found(torn, run).sums["dram_bytes"] for found in (totals, of_shown)] == [280, 288]
+    assert of_shown(placed(LAYERS), stating(batch=4)) == totals(placed(LAYERS), stating(batch=4))
+
+
+def test_what_repeats_without_a_matrix_is_no_layer() -> None:
+    alone = [row for row in LAYERS if row[0] != "fc"]
+    found = totals(placed(alone, whole=False), Run())
+    assert (found.layers, found.unit, found.how) == (2, "repeat", "2 repeats; neither steps nor tokens are known")
+    assert totals(placed(LAYERS, whole=False), Run()).how.startswith("2 whole layers; ")
 
 
 def test_a_part_of_the_layers_is_scaled_to_all_of_them() -> None:
