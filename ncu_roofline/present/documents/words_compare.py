@@ -201,52 +201,57 @@ def incomparable(comparison: Comparison) -> str:
     return f"{said}. --vary names what is changed on purpose; --anyway shows the numbers all the same."
 
 
+UNLIKE = {
+    "basis": "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
+    "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N.",
+    "layers": "layers are of several kinds or read other experts each, and the captures may hold other ones; capture whole "
+    "steps, or the same layers on both sides.",
+    "rows": "executed work changed by more than twice, which another batch or a prompt does by itself, and neither side tells "
+    "its batch; state it with --base-run batch=N and --head-run batch=N.",
+}
+"""In what the sides may be unlike, beside what was changed, and what would settle it."""
+COUNTERS = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}
+
+
 def undecided(judged: Judged, basis: str) -> str:
     """What is lacking, and what to do; of a pair without bytes what its time tells."""
-    kind, _, quantity = judged.doubt.partition(":")
-    if quantity == "basis":
-        return (
-            "the captures tell neither tokens nor whole layers and hold different parts of a run; capture whole steps or "
-            "layers, or state what they stand for with --base-run tokens=N and --head-run tokens=N."
-        )
-    if kind == "windows":
-        return (
-            f"the captures are cut differently and each holds launches that the other lacks: what both hold changed by "
-            f"{signed(judged.bytes.part)}, with the rest {possible(judged.bytes)}; capture whole steps, or the same launches."
-        )
-    if quantity == "layers":
-        return (
-            "layers are of several kinds or read other experts each, and the captures may hold other ones; capture whole "
-            "steps, or the same layers on both sides."
-        )
-    if quantity == "rows":
-        return (
-            "executed work changed by more than twice, which another batch or a prompt does by itself, and neither side tells "
-            "its batch; state it with --base-run batch=N and --head-run batch=N."
-        )
-    if kind == "assumed":
-        return (
-            f"attention's bytes changed and the rest did not, which another {quantity} does by itself, and neither side tells "
-            f"its {quantity}; state it with --base-run {quantity}=N and --head-run {quantity}=N."
-        )
-    name = NAMES[quantity]
-    if kind == "unknown":
-        each = getattr(judged, quantity)
-        return (
-            f"{name} of some launches were not measured; with all that they can be, the change lies between {bound(each.low)} "
-            f"and {bound(each.high)}. Capture every kernel with the same counters."
-        )
-    if kind == "missing":
-        counters = {"bytes": "dram__bytes_read.sum and dram__bytes_write.sum", "seconds": "gpu__time_duration.sum"}[quantity]
-        return f"{name} were not measured on both sides; capture again with {counters}.{time_alone(judged, basis)}"
-    each = getattr(judged, quantity)
-    if not each.measured:
-        return (
-            f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
-            "was captured twice; give repeated captures with --base A1 A2 A3 --head B1 B2 B3."
-        )
-    seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
-    return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+    kind, _, what = judged.doubt.partition(":")
+    if what in UNLIKE:
+        return UNLIKE[what]
+    match kind:
+        case "windows":
+            return (
+                "the captures are cut differently and each holds launches that the other lacks: what both hold changed by "
+                f"{signed(judged.bytes.part)}, with the rest {possible(judged.bytes)}; capture whole steps, or the same "
+                "launches."
+            )
+        case "assumed":
+            return (
+                f"attention's bytes changed and the rest did not, which another {what} does by itself, and neither side tells "
+                f"its {what}; state it with --base-run {what}=N and --head-run {what}=N."
+            )
+        case "unknown":
+            low, high = (bound(end) for end in (getattr(judged, what).low, getattr(judged, what).high))
+            return (
+                f"{NAMES[what]} of some launches were not measured; with all that they can be, the change lies between {low} "
+                f"and {high}. Capture every kernel with the same counters."
+            )
+        case "missing":
+            again = f"{NAMES[what]} were not measured on both sides; capture again with {COUNTERS[what]}."
+            return f"{again}{time_alone(judged, basis)}"
+        case _:
+            return loose(NAMES[what], getattr(judged, what))
+
+
+def loose(name: str, each: Change) -> str:
+    """That a number is not known well enough, and what would narrow it."""
+    if each.measured:
+        seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
+        return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
+    return (
+        f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
+        "was captured twice; give repeated captures with --base A1 A2 A3 --head B1 B2 B3."
+    )
 
 
 def time_alone(judged: Judged, basis: str) -> str:
