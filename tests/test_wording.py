@@ -103,7 +103,7 @@ def test_launches_of_an_unknown_step_are_not_called_decode() -> None:
 
 
 def test_a_note_begins_with_a_capital_unless_a_name_begins_it() -> None:
-    assert doctest.testmod(grammar) == (0, 5)
+    assert doctest.testmod(grammar) == (0, 4)
     gpu = replace(gpus.find("gb10"), doubts=("tensor figures are doubtful", "gb10 was taken as GB10"))
     assert gpu.told() == ("GB10: tensor figures are doubtful", "gb10 was taken as GB10")
     stated = study(Capture(launches=launches(launch()), device=Device(), name="x.csv"), Choices(gpu="gb10"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ncu_roofline.capture.units import text
+from ncu_roofline.capture.units import counted, text
 
 if TYPE_CHECKING:
     from ncu_roofline.capture.capture import Capture, Run
@@ -51,9 +51,8 @@ def summary(capture: Capture) -> str:
     time = text(float(launches["seconds"].sum()) if launches["seconds"].count() else None, "s")
     where = f" on {safe(capture.device.name)}" if capture.device.name else ""
     synthetic = "synthetic, not measured; " if capture.run.synthetic.value else ""
-    count, kinds = launches.height, launches["name"].n_unique()
-    of = f"{count:,} launch{'' if count == 1 else 'es'} of {kinds:,} kernel{'' if kinds == 1 else 's'}"
-    return f"{synthetic}{of}{where}, {time}"
+    kinds = counted(launches["name"].n_unique(), "kernel")
+    return f"{synthetic}{counted(launches.height, 'launch')} of {kinds}{where}, {time}"
 
 
 def kernels(launches: pl.DataFrame) -> str:

@@ -223,13 +223,14 @@ def three(value: float, unit: str = "") -> str:
     return text(float(f"{value:.3g}"), unit)
 
 
-def launches(number: int) -> str:
-    """How many launches, in grammar.
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, in grammar.
 
-    >>> launches(1), launches(4991)
-    ('1 launch', '4,991 launches')
+    >>> counted(1, "kernel"), counted(4991, "launch"), counted(2, "pass")
+    ('1 kernel', '4,991 launches', '2 passes')
     """
-    return f"{number:,} launch{'es' * (number != 1)}"
+    plural = "es" if noun.endswith(("ch", "ss")) else "s"
+    return f"{number:,} {noun}{plural * (number != 1)}"
 
 
 def percent(share: float) -> str:

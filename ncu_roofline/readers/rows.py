@@ -205,7 +205,7 @@ def _not_numbers(strange: pl.Series) -> Iterator[str]:
     if total := int(strange.sum()):
         count = int((strange > 0).sum())
         yield (
-            f"{total:,} counter values of {units.launches(count)} are not a number "
+            f"{total:,} counter values of {units.counted(count, 'launch')} are not a number "
             "in the report; they are read as not measured."
         )
 

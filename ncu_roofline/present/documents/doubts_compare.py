@@ -9,7 +9,7 @@ import polars as pl
 from ncu_roofline.analysis.compare.comparability import Difference, unknown_conditions
 from ncu_roofline.analysis.compare.compare import Comparison
 from ncu_roofline.analysis.compare.sides import gaps, only_prefill
-from ncu_roofline.capture.units import launches
+from ncu_roofline.capture.units import counted
 from ncu_roofline.knowledge.verdicts import limit
 from ncu_roofline.present.documents.grammar import capital, invented, options, sentence
 from ncu_roofline.present.documents.words_compare import MOST, NAMES, one_sided
@@ -84,8 +84,8 @@ def above_roof(comparison: Comparison) -> Iterator[str]:
         worst = max(w for f in found if (w := f.select(pl.max_horizontal("bandwidth_share", "compute_share").max()).item()))
         stand = "stands" if count == 1 else "stand"
         yield (
-            f"{launches(count)} of the {name} {stand} above a roof, at up to {percent(worst)} of it: the device, its clocks "
-            "or a counter are not what they are taken to be, and shares of a peak are not to be believed."
+            f"{counted(count, 'launch')} of the {name} {stand} above a roof, at up to {percent(worst)} of it: the device, its "
+            "clocks or a counter are not what they are taken to be, and shares of a peak are not to be believed."
         )
 
 
@@ -144,7 +144,7 @@ def windows(comparison: Comparison) -> Iterator[str]:
     sides = (("base", comparison.base), ("head", comparison.head))
     if comparison.basis == "part":
         one, other = (round(s.launches.height / s.captures) for _, s in sides)
-        counts = f"{launches(one)} in the base and {other:,} in the head"
+        counts = f"{counted(one, 'launch')} in the base and {other:,} in the head"
         share = "what both hold" if comparison.cut else "what was captured"
         yield f"The captures are parts of a step ({counts}): numbers are a token's share of {share}."
     elif comparison.basis != "token":
@@ -152,7 +152,7 @@ def windows(comparison: Comparison) -> Iterator[str]:
     for (name, _), left in zip(sides, comparison.left_out, strict=False):
         if left.height:
             are = "is" if left.height == 1 else "are"
-            yield f"{launches(left.height)} of the {name} that the other lacks {are} left out: {most_of(left)}."
+            yield f"{counted(left.height, 'launch')} of the {name} that the other lacks {are} left out: {most_of(left)}."
     prefill = [n for n, s in sides if any(only_prefill(study) for study in s.studies)]
     if prefill:
         yield f"The launches of the {' and the '.join(prefill)} are prefill, not decode: tokens are read in parallel there."

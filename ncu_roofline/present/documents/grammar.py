@@ -31,16 +31,6 @@ def options(text: str) -> str:
     return re.sub(r"`(\w+)=(\w*)`", lambda found: f"--{found[1].replace('_', '-')} {found[2]}".rstrip(), elsewhere)
 
 
-def counted(number: int, noun: str) -> str:
-    """So many of a thing.
-
-    >>> counted(1, "kernel"), counted(4991, "launch")
-    ('1 kernel', '4,991 launches')
-    """
-    plural = "es" if noun.endswith("ch") else "s"
-    return f"{number:,} {noun}{plural * (number != 1)}"
-
-
 def its(number: int) -> str:
     """`its` for one launch, `their` for several."""
     return "its" if number == 1 else "their"

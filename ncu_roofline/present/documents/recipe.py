@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import polars as pl
 
+from ncu_roofline.capture.units import counted
 from ncu_roofline.knowledge.recipe import OUTPUT, STEP, Reason, Recipe, table
 from ncu_roofline.present.forms.document import Document, Table
 
@@ -30,7 +31,7 @@ def passes(recipe: Recipe) -> str:
     if recipe.passes is None:
         return "replay passes not computed"
     most = "" if recipe.passes_exact else "at most "
-    count = f"{most}{recipe.passes} replay pass{'es' * (recipe.passes > 1)}"
+    count = f"{most}{counted(recipe.passes, 'replay pass')}"
     if recipe.measured:
         taken, version = recipe.measured
         return f"{taken} replay passes, as measured with Nsight Compute {version} (NVIDIA's scheduler promises {recipe.passes})"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ncu_roofline.capture.units import launches, text
+from ncu_roofline.capture.units import counted, text
 from ncu_roofline.knowledge.kernels.roles import Rule
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.document import Document, Table
@@ -73,7 +73,7 @@ def words(roles: pl.DataFrame, role: str, label: str, bytes_known: bool) -> str:
 def part(rows: pl.DataFrame, bytes_known: bool) -> str:
     """12.3 % of the time and 45.6 % of the bytes; launches where no time is known."""
     if rows["time_share"].count() == 0:
-        return f"{launches(int(rows['launches'].sum()))} of unknown time"
+        return f"{counted(int(rows['launches'].sum()), 'launch')} of unknown time"
     time = f"{percent(rows['time_share'].sum())} of the time"
     return f"{time} and {percent(rows['bytes_share'].sum())} of the bytes" if bytes_known else time
 
@@ -115,7 +115,7 @@ def behaved(rows: pl.DataFrame) -> list[str]:
     shown = rows.filter(pl.col("role_source") == "behaviour").group_by("role", "role_rule", maintain_order=True)
     sums = shown.agg(pl.col("launches").sum(), each=pl.col("dram_bytes").sum() / pl.col("launches").sum())
     return [
-        f"By behaviour {launches(row['launches'])} of it in this capture {'is' if row['launches'] == 1 else 'are'} "
+        f"By behaviour {counted(row['launches'], 'launch')} of it in this capture {'is' if row['launches'] == 1 else 'are'} "
         f"{row['role']}: {BEHAVIOUR[row['role_rule']]} ({text(row['each'], 'byte')} a launch)."
         for row in sums.iter_rows(named=True)
     ]
@@ -151,7 +151,7 @@ def rule(row: dict[str, object]) -> str:
     literal = "".join(c if c.isalnum() or c in "_ " else f"\\x{{{ord(c):x}}}" for c in kernel)
     ends = [r"\b" if sign.isalnum() or sign == "_" else "" for sign in (kernel[0], kernel[-1])]
     pattern = json.dumps(ends[0] + literal + ends[1], ensure_ascii=False)
-    return f'# {weight}{launches(int(str(row["launches"])))}\n[[rule]]\nrole = "other"\nname = {pattern}'
+    return f'# {weight}{counted(int(str(row["launches"])), "launch")}\n[[rule]]\nrole = "other"\nname = {pattern}'
 
 
 def named(rows: pl.DataFrame) -> Document:

@@ -12,8 +12,8 @@ from ncu_roofline.analysis.run.speculation import per_sequence
 from ncu_roofline.analysis.timeline.gaps import Gaps
 from ncu_roofline.analysis.timeline.match import Matched
 from ncu_roofline.analysis.timeline.steps import Stepped, by, quantile
-from ncu_roofline.capture.units import percent, text, three
-from ncu_roofline.present.documents.grammar import counted, options, sentence
+from ncu_roofline.capture.units import counted, percent, text, three
+from ncu_roofline.present.documents.grammar import options, sentence
 from ncu_roofline.present.documents.words_notes import note
 from ncu_roofline.present.forms.document import Document, Table
 from ncu_roofline.present.forms.json import told

@@ -16,7 +16,7 @@ from ncu_roofline.analysis.roofline.overview import Overview
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.analysis.sums import known_sum
-from ncu_roofline.capture.units import launches, three
+from ncu_roofline.capture.units import counted, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.knowledge.limits import THRESHOLDS
 from ncu_roofline.present.documents import answer as words
@@ -210,14 +210,14 @@ def basis(study: Study, numbers: Overview, whole: Totals) -> str:
     known = f", batch {batch.value:,} ({batch.origin})" if batch.value is not None else ""
     if batch.value is None and batch.low is not None and batch.high is not None:
         known = f", batch {batch.low:,.0f} to {batch.high:,.0f}"
-    counted = launches(numbers.launches)
+    shown = counted(numbers.launches, "launch")
     if study.every.height > study.launches.height:
-        counted = f"{numbers.launches:,} of {launches(study.every.height)}"
+        shown = f"{numbers.launches:,} of {counted(study.every.height, 'launch')}"
     seconds = whole.per_token("seconds") if whole.basis == "token" else whole.sums["seconds"]
     per = " per token" if whole.basis == "token" else ""
     took = f", {three(seconds, 's')} of {time_of(whole)}{per}" if seconds is not None else ""
     how = "" if whole.basis == "capture" else f": {whole.how}"
-    return f"From {counted} in {file_name(study.capture.name)}{on}{how}{known}{took}."
+    return f"From {shown} in {file_name(study.capture.name)}{on}{how}{known}{took}."
 
 
 def device(study: Study, numbers: Overview) -> str:
@@ -226,7 +226,7 @@ def device(study: Study, numbers: Overview) -> str:
     name = study.gpu.product if study.gpu else study.capture.device.name
     on = f" on {clean(name)}" if name else ""
     amounts = [time(numbers), dram(study, numbers), executed(numbers)]
-    held = f"{launches(numbers.launches)} of {numbers.kernels:,} kernel{'s' * (numbers.kernels != 1)}"
+    held = f"{counted(numbers.launches, 'launch')} of {counted(numbers.kernels, 'kernel')}"
     return f"{synthetic}{clean(study.capture.name)}: {held}{on}; {', '.join(amounts)}.{ridge(numbers)}"
 
 
@@ -254,7 +254,7 @@ def time(numbers: Overview) -> str:
 
 def known_for(known: int, number: int) -> str:
     """Of how many launches a sum is, where not of all."""
-    return "" if known == number else f" (known for {launches(known)})"
+    return "" if known == number else f" (known for {counted(known, 'launch')})"
 
 
 def dram(study: Study, numbers: Overview) -> str:

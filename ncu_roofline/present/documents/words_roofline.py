@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.roofline.picture import Picture
-from ncu_roofline.capture.units import number, three
+from ncu_roofline.capture.units import counted, number, three
 from ncu_roofline.capture.units import text as quantity
 from ncu_roofline.present.documents.grammar import capital
 from ncu_roofline.present.forms.columns import percent
@@ -47,9 +47,9 @@ def where(picture: Picture) -> list[str]:
         return unplaced(picture)
     families = {row["family"]: row for row in picture.families.iter_rows(named=True)}
     told = [f for f in ("fc", "attention") if f in families]
-    if not any(counted(families[f]) for f in told) and "other" in families and counted(families["other"]):
+    if not any(flops_known(families[f]) for f in told) and "other" in families and flops_known(families["other"]):
         told.append("other")
-    if not any(counted(families[f]) for f in told):
+    if not any(flops_known(families[f]) for f in told):
         return unplaced(picture)
     joined = "; ".join(family_sentence(families[f], picture) for f in told)
     return [capital(joined) + "."]
@@ -64,7 +64,7 @@ FAMILY = {"fc": "FC", "attention": "attention"}
 def headline(picture: Picture) -> str:
     """The finding as a title: FC and attention with their side, or what they move or take; empty where nothing is told."""
     main = picture.families.filter(pl.col("family").cast(pl.String).is_in(list(FAMILY))).to_dicts()
-    told = [r for r in main if r["bound"] is not None and (r["bytes_share"] or 0) >= 0.005 and counted(r)]
+    told = [r for r in main if r["bound"] is not None and (r["bytes_share"] or 0) >= 0.005 and flops_known(r)]
     if sum(r["bytes_share"] for r in told) < HALF * sum(r["bytes_share"] or 0 for r in main) or not told:
         return amounts(main)
     parts = [f"{FAMILY[row['family']]} ({100 * row['bytes_share']:.0f} % of the bytes)" for row in told]
@@ -93,7 +93,7 @@ def amounts(main: list[dict[str, Any]]) -> str:
     return ""
 
 
-def counted(row: Mapping[str, Any]) -> bool:
+def flops_known(row: Mapping[str, Any]) -> bool:
     """Whether anything tells the work of a family."""
     return row["useful_intensity"] is not None or row["intensity"] is not None
 
@@ -122,7 +122,7 @@ def family_sentence(row: Mapping[str, Any], picture: Picture) -> str:
     what = "moves" if picture.size_by == "bytes" else "takes"
     of = "bytes" if picture.size_by == "bytes" else "time"
     some = f"{what} {percent(share)} of the {of}" if share is not None else f"{what} an unknown part of the {of}"
-    if not counted(row):
+    if not flops_known(row):
         return f"{NAMES[row['family']]} {some}, its FLOPs unknown"
     bound = " executed" if row["tensor_flops"] else ""
     basis = " useful" if useful else bound
@@ -206,7 +206,7 @@ def basis(picture: Picture, room: int = 62) -> list[str]:
     device = picture.device or "unknown device (name it with --gpu)"
     lacking = [f"{level.upper()} roof not captured" for level in picture.levels if picture.roofs.filter(what=level).is_empty()]
     first = " · ".join([device, clocks(picture), caches(picture), *lacking])
-    count = f"{picture.launches:,} launch{'' if picture.launches == 1 else 'es'}"
+    count = counted(picture.launches, "launch")
     time = "" if picture.seconds is None else f" in {quantity(picture.seconds, 's')}"
     return [clean(first), f"{shorten(clean(picture.name), room)} · {count}{time} · {tokens(picture)}"]
 

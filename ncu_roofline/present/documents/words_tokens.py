@@ -13,10 +13,10 @@ from ncu_roofline.analysis.run.mixed import Mixed, mixed
 from ncu_roofline.analysis.run.tokens import Totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.schema import whole_result
-from ncu_roofline.capture.units import number, three
+from ncu_roofline.capture.units import counted, number, three
 from ncu_roofline.knowledge.limits import THRESHOLDS
-from ncu_roofline.present.documents.grammar import counted, of_all, unsaid
 from ncu_roofline.present.documents.grammar import fact as value_of
+from ncu_roofline.present.documents.grammar import of_all, unsaid
 from ncu_roofline.present.forms.columns import percent
 from ncu_roofline.present.forms.text import clean, shorten
 

@@ -141,7 +141,7 @@ def _short(head: Head, loss: Loss, launches: int) -> Iterator[str]:
         yield "The report does not tell how the profiler was called, as one that was cut off after its first launches."
     elif launches < (wanted := protocol.launch_count(asked)):
         yield (
-            f"{units.launches(wanted)} were asked for (--launch-count) and {launches:,} are in the report: "
+            f"{units.counted(wanted, 'launch')} were asked for (--launch-count) and {launches:,} are in the report: "
             "the program ended before, or the report was cut off."
         )
 
