@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from ncu_roofline.capture.units import counted
 from ncu_roofline.cli.app import app
 from ncu_roofline.cli.options import OUTPUT, Force
 from ncu_roofline.errors import UnusableInput
@@ -149,6 +148,7 @@ def table(path: Path, only: str | None, kept: set[int] | None) -> tuple[bytes, s
 
 def went(count: int, noun: str, phrase: str = "{}") -> str:
     """A number of things in a phrase; nothing where there are none."""
+    from ncu_roofline.capture.units import counted
 
     return phrase.format(counted(count, noun)) if count else ""
 
