@@ -96,6 +96,9 @@ def study(
     model = capture.run.model.value
     rules = load_rules(None if roles is None else Path(roles))
     known = models.load(model) if model else None
+    if known:  # whatever is written from here on names the model, not the folder in which its config lies
+        run = replace(capture.run, model=replace(capture.run.model, value=known.name))
+        capture = replace(capture, run=run)
     best = None if ceiling is None else run_facts.byte_rate("`ceiling=`", ceiling)
     return studies.study(capture, studies.Choices(gpu=gpu, rules=rules, ridge=ridge, model=known, phase=phase, ceiling=best))
 

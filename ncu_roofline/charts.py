@@ -43,12 +43,10 @@ def bytes_by_role(capture: api.Captured, *, gpu: str | None = None) -> alt.Layer
     'LayerChart'
     """
     from ncu_roofline.analysis.run.role_bytes import role_bytes
-    from ncu_roofline.knowledge.models.models import load
     from ncu_roofline.present.charts.bytes import draw
 
     study = api.study(capture, gpu=gpu)
-    model = study.run.model.value
-    return _dressed(draw(role_bytes(study.launches, study.run, load(model) if model else None)))
+    return _dressed(draw(role_bytes(study.launches, study.run, study.model)))
 
 
 def bytes_along(capture: api.Captured, *, gpu: str | None = None) -> alt.LayerChart:

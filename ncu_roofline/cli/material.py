@@ -17,7 +17,6 @@ from ncu_roofline.analysis.run.role_bytes import along, role_bytes
 from ncu_roofline.analysis.run.tokens import of_shown, per_token, totals
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.cli.load import load
-from ncu_roofline.knowledge.models import models
 from ncu_roofline.knowledge.models.model import Model
 from ncu_roofline.present.charts import bundle
 from ncu_roofline.present.documents import answer, summary
@@ -28,7 +27,7 @@ from ncu_roofline.present.forms.document import Document
 def material(study: Study, ridge: str, image_base: str) -> bundle.Material:
     """Every analysis that the bundle shows, once."""
     launches, run = study.launches, study.run
-    known = models.load(run.model.value) if run.model.value else None
+    known = study.model
     numbers, whole, groups = overview(study), of_shown(launches, run), group(launches)
     first = fix_first(groups)
     return bundle.Material(

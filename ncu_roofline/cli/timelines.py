@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def followed(
     with progress(f"reading {trace}"):
         run = Run(**options(stated))
         model = load(run.model.value) if run.model.value else None
+        if model:
+            run = replace(run, model=replace(run.model, value=model.name))
         return stepped(read(trace), Choices(rules=load_rules(roles), model=model, **chosen), beside=beside, run=run)
 
 

@@ -49,14 +49,13 @@ def tokens(
     from ncu_roofline.analysis.run.tokens import per_token, totals
     from ncu_roofline.cli.load import load
     from ncu_roofline.cli.output import write
-    from ncu_roofline.knowledge.models import models
     from ncu_roofline.present.documents import tokens as words
 
     study = load(captures, gpu=gpu, reader=reader, roles=roles, facts=stated, phase=phase)
     run = study.run
     launches = study.every if study.phase == "decode" else study.launches
     decode = study.phase == "decode"
-    known = models.load(run.model.value) if run.model.value else None
+    known = study.model
     if known:
         check_possible(known, run, study.gpu)
     tables = words.Tables(

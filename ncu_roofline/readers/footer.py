@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from ncu_roofline.capture.capture import ORIGINS, Capture, Device, Fact, Run
 from ncu_roofline.errors import UnreadableCapture, UnusableInput
+from ncu_roofline.knowledge.models.models import portable
 from ncu_roofline.readers.facts import CHECKS
 
 SCHEMA_VERSION = 1
@@ -24,7 +25,9 @@ KINDS: dict[str, type] = {"str | None": str, "int | None": int, "float | None": 
 def written(capture: Capture) -> str:
     """Everything of a capture but its launches, as JSON."""
     kept = ("value", "origin", "evidence")
-    run = {name: {part: getattr(fact, part) for part in kept} for name, fact in capture.run.known().items()}
+    model = capture.run.model
+    told = replace(capture.run, model=replace(model, value=portable(model.value)) if model.value else model)
+    run = {name: {part: getattr(fact, part) for part in kept} for name, fact in told.known().items()}
     parts: dict[str, Any] = {"device": asdict(capture.device), "run": run, "notes": capture.notes, "name": capture.name}
     if capture.taken is not None:
         parts["taken"] = capture.taken

@@ -151,7 +151,7 @@ def test_two_workers_are_processes_of_their_own(monkeypatch: pytest.MonkeyPatch)
         def submit(self, keep: Any, file: Path) -> Any:
             return SimpleNamespace(result=lambda: keep(file))
 
-    monkeypatch.setattr(archive, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(archive, "Pool", Pool)
     kept = partial(lambda path, more: Kept(path.name, more), more="saved")
     assert list(archive._each(kept, [Path("a"), Path("b")], 2)) == [Kept("a", "saved"), Kept("b", "saved")]
     assert begun == [2, 0]

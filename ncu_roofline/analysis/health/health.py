@@ -244,7 +244,15 @@ def synthetic(study: Study) -> Iterator[Finding]:
         yield Finding(code="synthetic", severity=WEAKENS)
 
 
-LOST = ("damaged", "could not be read")
+LOST = (
+    "damaged",
+    "could not be read",
+    "taken out of the file",
+    "may be missing",
+    "was cut off there",
+    "were asked for",
+    "can hold: only",
+)
 """What a reader says where a part of the file is lost, and with it what sums would hold."""
 
 

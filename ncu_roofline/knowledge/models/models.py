@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.resources import files
@@ -28,10 +29,24 @@ def shipped() -> list[str]:
     return sorted(f.name.removesuffix(".json") for f in CONFIGS.iterdir() if f.name.endswith(".json"))
 
 
+def portable(source: str) -> str | None:
+    """The name of a model as every installation knows it; None for a path, which is of one machine and may name a person."""
+    short = short_of(source)
+    if Path(source).exists():
+        return None
+    if short in shipped():
+        return short
+    return None if re.search(r"[/\\]", source) else source
+
+
+def short_of(source: str | Path) -> str:
+    """The last part of a path or name, as configs are called."""
+    return str(source).rsplit("/", 1)[-1].lower().removesuffix(".json")
+
+
 def load(source: str | Path) -> Model:
     """The model of a config.json (or of its folder), or of a shipped config's short name."""
-    short = str(source).rsplit("/", 1)[-1].lower().removesuffix(".json")
-    path = Path(source)
+    short, path = short_of(source), Path(source)
     if path.is_dir():
         path = path / "config.json"
     if path.is_file():

@@ -241,6 +241,6 @@ def whole(page: Page, rows: pl.DataFrame) -> None:
 
 def cut_short(file: str, row: str) -> UnreadableCapture:
     """The error for a row that ends before its last field."""
-    number = re.match(r'"?(\d+)', row)
+    number = re.match(r'"?(\d{1,20})', row)
     where = f"the row of launch {number[1]}" if number else "a row"
     return UnreadableCapture(f"{file}: {where} is cut short, so the file is incomplete; copy or export it again")

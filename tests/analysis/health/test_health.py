@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from ncu_roofline.analysis.health.health import Finding, health
+from ncu_roofline.analysis.health.health import NOTES, WEAKENS, Finding, health, reader
 from ncu_roofline.analysis.roofline.groups import group
 from ncu_roofline.analysis.roofline.overview import overview
 from ncu_roofline.analysis.run.tokens import totals
@@ -15,6 +15,8 @@ from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.present.documents.answer import answer
 from ncu_roofline.present.documents.summary import document
 from ncu_roofline.present.documents.words_health import doubt, words
+from ncu_roofline.readers.csv.csv import gaps
+from ncu_roofline.readers.report.report import Loss
 from tests.kernels import EVERY_SCALAR, EVERY_TENSOR, H100, SASS, TENSOR, launch, launches
 
 BYTES = {"dram__bytes.sum": 1e8}
@@ -229,3 +231,13 @@ def test_a_shape_that_nobody_confirmed_is_said_to_be_that() -> None:
     findings = found(of(launch(name, m=counted), device=Device(compute_capability="12.0")))
 
     assert "16,384 operations per FP4 instruction (m16n8k64)" in words(findings["derived_instructions"])[0]
+
+
+def test_what_readers_say_of_launches_that_are_lost_stands_before_what_is_merely_noted() -> None:
+    numbers = pl.DataFrame({"process": [0, 0], "profiler_id": [3, 7]})
+    lost = [*gaps(numbers), *Loss(size=100, damaged=1, stopped=60).notes(3, cut=True)]
+    assert len(lost) == 4
+    taken = of(launch("a"))
+    for note in (*lost, "4 launches were asked for (--launch-count) and 3 are in the report: the program ended before."):
+        assert [f.severity for f in reader(replace(taken, notes=(note,)))] == [WEAKENS], note
+    assert [f.severity for f in reader(replace(taken, notes=("The clocks are those of the datasheet.",)))] == [NOTES]
