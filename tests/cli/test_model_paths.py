@@ -21,7 +21,7 @@ def config(tmp_path: Path) -> Path:
     """A folder with a model's config, below one that names a person."""
     folder = tmp_path / PERSON / "mine"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_bytes((models.CONFIGS / "llama-3.1-8b.json").read_bytes())  # type: ignore[attr-defined]
+    (folder / "config.json").write_bytes((models.CONFIGS / "llama-3.1-8b.json").read_bytes())
     return folder
 
 
