@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from ncu_roofline.errors import UnreadableCapture
 from ncu_roofline.readers import read
@@ -30,10 +31,11 @@ from tests.command import run
         (b"hello\n" * 9, "no Nsight Compute table in it"),
         (b'{"made_by": "nobody"}', "no Nsight Compute table in it"),
         (b"SQLite format 3\0" + bytes(90), "a timeline, not a capture: .* `ncu-roofline step` reads it"),
+        (zstandard.compress(b"SQLite format 3\0" + bytes(90)), "a timeline, not a capture: .* `ncu-roofline step` reads it"),
         (b'{"schemaVersion": 1, "traceEvents": []}', "a timeline, not a capture: .* `ncu-roofline step` reads it"),
         (b"Start (ns),Duration (ns),CorrId\n1,2,3\n", "a timeline, not a capture: .* `ncu-roofline step` reads it"),
     ],
-    ids=["empty", "lfs", "zip", "gzip", "bzip2", "xz", "zeros", "text", "json", "sqlite", "kineto", "nsys"],
+    ids=["empty", "lfs", "zip", "gzip", "bzip2", "xz", "zeros", "text", "json", "sqlite", "zstd", "kineto", "nsys"],
 )
 def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "x").write_bytes(content)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers import COMPRESSED, LFS
+from ncu_roofline.readers import A_TIMELINE, COMPRESSED, LFS, SQLITE
 from ncu_roofline.readers.report.container import MAGIC
 from ncu_roofline.readers.report.wire import BROKEN, message
 
@@ -128,6 +128,8 @@ def foreign(start: bytes, size: int) -> str:
         )
     if start.startswith(MAGIC):
         return "an Nsight Compute report cut off in its first bytes; copy it again, or capture again"
+    if start.startswith(SQLITE):
+        return A_TIMELINE
     kind = "text" if _is_text(start) else "not an Nsight Compute report"
     return f"{kind} where a report (.ncu-rep) belongs; name the report that ncu wrote with --export"
 
