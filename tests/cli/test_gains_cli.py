@@ -11,10 +11,14 @@ import polars as pl
 import pytest
 
 import ncu_roofline as nr
+from ncu_roofline.analysis.roofline.ceilings import Ceiling
+from ncu_roofline.analysis.roofline.gains import Reachable, Small
 from ncu_roofline.analysis.roofline.picture import picture
 from ncu_roofline.capture.units import three
 from ncu_roofline.present.charts import roofs
+from ncu_roofline.present.documents.words_gain import reach
 from ncu_roofline.present.forms.plane import plane
+from tests import planted
 from tests.command import run
 
 MEASURED = Path(__file__).parents[2] / "fixtures/measured"
@@ -52,6 +56,22 @@ def test_kernels_and_summary_count_the_same_small_kernels(name: str, capsys: pyt
     assert f"{three(found['fixed'], 's')} of the difference is {found['tiny']} small kernels" in " ".join(
         run(capsys, "kernels", file).out.split()
     )
+
+
+def test_the_time_of_a_step_is_that_of_one_gpu_and_only_of_whole_steps() -> None:
+    study = planted.plain({"count": 4, "seconds": 1e-4}, steps=2, batch=8)
+    whole = replace(
+        study, launches=study.launches.with_columns(step_whole=True), ceiling=Ceiling(bandwidth=3e12, kind="stated")
+    )
+    ranks = replace(whole, launches=whole.launches.with_columns(device=pl.Series([0, 1] * 2)))
+    torn = replace(whole, launches=study.launches.with_columns(step_whole=False), phase="all")
+    found, none = Reachable(seconds=4e-4, least=1e-4), Small(launches=0, gain=0.0)
+    # 400 µs of kernels: of two steps 200 µs each, of two GPUs side by side 100 µs a step
+    assert [reach(s, found, none)[0].split("), ")[1] for s in (whole, ranks, torn)] == [
+        "a captured step would take 50 µs instead of 200 µs of kernel time.",
+        "a captured step on one GPU would take 25 µs instead of 100 µs of kernel time.",
+        "the capture would take 100 µs instead of 400 µs of kernel time.",
+    ]
 
 
 def test_kernels_by_gain_show_why_even_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:

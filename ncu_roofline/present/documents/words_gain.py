@@ -8,6 +8,7 @@ import polars as pl
 
 from ncu_roofline.analysis.roofline.ceilings import Ceiling
 from ncu_roofline.analysis.roofline.gains import Reachable, Small
+from ncu_roofline.analysis.run.ranks import gpus
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.units import number, three
 from ncu_roofline.present.forms.short import brief
@@ -97,8 +98,12 @@ def reach(study: Study, found: Reachable | None, tiny: Small) -> tuple[str, ...]
     if found is None or study.ceiling is None:
         return ()
     against = ceiling(study.ceiling, study.gpu.name if study.gpu else None)
-    steps = study.run.steps.value
-    what, divisor = ("a captured step", int(steps)) if steps else ("the capture", 1)
+    # of launches that are not all of whole steps no step's time is the mean
+    stated = study.run.steps.origin == "given" and study.phase == "decode"
+    whole = stated or study.launches["step_whole"].fill_null(value=False).all()
+    steps, side_by_side = study.run.steps.value if whole else None, gpus(study.launches)
+    what, divisor = ("a captured step", int(steps) * side_by_side) if steps else ("the capture", side_by_side)
+    what += " on one GPU" if side_by_side > 1 else ""
     said = (
         f"If every kernel reached its ceiling ({against}), {what} would take {three(found.least / divisor, 's')} "
         f"instead of {three(found.seconds / divisor, 's')} of kernel time."
