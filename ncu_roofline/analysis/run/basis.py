@@ -43,7 +43,7 @@ class Basis:
     torn: int = 0
     """Launches outside of whole layers: left out where the window holds whole layers and no whole step."""
     unit: str = "whole layer"
-    """What those layers are: without a matrix in any of them only that something repeats is told."""
+    """What those layers are: without a matrix, or of kernels picked by name, only that something repeats is told."""
 
 
 def basis(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Basis:
@@ -63,7 +63,7 @@ def basis(launches: pl.DataFrame, run: Run, phase: str = "decode") -> Basis:
         how = "tokens as stated" if tokens else "neither steps nor tokens are known"
         kept = decode if tokens else whole_layers(decode)
         torn = decode.height - kept.height
-        unit = "whole layer" if (kept["role"].cast(pl.String) == "fc").any() else "repeat"
+        unit = "whole layer" if (kept["role"].cast(pl.String) == "fc").any() and not sieved(run) else "repeat"
         if torn:
             how = f"{layers_in(kept)} {unit}{'s' * (layers_in(kept) != 1)}; {how}"
         kind = "token" if tokens else "capture"
@@ -93,6 +93,11 @@ def of_prompts(launches: pl.DataFrame) -> Basis:
     how = f"{passes} whole prefill {'pass' if passes == 1 else 'passes'}"
     kind = "step" if rows is None else "token"
     return Basis(kind=kind, launches=whole, steps=float(passes), tokens=rows, gpus=gpus(whole), how=how, phase="prefill")
+
+
+def sieved(run: Run) -> bool:
+    """Whether the profiler was told to keep kernels by their names: then no layer is whole."""
+    return any(part.split(" ")[0] in ("kernel-name", "kernel-id") for part in (run.launch_filter.value or "").split(", "))
 
 
 def everything(launches: pl.DataFrame) -> Basis:

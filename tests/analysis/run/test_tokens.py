@@ -13,7 +13,7 @@ from ncu_roofline.analysis.run.basis import decode_launches
 from ncu_roofline.analysis.run.tokens import of_shown, per_token, totals
 from ncu_roofline.analysis.study import Choices, study
 from ncu_roofline.api import save
-from ncu_roofline.capture.capture import Run
+from ncu_roofline.capture.capture import Fact, Run
 from ncu_roofline.capture.schema import PHASES, enum
 from ncu_roofline.errors import UnusableInput
 from ncu_roofline.knowledge.models import models
@@ -67,6 +67,9 @@ def test_what_repeats_without_a_matrix_is_no_layer() -> None:
     found = totals(placed(alone, whole=False), Run())
     assert (found.layers, found.unit, found.how) == (2, "repeat", "2 repeats; neither steps nor tokens are known")
     assert totals(placed(LAYERS, whole=False), Run()).how.startswith("2 whole layers; ")
+    for option, unit in (("kernel-name regex:gemm|flash", "repeat"), ("launch-count 200", "whole layer")):
+        picked = Run(launch_filter=Fact(option, "command line"))
+        assert totals(placed(LAYERS, whole=False), picked).unit == unit
 
 
 def test_a_part_of_the_layers_is_scaled_to_all_of_them() -> None:
