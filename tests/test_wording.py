@@ -15,7 +15,7 @@ from ncu_roofline.analysis.study import Choices, Study, study
 from ncu_roofline.capture.capture import Capture, Device
 from ncu_roofline.capture.schema import ROLES, enum
 from ncu_roofline.knowledge.devices import gpus
-from ncu_roofline.present.documents import grammar, kernels, roles, summary, tokens, words_tokens
+from ncu_roofline.present.documents import grammar, kernels, roles, step, summary, tokens, words_tokens
 from ncu_roofline.present.documents.summary import headline
 from ncu_roofline.present.documents.words_health import words
 from ncu_roofline.present.forms.columns import cell
@@ -108,6 +108,10 @@ def test_a_note_begins_with_a_capital_unless_a_name_begins_it() -> None:
     assert gpu.told() == ("GB10: tensor figures are doubtful", "gb10 was taken as GB10")
     stated = study(Capture(launches=launches(launch()), device=Device(), name="x.csv"), Choices(gpu="gb10"))
     assert "GB10: tensor figures are doubtful." in [words(f)[0] for f in health(stated)]
+
+
+def test_the_spread_of_many_steps_leaves_a_tenth_at_each_end_aside() -> None:
+    assert doctest.testmod(step) == (0, 1)
 
 
 def test_a_table_that_is_cut_says_so() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -62,12 +62,28 @@ def first(found: Stepped) -> Iterator[str]:
         yield f"No {NOUNS[found.phase]} is found ({clean(why)}): {three(found.span_seconds, 's')} of trace, {whole}."
         return
     number = len(found.times)
-    low, high = quantile(found.times, 0.1), quantile(found.times, 0.9)
-    spread = f"median of {number}; p10–p90 {three(low, 's')}–{three(high, 's')}" if number > 1 and low and high else "one alone"
-    took = f"{'step' if found.phase == 'decode' else NOUNS[found.phase]} takes {three(found.median, 's')} ({spread})"
+    what = "step" if found.phase == "decode" else NOUNS[found.phase]
+    took = f"{what} takes {three(found.median, 's')} ({spread(found.times)})"
     yield f"The {took}: GPU busy {percent(busy)}, {three(max(idle, 0.0), 's')} idle."
     if found.busy is not None and abs(found.busy - busy) > APART:
         yield f"Over all {number} steps it is busy {percent(found.busy)}: some take far longer than the others."
+
+
+MANY = 10
+"""Steps of which two in ten may be left aside."""
+
+
+def spread(times: Sequence[float]) -> str:
+    """How far the steps' times lie apart, of many without the tenth at each end.
+
+    >>> spread([0.001]), spread([0.001, 0.003]), spread([n / 1000 for n in range(11)])
+    ('one alone', 'median of 2: 1 ms to 3 ms', 'median of 11, eight in ten 1 ms to 9 ms')
+    """
+    if len(times) == 1:
+        return "one alone"
+    many = len(times) >= MANY
+    low, high = (quantile(tuple(times), end) or 0.0 for end in ((0.1, 0.9) if many else (0.0, 1.0)))
+    return f"median of {len(times)}{', eight in ten' if many else ':'} {three(low, 's')} to {three(high, 's')}"
 
 
 def second(found: Stepped) -> Iterator[str]:
