@@ -137,6 +137,8 @@ def flat(frame: pl.DataFrame) -> list[str]:
     return [c for c, kind in frame.schema.items() if not kind.is_nested()]
 
 
+SMALLEST, LARGEST = 1e-24, 1e24
+"""No counter, time or rate comes near: a GPU does some 1e15 of anything in a second."""
 MANY = 100_000
 """Rows from which on memory counts."""
 
@@ -146,10 +148,15 @@ def numbered(launches: pl.DataFrame) -> pl.DataFrame:
     return launches.with_columns(process=(pl.col("process").rank("dense").cast(pl.Int64) - 1))
 
 
+def believable(number: pl.Expr) -> pl.Expr:
+    """Whether a number can be a measurement: zero, or between bounds from which nothing that is computed overflows."""
+    return (number == 0) | number.abs().is_between(SMALLEST, LARGEST)
+
+
 def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> pl.DataFrame:
     """The frame with these columns first, in order and type; then its `m:` columns; no others.
 
-    Not-a-number, infinity, and times and sums below zero become null: none is a measurement.
+    Not-a-number, infinity, what no GPU counts, and times and sums below zero become null: none is a measurement.
     """
     missing = sorted(c.name for c in columns if c.name not in frame.columns)
     if missing:
@@ -158,6 +165,6 @@ def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> p
     shaped = frame.select(*[pl.col(c.name).cast(c.dtype) for c in columns], *measured)
     # no step takes the time of a whole result (2.2 to 2.4 times the kernels' sum on an H200)
     timed = shaped.with_columns(seconds=pl.when(~whole_result()).then("seconds"))
-    finite = timed.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
+    finite = timed.with_columns(pl.when(believable(pl.col(pl.Float64))).then(pl.col(pl.Float64)))
     sums = [c for c, kind in finite.schema.items() if kind == pl.Float64 and (c == "seconds" or c.endswith(".sum"))]
     return finite.with_columns(pl.when(pl.col(c) >= 0).then(c).alias(c) for c in sums)

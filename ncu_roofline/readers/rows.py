@@ -48,6 +48,8 @@ SAME = 4
 
 ROWS_AT_ONCE, ROWS_TURNED = 1 << 14, 1 << 8
 MOST_WHOLE = 1 << 62
+MOST_OF_A_DEVICE = 1e15
+"""No size, clock or number of parts comes near."""
 MOST_CELL_BYTES = 64 << 20
 """Plus the size of the file: a launch takes more bytes in a report than in the frame."""
 
@@ -195,17 +197,18 @@ def launches(found: Table, source: str) -> tuple[pl.DataFrame, list[str]]:
     """The conforming frame without counters that no launch has, and a note on values that are none."""
     absent = [c.name for c in found.frame if c.name.startswith(schema.MEASURED) and c.null_count() == len(c)]
     frame = found.frame.drop(absent).with_row_index("index")
-    strange = frame.select(pl.sum_horizontal((~pl.col(pl.Float64).is_finite()).fill_null(False)).alias("n"))
-    notes = list(_not_numbers(strange["n"]))
+    strange = frame.select(pl.sum_horizontal((~schema.believable(pl.col(pl.Float64))).fill_null(False)).alias("n"))
+    notes = list(not_numbers(strange["n"]))
     whole = frame.with_columns(profiler_id=pl.col("index"))
     return schema.conform(whole, schema.LAUNCHES, source=source), notes
 
 
-def _not_numbers(strange: pl.Series) -> Iterator[str]:
+def not_numbers(strange: pl.Series) -> Iterator[str]:
+    """A sentence where launches have so many values that no measurement gives."""
     if total := int(strange.sum()):
         count = int((strange > 0).sum())
         yield (
-            f"{total:,} counter values of {units.counted(count, 'launch')} are not a number "
+            f"{total:,} counter values of {units.counted(count, 'launch')} are not a number, or none that a GPU counts, "
             "in the report; they are read as not measured."
         )
 
@@ -229,14 +232,14 @@ def described(facts: Mapping[str, Cell], capability: str | None) -> Device:
 
     def first(*names: str, scale: float = 1) -> float | None:
         values = (facts.get(name) for name in names)
-        return next((float(v) * scale for v in values if isinstance(v, int | float) and v > 0), None)
+        return next((float(v) * scale for v in values if isinstance(v, int | float) and 0 < v < MOST_OF_A_DEVICE), None)
 
     name, chip = (None if facts.get(word) is None else str(facts[word]) for word in ("display_name", "chip"))
     return Device(
         name=name,
         compute_capability=capability,
         chip=chip,
-        sms=_integer(facts.get("multiprocessor_count")),
+        sms=_integer(first("multiprocessor_count")),
         sm_hertz=first("max_gpu_frequency_khz", "clock_rate", scale=1e3),
         memory_hertz=first("max_mem_frequency_khz", "memory_clock_rate", scale=1e3),
         bus_bits=_integer(first("fb_bus_width", "global_memory_bus_width")),

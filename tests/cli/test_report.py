@@ -55,7 +55,9 @@ def test_zero_is_measured_and_absent_is_null_and_not_a_number_is_null_with_a_not
     capture = report.read(saved(tmp_path, whole(block(launches=made, names=names, session=session("ncu ./a")))))
     assert capture.launches[f"m:{BYTES}"].to_list() == [0.0, None]
     assert capture.launches["m:dram__bytes_write.sum"].to_list() == [None, 3.0]
-    assert capture.notes == ("1 counter values of 1 launch are not a number in the report; they are read as not measured.",)
+    assert capture.notes == (
+        "1 counter values of 1 launch are not a number, or none that a GPU counts, in the report; they are read as not measured.",
+    )
 
 
 def test_a_metric_that_no_launch_has_gives_no_column(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from ncu_roofline.capture.capture import Capture
-from ncu_roofline.capture.schema import LAUNCHES, MEASURED, conform
+from ncu_roofline.capture.schema import LAUNCHES, MEASURED, believable, conform
 from ncu_roofline.readers.csv import device as csv_device
 from ncu_roofline.readers.csv import exports as csv_exports
 from ncu_roofline.readers.csv import launches as csv_launches
 from ncu_roofline.readers.csv import long as csv_long
 from ncu_roofline.readers.csv import text as csv_text
 from ncu_roofline.readers.csv import wide as csv_wide
+from ncu_roofline.readers.rows import not_numbers
 
 DURATIONS = ("gpu__time_duration.sum", "gpu__time_duration.avg", "gpu__time_duration.max")
 """One unit measures the time, so its sum, mean and maximum are the same number."""
@@ -70,7 +71,15 @@ def _notes(table: csv_launches.Table) -> list[str]:
     numbers = table.launches["device"].drop_nulls().unique().sort()
     if numbers.len() > 1:
         notes.append(f"launches ran on devices {', '.join(map(str, numbers))}")
-    return [*notes, *gaps(table.launches), *table.notes]
+    return [*notes, *gaps(table.launches), *not_numbers(_beyond(table.counters)), *table.notes]
+
+
+def _beyond(counters: pl.DataFrame) -> pl.Series:
+    """Of each launch, how many of its numbers are none that a GPU counts."""
+    if not counters.width:
+        return pl.Series(dtype=pl.Int64)
+    beyond = (pl.all().is_finite() & ~believable(pl.all())).fill_null(False)
+    return counters.select(pl.sum_horizontal(beyond).alias("n"))["n"]
 
 
 def gaps(launches: pl.DataFrame) -> Iterator[str]:

@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers import read, saved
 from ncu_roofline.readers.csv import csv
 from ncu_roofline.readers.csv import numbers as csv_numbers
+from tests.command import run
 
 IDENTITY = [
     "ID",
@@ -570,3 +572,30 @@ def test_a_clean_file_and_the_same_with_one_foreign_line_give_equal_frames(write
     clean = csv.read(write(wide(RAW))).launches
     assert csv.read(write(wide(RAW) + "bye\n")).launches.equals(clean)
     assert clean.schema["m:dram__bytes_read.sum"] == pl.Float64
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1e308", "1e200", "1e-290", "9" * 300])
+def test_numbers_that_no_gpu_counts_are_not_measured_said_and_break_no_command(
+    number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = Path(__file__).parents[3] / "fixtures" / "synthetic" / "demo.raw.csv"
+    lines = demo.read_text().splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith('"ID"'))
+    columns = next(table.reader([lines[first]]))
+    extreme = ("gpu__time_duration.sum", "dram__bytes.sum.peak_sustained", "device__attribute_total_memory")
+    rows = list(table.reader(lines[first + 2 :]))
+    for row in rows:
+        for name in extreme:
+            row[columns.index(name)] = number
+    target = tmp_path / "x.csv"
+    quoted = [",".join(f'"{cell}"' for cell in row) for row in rows]
+    target.write_text("\n".join([*lines[: first + 2], *quoted]) + "\n")
+
+    capture = read(target)
+    assert capture.launches["seconds"].null_count() == len(rows)
+    assert any("or none that a GPU counts" in note for note in capture.notes)
+    assert capture.device.memory_bytes is None or capture.device.memory_bytes < 1e15
+    (tmp_path / "x.parquet").write_bytes(saved.packed(capture))
+    assert read(tmp_path / "x.parquet").device == capture.device
+    for words in (["compare", str(demo), str(target)], ["sweep", str(demo), str(target)], ["summary", str(target)]):
+        assert run(capsys, *words).code in (0, 3, 4)
