@@ -151,16 +151,16 @@ def latent(one: Pass, norm: str) -> Launches:
     yield rowwise(ROPE, "rope", rows, shape.heads * 64)
     yield rowwise(names.MLA_CACHE, "kv-cache", rows, shape.latent)
     reads = shape.cached * one.seen
-    grid = (one.sequences, ceil(shape.heads / 16), 4)
+    grid = (one.seats, ceil(shape.heads / 16), 4)
     if one.prompt:
-        yield Kernel(names.flash(192, prompt=True), "attention", (ceil(rows / 64), one.sequences, shape.heads), reads)
+        yield Kernel(names.flash(192, prompt=True), "attention", (ceil(rows / 64), one.seats, shape.heads), reads)
     elif one.positions > 1:
         # several queries a sequence go the way of prompts (sglang extend_attention.py): the decode kernels take one
-        yield Kernel("_fwd_kernel", "attention", (one.sequences, shape.heads, ceil(one.positions / 64)), reads, 4e5)
+        yield Kernel("_fwd_kernel", "attention", (one.seats, shape.heads, ceil(one.positions / 64)), reads, 4e5)
     else:
         yield Kernel("_fwd_grouped_kernel_stage1", "attention", grid, reads, 4e5, tells=SEQUENCES, phase="decode")
-        size = 4.0 * one.sequences * shape.heads * 512 * 4
-        yield Kernel("_fwd_kernel_stage2", "attention", (one.sequences, shape.heads, 1), size, tells=SEQUENCES, phase="decode")
+        size = 4.0 * one.seats * shape.heads * 512 * 4
+        yield Kernel("_fwd_kernel_stage2", "attention", (one.seats, shape.heads, 1), size, tells=SEQUENCES, phase="decode")
     yield Kernel("nvjet_tst_128x8_64x12_1x2_h_bz_TNN", "fc", (1, 1, shape.heads), absorbed, flops=8 * absorbed, threads=384)
     yield product(names.nvjet(rows), shape.hidden, shape.heads * shape.width, one)
 
@@ -182,9 +182,9 @@ def vllm_attention(one: Pass) -> Launches:
     yield Kernel(
         FA3, "attention", (132, 1, 1), shape.cached * one.seen, 2.0 * one.rows * shape.heads * shape.width, threads=384
     )
-    if not one.chunks and one.sequences * shape.kv_heads < 132:
+    if not one.chunks and one.seats * shape.kv_heads < 132:
         size = 4.0 * one.rows * shape.heads * shape.width * 4
-        grid = (ceil(shape.heads * one.positions / 8), 1, one.sequences)
+        grid = (ceil(shape.heads * one.positions / 8), 1, one.seats)
         yield Kernel(FA3_COMBINE, "attention", grid, size, size / 8, tells=SEQUENCES, phase="decode", threads=256)
 
 
@@ -224,7 +224,7 @@ def vllm_end(one: Pass) -> Launches:
 
 def sglang_begin(one: Pass) -> Launches:
     """Positions and cache indices, the embedding."""
-    yield Kernel("create_flashinfer_kv_indices_triton", "attention", (one.sequences, 1, 1), tells=SEQUENCES, core=False)
+    yield Kernel("create_flashinfer_kv_indices_triton", "attention", (one.seats, 1, 1), tells=SEQUENCES, core=False)
     yield Kernel(
         "clamp_position_kernel" if not one.chunks else "compute_position_kernel", "other", (one.sequences, 1, 1), core=False
     )
@@ -235,13 +235,13 @@ def sglang_attention(one: Pass) -> Launches:
     """FlashInfer over pages: the decode kernel's grid counts pieces of work, not sequences."""
     shape = one.shape
     size = shape.cached * one.seen
-    pieces = max(one.sequences, 132 * 2 // max(1, shape.kv_heads))
+    pieces = max(one.seats, 132 * 2 // max(1, shape.kv_heads))
     if one.chunks or one.positions > 1:
         yield Kernel(names.BATCH_PREFILL, "attention", (max(ceil(one.rows / 64), 8), 1, shape.kv_heads), size, size / 50)
         return
     name = names.BATCH_DECODE.format(group=max(1, shape.heads // shape.kv_heads))
     yield Kernel(name, "attention", (pieces, shape.kv_heads, 1), size, size / 50, phase="decode")
-    if pieces > one.sequences:
+    if pieces > one.seats:
         yield Kernel(names.MERGE, "attention", (132 * 3, 1, 1), size / 30, size / 100)
 
 
@@ -303,7 +303,7 @@ def trtllm_layer(one: Pass, layer: int) -> Launches:
         yield Kernel(CONTEXT, "attention", (132, 1, 1), prompts, phase="prefill", threads=384)
     if one.contexts:
         decoded = shape.cached * sum(c + one.positions for c in one.contexts)
-        grid = (8, shape.kv_heads, len(one.contexts))
+        grid = (8, shape.kv_heads, one.seats - len(one.chunks))
         yield Kernel("kernel_mha", "attention", grid, decoded, 2.0 * rows * q, tells="decoding", phase="decode")
     yield from linear(one, shape.hidden, q, split=rows <= 8)
     yield from reduced(one)
@@ -421,11 +421,11 @@ def hf_norm(one: Pass) -> Launches:
 def hf_attention(one: Pass) -> Launches:
     """SDPA by FlashAttention 2: split where few blocks would leave the device idle."""
     shape, width = one.shape, one.shape.width
-    heads = one.sequences * shape.heads
+    heads = one.seats * shape.heads
     size = 2.0 * shape.heads * width * shape.kv_bytes * one.seen
     if one.prompt or heads >= 105:
         new = one.chunks[0][0] if one.chunks else 1
-        grid = (ceil(new / 128), one.sequences, shape.heads)
+        grid = (ceil(new / 128), one.seats, shape.heads)
         yield Kernel(names.flash(width, prompt=True), "attention", grid, size, tells=SEQUENCES)
         return
     yield Kernel(names.flash(width, prompt=False), "attention", (1, max(2, 105 // heads), heads), size, phase="decode")
@@ -510,16 +510,16 @@ def loop_layer(one: Pass, layer: int) -> Launches:
     yield spread(hf.COPY, "copy", rows * kv, 512)
     yield spread(hf.COPY, "copy", rows * kv, 512)
     size = shape.cached * one.seen
-    splits = 4 if one.sequences * shape.kv_heads < 132 else 1
+    splits = 4 if one.seats * shape.kv_heads < 132 else 1
     if one.prompt:
         yield Kernel(
-            names.SDPA_PROMPT, "attention", (ceil(one.chunks[0][0] / 128), shape.heads, one.sequences), size, phase="prefill"
+            names.SDPA_PROMPT, "attention", (ceil(one.chunks[0][0] / 128), shape.heads, one.seats), size, phase="prefill"
         )
     else:
-        grid = (splits, shape.kv_heads, one.sequences)
+        grid = (splits, shape.kv_heads, one.seats)
         yield Kernel(names.SDPA.format(width=shape.width), "attention", grid, size, tells=SEQUENCES, phase="decode")
         if splits > 1:
-            yield Kernel(names.REDUCED, "attention", (1, shape.heads, one.sequences), size / 500, tells=SEQUENCES, threads=256)
+            yield Kernel(names.REDUCED, "attention", (1, shape.heads, one.seats), size / 500, tells=SEQUENCES, threads=256)
     yield from linear(one, shape.hidden, q, split=rows <= 8)
     yield spread(hf.ADD, "elementwise", rows * shape.hidden, 1024)
     yield norm

@@ -57,16 +57,28 @@ class Pass:
     """Names of kernels that close a speculative step, after sampling."""
     kept: int = 0
     """Tokens that a verifying pass accepts, over all sequences."""
+    filled: str = ""
+    """rows or all: what of it is padded to the size of its CUDA graph, its rows alone or its sequences, too."""
+
+    @cached_property
+    def new(self) -> int:
+        """New tokens."""
+        return len(self.contexts) * self.positions + sum(new for new, _ in self.chunks)
 
     @cached_property
     def rows(self) -> int:
-        """New tokens."""
-        return len(self.contexts) * self.positions + sum(new for new, _ in self.chunks)
+        """Rows that products, norms and the embedding work on."""
+        return graph_size(self.new) if self.filled else self.new
 
     @cached_property
     def sequences(self) -> int:
         """Sequences that take part."""
         return len(self.contexts) + len(self.chunks)
+
+    @cached_property
+    def seats(self) -> int:
+        """Sequences that attention works on."""
+        return self.sequences + (self.rows - self.new if self.filled == "all" else 0)
 
     @cached_property
     def sampled(self) -> int:
@@ -83,6 +95,11 @@ class Pass:
     def prompt(self) -> bool:
         """Whether there is nothing but prompts in it."""
         return not self.contexts
+
+
+def graph_size(rows: int) -> int:
+    """The size of the CUDA graph that holds so many rows, as servers capture them: 1, 2, 4, then by eights."""
+    return next((size for size in (1, 2, 4) if rows <= size), 8 * ceil(rows / 8))
 
 
 def tile(rows: int) -> int:

@@ -66,7 +66,10 @@ def plan(seed: int, kind: str | None = None) -> Plan:
     shape = shape_for(rng, engine)
     tp = rng.choice((2, 4)) if "rank" in chosen else 1
     shape = shape.over(tp)
-    passes = tuple(replace(one, tp=tp) for one in passes_for(rng, chosen, engine, shape))
+    graphs, filled = graphs_for(seed, chosen, engine)
+    passes = tuple(
+        replace(one, tp=tp, filled=filled if one.kind == "decode" else "") for one in passes_for(rng, chosen, engine, shape)
+    )
     return Plan(
         seed=seed,
         kind=chosen,
@@ -77,12 +80,15 @@ def plan(seed: int, kind: str | None = None) -> Plan:
         nvtx=bool(engine.nvtx) and rng.random() < 0.3,
         ranks=tuple(range(2 if tp == 2 else tp)) if chosen == "ranks in one file" else (rng.randrange(tp),),
         overlap=chosen == OVERLAP,
-        graphs=graphs_for(seed, chosen, engine),
+        graphs=graphs,
     )
 
 
-def graphs_for(seed: int, kind: str, engine: Engine) -> str:
-    """CUDA graphs of a server's steps, whole or cut at attention; drawn apart, so that a seed's run stays what it was."""
+def graphs_for(seed: int, kind: str, engine: Engine) -> tuple[str, str]:
+    """CUDA graphs of a server's steps, whole or cut at attention, and what of decode fills their sizes.
+
+    Drawn apart, so that a seed's run stays what it was.
+    """
     rng = random.Random(f"graphs {seed}")
     able = {
         "vllm": ("whole", "pieces"),
@@ -91,8 +97,9 @@ def graphs_for(seed: int, kind: str, engine: Engine) -> str:
         "trtllm": ("whole", "pieces"),
     }
     if kind == OVERLAP or engine.name not in able or rng.random() < 0.5:
-        return ""
-    return rng.choice(able[engine.name])
+        return "", ""
+    graphs = rng.choice(able[engine.name])
+    return graphs, rng.choice(("", "all" if graphs == "whole" else "rows"))
 
 
 def engine_for(rng: random.Random, kind: str) -> Engine:

@@ -293,14 +293,14 @@ def vllm(made: Plan, one: Pass, number: int, layer: int) -> list[str]:
     del number, layer
     if one.kind == "draft":
         one = next(p for p in made.passes if p.kind == "verify" and p.step == one.step)
-    new, held = one.rows - len(one.contexts) * one.positions, len(one.contexts)
+    new, held = one.new - len(one.contexts) * one.positions, len(one.contexts)
     decoding = held * one.positions
     if not sized(made):
         return [f"execute_context_{len(one.chunks)}({new})_generation_{held}({decoding})"]
     seen = sum(c + one.positions for c in one.contexts)
     back = sum(n + c for n, c in one.chunks)
     first = f"{len(one.chunks)}(sq{new}sk{back}sqsq{new * new}sqsk{new * back})"
-    return [f"execute_{one.rows}_context_{first}_generation_{held}(sq{decoding}sk{seen}sqsq{decoding}sqsk{seen})"]
+    return [f"execute_{one.new}_context_{first}_generation_{held}(sq{decoding}sk{seen}sqsq{decoding}sqsk{seen})"]
 
 
 def sized(made: Plan) -> bool:

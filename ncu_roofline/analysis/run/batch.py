@@ -10,14 +10,17 @@ from typing import Any
 import polars as pl
 
 from ncu_roofline.analysis.run.cuts.anchors import MIXERS
+from ncu_roofline.analysis.run.cuts.graphs import graph_of
 from ncu_roofline.analysis.run.cuts.ranges import of_groups
-from ncu_roofline.analysis.run.phases import MOST_PADDING, rows_of_passes
+from ncu_roofline.analysis.run.phases import MOST_PADDING, kind_of, rows_of_passes
 from ncu_roofline.analysis.run.rows import satellite, votes
 from ncu_roofline.analysis.run.witnesses import agree, common
 from ncu_roofline.capture.capture import UNKNOWN, Fact, Run, Witness
 
 PLACE = ("process", "device", "step")
-SIGNS = ("rows", "sampled", "sequences", "planned", "contested", "nvtx_batch")
+REPLAYED = ("rows", "sampled", "sequences")
+"""What a step tells that the size of a CUDA graph may have padded, where a node of the graph tells it."""
+SIGNS = (*REPLAYED, "planned", "contested", "nvtx_batch", *(f"{name}_replayed" for name in REPLAYED))
 """What a step tells: steps that tell the same have the same batch."""
 
 
@@ -32,17 +35,34 @@ def sequences_of_steps(launches: pl.DataFrame, *, drafts: bool) -> pl.DataFrame:
         *(pl.col(p).first() for p in PLACE),
         whole=pl.col("step_whole").all() if "step_whole" in decode.columns else pl.lit(False),
     )
+    spoke = votes(decode)
     told = (
-        steps.join(rows_of_passes(votes(decode), places), on="group", how="left", maintain_order="left")
+        steps.join(rows_of_passes(spoke, places), on="group", how="left", maintain_order="left")
+        .join(replayed(spoke, numbered), on="group", how="left", maintain_order="left")
         .join(of_groups(decode, places), on="group", how="left", maintain_order="left")
         .drop("group")
     )
     kinds = told.select(*SIGNS, *(c for c in told.columns if "what" in c)).unique(SIGNS, maintain_order=True)
     facts = [of_step(kind, drafts=drafts) for kind in kinds.iter_rows(named=True)]
     named = kinds.select(SIGNS).with_columns(
-        batch=pl.Series([f.value for f in facts], dtype=pl.Int64), why=pl.Series([f.evidence for f in facts], dtype=pl.String)
+        batch=pl.Series([f.value for f in facts], dtype=pl.Int64),
+        low=pl.Series([f.span[0] for f in facts], dtype=pl.Float64),
+        high=pl.Series([f.span[1] for f in facts], dtype=pl.Float64),
+        why=pl.Series([f.evidence for f in facts], dtype=pl.String),
     )
     return told.join(named, on=SIGNS, how="left", nulls_equal=True, maintain_order="left")
+
+
+def replayed(spoke: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
+    """Per group whether nodes of a CUDA graph tell its rows, its sampled rows and its sequences.
+
+    What prepares a step whose attention is a node counts the sequences of the graph, too.
+    """
+    mixer = pl.col("role").cast(pl.String).is_in(MIXERS).fill_null(False)
+    nodes = numbered.select("index", "group", node=graph_of(numbered).is_not_null(), mixer=mixer)
+    at = spoke.join(nodes.with_columns(inside=(pl.col("node") & pl.col("mixer")).any().over("group")), on="index")
+    counted = {name: kind_of(name) & (pl.col("node") | (kind_of("sequences") & pl.col("inside"))) for name in REPLAYED}
+    return at.group_by("group").agg(one.any().alias(f"{name}_replayed") for name, one in counted.items())
 
 
 def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:
@@ -57,6 +77,8 @@ def of_step(told: Mapping[str, Any], *, drafts: bool) -> Fact[int]:
         return replace(
             found, evidence=f"a step works on {rows} rows and samples {sampled}: drafts or prompt tokens are among them"
         )
+    if any(told[f"{name}_replayed"] for name in REPLAYED):
+        return replace(found, evidence=f"{found.evidence} of a CUDA graph, which may pad them")
     return found
 
 
@@ -65,7 +87,7 @@ def witnesses(told: Mapping[str, Any], *, drafts: bool) -> list[Witness]:
 
     Sequences are counted by their own kernels. Sampled rows are sequences unless drafts are verified. Rows are
     sequences where nothing else tells, and only bound them else: rows beyond the sampled ones pad a CUDA graph, up
-    to twice as many.
+    to twice as many. So what a node of a graph tells is an interval.
     """
     rows, sampled, sequences = told["rows"], told["sampled"], told["sequences"]
     told_rows = rows if rows is not None else sampled
@@ -73,25 +95,30 @@ def witnesses(told: Mapping[str, Any], *, drafts: bool) -> list[Witness]:
     mixed = drafts or (None not in (rows, sampled) and rows >= MOST_PADDING * sampled)
     # fewer rows than are sampled: a half of the batch that runs beside another, or of another pass
     torn = None not in (rows, sampled) and rows < sampled and not drafts
-    bound = "bound" if mixed or sequences is not None else "strong"
+    bound = "bound" if mixed or (sequences is not None and not told["sequences_replayed"]) else "strong"
     found = []
     if (named := told["nvtx_batch"]) is not None:
         found.append(Witness(says=told["nvtx_what"], low=named, high=named, rank="nvtx"))
     if sequences is not None:
-        found.append(Witness(says=told["what_sequences"], low=sequences, high=sequences))
+        found.append(counted(told, "sequences", sequences))
     if torn:
-        found.append(Witness(says=told["what_sampled"], low=sampled, high=sampled))
+        found.append(counted(told, "sampled", sampled))
     elif sampled is not None:
-        found.append(Witness(says=told["what_sampled"], low=None if bound == "bound" else sampled, high=sampled, rank=bound))
+        found.append(counted(told, "sampled", sampled, rank=bound))
     alone = bound == "strong" and sampled in (None, rows)
     if rows is not None and told["contested"] and alone and sampled is None:
-        found += [Witness(says=said, low=n, high=n) for said, n in spoken(told["contested"])]
+        found += [replace(counted(told, "rows", n), says=said) for said, n in spoken(told["contested"])]
     elif rows is not None:
-        rank = "strong" if alone else "bound"
-        found.append(Witness(says=told["what_rows"], low=rows if alone else None, high=told_rows, rank=rank))
+        found.append(counted(told, "rows", rows) if alone else counted(told, "rows", told_rows, rank="bound"))
     if told["planned"] is not None:
         found.append(Witness(says=told["what_planned"], low=None, high=told["planned"], rank="bound"))
     return found
+
+
+def counted(told: Mapping[str, Any], name: str, number: int, rank: str = "strong") -> Witness:
+    """The witness of a number that kernels tell: nodes of a graph tell the most that it can be, and half of that the least."""
+    least = number // MOST_PADDING + 1 if told[f"{name}_replayed"] else number
+    return Witness(says=told[f"what_{name}"], low=None if rank == "bound" else least, high=number, rank=rank)
 
 
 def spoken(contested: str) -> list[tuple[str, int]]:
@@ -104,12 +131,15 @@ def over_steps(steps: pl.DataFrame) -> Fact[int]:
     """One batch where all steps have the same, a range where it changes."""
     if steps.filter("whole").height:
         steps = steps.filter("whole")
-    known = steps.filter(pl.col("batch").is_not_null())
-    if known.is_empty():
+    bounded = steps.filter(pl.col("low").is_not_null() & pl.col("high").is_not_null())
+    if bounded.is_empty():
         reasons = steps["why"].drop_nulls().filter(steps["why"].drop_nulls() != "")
         return Fact(None, "unknown", reasons[0]) if reasons.len() else UNKNOWN
-    low, high = int(known["batch"].min()), int(known["batch"].max())  # type: ignore[arg-type]
-    spoke = over_run(known)
+    low, high = int(bounded["low"].min()), int(bounded["high"].max())  # type: ignore[arg-type]
+    known, padded = bounded.filter(pl.col("batch").is_not_null()), bounded.filter(pl.col("batch").is_null())
+    spoke = over_run(known) if known.height else ()
+    if padded.height:
+        return Fact(None, "unknown", padded["why"][0], low, high, spoke)
     if low != high:
         return Fact(None, "unknown", f"rows change between steps, from {low} to {high}", low, high, spoke)
     what = known.sort("why")["why"][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import pytest
 
 import ncu_roofline as nr
 from ncu_roofline.analysis.run.cuts.graphs import replays
-from ncu_roofline.capture.capture import Witness
+from ncu_roofline.analysis.study import study
+from ncu_roofline.capture.capture import Fact, Witness
 from tests.analysis.run.test_cases import Kernels, head, kernel, layer, step, studied
-from tests.generator.plans import graphs_for, plan
-from tests.generator.runs import run
+from tests.generator import plans
+from tests.generator.engines import ENGINES
+from tests.generator.plans import decoding, graphs_for, plan
+from tests.generator.runs import generated, run
+from tests.generator.shapes import LLAMA
 from tests.synthetic.frame import decode_run
 from tests.synthetic.models import Plan
 from tests.synthetic.report import write_report
@@ -123,8 +128,29 @@ def test_a_report_keeps_the_ids_of_graphs(tmp_path: Path) -> None:
 
 def test_the_generator_gives_ids_to_some_runs_of_servers_and_changes_no_other_draw() -> None:
     kinds = {graphs_for(seed, "constant batch", plan(seed, "constant batch").engine) for seed in range(60)}
-    assert kinds == {"", "whole", "pieces"}
+    assert kinds == {("", ""), ("whole", ""), ("whole", "all"), ("pieces", ""), ("pieces", "rows")}
     made = next(one for seed in range(60) if (one := run(seed, "constant batch")).plan.graphs == "pieces")
     counted = made.capture.launches.filter(pl.col(SOURCE).is_not_null())
     assert 0 < counted[SOURCE].n_unique() <= sum(one.shape.layers + 1 for one in made.plan.passes)
     assert not counted["kernel"].str.contains("(?i)attn|attention|fmha|kernel_mha").any()
+
+
+def padded(window: str, filled: str) -> Fact[int]:
+    """The batch of five sequences in graphs for eight rows."""
+    passes = tuple(replace(one, filled=filled) for one in decoding(replace(LLAMA, layers=4), (1000,) * 5, 3))
+    graphs = "whole" if filled == "all" else "pieces"
+    made = plans.Plan(
+        seed=1, kind="constant batch", engine=ENGINES["vllm"], passes=passes, window=window, counters="full", graphs=graphs
+    )
+    return study(generated(made).capture).run.batch
+
+
+def test_rows_of_a_padded_graph_leave_the_batch_open_and_the_draw_outside_of_it_tells() -> None:
+    assert padded("whole", "all").value == 5
+    layers = padded("layers", "all")
+    assert (layers.value, *layers.span) == (None, 5, 8)
+    assert layers.evidence.endswith("grids of a CUDA graph, which may pad them")
+
+
+def test_attention_outside_of_the_graphs_of_a_layers_pieces_counts_its_sequences() -> None:
+    assert padded("torn", "rows").value == 5
