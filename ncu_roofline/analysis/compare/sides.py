@@ -154,7 +154,11 @@ def shared(launches: pl.DataFrame, share: float) -> pl.DataFrame:
 
 def shape(name: str) -> pl.Expr:
     """A grid or block as one word: `132x1x1`."""
-    return pl.col(name).arr.to_list().cast(pl.List(pl.String)).list.join("x").fill_null("?").alias(name)
+    return pl.col(name).arr.to_list().cast(pl.List(pl.String)).list.join("x").fill_null(UNKNOWN_SHAPE).alias(name)
+
+
+UNKNOWN_SHAPE = "?"
+"""The word for a grid or block that was not recorded."""
 
 
 def gaps(launches: pl.DataFrame) -> dict[str, float]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ncu_roofline.analysis.compare.compare import Comparison, eaters
 from ncu_roofline.analysis.compare.gate import FAIL, Outcome
-from ncu_roofline.analysis.compare.sides import Side, gaps
+from ncu_roofline.analysis.compare.sides import UNKNOWN_SHAPE, Side, gaps
 from ncu_roofline.analysis.compare.typical import AtCeiling, Expected, at_ceiling, expected
 from ncu_roofline.analysis.compare.verdict import Change
 from ncu_roofline.capture.units import three
@@ -107,7 +107,7 @@ def spoken(rows: pl.DataFrame) -> pl.DataFrame:
     if "head_kernel" in rows.columns:
         shown = shown.with_columns(pl.coalesce(f"head_{c}", f"base_{c}").alias(f"head_{c}") for c in ("kernel", "name"))
         shown = called(shown, "head_kernel", "head_name").with_columns(
-            grid=pl.coalesce("head_grid", "base_grid").str.split("x").cast(pl.List(pl.Int64))
+            grid=pl.coalesce("head_grid", "base_grid").replace(UNKNOWN_SHAPE, None).str.split("x").cast(pl.List(pl.Int64))
         )
     return shown
 

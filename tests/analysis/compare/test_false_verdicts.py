@@ -11,6 +11,7 @@ import pytest
 from ncu_roofline.analysis.compare.compare import Comparison, compare
 from ncu_roofline.analysis.study import Study
 from ncu_roofline.capture.capture import Fact
+from ncu_roofline.present.documents.compare import document
 from ncu_roofline.present.documents.doubts_compare import doubts
 from ncu_roofline.present.documents.words_compare import answer, judged_table
 from tests.planted import plain
@@ -194,3 +195,10 @@ def test_flops_that_both_sides_print_are_not_called_unmeasured() -> None:
     assert found.judged.flops.direction is None and found.judged.flops.base and found.judged.flops.head
     said = " ".join(doubts(found))
     assert "FLOPs are known too loosely" in said and "FLOPs were not measured" not in said
+
+
+def test_a_kernel_without_a_grid_is_listed_without_one() -> None:
+    study = plain({"kernel": "one"}, {"kernel": "other", "grid": 8})
+    bare = replace(study, launches=study.launches.with_columns(grid=pl.when(pl.col("kernel") == "other").then("grid")))
+    listed = document(compare([bare], [bare]), "kernel").tables[1].rows
+    assert dict(listed.select("head_kernel", "grid").iter_rows()) == {"one": None, "other": [8, 1, 1]}
