@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -153,6 +153,14 @@ def believable(number: pl.Expr) -> pl.Expr:
     return (number == 0) | number.abs().is_between(SMALLEST, LARGEST)
 
 
+def cleaned(kinds: Mapping[str, pl.DataType]) -> Iterator[pl.Expr]:
+    """Every number that can be a measurement, null in place of the others; a time or a sum is not below zero."""
+    for name in (name for name, kind in kinds.items() if kind == pl.Float64):
+        number = pl.col(name)
+        summed = name == "seconds" or name.endswith(".sum")
+        yield pl.when(believable(number) & (number >= 0) if summed else believable(number)).then(number).alias(name)
+
+
 def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> pl.DataFrame:
     """The frame with these columns first, in order and type; then its `m:` columns; no others.
 
@@ -165,6 +173,4 @@ def conform(frame: pl.DataFrame, columns: Iterable[Column], *, source: str) -> p
     shaped = frame.select(*[pl.col(c.name).cast(c.dtype) for c in columns], *measured)
     # no step takes the time of a whole result (2.2 to 2.4 times the kernels' sum on an H200)
     timed = shaped.with_columns(seconds=pl.when(~whole_result()).then("seconds"))
-    finite = timed.with_columns(pl.when(believable(pl.col(pl.Float64))).then(pl.col(pl.Float64)))
-    sums = [c for c, kind in finite.schema.items() if kind == pl.Float64 and (c == "seconds" or c.endswith(".sum"))]
-    return finite.with_columns(pl.when(pl.col(c) >= 0).then(c).alias(c) for c in sums)
+    return timed.with_columns(cleaned(timed.schema))

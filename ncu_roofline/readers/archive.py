@@ -341,7 +341,7 @@ def as_one(scanned: pl.LazyFrame, facts: Sequence[Capture], name: str) -> Captur
 
 def finite(launches: pl.LazyFrame) -> pl.LazyFrame:
     """The launches without anything that is no number, as conform() leaves those of a single file."""
-    return launches.with_columns(pl.when(schema.believable(pl.col(pl.Float64))).then(pl.col(pl.Float64)))
+    return launches.with_columns(schema.cleaned(launches.collect_schema()))
 
 
 def condensed(launches: pl.LazyFrame) -> pl.LazyFrame:

@@ -163,3 +163,15 @@ def test_a_kill_leaves_only_whole_files_and_the_next_run_finishes(tmp_path: Path
     assert set(outcomes) <= {"saved", "present"}
     assert archive.scan(target).select(pl.len()).collect().item() == 40 * 200
     assert not list(target.glob(f".*{archive.PARTIAL}"))
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 1e308, float("nan"), float("inf")])
+def test_times_that_no_launch_takes_are_not_measured_in_an_archive_either(tmp_path: Path, seconds: float) -> None:
+    for number in (1, 2):
+        stored(tmp_path, simple({BYTES: number}, copies=2), f"{number}.ncu-rep")
+    kept(tmp_path / "1.ncu-rep", tmp_path / "2.ncu-rep", target=tmp_path / "out")
+    file = archive.files(tmp_path / "out")[0]
+    facts = pl.read_parquet_metadata(file)[saved.KEY]
+    rows = pl.read_parquet(file, hive_partitioning=False, glob=False).with_columns(seconds=pl.Series([seconds, 1.0]))
+    rows.write_parquet(file, metadata={saved.KEY: facts})
+    assert archive.read(tmp_path / "out").launches["seconds"].to_list()[:2] == [None, 1.0]
