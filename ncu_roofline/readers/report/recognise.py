@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,6 +94,8 @@ def unpack(packed: BinaryIO, target: BinaryIO, path: Path) -> list[str]:
             target.write(piece)
         target.flush()
     except OSError as error:
+        with suppress(OSError):  # what is left to write has no room either, and must not hide why
+            target.close()
         raise UnreadableCapture(
             f"{path.name}: cannot be unpacked ({error.strerror}); make room in {tempfile.gettempdir()}, or set TMPDIR"
         ) from error

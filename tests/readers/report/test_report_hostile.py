@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncu_roofline.errors import UnreadableCapture
-from ncu_roofline.readers.report import report
+from ncu_roofline.readers.report import recognise, report
 from tests.fuzz_report import LIES, damage, outcome
 from tests.report_bytes import TIMED, block, entry, field, launch, metric, saved, value, varied
 from tests.report_bytes import report as whole
@@ -161,3 +164,22 @@ def test_hostile_reports_stay_within_their_memory(tmp_path: Path, name: str) -> 
     ran = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) < 256 * MEGABYTE + 2 * path.stat().st_size
+
+
+def test_a_full_disk_under_temporary_files_is_said_though_closing_one_fails_as_well(tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            if not self.closed:
+                super().close()
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    packed = Path(__file__).parents[3] / "fixtures" / "synthetic" / "dense-b8.ncu-repz"
+    with (
+        pytest.raises(UnreadableCapture, match=r"cannot be unpacked \(No space left on device\); make room in"),
+        packed.open("rb") as file,
+        Full() as target,
+    ):
+        recognise.unpack(file, target, packed)
