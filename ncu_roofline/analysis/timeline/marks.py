@@ -125,10 +125,17 @@ def enders() -> tuple[pl.Expr, ...]:
 
 
 def smaller(decode: pl.DataFrame) -> pl.Series:
-    """Ranges with far fewer kernels than those that hold most of them: passes that draft have ranges of their own."""
+    """Ranges with far fewer kernels than those that hold most of them: passes that draft have ranges of their own.
+
+    One of other sequences than the next step's drafts nothing for it: it is a step of another model.
+    """
     sized = decode.filter(pl.col("rows") > 0).sort("rows")
     usual = sized.filter(pl.col("rows").cum_sum() >= pl.col("rows").sum() / 2)["rows"]
-    return decode.filter(pl.col("rows") < MARK_ALIKE * usual.first())["mark"] if usual.len() else decode["mark"]  # type: ignore[operator]
+    if usual.is_empty():
+        return decode["mark"]
+    few = pl.col("rows") < MARK_ALIKE * usual.first()  # type: ignore[operator]
+    served = pl.when(~few).then("nvtx_batch").backward_fill().over("device")
+    return decode.filter(few & (pl.col("nvtx_batch") == served).fill_null(True))["mark"]
 
 
 def of_marks(passes: pl.DataFrame) -> pl.DataFrame:

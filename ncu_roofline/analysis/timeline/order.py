@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -155,9 +156,10 @@ def one_deep(followed: Study, beside: Study | None) -> bool:
     return len(here) == 1 and here[0] > 0 and (not there or here[0] in there)
 
 
-def depths(of: Study) -> list[int]:
-    """Kernels of attention, or of a state-space model, in each whole step."""
-    steps = of.every.filter(whole_steps(of.run)).group_by("process", "device", "step")
+def depths(of: Study, phases: Collection[str] = ()) -> list[int]:
+    """Kernels of attention, or of a state-space model, in each whole decode step, or in each pass of these phases."""
+    which = pl.col("phase").cast(pl.String).is_in(list(phases)) if phases else whole_steps(of.run)
+    steps = of.every.filter(which.fill_null(False)).group_by("process", "device", "phase", "step")
     return steps.agg(mixing().sum().alias("mixers"))["mixers"].to_list()
 
 
@@ -188,7 +190,12 @@ def mixing() -> pl.Expr:
 
 
 def other_work(followed: Study) -> bool:
-    """Whether a kernel outside of the steps could be of another one: products, attention, or what nobody knows."""
+    """Whether a kernel outside of the steps could be of another one: products, attention, or what nobody knows.
+
+    So could those of a pass of prompts with more attention than a step has: the end of one and a step.
+    """
+    if max(depths(followed, PROMPTED), default=0) > max(depths(followed), default=0) > 0:
+        return True
     role = pl.col("role").cast(pl.String)
     work = role.is_null() | role.is_in([*MIXERS, "fc", "fused-step"])
     return (

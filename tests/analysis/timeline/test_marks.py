@@ -82,3 +82,20 @@ def test_steps_of_decode_alone_are_told_from_those_that_carry_a_prompt(tmp_path:
         each = made.periods if found.to_next else made.step_seconds
         alone = [t for t, p in zip(each, made.capture.plan.passes, strict=False) if p.kind == "decode"]
         assert all(any(t == pytest.approx(a, rel=1e-9) for a in alone) for t in found.times)
+
+
+def test_a_range_of_other_sequences_drafts_nothing_for_the_next() -> None:
+    small, large = step(2, 2, layers=1), step(4, 4)
+    found = timed(*[small, large] * 3, ranges=("step[DECODE bs=2]", STEP) * 3)
+
+    assert (found.steps.low or 0) <= 6 <= (found.steps.high or 6)
+    # a small step takes 11 kernels of a microsecond, a large one 18
+    assert all(any(t == pytest.approx(size) for size in (11e-6, 18e-6)) for t in found.times)
+
+
+def test_a_prompt_as_deep_as_two_passes_may_hold_a_step(tmp_path: Path) -> None:
+    # kernels around the end of the prompt are fused under names that nobody knows
+    made = timeline(71043, "fused kernels", "prompt in chunks, then decode", window="planned")
+    found = stepped(read(write_kineto(made, tmp_path / "t.json")))
+
+    assert (found.steps.value, found.steps.low, found.steps.high) == (None, 2, None)
