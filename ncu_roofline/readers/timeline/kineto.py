@@ -420,7 +420,7 @@ def listed(value: Any) -> list[Any]:
 
 def nanoseconds(value: Any) -> int | None:
     """Microseconds with their fraction as whole nanoseconds, by their digits: doubles lose some of a clock since 1970."""
-    text = bytes(value) if isinstance(value, msgspec.Raw) else str(value).encode()
+    text = bytes(value) if isinstance(value, msgspec.Raw) else str(value).encode(errors="replace")
     ones, _, parts = text.strip(b'"').partition(b".")
     if len(text) > LONGEST_NUMBER:
         return None

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from ncu_roofline.errors import UnreadableCapture
+from ncu_roofline.readers.timeline import kineto
 from ncu_roofline.readers.timeline.timeline import read
 from tests.corpus import CORPUS
 from tests.generator.timelines import timeline, write_kineto, write_nsys
@@ -440,3 +441,7 @@ def test_an_export_with_a_number_of_thousands_of_texts_gives_each_kernel_once(tm
         )
     base.close()
     assert read(tmp_path / "t.sqlite").events.height == 3000
+
+
+def test_a_lone_half_of_a_letter_is_no_time() -> None:
+    assert kineto.nanoseconds("\ud800") is None and kineto.nanoseconds("1.5") == 1500
