@@ -35,6 +35,11 @@ class Change:
         return None if self.log is None else expm1(self.log)
 
     @property
+    def room(self) -> float:
+        """`reach` as a part of the base on the side of the change: of 0.69 a half where it fell, all of it where it rose."""
+        return expm1(self.reach) if (self.log or 0.0) >= 0 else -expm1(-self.reach)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """ln(head / base) with everything that is not known in it; infinite where a side has no bound."""
         low, high = (self.least, self.most) if self.gap else (self.log, self.log)

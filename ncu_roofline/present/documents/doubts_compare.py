@@ -49,7 +49,7 @@ def clock_doubts(comparison: Comparison) -> Iterator[str]:
     clocks = comparison.clocks
     if clocks is None:
         return
-    reach = f"±{100 * comparison.judged.seconds.reach:.1f} %"
+    reach = f"±{100 * comparison.judged.seconds.room:.1f} %"
     if clocks.stated:
         yield f"Time is that of the step as stated, its noise taken to be {reach}; tables by role and kernel have kernel times."
         return

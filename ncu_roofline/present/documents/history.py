@@ -65,7 +65,7 @@ def sentence_of_last(told: Story) -> str:
 
 def moved_by(each: Change) -> str:
     """A change with its noise; nothing where there is none to tell."""
-    return "" if each.part is None else f"{signed(each.part)} ±{100 * each.reach:.1f} %"
+    return "" if each.part is None else f"{signed(each.part)} ±{100 * each.room:.1f} %"
 
 
 def sentence_of_changes(told: Story) -> str:

@@ -82,7 +82,7 @@ def inside(each: Change) -> str:
     """`-0.1 %, noise ±0.5 %`."""
     if each.part is None:
         return "0 on both sides"
-    return f"{signed(each.part)}, noise ±{100 * each.reach:.1f} %" if each.reach else "the same measurements, to the last digit"
+    return f"{signed(each.part)}, noise ±{100 * each.room:.1f} %" if each.reach else "the same measurements, to the last digit"
 
 
 def reason(comparison: Comparison) -> str:
@@ -246,7 +246,7 @@ def undecided(judged: Judged, basis: str) -> str:
 def loose(name: str, each: Change) -> str:
     """That a number is not known well enough, and what would narrow it."""
     if each.measured:
-        seen = f"±{100 * each.reach:.0f} % only ({signed(each.part)} seen)"
+        seen = f"±{100 * each.room:.0f} % only ({signed(each.part)} seen)"
         return f"{name} are known to {seen}; more layers, steps or repeated captures narrow it."
     return (
         f"{name} changed by {signed(each.part)}, and noise could not be measured: no two launches are alike and nothing "
@@ -367,7 +367,7 @@ def noise(each: Change) -> str:
     """`±0.5 %`, and whether that is measured; of a number that launches lack, between what it can be."""
     if each.gap:
         return possible(each).removesuffix(" possible")
-    return f"±{100 * each.reach:.1f} %" + ("" if each.measured else " assumed")
+    return f"±{100 * each.room:.1f} %" + ("" if each.measured else " assumed")
 
 
 def judged_table(comparison: Comparison) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import pytest
 
@@ -214,3 +214,13 @@ def test_a_capture_against_itself_is_the_same_without_noise() -> None:
 def test_each_combination_of_changes_has_its_word(bytes_: Change, flops: Change, seconds: Change, word: str) -> None:
     # half of the saving must be realised: -0.25 of -0.5
     assert by_change(bytes_, flops, seconds) == word
+
+
+def test_a_change_beyond_its_noise_is_beyond_what_stands_beside_it() -> None:
+    # ln 0.5 is -0.693: beyond a reach of 0.69, which downwards is a part of 0.498 and upwards of 0.994
+    fell = Change(base=2.0, head=1.0, log=log(0.5), reach=0.69, measured=True)
+    rose = Change(base=1.0, head=2.0, log=log(2.0), reach=0.69, measured=True)
+
+    assert (fell.direction, rose.direction) == (-1, 1)
+    assert (fell.part, fell.room) == (pytest.approx(-0.5), pytest.approx(1 - exp(-0.69)))
+    assert (rose.part, rose.room) == (pytest.approx(1.0), pytest.approx(exp(0.69) - 1))
