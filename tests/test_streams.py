@@ -40,6 +40,18 @@ def test_whatever_prints_ends_with_the_code_of_a_filter_and_never_with_that_of_a
     assert (done.stdout.strip(), done.stderr) == ("141", "")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_stops_within_a_long_answer_is_told_from_one_that_reads_it(unbuffered: str) -> None:
+    # more than a pipe holds; without a buffer Python writes what fits and says nothing of the rest
+    long = str(DEMO.parent / "moe-b8.ncu-repz")
+    kernels = f"$N kernels {long} --format json"
+    done = shell(f"{kernels} | (sleep 1; head -c 1 >/dev/null); echo ${{PIPESTATUS[0]}}", PYTHONUNBUFFERED=unbuffered)
+    whole = shell(f"{kernels} | (sleep 1; wc -c)", PYTHONUNBUFFERED=unbuffered)
+
+    assert (done.stdout.strip(), done.stderr) == ("141", "")
+    assert int(whole.stdout) > 100_000
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_one_sentence() -> None:
     done = shell("$N summary $D > /dev/full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 
@@ -57,8 +58,19 @@ def abandon() -> None:
 def put(text: str) -> None:
     """All of the text to standard output; ends quietly where nobody reads it any more."""
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        written(text)
     except BrokenPipeError:
         abandon()
         sys.exit(STOPPED)
+
+
+def written(text: str) -> None:
+    """The text written to its end: of a stream without a buffer, a write may take a part and say nothing."""
+    out = sys.stdout
+    if not isinstance(getattr(out, "buffer", None), io.RawIOBase):
+        out.write(text)
+        out.flush()
+        return
+    rest = memoryview(text.encode(out.encoding, out.errors or "strict"))
+    while rest:
+        rest = rest[out.buffer.write(rest) :]
