@@ -21,7 +21,8 @@ def read(page: csv_text.Page, metrics: Sequence[str]) -> csv_launches.Table:
     """The launches of a raw page with the counters in use and those that `metrics` asks for."""
     places = csv_launches.columns(page)
     named = {name: f"c{place}" for place, name in enumerate(page.header) if "__" in name}
-    if twice := sorted(name for name, times in Counter(n for n in page.header if "__" in n).items() if times > 1):
+    read_along = set(csv_launches.IDENTITY.values())
+    if twice := sorted(n for n, times in Counter(page.header).items() if times > 1 and ("__" in n or n in read_along)):
         raise UnreadableCapture(
             f"{page.file}: {twice[0]} stands twice in the header, so nothing tells which is meant; {csv_text.EXPORT}"
         )

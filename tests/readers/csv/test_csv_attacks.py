@@ -95,6 +95,12 @@ def test_a_metric_that_stands_twice_is_refused(tmp_path: Path) -> None:
         nr.read(written(tmp_path, "twice.csv", text))
 
 
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    text = '"ID","Kernel Name","Kernel Name","dram__bytes.sum"\n"","","","byte"\n"0","k","other","1"\n'
+    with pytest.raises(UnreadableCapture, match="Kernel Name stands twice"):
+        nr.read(written(tmp_path, "twice.csv", text))
+
+
 def test_rows_that_were_taken_out_are_said(tmp_path: Path) -> None:
     notes = nr.read(written(tmp_path, "gap.csv", HEAD + row(0) + row(1) + row(5))).notes
     assert any("skip 3" in note for note in notes)
